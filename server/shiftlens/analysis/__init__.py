@@ -1,0 +1,1 @@
+"""From columns of numbers to what a reader sees: a class per token, distances, summaries."""

@@ -1,0 +1,122 @@
+"""The result of an analysis, as the views read it. Columns underneath, one `Token` at a time on top."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from enum import IntEnum
+
+from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scoring.columns import ScoredResponse
+from shiftlens.transcripts.model import Response, Transcript
+
+
+class ShiftClass(IntEnum):
+    """How far alignment moved a position; ordered, so that `max` is the worst."""
+
+    UNSHIFTED = 0
+    MARGINAL = 1
+    SHIFTED = 2
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A token that a model might have put at a position. `piece` is its bytes, `prob` over the vocabulary."""
+
+    id: int
+    piece: bytes
+    prob: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSide:
+    """One model's view of a position. `id` is the id it scored there (the sides differ only at the end)."""
+
+    id: int
+    rank: int
+    logprob: float
+    entropy: float
+    top: tuple[Candidate, ...]
+
+    @property
+    def missing_mass(self) -> float:
+        """Probability of everything not in `top`."""
+        return max(0.0, 1.0 - sum(c.prob for c in self.top))
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One position of a response. `start`, `end` are code-point offsets into the file's text.
+
+    A character whose bytes are split over several tokens belongs to the token with its first byte; the others
+    are empty spans behind it, and `piece` holds each one's own bytes. `is_end` marks the position after the last
+    token, which has no text. `off_greedy` says that the aligned model's most likely token is another one.
+    """
+
+    index: int
+    id: int
+    piece: bytes
+    text: str
+    start: int
+    end: int
+    shift: ShiftClass
+    special: bool
+    boundary: bool
+    off_greedy: bool
+    is_end: bool
+    base: TokenSide
+    aligned: TokenSide
+    base_rank_of_aligned_top: int
+    kl: float
+    jaccard: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts of positions by class, with and without those flagged `boundary`."""
+
+    tokens: int
+    unshifted: int
+    marginal: int
+    shifted: int
+    flagged: int = 0
+    flagged_unshifted: int = 0
+    flagged_marginal: int = 0
+    flagged_shifted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseAnalysis:
+    """A response, its scores, and a class for each row.
+
+    - classes: uint8 [n], values of `ShiftClass`.
+    - off_greedy: uint8 [n].
+    - starts, ends: uint32 [n], code-point offsets into the file's text; together the spans cover the response.
+    """
+
+    response: Response
+    scored: ScoredResponse
+    classes: bytes
+    off_greedy: bytes
+    starts: array[int]
+    ends: array[int]
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """All responses of one file under one pair and one set of options.
+
+    `responses` holds those scored so far, in file order.
+    """
+
+    transcript: Transcript
+    pair: PairSpec
+    score_options: ScoreOptions
+    classify_options: ClassifyOptions
+    responses: tuple[ResponseAnalysis, ...]
+    summary: Summary

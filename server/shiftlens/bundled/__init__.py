@@ -1,0 +1,1 @@
+"""The tiny model pair and the sample transcripts that ship with ShiftLens."""

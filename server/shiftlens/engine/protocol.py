@@ -1,0 +1,137 @@
+"""The messages between a client and the engine: typed values, encoded as MessagePack.
+
+A frame is a 4-byte big-endian length and that many bytes of one message. Dataclasses of the other rooms travel
+as they are; `msgspec` checks every field on the way in.
+"""
+
+from __future__ import annotations
+
+from typing import Union
+
+import msgspec
+
+from shiftlens.models.pair import PairSpec, ScoreOptions
+from shiftlens.scoring.columns import ScoredResponse
+
+MAX_FRAME_BYTES = 1 << 30
+
+
+class ContextTurn(msgspec.Struct, frozen=True):
+    """One turn before the response. `role` is a value of `transcripts.Role`."""
+
+    role: str
+    text: str
+
+
+class ResponseToScore(msgspec.Struct, frozen=True, kw_only=True):
+    """A response and what came before it, without its place in the file."""
+
+    turns: tuple[ContextTurn, ...]
+    text: str
+    source_format: str
+    verbatim_prefix: str | None = None
+    end_marker: str | None = None
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Score these responses. Answered by Progress and Scored messages, then one of Done, Failed, Cancelled."""
+
+    job: int
+    pair: PairSpec
+    options: ScoreOptions
+    responses: tuple[ResponseToScore, ...]
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Stop a job as soon as its current chunk is done."""
+
+    job: int
+
+
+class Unload(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Let go of every model. Answered by Done."""
+
+    job: int
+
+
+class Describe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Load the pair and say what it is. Answered by Described or Failed."""
+
+    job: int
+    pair: PairSpec
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """How far a job is. `fraction` runs from 0 to 1 within `phase` ("loading" or "scoring")."""
+
+    job: int
+    phase: str
+    fraction: float
+    message: str
+
+
+class Scored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Scores of one response. With `partial`, only its first rows; a longer one follows."""
+
+    job: int
+    index: int
+    scored: ScoredResponse
+    partial: bool = False
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """One response could not be scored, the others go on."""
+
+    job: int
+    index: int
+    problem: str
+    remedy: str
+
+
+class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """What a loaded model is, for `doctor` and the JSON output."""
+
+    name: str
+    path: str
+    architecture: str
+    parameters: int
+    vocabulary: int
+    max_positions: int | None
+    device: str
+    dtype: str
+    fingerprint: str
+
+
+class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The loaded pair."""
+
+    job: int
+    base: ModelDescription
+    aligned: ModelDescription
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The job is finished."""
+
+    job: int
+    base: ModelDescription | None = None
+    aligned: ModelDescription | None = None
+
+
+class Cancelled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The job was cancelled; what was sent before stays true."""
+
+    job: int
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The job can't be done. `kind` is the class name of the error."""
+
+    job: int
+    kind: str
+    problem: str
+    remedy: str
+
+
+Request = Union[Score, Cancel, Unload, Describe]
+Reply = Union[Progress, Scored, Refused, Described, Done, Cancelled, Failed]

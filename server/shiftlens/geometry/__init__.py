@@ -1,0 +1,1 @@
+"""Offsets, lines and columns: where things stand in a text."""

@@ -1,0 +1,1 @@
+"""The language server: reads analyses from a store, computes none."""

@@ -1,0 +1,53 @@
+"""The choices a user makes about models and contexts, as plain values (no torch here)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BUNDLED_BASE = "bundled:base"
+BUNDLED_ALIGNED = "bundled:aligned"
+
+BASE_CONTEXTS = ("aligntds", "chat", "raw", "few-shot")
+"""The named base contexts; anything else is a Jinja template of the user's (`template:` and its text)."""
+
+CLASSIFY_BY = ("response", "aligned-top1")
+COMPAT_MODES = ("aligntds",)
+DEVICES = ("auto", "cuda", "mps", "cpu")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairSpec:
+    """A base and an aligned model, each a Hugging Face name, a folder, or a `bundled:` name.
+
+    `allow_download` lets the engine fetch a model that is not in the local cache; `allow_pickle` lets it load a
+    checkpoint that has no safetensors. Both are off unless the user turns them on in user scope.
+    """
+
+    base: str
+    aligned: str
+    device: str = "auto"
+    dtype: str = "auto"
+    allow_download: bool = False
+    allow_pickle: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreOptions:
+    """What changes the numbers of a scoring pass. `compat` is "" or one of COMPAT_MODES."""
+
+    base_context: str = "aligntds"
+    top_k: int = 10
+    compat: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifyOptions:
+    """What changes the classes, not the scores.
+
+    A base rank up to `thresholds[0]` is unshifted, up to `thresholds[1]` marginal, above it shifted
+    (Lin et al. 2023, arXiv 2312.01552, section 2).
+    """
+
+    classify_by: str = "response"
+    thresholds: tuple[int, int] = (1, 3)

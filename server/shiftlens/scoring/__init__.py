@@ -1,0 +1,1 @@
+"""From token ids to columns of numbers: logprob, rank, entropy, top-k and KL at every position."""

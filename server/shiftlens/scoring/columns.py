@@ -1,0 +1,84 @@
+"""What scoring yields: one column per number, one row per position.
+
+These records are light (no torch, no NumPy): they travel from the engine to the server as bytes, are stored as
+bytes, and are read in place through `memoryview`. Row i is the i-th token of the response; the last row is the
+position after the last token, where the response ended. n is the number of rows, k the number of candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideColumns:
+    """The numbers of one model. Logprobs and entropies are in nats, over the whole vocabulary.
+
+    - prefix_text, prefix_ids: what the model was given before the response.
+    - end_id: the id scored in the last row.
+    - logprob: float32 [n], of the row's token.
+    - rank: int32 [n], 1 + the number of tokens with a strictly greater logit.
+    - entropy: float32 [n].
+    - top_ids: int32 [n * k], row by row, most likely first; top_logprobs: float32 [n * k].
+    """
+
+    prefix_text: str
+    prefix_ids: tuple[int, ...]
+    end_id: int
+    logprob: bytes
+    rank: bytes
+    entropy: bytes
+    top_ids: bytes
+    top_logprobs: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredResponse:
+    """The scores of one response under a pair.
+
+    - k: candidates kept per row.
+    - ids: int32 [n]; the last one is the aligned model's end-of-turn id.
+    - byte_ends: uint32 [n]; where each token ends, in UTF-8 bytes of the response. The tokens partition the
+      response; the last row is empty.
+    - special: uint8 [n], 1 for tokens that the tokenizer calls special.
+    - boundary: uint8 [n], 1 where the way prompt and response were tokenised may itself explain the shift.
+    - base_rank_of_aligned_top: int32 [n], base rank of the aligned model's most likely token.
+    - kl: float32 [n], KL(aligned || base) in nats over the whole vocabulary.
+    - pieces: the bytes of every token id named in any column.
+    - decoded: the tokenizer's own text of each such id, only kept for `compat="aligntds"`.
+    - notes: what the reader should know of how this was scored, in whole sentences.
+    """
+
+    k: int
+    ids: bytes
+    byte_ends: bytes
+    special: bytes
+    boundary: bytes
+    base: SideColumns
+    aligned: SideColumns
+    base_rank_of_aligned_top: bytes
+    kl: bytes
+    pieces: dict[int, bytes]
+    decoded: dict[int, str]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Number of positions, the end of the response included."""
+        return len(self.ids) // 4
+
+
+def int32(column: bytes) -> Sequence[int]:
+    """Read an int32 column in place."""
+    return memoryview(column).cast("i")
+
+
+def uint32(column: bytes) -> Sequence[int]:
+    """Read a uint32 column in place."""
+    return memoryview(column).cast("I")
+
+
+def float32(column: bytes) -> Sequence[float]:
+    """Read a float32 column in place."""
+    return memoryview(column).cast("f")
