@@ -1,0 +1,53 @@
+"""Frames on a byte stream: a 4-byte big-endian length, then that many bytes of MessagePack."""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO
+
+import msgspec
+
+from shiftlens.engine.protocol import MAX_FRAME_BYTES, Reply, Request
+
+_LENGTH = struct.Struct(">I")
+HEADER_BYTES = _LENGTH.size
+
+_encoder = msgspec.msgpack.Encoder()
+_request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_reply_decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+
+
+def encode_frame(message: Request | Reply) -> bytes:
+    """A whole frame. Raises ValueError for a message above MAX_FRAME_BYTES."""
+    body = _encoder.encode(message)
+    if len(body) > MAX_FRAME_BYTES:
+        raise ValueError(f"a message of {len(body)} bytes does not fit a frame")
+    return _LENGTH.pack(len(body)) + body
+
+
+def body_length(header: bytes) -> int:
+    """Length of the frame's body. Raises ValueError where the stream is not one of frames."""
+    (length,) = _LENGTH.unpack(header)
+    if length > MAX_FRAME_BYTES:
+        raise ValueError(f"a frame claims {length} bytes: the stream does not hold frames")
+    return int(length)
+
+
+def decode_request(body: bytes) -> Request:
+    """Raises msgspec.ValidationError for a body that is no request."""
+    return _request_decoder.decode(body)
+
+
+def decode_reply(body: bytes) -> Reply:
+    """Raises msgspec.ValidationError for a body that is no reply."""
+    return _reply_decoder.decode(body)
+
+
+def read_request(stream: BinaryIO) -> Request | None:
+    """The next request of a blocking stream; None at its end, also in the middle of a frame."""
+    header = stream.read(HEADER_BYTES)
+    if len(header) < HEADER_BYTES:
+        return None
+    length = body_length(header)
+    body = stream.read(length)
+    return decode_request(body) if len(body) == length else None
