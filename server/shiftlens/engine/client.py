@@ -101,9 +101,7 @@ class EngineClient:
             raise EngineError(f"The engine answered a score request with {type(answer).__name__}.")
         return answer
 
-    async def describe(
-        self, pair: PairSpec, *, on_progress: Callable[[Progress], None] | None = None
-    ) -> Described:
+    async def describe(self, pair: PairSpec, *, on_progress: Callable[[Progress], None] | None = None) -> Described:
         """Load a pair and say what it is. Raises ModelError, EngineError."""
         answer = await self._ask(Describe(job=self._new_job(), pair=pair), on_progress)
         if not isinstance(answer, Described):
@@ -238,9 +236,7 @@ class EngineClient:
         said = f" Its last lines: {last}" if last else ""
         for job in list(running.jobs.values()):
             if not job.answer.done():
-                job.answer.set_exception(
-                    EngineError(problem, f"Ask again: a new engine starts by itself.{said}")
-                )
+                job.answer.set_exception(EngineError(problem, f"Ask again: a new engine starts by itself.{said}"))
 
 
 def _write(running: _Running, request: Request) -> None:

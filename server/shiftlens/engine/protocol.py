@@ -6,31 +6,33 @@ as they are; `msgspec` checks every field on the way in.
 
 from __future__ import annotations
 
-from typing import Union
-
 import msgspec
 
+from shiftlens.models.conversation import ContextTurn, ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.scoring.columns import ScoredResponse
 
+__all__ = [
+    "MAX_FRAME_BYTES",
+    "Cancel",
+    "Cancelled",
+    "ContextTurn",
+    "Describe",
+    "Described",
+    "Done",
+    "Failed",
+    "ModelDescription",
+    "Progress",
+    "Refused",
+    "Reply",
+    "Request",
+    "ResponseToScore",
+    "Score",
+    "Scored",
+    "Unload",
+]
+
 MAX_FRAME_BYTES = 1 << 30
-
-
-class ContextTurn(msgspec.Struct, frozen=True):
-    """One turn before the response. `role` is a value of `transcripts.Role`."""
-
-    role: str
-    text: str
-
-
-class ResponseToScore(msgspec.Struct, frozen=True, kw_only=True):
-    """A response and what came before it, without its place in the file."""
-
-    turns: tuple[ContextTurn, ...]
-    text: str
-    source_format: str
-    verbatim_prefix: str | None = None
-    end_marker: str | None = None
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -133,5 +135,5 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     remedy: str
 
 
-Request = Union[Score, Cancel, Unload, Describe]
-Reply = Union[Progress, Scored, Refused, Described, Done, Cancelled, Failed]
+Request = Score | Cancel | Unload | Describe
+Reply = Progress | Scored | Refused | Described | Done | Cancelled | Failed

@@ -34,9 +34,14 @@ class PairSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreOptions:
-    """What changes the numbers of a scoring pass. `compat` is "" or one of COMPAT_MODES."""
+    """What changes the numbers of a scoring pass. `compat` is "" or one of COMPAT_MODES.
+
+    `aligned_context` is "chat" (the aligned model's own template) or any base context but "chat", for aligned
+    models that have no template.
+    """
 
     base_context: str = "aligntds"
+    aligned_context: str = "chat"
     top_k: int = 10
     compat: str = ""
 

@@ -1,0 +1,74 @@
+"""The engine process: reads requests on one thread, does the jobs on another, ends when its client does."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+from typing import BinaryIO
+
+from shiftlens.engine.frames import encode_frame, read_request
+from shiftlens.engine.protocol import Cancel, Describe, Reply, Score, Unload
+
+
+class Inbox:
+    """Jobs waiting, and the numbers of those that were cancelled."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.Queue[Score | Describe | Unload] = queue.Queue()
+        self._cancelled: set[int] = set()
+
+    def read_all(self, stream: BinaryIO) -> None:
+        """Take requests until the client closes the stream, then end the process, in mid-score if need be.
+
+        A client that died closes the stream as well, so no engine is left behind.
+        """
+        try:
+            while (request := read_request(stream)) is not None:
+                if isinstance(request, Cancel):
+                    self._cancelled.add(request.job)
+                else:
+                    self._jobs.put(request)
+        except Exception as error:
+            print(f"The engine can't read its requests: {error}", file=sys.stderr, flush=True)
+            os._exit(1)
+        os._exit(0)
+
+    def next(self) -> Score | Describe | Unload:
+        return self._jobs.get()
+
+    def is_cancelled(self, job: int) -> bool:
+        return job in self._cancelled
+
+
+def main() -> None:
+    """Serve jobs until standard input closes.
+
+    Libraries and models may print: only the saved descriptor carries frames, whatever is written to standard output
+    goes to standard error.
+    """
+    frames_out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+    inbox = Inbox()
+    threading.Thread(target=inbox.read_all, args=(sys.stdin.buffer,), daemon=True).start()
+
+    def send(reply: Reply) -> None:
+        try:
+            frames_out.write(encode_frame(reply))
+            frames_out.flush()
+        except BrokenPipeError:
+            os._exit(0)
+
+    # Only here: the reading thread must be at work before the seconds that torch takes to import.
+    from shiftlens.engine.jobs import Worker
+
+    worker = Worker(send, inbox.is_cancelled)
+    while True:
+        worker.do(inbox.next())

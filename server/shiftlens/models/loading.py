@@ -1,0 +1,243 @@
+"""Loading models and tokenizers by name or path, with safetensors only and no remote code.
+
+Whatever goes wrong comes out as a ModelError that names the model and says what to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers.configuration_utils import PreTrainedConfig
+
+from shiftlens.bundled.paths import resolve_model_name
+from shiftlens.errors import ModelError
+from shiftlens.models.pair import PairSpec
+from shiftlens.models.tokens import TextEncoder
+
+T = TypeVar("T")
+
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in memory, in eval mode, with its tokenizer. `folder` is where its files lie."""
+
+    name: str
+    folder: Path | None
+    model: PreTrainedModel
+    encoder: TextEncoder
+    device: torch.device
+    dtype: torch.dtype
+    max_positions: int | None
+
+    @property
+    def parameters(self) -> int:
+        return sum(p.numel() for p in self.model.parameters())
+
+    @property
+    def vocabulary(self) -> int:
+        """Width of the logits."""
+        head: torch.nn.Module = self.model.get_output_embeddings()  # type: ignore[no-untyped-call]
+        weight = head.weight
+        return int(weight.shape[0]) if isinstance(weight, torch.Tensor) else int(self.model.config.vocab_size)
+
+    def end_ids(self) -> tuple[int, ...]:
+        """Ids that end a text for this model, the generation config's first."""
+        generation = getattr(self.model, "generation_config", None)
+        eos = getattr(generation, "eos_token_id", None)
+        ids = [eos] if isinstance(eos, int) else list(eos or ())
+        own = self.encoder.tokenizer.eos_token_id
+        if isinstance(own, int) and own not in ids:
+            ids.append(own)
+        return tuple(ids)
+
+
+def load_model(name: str, spec: PairSpec, on_progress: Callable[[str], None] = lambda _: None) -> LoadedModel:
+    """Load one model of the pair to the device and dtype of `spec`. Raises ModelError."""
+    source = resolve_model_name(name)
+    _check_folder(name, source, spec)
+    on_progress(f"Loading {name}")
+    offline = not spec.allow_download
+    config = _guarded(
+        name, spec, lambda: AutoConfig.from_pretrained(source, local_files_only=offline, trust_remote_code=False)
+    )
+    if config.is_encoder_decoder:
+        raise ModelError(f"{name} is an encoder-decoder model.", "Choose causal language models.")
+    tokenizer = load_tokenizer(name, spec)
+    device = choose_device(spec.device)
+    dtype = choose_dtype(spec.dtype, device, config)
+    model: PreTrainedModel = _guarded(
+        name,
+        spec,
+        lambda: AutoModelForCausalLM.from_pretrained(
+            source,
+            config=config,
+            dtype=dtype,
+            local_files_only=offline,
+            trust_remote_code=False,
+            use_safetensors=None if spec.allow_pickle else True,
+        ),
+    )
+    _to_device(name, model, device)
+    model.train(False)
+    return LoadedModel(
+        name=name,
+        folder=Path(source) if Path(source).is_dir() else None,
+        model=model,
+        encoder=TextEncoder(tokenizer),
+        device=device,
+        dtype=dtype,
+        max_positions=_max_positions(config),
+    )
+
+
+def load_tokenizer(name: str, spec: PairSpec) -> PreTrainedTokenizerFast:
+    """Load the tokenizer of a model. Raises ModelError, also for one that has no fast version."""
+    source = resolve_model_name(name)
+    tokenizer = _guarded(
+        name,
+        spec,
+        lambda: AutoTokenizer.from_pretrained(
+            source, local_files_only=not spec.allow_download, trust_remote_code=False
+        ),
+    )
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise ModelError(
+            f"The tokenizer of {name} has no fast version ({type(tokenizer).__name__}).",
+            "Save a `tokenizer.json` for it with `convert_slow_tokenizer`, or choose another model.",
+        )
+    return tokenizer
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device named, or the best one for "auto": CUDA, then MPS, then CPU. Raises ModelError."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
+    if not available.get(wanted.split(":")[0], False):
+        there = ", ".join(kind for kind, ready in available.items() if ready)
+        raise ModelError(
+            f"The device {wanted!r} is not available here.", f"Set the device to auto, or one of: {there}."
+        )
+    return torch.device(wanted)
+
+
+def choose_dtype(wanted: str, device: torch.device, config: PreTrainedConfig) -> torch.dtype:
+    """The dtype named; for "auto" float32 on a CPU, elsewhere the checkpoint's own. Raises ModelError."""
+    if wanted != "auto":
+        if wanted not in _DTYPES:
+            raise ModelError(f"There is no dtype {wanted!r}.", f"Use auto or one of: {', '.join(_DTYPES)}.")
+        return _DTYPES[wanted]
+    if device.type == "cpu":
+        return torch.float32
+    own = getattr(config, "dtype", None)
+    return own if isinstance(own, torch.dtype) else torch.float32
+
+
+def fingerprint(loaded: LoadedModel) -> str:
+    """A short hash that changes when the model does: its config, its tokenizer, its weight files' headers and sizes."""
+    digest = hashlib.sha256()
+    config = loaded.model.config.to_dict()
+    digest.update(json.dumps(config, sort_keys=True, default=str).encode())
+    digest.update(str(loaded.dtype).encode())
+    digest.update(loaded.encoder.tokenizer.backend_tokenizer.to_str().encode())
+    for weight in sorted(loaded.folder.glob("*.safetensors")) if loaded.folder else ():
+        stat = weight.stat()
+        digest.update(f"{weight.name}:{stat.st_size}:{stat.st_mtime_ns}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _check_folder(name: str, source: str, spec: PairSpec) -> None:
+    folder = Path(source).expanduser()
+    looks_like_path = source.startswith((".", "~", "/")) or "\\" in source or source.count("/") > 1
+    if not folder.is_dir():
+        if folder.exists() or looks_like_path:
+            raise ModelError(
+                f"There is no model folder at {name}.", "Give the folder that holds the model's `config.json`."
+            )
+        return
+    if (folder / "adapter_config.json").exists() and not (folder / "config.json").exists():
+        raise ModelError(
+            f"{name} is an adapter (LoRA), not a whole model.",
+            "Merge it into its base model first (`merge_and_unload` of peft), then name the merged folder.",
+        )
+    if not (folder / "config.json").exists():
+        raise ModelError(f"The folder {name} has no `config.json`.", "Give the folder of a Transformers model.")
+    if any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(p.name for pattern in _PICKLES for p in folder.glob(pattern))
+    if pickles and not spec.allow_pickle:
+        raise ModelError(
+            f"{name} holds its weights only as a pickle ({pickles[0]}), which can run code when it is opened.",
+            "Convert it to safetensors (load it once in a sandbox, then `save_pretrained`), or, if you trust it,"
+            " allow pickles in your user settings (`shiftlens.allowPickle`, `--allow-pickle`).",
+        )
+    if not pickles:
+        raise ModelError(f"The folder {name} has no weights (`*.safetensors`).", "Check that the download is whole.")
+
+
+def _guarded(name: str, spec: PairSpec, load: Callable[[], T]) -> T:
+    try:
+        return load()
+    except ModelError:
+        raise
+    except MemoryError as error:
+        raise _out_of_memory(name) from error
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise _explained(name, spec, error) from error
+
+
+def _explained(name: str, spec: PairSpec, error: Exception) -> ModelError:
+    said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    lowered = str(error).lower()
+    if "trust_remote_code" in lowered or "custom code" in lowered:
+        return ModelError(
+            f"{name} needs code from its own repository to run.",
+            "ShiftLens runs no remote code: choose another model.",
+        )
+    if "out of memory" in lowered:
+        return _out_of_memory(name)
+    if "safetensors" in lowered and "does not appear to have" in lowered:
+        return ModelError(
+            f"{name} has no safetensors weights, only a pickle, which can run code when it is opened.",
+            "Choose a revision with safetensors, or allow pickles in your user settings if you trust it.",
+        )
+    if not spec.allow_download and ("cached" in lowered or "local" in lowered or "connect" in lowered):
+        return ModelError(
+            f"{name} is not in the local Hugging Face cache.",
+            "Fetch it with `hf download`, allow downloads (`shiftlens.allowDownload`, `--allow-download`), or name"
+            " a folder.",
+        )
+    return ModelError(f"{name} could not be loaded: {said}", "Check the name or folder, and that its files are whole.")
+
+
+def _out_of_memory(name: str) -> ModelError:
+    return ModelError(
+        f"There is not enough memory for {name}.",
+        "Unload other models, or choose a smaller dtype or another device.",
+    )
+
+
+def _to_device(name: str, model: torch.nn.Module, device: torch.device) -> None:
+    try:
+        model.to(device)
+    except torch.OutOfMemoryError as error:
+        raise _out_of_memory(name) from error
+
+
+def _max_positions(config: PreTrainedConfig) -> int | None:
+    text = config.get_text_config()
+    for key in ("max_position_embeddings", "n_positions", "max_seq_len"):
+        value = getattr(text, key, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    return None

@@ -1,0 +1,57 @@
+"""From tensors to the light records that leave the engine."""
+
+from __future__ import annotations
+
+import torch
+
+from shiftlens.models.prepare import Prepared, PreparedSide
+from shiftlens.models.tokens import TextEncoder
+from shiftlens.scoring.columns import ScoredResponse, SideColumns
+from shiftlens.scoring.rows import PairRows, SideRows
+
+
+def pack(prepared: Prepared, rows: PairRows, encoder: TextEncoder, *, with_decoded: bool) -> ScoredResponse:
+    """The record of the rows scored so far. `with_decoded` adds each id's text as the tokenizer decodes it."""
+    count = len(rows.kl)
+    total = len(prepared.ids) + 1
+    ids = [*prepared.ids, prepared.aligned.end_id][:count]
+    length = prepared.byte_ends[-1]
+    byte_ends = [*prepared.byte_ends, length][:count]
+    named = {*ids, prepared.base.end_id, prepared.aligned.end_id}
+    for side in (rows.base, rows.aligned):
+        named.update(side.top_ids.flatten().tolist())
+    special = encoder.pieces.special_ids
+    boundary = bytearray(count)
+    boundary[0] = int(prepared.boundary_first)
+    tokenizer = encoder.tokenizer
+    return ScoredResponse(
+        k=rows.base.top_ids.shape[-1],
+        ids=_bytes(torch.tensor(ids), torch.int32),
+        byte_ends=_bytes(torch.tensor(byte_ends), torch.uint32),
+        special=bytes(int(i in special) for i in ids),
+        boundary=bytes(boundary),
+        base=_side(prepared.base, rows.base),
+        aligned=_side(prepared.aligned, rows.aligned),
+        base_rank_of_aligned_top=_bytes(rows.base_rank_of_aligned_top, torch.int32),
+        kl=_bytes(rows.kl, torch.float32),
+        pieces={i: encoder.pieces[i] for i in named},
+        decoded={i: str(tokenizer.decode([i])) for i in named} if with_decoded else {},
+        notes=prepared.notes if count == total else (*prepared.notes, f"{count} of {total} positions are scored."),
+    )
+
+
+def _side(prepared: PreparedSide, rows: SideRows) -> SideColumns:
+    return SideColumns(
+        prefix_text=prepared.prefix_text,
+        prefix_ids=prepared.prefix_ids,
+        end_id=prepared.end_id,
+        logprob=_bytes(rows.logprob, torch.float32),
+        rank=_bytes(rows.rank, torch.int32),
+        entropy=_bytes(rows.entropy, torch.float32),
+        top_ids=_bytes(rows.top_ids, torch.int32),
+        top_logprobs=_bytes(rows.top_logprobs, torch.float32),
+    )
+
+
+def _bytes(values: torch.Tensor, dtype: torch.dtype) -> bytes:
+    return values.to(dtype).contiguous().numpy().tobytes()
