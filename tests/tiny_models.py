@@ -56,7 +56,7 @@ def byte_level_tokenizer(vocabulary: int = 320) -> PreTrainedTokenizerFast:
 def sentence_piece_tokenizer() -> PreTrainedTokenizerFast:
     """A Llama-2-like BPE: `▁` for a space, a dummy space before a text, byte fallback, `[INST]` template."""
     bytes_ = [f"<0x{b:02X}>" for b in range(256)]
-    words = ["▁", *"abcdefghijklmnopqrstuvwxyzTGBIW.,!?[]/NST"]
+    words = ["▁", *"abcdefghijklmnopqrstuvwxyzTGBIWNS.,!?[]/"]
     vocabulary = {token: i for i, token in enumerate(["<unk>", "<s>", "</s>", *bytes_, *words])}
     merges: list[tuple[str, str]] = []
     for word in ("▁The", "▁Great", "▁question", "▁I", "▁a", "▁b", "ing", "er"):
@@ -72,9 +72,7 @@ def sentence_piece_tokenizer() -> PreTrainedTokenizerFast:
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
     backend.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend, bos_token="<s>", eos_token="</s>", unk_token="<unk>"
-    )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
     tokenizer.chat_template = LLAMA2
     return tokenizer
 
@@ -82,7 +80,7 @@ def sentence_piece_tokenizer() -> PreTrainedTokenizerFast:
 def save_model(
     folder: Path, tokenizer: PreTrainedTokenizerFast, *, seed: int, model_type: str = "llama", **overrides: Any
 ) -> Path:
-    """Save a random model of `model_type` with this tokenizer, spread enough for ranks to differ. Returns the folder."""
+    """Save a random model of `model_type` with this tokenizer, spread enough for ranks to differ."""
     torch.manual_seed(seed)
     shape = TINY_LLAMA if model_type in {"llama", "mistral", "qwen2", "gemma2"} else {}
     config = AutoConfig.for_model(
