@@ -1,0 +1,45 @@
+# Every target does its own set-up. `make demo` and `make test` are all a fresh machine needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NPM ?= npm
+EXTENSION := extension
+EXTENSION_SOURCES := $(shell find $(EXTENSION)/src -name '*.ts' 2>/dev/null)
+
+# Compiled bytecode makes every later start of the server and the engine quicker.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: setup demo test test-python test-extension lint e2e bench vsix clean
+
+setup: $(VENV)/.installed
+
+# The lock pins torch: without it, pip would fetch the newest build with several gigabytes of CUDA libraries.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[dev]"
+	touch $@
+
+demo: setup
+	$(BIN)/shiftlens demo
+
+test: test-python test-extension
+
+test-python: setup
+	$(BIN)/python -m pytest
+
+test-extension: $(EXTENSION)/node_modules/.package-lock.json
+	cd $(EXTENSION) && $(NPM) test
+
+lint: setup $(EXTENSION)/node_modules/.package-lock.json
+	$(BIN)/ruff check server tests
+	$(BIN)/ruff format --check server tests
+	$(BIN)/mypy
+	cd $(EXTENSION) && $(NPM) run check && $(NPM) run lint
+
+$(EXTENSION)/node_modules/.package-lock.json: $(EXTENSION)/package.json $(EXTENSION)/package-lock.json
+	cd $(EXTENSION) && $(NPM) ci --no-audit --no-fund
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist $(EXTENSION)/node_modules $(EXTENSION)/out
