@@ -10,6 +10,7 @@ from shiftlens.models.compatible import check_same_tokens
 from shiftlens.models.loading import LoadedModel, fingerprint, load_model
 from shiftlens.models.pair import PairSpec
 from shiftlens.scoring.causal import CausalModel, open_model
+from shiftlens.scoring.memory import PassMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,11 @@ class OpenedModel:
 
 @dataclass(frozen=True, slots=True)
 class OpenedPair:
-    """Two models that speak of the same tokens."""
+    """Two models that speak of the same tokens, and what their last passes left behind."""
 
     base: OpenedModel
     aligned: OpenedModel
+    memory: PassMemory
 
 
 class PairHolder:
@@ -34,26 +36,29 @@ class PairHolder:
 
     def __init__(self) -> None:
         self._models: dict[tuple[str, str, str], OpenedModel] = {}
-        self._checked: set[tuple[str, str]] = set()
+        self._pair: tuple[PairSpec, OpenedPair] | None = None
 
     def open(self, spec: PairSpec, on_progress: Callable[[str, float], None]) -> OpenedPair:
         """The pair, loaded if need be. `on_progress` gets what is being loaded and the fraction done.
 
         Raises ModelError.
         """
+        if self._pair is not None and self._pair[0] == spec:
+            return self._pair[1]
+        self._pair = None
         wanted = {(name, spec.device, spec.dtype) for name in (spec.base, spec.aligned)}
         for key in [k for k in self._models if k not in wanted]:
             del self._models[key]
-        opened = [self._one(name, spec, i / 2, on_progress) for i, name in enumerate((spec.base, spec.aligned))]
-        pair = OpenedPair(*opened)
-        if (spec.base, spec.aligned) not in self._checked:
-            check_same_tokens(pair.base.loaded, pair.aligned.loaded)
-            self._checked.add((spec.base, spec.aligned))
+        base, aligned = (self._one(name, spec, i / 2, on_progress) for i, name in enumerate((spec.base, spec.aligned)))
+        check_same_tokens(base.loaded, aligned.loaded)
+        pair = OpenedPair(base, aligned, PassMemory())
+        self._pair = (spec, pair)
         return pair
 
     def clear(self) -> None:
         """Let go of every model."""
         self._models.clear()
+        self._pair = None
 
     def _one(
         self, name: str, spec: PairSpec, fraction: float, on_progress: Callable[[str, float], None]

@@ -6,6 +6,7 @@ logits: taking the normaliser off first could make two logits equal that are not
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +24,16 @@ class SideRows:
     top_ids: torch.Tensor
     top_logprobs: torch.Tensor
 
+    def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> SideRows:
+        """The same change to every column."""
+        return SideRows(
+            change(self.logprob),
+            change(self.rank),
+            change(self.entropy),
+            change(self.top_ids),
+            change(self.top_logprobs),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PairRows:
@@ -32,6 +43,32 @@ class PairRows:
     aligned: SideRows
     kl: torch.Tensor
     base_rank_of_aligned_top: torch.Tensor
+
+    def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> PairRows:
+        """The same change to every column."""
+        return PairRows(
+            self.base.map(change), self.aligned.map(change), change(self.kl), change(self.base_rank_of_aligned_top)
+        )
+
+
+def joined(blocks: Sequence[PairRows]) -> PairRows:
+    """Blocks of rows, one after another, as one."""
+    return PairRows(
+        _joined_side([block.base for block in blocks]),
+        _joined_side([block.aligned for block in blocks]),
+        torch.cat([block.kl for block in blocks]),
+        torch.cat([block.base_rank_of_aligned_top for block in blocks]),
+    )
+
+
+def _joined_side(sides: Sequence[SideRows]) -> SideRows:
+    return SideRows(
+        torch.cat([side.logprob for side in sides]),
+        torch.cat([side.rank for side in sides]),
+        torch.cat([side.entropy for side in sides]),
+        torch.cat([side.top_ids for side in sides]),
+        torch.cat([side.top_logprobs for side in sides]),
+    )
 
 
 @torch.inference_mode()

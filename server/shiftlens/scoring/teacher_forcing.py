@@ -12,7 +12,8 @@ import torch
 
 from shiftlens.models.prepare import Prepared
 from shiftlens.scoring.causal import CausalModel
-from shiftlens.scoring.rows import PairRows, SideRows, pair_rows
+from shiftlens.scoring.memory import PassMemory, RememberedPass, common_length
+from shiftlens.scoring.rows import PairRows, joined, pair_rows
 from shiftlens.scoring.stream import RowStream
 
 HEAD_ROWS = 64
@@ -28,17 +29,12 @@ class RowCollector:
         self.rows = 0
 
     def add(self, block: PairRows) -> None:
-        self._blocks.append(_to_cpu(block))
+        self._blocks.append(block.map(torch.Tensor.cpu))
         self.rows += len(block.kl)
 
     def all(self) -> PairRows:
         """Everything so far as one block."""
-        return PairRows(
-            base=_joined([b.base for b in self._blocks]),
-            aligned=_joined([b.aligned for b in self._blocks]),
-            kl=torch.cat([b.kl for b in self._blocks]),
-            base_rank_of_aligned_top=torch.cat([b.base_rank_of_aligned_top for b in self._blocks]),
-        )
+        return joined(self._blocks)
 
 
 @torch.inference_mode()
@@ -48,42 +44,71 @@ def score_rows(
     prepared: Prepared,
     k: int,
     check: Callable[[], None] = lambda: None,
+    memory: PassMemory | None = None,
 ) -> Iterator[RowCollector]:
     """Score all rows of a response, the end included; yields the collector after each stretch.
 
-    `check` is called between stretches and blocks and may raise to stop the pass.
+    `check` is called between stretches and blocks and may raise to stop the pass. With a `memory`, ids that an earlier
+    pass began with are not fed again, and what this one fed is left there, also when it is stopped.
     """
     rows = len(prepared.ids) + 1
     base_ids = _targets(prepared.ids, prepared.base.end_id, base.device)
     aligned_ids = _targets(prepared.ids, prepared.aligned.end_id, aligned.device)
-    base_stream = RowStream(base, prepared.base.prefix_ids, prepared.ids, check)
-    aligned_stream = RowStream(aligned, prepared.aligned.prefix_ids, prepared.ids, check)
+    earlier = _earlier_pass(memory, prepared)
     collector = RowCollector()
-    done = 0
-    for end in _stretches(rows, whole=not (base.keeps_cache and aligned.keeps_cache)):
-        base_states, aligned_states = base_stream.upto(end), aligned_stream.upto(end)
-        for start in range(done, end, HEAD_ROWS):
-            check()
-            stop = min(end, start + HEAD_ROWS)
-            block = slice(start - done, stop - done)
-            collector.add(
-                pair_rows(
-                    base.logits(base_states[block]).contiguous(),
-                    aligned.logits(aligned_states[block]).contiguous(),
-                    base_ids[start:stop],
-                    aligned_ids[start:stop],
-                    k,
+    done = _reusable_rows(earlier, prepared, k)
+    if earlier is not None and earlier.rows is not None and done:
+        collector.add(earlier.rows.map(lambda column: column[:done]))
+    resume = (earlier.base, earlier.aligned) if earlier is not None else (None, None)
+    base_stream, aligned_stream = (
+        RowStream(model, side.prefix_ids, prepared.ids, check, resume=left, first_row=done)
+        for model, side, left in zip((base, aligned), (prepared.base, prepared.aligned), resume, strict=True)
+    )
+    try:
+        for end in _stretches(done, rows, whole=not (base.keeps_cache and aligned.keeps_cache)):
+            base_states, aligned_states = base_stream.upto(end), aligned_stream.upto(end)
+            for start in range(done, end, HEAD_ROWS):
+                check()
+                stop = min(end, start + HEAD_ROWS)
+                block = slice(start - done, stop - done)
+                collector.add(
+                    pair_rows(
+                        base.logits(base_states[block]).contiguous(),
+                        aligned.logits(aligned_states[block]).contiguous(),
+                        base_ids[start:stop],
+                        aligned_ids[start:stop],
+                        k,
+                    )
                 )
-            )
-        done = end
-        yield collector
+            done = end
+            yield collector
+    finally:
+        if memory is not None:
+            kept = collector.all() if collector.rows else None
+            memory.keep(RememberedPass(base_stream.remember(), aligned_stream.remember(), prepared.ids, k, kept))
 
 
-def _stretches(rows: int, *, whole: bool) -> list[int]:
-    """Where each stretch of rows ends: a short one first, so that the first colours come early."""
+def _earlier_pass(memory: PassMemory | None, prepared: Prepared) -> RememberedPass | None:
+    if memory is None:
+        return None
+    return memory.take((*prepared.base.prefix_ids, *prepared.ids), (*prepared.aligned.prefix_ids, *prepared.ids))
+
+
+def _reusable_rows(earlier: RememberedPass | None, prepared: Prepared, k: int) -> int:
+    """How many first rows of an earlier pass hold here: same contexts, same ids so far, same own token."""
+    if earlier is None or earlier.rows is None or earlier.k != k:
+        return 0
+    for side, now in ((earlier.base, prepared.base), (earlier.aligned, prepared.aligned)):
+        if side.prefix_length != len(now.prefix_ids) or side.ids[: side.prefix_length] != now.prefix_ids:
+            return 0
+    return min(common_length(earlier.response_ids, prepared.ids), len(earlier.rows.kl))
+
+
+def _stretches(done: int, rows: int, *, whole: bool) -> list[int]:
+    """Where each stretch of rows after `done` ends: a short one first, so that the first colours come early."""
     if whole:
         return [rows]
-    ends = [min(rows, FIRST_STRETCH)]
+    ends = [min(rows, done + FIRST_STRETCH)]
     while ends[-1] < rows:
         ends.append(min(rows, ends[-1] + STRETCH))
     return ends
@@ -91,25 +116,3 @@ def _stretches(rows: int, *, whole: bool) -> list[int]:
 
 def _targets(ids: Sequence[int], end_id: int, device: torch.device) -> torch.Tensor:
     return torch.tensor([*ids, end_id], dtype=torch.int64, device=device)
-
-
-def _to_cpu(block: PairRows) -> PairRows:
-    return PairRows(
-        _side_to_cpu(block.base), _side_to_cpu(block.aligned), block.kl.cpu(), block.base_rank_of_aligned_top.cpu()
-    )
-
-
-def _side_to_cpu(side: SideRows) -> SideRows:
-    return SideRows(
-        side.logprob.cpu(), side.rank.cpu(), side.entropy.cpu(), side.top_ids.cpu(), side.top_logprobs.cpu()
-    )
-
-
-def _joined(sides: Sequence[SideRows]) -> SideRows:
-    return SideRows(
-        torch.cat([s.logprob for s in sides]),
-        torch.cat([s.rank for s in sides]),
-        torch.cat([s.entropy for s in sides]),
-        torch.cat([s.top_ids for s in sides]),
-        torch.cat([s.top_logprobs for s in sides]),
-    )

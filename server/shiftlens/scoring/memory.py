@@ -1,0 +1,101 @@
+"""What earlier passes left behind: KV caches and rows that a later pass can go on from.
+
+An edit at position p of a response, the next turn of a conversation, a second response to the same question: each
+shares its first ids with a pass that was just made. Reuse is decided by comparing ids, never by assuming.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from transformers.cache_utils import DynamicCache, DynamicLayer
+
+from shiftlens.scoring.rows import PairRows
+
+DEFAULT_LIMIT_BYTES = 1 << 30
+_LEAST_SHARED_IDS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedSide:
+    """One model's part of a pass: ids fed so far (context, then response), and the cache that holds them."""
+
+    ids: tuple[int, ...]
+    prefix_length: int
+    cache: Any
+
+    @property
+    def nbytes(self) -> int:
+        return sum(layer.keys.nbytes + layer.values.nbytes for layer in self.cache.layers if layer.is_initialized)
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedPass:
+    """Both models' parts, the ids of the response and the numbers of its first rows (None before the first)."""
+
+    base: RememberedSide
+    aligned: RememberedSide
+    response_ids: tuple[int, ...]
+    k: int
+    rows: PairRows | None
+
+    @property
+    def nbytes(self) -> int:
+        return self.base.nbytes + self.aligned.nbytes
+
+
+class PassMemory:
+    """The last passes of one pair of models, bounded in bytes; the least recently used goes first."""
+
+    def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+        self.limit_bytes = limit_bytes
+        self._passes: list[RememberedPass] = []
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all caches held."""
+        return sum(p.nbytes for p in self._passes)
+
+    def take(self, base_ids: Sequence[int], aligned_ids: Sequence[int]) -> RememberedPass | None:
+        """The pass that shares most ids with these, removed from the memory: going on from it changes its caches."""
+        best, most = None, _LEAST_SHARED_IDS - 1
+        for remembered in self._passes:
+            shared = min(
+                common_length(remembered.base.ids, base_ids), common_length(remembered.aligned.ids, aligned_ids)
+            )
+            if shared > most:
+                best, most = remembered, shared
+        if best is not None:
+            self._passes = [p for p in self._passes if p is not best]
+        return best
+
+    def keep(self, remembered: RememberedPass) -> None:
+        """Remember a pass whose caches can be cut back; others, and those over the limit, are let go."""
+        if not (can_be_cut(remembered.base.cache) and can_be_cut(remembered.aligned.cache)):
+            return
+        self._passes.append(remembered)
+        while self._passes and self.nbytes > self.limit_bytes:
+            self._passes.pop(0)
+
+
+def common_length(these: Sequence[int], others: Sequence[int]) -> int:
+    """How many ids two sequences share from the beginning."""
+    for i, (this, other) in enumerate(zip(these, others, strict=False)):
+        if this != other:
+            return i
+    return min(len(these), len(others))
+
+
+def can_be_cut(cache: Any) -> bool:
+    """Whether a cache keeps every position of every layer (sliding windows and state-space layers do not)."""
+    return isinstance(cache, DynamicCache) and all(type(layer) is DynamicLayer for layer in cache.layers)
+
+
+def cut(cache: DynamicCache, length: int) -> None:
+    """Drop all but the first `length` positions."""
+    for layer in cache.layers:
+        if isinstance(layer, DynamicLayer) and layer.keys is not None and layer.values is not None:
+            layer.keys = layer.keys[..., :length, :]
+            layer.values = layer.values[..., :length, :]

@@ -1,0 +1,120 @@
+"""Going on from an earlier pass gives the numbers of a pass from the beginning."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+from shiftlens.engine.pairs import OpenedPair, PairHolder
+from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.pair import PairSpec, ScoreOptions
+from shiftlens.models.prepare import prepare
+from shiftlens.scoring.causal import CausalModel
+from shiftlens.scoring.memory import PassMemory
+from shiftlens.scoring.rows import PairRows
+from shiftlens.scoring.teacher_forcing import score_rows
+
+NATS = 1e-4
+WORDS = "The quick brown fox jumps over the lazy dog. Great question! I hope this helps. " * 8
+QUESTION = ContextTurn("user", "Why is the sky blue?")
+
+
+@pytest.fixture(scope="module")
+def pair(tiny_pair: PairSpec) -> OpenedPair:
+    return PairHolder().open(tiny_pair, lambda _m, _f: None)
+
+
+def of(text: str, *turns: ContextTurn) -> ResponseToScore:
+    return ResponseToScore(turns=turns or (QUESTION,), text=text, source_format="labels")
+
+
+EDITS = {
+    "the same text": of(WORDS),
+    "an edit at the end": of(WORDS[:-10] + "blue sky"),
+    "an edit in the middle": of(WORDS[:300] + "red" + WORDS[300:]),
+    "an edit at the beginning": of("Why? " + WORDS),
+    "a shorter text": of(WORDS[:200]),
+    "a longer text": of(WORDS + WORDS[:50]),
+    "the next turn": of("Red light", QUESTION, ContextTurn("assistant", WORDS), QUESTION),
+    "another question": of(WORDS, ContextTurn("user", "Why is the sky red?")),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_pass_after_an_edit_has_the_numbers_of_a_fresh_one(pair: OpenedPair, edit: str) -> None:
+    memory = PassMemory()
+    rows(pair, of(WORDS), memory)
+    assert_same(rows(pair, EDITS[edit], memory), rows(pair, EDITS[edit], None))
+
+
+def test_a_pass_after_many_edits_has_the_numbers_of_a_fresh_one(pair: OpenedPair) -> None:
+    memory = PassMemory()
+    for edit in (*EDITS, *reversed(EDITS)):
+        again = rows(pair, EDITS[edit], memory)
+    assert_same(again, rows(pair, EDITS[edit], None))
+
+
+def test_an_edit_feeds_only_the_ids_from_the_edit_on(pair: OpenedPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    fed: list[int] = []
+    states = CausalModel.states
+
+    def counted(self: CausalModel, ids: torch.Tensor, cache: object) -> object:
+        fed.append(len(ids))
+        return states(self, ids, cache)
+
+    monkeypatch.setattr(CausalModel, "states", counted)
+    memory = PassMemory()
+    rows(pair, of(WORDS), memory)
+    whole = sum(fed)
+    fed.clear()
+    rows(pair, EDITS["an edit at the end"], memory)
+    assert sum(fed) < whole / 10
+    fed.clear()
+    rows(pair, EDITS["the next turn"], memory)
+    assert sum(fed) < whole
+
+
+def test_a_pass_that_was_stopped_is_gone_on_from(pair: OpenedPair) -> None:
+    memory = PassMemory()
+    calls = itertools.count()
+
+    def stop() -> None:
+        if next(calls) == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rows(pair, of(WORDS), memory, stop)
+    assert memory.nbytes > 0
+    assert_same(rows(pair, of(WORDS), memory), rows(pair, of(WORDS), None))
+
+
+def test_the_memory_stays_within_its_bytes(pair: OpenedPair) -> None:
+    memory = PassMemory(limit_bytes=1)
+    rows(pair, of(WORDS), memory)
+    assert memory.nbytes == 0
+    roomy = PassMemory()
+    rows(pair, of(WORDS), roomy)
+    one = roomy.nbytes
+    two = PassMemory(limit_bytes=one + one // 2)
+    for text in (WORDS, "Other. " + WORDS, "More. " + WORDS):
+        rows(pair, of(text, ContextTurn("user", text[:5] * 20)), two)
+    assert 0 < two.nbytes <= two.limit_bytes
+
+
+def rows(pair: OpenedPair, response: ResponseToScore, memory: PassMemory | None, check: object = None) -> PairRows:
+    prepared = prepare(pair.base.loaded, pair.aligned.loaded, response, ScoreOptions())
+    checks = {"check": check} if check else {}
+    return list(score_rows(pair.base.causal, pair.aligned.causal, prepared, 10, memory=memory, **checks))[-1].all()  # type: ignore[arg-type]
+
+
+def assert_same(these: PairRows, others: PairRows) -> None:
+    assert len(these.kl) == len(others.kl)
+    for this, other in ((these.base, others.base), (these.aligned, others.aligned)):
+        torch.testing.assert_close(this.logprob, other.logprob, atol=NATS, rtol=0)
+        torch.testing.assert_close(this.entropy, other.entropy, atol=NATS, rtol=0)
+        torch.testing.assert_close(this.top_logprobs, other.top_logprobs, atol=NATS, rtol=0)
+        assert (this.rank != other.rank).sum() == 0
+    torch.testing.assert_close(these.kl, others.kl, atol=NATS, rtol=NATS)
+    assert torch.equal(these.base_rank_of_aligned_top, others.base_rank_of_aligned_top)
