@@ -1,0 +1,306 @@
+"""The job of one document: read it, colour what is known, have the engine score the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from lsprotocol import types
+
+from shiftlens.engine.protocol import Progress, Refused, Scored
+from shiftlens.errors import EngineError, ShiftLensError
+from shiftlens.lsp.diagnostics import diagnostics_of
+from shiftlens.lsp.documents import OpenDocument, ParsedDocument, Reading, filename_of, parse
+from shiftlens.lsp.pair_choice import BUNDLED_NAMES, Choice, choose_pair
+from shiftlens.lsp.progress import WorkDone
+from shiftlens.lsp.session import Session
+from shiftlens.lsp.settings import RunPolicy, Settings
+from shiftlens.lsp.status import State, Status
+from shiftlens.lsp.store import ContentKey, Refusal, content_key
+from shiftlens.lsp.views import Known, build_view
+from shiftlens.models.conversation import ResponseToScore, to_score
+from shiftlens.models.pair import PairSpec
+from shiftlens.transcripts.model import Transcript
+
+USE_BUNDLED = "Use the bundled pair"
+OPEN_SETTINGS = "Open settings"
+
+_SECONDS_BETWEEN_COLOURS = 0.25
+
+_log = logging.getLogger(__name__)
+
+
+class Trigger(Enum):
+    """Why a document is looked at."""
+
+    OPEN = "open"
+    SAVE = "save"
+    EDIT = "edit"
+    COMMAND = "command"
+
+
+_POLICIES = {
+    Trigger.OPEN: {RunPolicy.ON_OPEN, RunPolicy.ON_SAVE, RunPolicy.ON_TYPE},
+    Trigger.SAVE: {RunPolicy.ON_SAVE, RunPolicy.ON_TYPE},
+    Trigger.EDIT: {RunPolicy.ON_TYPE},
+    Trigger.COMMAND: set(RunPolicy),
+}
+
+OpenProgress = Callable[[str, Callable[[], object]], WorkDone]
+
+
+@dataclass(slots=True)
+class _Work:
+    """One run of the job: fixed inputs, and what is known so far of each response (by content)."""
+
+    document: OpenDocument
+    version: int
+    text: str
+    transcript: Transcript
+    choice: Choice
+    pair: PairSpec
+    requests: tuple[ResponseToScore, ...]
+    keys: tuple[ContentKey, ...]
+    known: dict[ContentKey, Known] = field(default_factory=dict)
+
+    def missing(self) -> dict[ContentKey, ResponseToScore]:
+        """What is still to be scored, each content once."""
+        return {key: request for key, request in zip(self.keys, self.requests, strict=True) if key not in self.known}
+
+
+class Analyser:
+    """Starts, replaces and cancels the jobs of documents."""
+
+    def __init__(self, session: Session, open_progress: OpenProgress) -> None:
+        self._session = session
+        self._open_progress = open_progress
+
+    def request(self, uri: str, trigger: Trigger) -> None:
+        """Look at a document soon; whatever was under way for it is given up."""
+        document = self._session.documents.get(uri)
+        if document is None:
+            return
+        if trigger is Trigger.COMMAND:
+            self._session.told.clear()
+        delay = document.debounce_seconds if trigger is Trigger.EDIT else 0.0
+        self._session.scheduler.request(uri, lambda: self._guarded(document, trigger), delay=delay)
+
+    def request_all(self, trigger: Trigger) -> None:
+        for uri in list(self._session.documents):
+            self.request(uri, trigger)
+
+    def cancel(self, uri: str) -> bool:
+        """Give up the job of a document; the colours it has stay. False where nothing was under way."""
+        document = self._session.documents.get(uri)
+        if document is None or not self._session.scheduler.cancel(uri):
+            return False
+        shown = self._session.store.shown(uri)
+        if shown is not None and shown.is_complete and shown.version == document.version:
+            self._session.set_status(document, Status(State.READY))
+        else:
+            self._session.set_status(document, Status(State.WAITING, "Scoring was cancelled."))
+        return True
+
+    async def _guarded(self, document: OpenDocument, trigger: Trigger) -> None:
+        try:
+            await self._look_at(document, trigger)
+        except Exception as error:
+            _log.error("Looking at a document failed with %s", type(error).__name__, exc_info=error)
+            status = Status(State.ERROR, "ShiftLens met a fault of its own; its log has the details.")
+            self._session.set_status(document, status)
+
+    async def _look_at(self, document: OpenDocument, trigger: Trigger) -> None:
+        session = self._session
+        settings = await session.configuration.settings(document.uri)
+        document.debounce_seconds = settings.debounce_ms / 1000
+        parsed = await self._parsed(document, settings)
+        if parsed.transcript is None:
+            self._diagnose(document, parsed, ())
+            self._show_nothing(document, _status_without_transcript(parsed, settings))
+            return
+        choice = choose_pair(settings, parsed.transcript.front_matter, session.pair, trusted=session.trusted)
+        self._diagnose(document, parsed, choice.problems)
+        if choice.pair is None:
+            self._show_nothing(document, Status(State.NO_PAIR, choice.why_not))
+            self._offer_pair(choice.why_not)
+            return
+        work = _work(document, parsed, parsed.transcript, choice, choice.pair)
+        self._recall(work, forget_refusals=trigger is Trigger.COMMAND)
+        await self._colour(work)
+        if not work.missing():
+            self._finished(work)
+        elif settings.run_policy in _POLICIES[trigger]:
+            await self._score(work)
+        else:
+            message = 'Not scored yet: run "ShiftLens: Score" to do so.'
+            session.set_status(document, Status(State.WAITING, message))
+
+    async def _parsed(self, document: OpenDocument, settings: Settings) -> ParsedDocument:
+        version, text = document.version, document.text
+        reading = Reading(filename_of(document.uri), settings.format, settings.max_file_bytes)
+        parsed = document.parsed
+        if parsed is None or parsed.reading != reading or parsed.text != text:
+            parsed = await asyncio.to_thread(parse, version, text, reading)
+        else:
+            parsed = dataclasses.replace(parsed, version=version)
+        document.parsed = parsed
+        return parsed
+
+    def _diagnose(self, document: OpenDocument, parsed: ParsedDocument, extra: tuple[str, ...]) -> None:
+        found = diagnostics_of(parsed, extra, self._session.editor.encoding)
+        if found or document.diagnosed:
+            self._session.editor.publish_diagnostics(document.uri, parsed.version, found)
+        document.diagnosed = bool(found)
+
+    def _show_nothing(self, document: OpenDocument, status: Status) -> None:
+        if self._session.store.hide(document.uri):
+            self._session.editor.refresh_tokens()
+        self._session.set_status(document, status)
+
+    def _offer_pair(self, why: str) -> None:
+        """Once per session: scoring without being asked to would load models nobody chose."""
+        if not self._session.offered_pair:
+            self._session.offered_pair = True
+            self._session.in_background(self._ask_for_pair(why))
+
+    async def _ask_for_pair(self, why: str) -> None:
+        message = f"ShiftLens found a transcript, but can't score it. {why}"
+        answer = await self._session.editor.ask(message, (USE_BUNDLED, OPEN_SETTINGS))
+        if answer == USE_BUNDLED:
+            self.use_bundled_pair()
+        elif answer == OPEN_SETTINGS:
+            self._session.editor.open_settings()
+
+    def use_bundled_pair(self) -> None:
+        """Score with the bundled models, for this session, whatever names no pair of its own."""
+        self._session.pair = BUNDLED_NAMES
+        self.request_all(Trigger.OPEN)
+
+    def _recall(self, work: _Work, *, forget_refusals: bool) -> None:
+        for key in work.keys:
+            outcome = self._session.store.outcome(key)
+            if isinstance(outcome, Refusal) and forget_refusals:
+                self._session.store.forget((key,))
+            elif outcome is not None:
+                work.known[key] = Known(outcome)
+
+    async def _colour(self, work: _Work) -> None:
+        """Show what is known so far."""
+        store = self._session.store
+        uri = work.document.uri
+        before = store.shown(uri)
+        known = tuple(work.known.get(key) for key in work.keys)
+        view = await asyncio.to_thread(
+            build_view,
+            before,
+            known,
+            version=work.version,
+            text=work.text,
+            transcript=work.transcript,
+            pair=work.pair,
+            score_options=work.choice.score_options,
+            classify_options=work.choice.classify_options,
+        )
+        store.show(uri, view)
+        if before is None or before.paints != view.paints or before.text != view.text:
+            self._session.editor.refresh_tokens()
+
+    def _finished(self, work: _Work) -> None:
+        refused = sum(isinstance(known.outcome, Refusal) for known in work.known.values())
+        message = f"{refused} of {len(work.keys)} responses could not be scored." if refused else ""
+        self._session.set_status(work.document, Status(State.READY, message), version=work.version)
+
+    async def _score(self, work: _Work) -> None:
+        session, document = self._session, work.document
+        slot = session.scheduler.engine_slot
+        if slot.locked():
+            session.set_status(document, Status(State.WAITING, "Waits until another document is scored."))
+        try:
+            async with slot:
+                session.set_status(document, Status(State.LOADING, "Loading the models."))
+                await self._have_scored(work)
+        except ShiftLensError as error:
+            await self._colour(work)
+            self._failed(work, error)
+        else:
+            await self._colour(work)
+            session.told.clear()
+            self._finished(work)
+
+    async def _have_scored(self, work: _Work) -> None:
+        session = self._session
+        wanted = work.missing()
+        keys = tuple(wanted)
+        news = asyncio.Event()
+
+        def on_scored(message: Scored) -> None:
+            key = keys[message.index]
+            work.known[key] = Known(message.scored, partial=message.partial)
+            if not message.partial:
+                session.store.keep(key, message.scored)
+            news.set()
+
+        def on_refused(message: Refused) -> None:
+            refusal = Refusal(message.problem, message.remedy)
+            work.known[keys[message.index]] = Known(refusal)
+            session.store.keep(keys[message.index], refusal)
+            news.set()
+
+        async with self._open_progress("ShiftLens", lambda: self.cancel(work.document.uri)) as progress:
+
+            def on_progress(message: Progress) -> None:
+                state = State.LOADING if message.phase == "loading" else State.SCORING
+                progress.report(message.message, message.fraction)
+                status = Status(state, message.message, round(message.fraction, 2))
+                session.set_status(work.document, status)
+
+            painter = asyncio.create_task(self._keep_colouring(work, news))
+            try:
+                await session.engine.score(
+                    work.pair,
+                    work.choice.score_options,
+                    tuple(wanted.values()),
+                    on_progress=on_progress,
+                    on_scored=on_scored,
+                    on_refused=on_refused,
+                )
+            finally:
+                painter.cancel()
+                await asyncio.gather(painter, return_exceptions=True)
+
+    async def _keep_colouring(self, work: _Work, news: asyncio.Event) -> None:
+        while True:
+            await news.wait()
+            news.clear()
+            await self._colour(work)
+            await asyncio.sleep(_SECONDS_BETWEEN_COLOURS)
+
+    def _failed(self, work: _Work, error: ShiftLensError) -> None:
+        message = str(error)
+        if isinstance(error, EngineError):
+            message = f'{message} Edit the file or run "ShiftLens: Score" to try again.'
+        self._session.set_status(work.document, Status(State.ERROR, message), version=work.version)
+        if message not in self._session.told:
+            self._session.told.add(message)
+            self._session.editor.show_message(types.MessageType.Error, f"ShiftLens: {message}")
+
+
+def _status_without_transcript(parsed: ParsedDocument, settings: Settings) -> Status:
+    if parsed.problem is not None:
+        return Status(State.ERROR, str(parsed.problem))
+    if parsed.too_large:
+        most = f"{settings.max_file_bytes:,} bytes (`shiftlens.maxFileBytes`)"
+        return Status(State.NO_TRANSCRIPT, f"The file is larger than {most} and was not looked at.")
+    return Status(State.NO_TRANSCRIPT)
+
+
+def _work(
+    document: OpenDocument, parsed: ParsedDocument, transcript: Transcript, choice: Choice, pair: PairSpec
+) -> _Work:
+    requests = tuple(to_score(response, transcript.format) for response in transcript.responses)
+    keys = tuple(content_key(request, pair, choice.score_options) for request in requests)
+    return _Work(document, parsed.version, parsed.text, transcript, choice, pair, requests, keys)

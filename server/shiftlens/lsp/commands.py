@@ -1,0 +1,109 @@
+"""The commands, as `workspace/executeCommand` has them. None waits for scores; each says in return what it did."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from shiftlens import __version__
+from shiftlens.lsp.analyser import Trigger
+
+if TYPE_CHECKING:
+    from shiftlens.lsp.server import ShiftLensServer
+
+_PACKAGES = ("pygls", "lsprotocol", "msgspec", "torch", "transformers")
+
+
+def register_commands(server: ShiftLensServer) -> None:
+    """Register every command of this file."""
+    for name, handler in (
+        ("shiftlens.score", score),
+        ("shiftlens.cancel", cancel),
+        ("shiftlens.unload", unload),
+        ("shiftlens.restartEngine", restart_engine),
+        ("shiftlens.useBundledPair", use_bundled_pair),
+        ("shiftlens.debugInformation", debug_information),
+    ):
+        server.command(name)(handler)
+
+
+def score(ls: ShiftLensServer, uri: str) -> bool:
+    """Score a document now, whatever the run policy. False for one that is not open."""
+    if uri not in ls.session.documents:
+        return False
+    ls.analyser.request(uri, Trigger.COMMAND)
+    return True
+
+
+def cancel(ls: ShiftLensServer, uri: str) -> bool:
+    """Stop scoring a document. False where nothing was under way."""
+    return ls.analyser.cancel(uri)
+
+
+async def unload(ls: ShiftLensServer) -> bool:
+    """Give the models' memory back. Jobs under way are cancelled; the scores there are stay."""
+    for uri in list(ls.session.documents):
+        ls.analyser.cancel(uri)
+    await ls.session.engine.unload()
+    return True
+
+
+async def restart_engine(ls: ShiftLensServer) -> bool:
+    """End the engine, forget its scores (the models may have changed) and look at every document again."""
+    for uri in list(ls.session.documents):
+        ls.analyser.cancel(uri)
+    ls.session.store.clear_outcomes()
+    ls.session.told.clear()
+    await ls.session.engine.close()
+    ls.analyser.request_all(Trigger.OPEN)
+    return True
+
+
+def use_bundled_pair(ls: ShiftLensServer) -> bool:
+    """Score with the bundled models in this session, where nothing else is chosen."""
+    ls.analyser.use_bundled_pair()
+    return True
+
+
+async def debug_information(ls: ShiftLensServer) -> dict[str, object]:
+    """Versions, settings and states, for a report of a fault. No text of any transcript."""
+    session = ls.session
+    documents = []
+    for uri, document in list(session.documents.items()):
+        settings = await session.configuration.settings(uri)
+        shown = session.store.shown(uri)
+        parsed = document.parsed
+        documents.append(
+            {
+                "uri": uri,
+                "version": document.version,
+                "characters": len(document.text),
+                "state": document.status.state.value,
+                "message": document.status.message,
+                "format": parsed.transcript.format if parsed is not None and parsed.transcript else None,
+                "responses": len(shown.results) if shown is not None else None,
+                "pair": [shown.pair.base, shown.pair.aligned] if shown is not None else None,
+                "settings": settings.as_json(),
+            }
+        )
+    return {
+        "shiftlens": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "enginePid": session.engine.pid,
+        "trusted": session.trusted,
+        "sessionPair": list(session.pair) if session.pair is not None else None,
+        "positionEncoding": session.editor.encoding,
+        "cachedBytes": session.store.held_bytes,
+        "pendingRequests": ls.protocol.pending,
+        "documents": documents,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,189 @@
+"""What a hover says about a token. Built from plain strings; the renderers at the end alone know Markdown.
+
+So no text of a model or a file can reach Markdown unescaped: `render_markdown` escapes every string it is given.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from shiftlens.analysis.model import Candidate, Token, TokenSide
+from shiftlens.lsp.escape import markdown, shorten, visible_piece, visible_text
+from shiftlens.lsp.locate import Place
+from shiftlens.lsp.store import DocumentAnalysis
+from shiftlens.scoring.columns import ScoredResponse
+
+_LONGEST_TOKEN = 40
+_LONGEST_NOTE = 400
+RESPONSE_MARK = "◀"
+OTHERS = "all others"
+
+_CONTEXT_WORDS = {
+    "aligntds": "AlignTDS query and answer fence",
+    "chat": "the aligned model's chat template",
+    "raw": "the turns' text alone",
+    "few-shot": "few-shot examples",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One token's part of a hover: a title, lines of facts, a table (its first row the head), notes."""
+
+    title: str
+    facts: tuple[str, ...]
+    table: tuple[tuple[str, ...], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def hover_cards(place: Place, waiting: str) -> tuple[Card, ...]:
+    """The cards for a place; for one without scores, a card that says `waiting` or why it was refused."""
+    if not place.tokens:
+        if place.result.refusal is not None:
+            return (Card("Not scored", (str(place.result.refusal),)),)
+        return (Card("Not scored yet", (waiting,)),)
+    scored = place.result.analysis.scored if place.result.analysis is not None else None
+    notes = scored.notes if scored is not None else ()
+    parts = [item for item in place.tokens if not item.is_end]
+    cards = [_card(item, place, parts) for item in place.tokens]
+    if place.result.partial:
+        notes = (*notes, "This response is still being scored.")
+    if place.edit.old_length != place.edit.new_length or not place.edit.is_nothing:
+        notes = (*notes, "The file has changed since these scores were made.")
+    last = cards[-1]
+    cards[-1] = Card(last.title, last.facts, last.table, tuple(shorten(visible_note(n), _LONGEST_NOTE) for n in notes))
+    return tuple(cards)
+
+
+def visible_note(text: str) -> str:
+    """A sentence on one line, its spaces as they are and everything hidden shown."""
+    return " ".join(visible_text(word) for word in text.split())
+
+
+def probability(value: float) -> str:
+    """As a percentage; in powers of ten below a hundredth of a percent."""
+    if value >= 1e-4:
+        return f"{100 * value:.2f}%"
+    return "0%" if value == 0 else f"{100 * value:.1e}%"
+
+
+def shown_text(item: Token) -> str:
+    """A token as the hover names it."""
+    return visible_piece(item.piece, limit=_LONGEST_TOKEN) if item.piece else "(no text)"
+
+
+def _card(item: Token, place: Place, parts: list[Token]) -> Card:
+    total = item_count(place)
+    what = "End of the response" if item.is_end else shown_text(item)
+    position = "after the last token" if item.is_end else f"position {item.index + 1} of {total}"
+    facts = [
+        f"Base rank {item.base.rank:,} ({probability(math.exp(item.base.logprob))}),"
+        f" aligned rank {item.aligned.rank:,} ({probability(math.exp(item.aligned.logprob))})",
+        f"KL(aligned || base) {item.kl:.3f} nats, Jaccard@{_compared(item)} {item.jaccard:.2f}, {position}",
+        f"Base context: {context_words(place.analysis)}",
+    ]
+    if len(parts) > 1 and not item.is_end:
+        listed = ", ".join(visible_piece(part.piece) for part in parts)
+        number = parts.index(item) + 1
+        facts.append(f"Part {number} of {len(parts)} of one character: {listed}")
+    if item.is_end and item.base.id != item.aligned.id:
+        facts.append(
+            f"Each model ends in its own way: the base model with {_name(item.base, place)},"
+            f" the aligned model with {_name(item.aligned, place)}"
+        )
+    if item.special:
+        facts.append("Special token of the tokenizer")
+    if item.boundary:
+        facts.append("Boundary: the way prompt and response were split into tokens may explain this shift")
+    if item.off_greedy:
+        facts.append(
+            "Off greedy: the aligned model's most likely token is another one"
+            f" (base rank {item.base_rank_of_aligned_top:,})"
+        )
+    return Card(f"{what} · {item.shift.label}", tuple(facts), _table(item))
+
+
+def item_count(place: Place) -> int:
+    """Tokens of the response, without the position after the last one."""
+    analysis = place.result.analysis
+    return analysis.scored.rows - (0 if place.result.partial else 1) if analysis is not None else 0
+
+
+def context_words(analysis: DocumentAnalysis) -> str:
+    """The base context in words."""
+    name = analysis.score_options.base_context
+    words = _CONTEXT_WORDS.get(name)
+    return f"{name} ({words})" if words else "a template of the user's"
+
+
+def _compared(item: Token) -> int:
+    return min(10, len(item.base.top), len(item.aligned.top)) or 10
+
+
+def _name(side: TokenSide, place: Place) -> str:
+    scored: ScoredResponse | None = place.result.analysis.scored if place.result.analysis is not None else None
+    piece = scored.pieces.get(side.id, b"") if scored is not None else b""
+    return f"{visible_piece(piece, limit=_LONGEST_TOKEN)} (id {side.id})" if piece else f"id {side.id}"
+
+
+def _table(item: Token) -> tuple[tuple[str, ...], ...]:
+    rows = [("rank", "base", "prob.", "aligned", "prob.")]
+    for rank in range(max(len(item.base.top), len(item.aligned.top))):
+        rows.append((str(rank + 1), *_cell(item.base, rank), *_cell(item.aligned, rank)))
+    own = (*_own_cell(item.base, item), *_own_cell(item.aligned, item))
+    if any(own):
+        rows.append((RESPONSE_MARK, *own))
+    rows.append(("", OTHERS, probability(item.base.missing_mass), OTHERS, probability(item.aligned.missing_mass)))
+    return tuple(rows)
+
+
+def _cell(side: TokenSide, rank: int) -> tuple[str, str]:
+    if rank >= len(side.top):
+        return "", ""
+    candidate: Candidate = side.top[rank]
+    text = visible_piece(candidate.piece, limit=_LONGEST_TOKEN) or f"id {candidate.id}"
+    mark = f" {RESPONSE_MARK}" if candidate.id == side.id else ""
+    return f"{text}{mark}", probability(candidate.prob)
+
+
+def _own_cell(side: TokenSide, item: Token) -> tuple[str, str]:
+    """The response token where it is not among the candidates, with its rank."""
+    if any(candidate.id == side.id for candidate in side.top):
+        return "", ""
+    text = shown_text(item) if side.id == item.id and item.piece else f"id {side.id}"
+    return f"{text} (rank {side.rank:,})", probability(math.exp(side.logprob))
+
+
+def render_markdown(cards: tuple[Card, ...]) -> str:
+    """Cards as Markdown with tables."""
+    return "\n\n---\n\n".join(_card_markdown(card) for card in cards)
+
+
+def render_plaintext(cards: tuple[Card, ...]) -> str:
+    """Cards as lines of plain text."""
+    return "\n\n".join(_card_plaintext(card) for card in cards)
+
+
+def _card_markdown(card: Card) -> str:
+    blocks = [f"**{markdown(card.title)}**", "  \n".join(markdown(fact) for fact in card.facts)]
+    if card.table:
+        head, *body = card.table
+        lines = [_row(head), "|" + "---|" * len(head), *(_row(row) for row in body)]
+        blocks.append("\n".join(lines))
+    blocks += [f"*{markdown(note)}*" for note in card.notes]
+    return "\n\n".join(blocks)
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(markdown(cell) for cell in cells) + " |"
+
+
+def _card_plaintext(card: Card) -> str:
+    lines = [card.title, *card.facts]
+    if card.table:
+        widths = [max(len(row[column]) for row in card.table) for column in range(len(card.table[0]))]
+        for row in card.table:
+            padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            lines.append("  ".join(padded).rstrip())
+    return "\n".join([*lines, *card.notes])

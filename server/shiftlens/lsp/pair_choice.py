@@ -1,0 +1,104 @@
+"""Which pair scores a document, and with what options: the file's front matter, the settings, the session."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shiftlens.lsp.settings import TEMPLATE_PREFIX, Settings, check_values
+from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE, ClassifyOptions, PairSpec, ScoreOptions
+
+BUNDLED_NAMES = (BUNDLED_BASE, BUNDLED_ALIGNED)
+
+# What a file may choose. Not among them: whatever costs memory, disk, network or trust.
+_FILE_KEYS = (
+    "base",
+    "aligned",
+    "baseContext",
+    "alignedContext",
+    "classifyBy",
+    "thresholds",
+    "topK",
+    "compat",
+)
+_SEPARATOR = re.compile(r"[-_]+([a-z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The pair, or None and in `why_not` a sentence on what is missing; `problems` of the front matter."""
+
+    pair: PairSpec | None
+    score_options: ScoreOptions
+    classify_options: ClassifyOptions
+    why_not: str = ""
+    problems: tuple[str, ...] = ()
+
+
+def choose_pair(
+    settings: Settings,
+    front_matter: Mapping[str, object],
+    session_pair: tuple[str, str] | None,
+    *,
+    trusted: bool,
+) -> Choice:
+    """Front matter goes before settings, settings before what the user chose for the session.
+
+    In an untrusted workspace the models must be bundled ones and the contexts named ones, whoever asks, since the
+    server can't tell the workspace's settings from the user's.
+    """
+    chosen, problems = _with_front_matter(settings, front_matter)
+    base, aligned = chosen.base, chosen.aligned
+    if not base and not aligned and session_pair is not None:
+        base, aligned = session_pair
+    why_not = _why_not(base, aligned)
+    if not trusted:
+        chosen = _restricted(chosen)
+        if not why_not and not {base, aligned} <= set(BUNDLED_NAMES):
+            why_not = "This workspace is not trusted, so that only the bundled models are loaded."
+    pair = None
+    if not why_not:
+        pair = PairSpec(
+            base=base,
+            aligned=aligned,
+            device=chosen.device,
+            dtype=chosen.dtype,
+            allow_download=chosen.allow_download,
+            allow_pickle=chosen.allow_pickle,
+        )
+    return Choice(pair, chosen.score_options, chosen.classify_options, why_not, problems)
+
+
+def _with_front_matter(settings: Settings, front_matter: Mapping[str, object]) -> tuple[Settings, tuple[str, ...]]:
+    keys = {_camel_case(key): value for key, value in front_matter.items()}
+    values, problems = check_values({key: keys[key] for key in _FILE_KEYS if key in keys})
+    in_file = tuple(f"Front matter: {problem}" for problem in problems)
+    return dataclasses.replace(settings, **values), in_file  # type: ignore[arg-type]
+
+
+def _restricted(settings: Settings) -> Settings:
+    def named(context: str, default: str) -> str:
+        return default if context.startswith(TEMPLATE_PREFIX) else context
+
+    return dataclasses.replace(
+        settings,
+        allow_download=False,
+        allow_pickle=False,
+        base_context=named(settings.base_context, "aligntds"),
+        aligned_context=named(settings.aligned_context, "chat"),
+    )
+
+
+def _why_not(base: str, aligned: str) -> str:
+    if base and aligned:
+        return ""
+    if base or aligned:
+        missing = "aligned" if base else "base"
+        return f"Only one model is named: `shiftlens.{missing}` is missing."
+    return "No model pair is chosen."
+
+
+def _camel_case(key: object) -> str:
+    return _SEPARATOR.sub(lambda found: found[1].upper(), str(key))

@@ -1,0 +1,94 @@
+"""pygls' protocol, with the edges that were found sharp taken off."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from functools import lru_cache
+from typing import Any
+
+import attrs
+from lsprotocol import types
+from pygls.protocol import LanguageServerProtocol, lsp_method
+
+_INTERNAL_ERROR = -32603
+
+
+@attrs.define
+class DocumentParams:
+    """Parameters of `shiftlens/analysis`."""
+
+    uri: str
+
+
+@attrs.define
+class TokenParams:
+    """Parameters of `shiftlens/token`."""
+
+    uri: str
+    position: types.Position
+
+
+@attrs.define
+class AnalysisRequest:
+    """What is known of a document. Answered by a plain object, see `requests.analysis_answer`."""
+
+    id: int | str
+    params: DocumentParams
+    method: str = "shiftlens/analysis"
+    jsonrpc: str = "2.0"
+
+
+@attrs.define
+class TokenRequest:
+    """What is known of the token at a position. Answered by a plain object, or null where there is none."""
+
+    id: int | str
+    params: TokenParams
+    method: str = "shiftlens/token"
+    jsonrpc: str = "2.0"
+
+
+_OWN_MESSAGES: dict[str, type[Any]] = {"shiftlens/analysis": AnalysisRequest, "shiftlens/token": TokenRequest}
+
+
+class ShiftLensProtocol(LanguageServerProtocol):
+    """Types our own requests, tells the client no tracebacks, and keeps its books short."""
+
+    @property
+    def was_shut_down(self) -> bool:
+        """Whether the client asked for `shutdown`."""
+        return bool(self._shutdown)
+
+    @property
+    def pending(self) -> int:
+        """Number of requests and notifications in flight, either way."""
+        return len(self._request_futures)
+
+    @lru_cache  # noqa: B019 (as the method it overrides; there is one protocol per process)
+    def get_message_type(self, method: str) -> type[Any] | None:
+        return _OWN_MESSAGES.get(method) or super().get_message_type(method)
+
+    def _send_response(
+        self, msg_id: int | str, result: Any | None = None, error: types.ResponseError | None = None
+    ) -> None:
+        # The message and the traceback that pygls would send name local paths and may quote the document.
+        if error is not None and error.code == _INTERNAL_ERROR:
+            error = types.ResponseError(code=error.code, message="Internal error; the server's log has the details.")
+        super()._send_response(msg_id, result, error)
+
+    def _handle_notification(self, method_name: str, params: Any) -> None:
+        super()._handle_notification(method_name, params)
+        # pygls keeps the future of every notification for ever.
+        for msg_id in [key for key, future in self._request_futures.items() if future.done()]:
+            del self._request_futures[msg_id]
+
+    @lsp_method(types.SHUTDOWN)
+    def lsp_shutdown(self, *args: Any) -> Generator[Any, Any, None]:
+        """As pygls has it, but futures whose callbacks change the table may be in flight."""
+        if (handler := self.fm.features.get(types.SHUTDOWN)) is not None:
+            yield handler, args, None
+        current = self.msg_id
+        for msg_id, future in list(self._request_futures.items()):
+            if msg_id != current and not future.done():
+                future.cancel()
+        self._shutdown = True

@@ -1,0 +1,166 @@
+"""Answers to the extension's own requests, as plain JSON objects.
+
+Plain objects, because pygls renames the keys of typed ones, and only values that JSON has.
+"""
+
+from __future__ import annotations
+
+import math
+
+from shiftlens.analysis.model import Candidate, ResponseAnalysis, Summary, Token, TokenSide
+from shiftlens.geometry.lines import Unit
+from shiftlens.lsp.documents import OpenDocument, span_range
+from shiftlens.lsp.edits import Edit
+from shiftlens.lsp.escape import visible_piece
+from shiftlens.lsp.locate import Place
+from shiftlens.lsp.store import DocumentAnalysis, ResponseResult
+
+Json = dict[str, object]
+
+
+def analysis_answer(document: OpenDocument, analysis: DocumentAnalysis | None, unit: Unit) -> Json:
+    """`shiftlens/analysis`: the state of a document and, where it has any, its responses with counts by class."""
+    answer = document.status.as_json(document.uri, document.version)
+    transcript = document.parsed.transcript if document.parsed is not None else None
+    answer |= {
+        "format": transcript.format if transcript is not None else None,
+        "detectedBy": transcript.detected_by if transcript is not None else None,
+        "models": None,
+        "settings": None,
+        "analysedVersion": None,
+        "responses": [],
+    }
+    if analysis is None:
+        return answer
+    edit = Edit.between(analysis.text, document.text)
+    return answer | {
+        "models": {"base": analysis.pair.base, "aligned": analysis.pair.aligned},
+        "settings": {
+            "baseContext": analysis.score_options.base_context,
+            "classifyBy": analysis.classify_options.classify_by,
+            "thresholds": list(analysis.classify_options.thresholds),
+        },
+        "analysedVersion": analysis.version,
+        "responses": [
+            _response(document, analysis, index, result, edit, unit) for index, result in enumerate(analysis.results)
+        ],
+    }
+
+
+def token_answer(document: OpenDocument, place: Place, unit: Unit) -> Json:
+    """`shiftlens/token`: the tokens at a position (the parts of one character, the end) with both distributions."""
+    analysis = place.result.analysis
+    span = place.span_now()
+    sides = None
+    if analysis is not None:
+        scored = analysis.scored
+        sides = {"base": scored.base.prefix_text, "aligned": scored.aligned.prefix_text}
+    return {
+        "uri": document.uri,
+        "version": document.version,
+        "analysedVersion": place.analysis.version,
+        "responseIndex": place.index,
+        "tokenCount": None if analysis is None else analysis.scored.rows - (0 if place.result.partial else 1),
+        "partial": place.result.partial,
+        "refusal": None if place.result.refusal is None else str(place.result.refusal),
+        "range": None if span is None else _range(document, span, unit),
+        "models": {"base": place.analysis.pair.base, "aligned": place.analysis.pair.aligned},
+        "baseContext": place.analysis.score_options.base_context,
+        "prefix": sides,
+        "notes": [] if analysis is None else list(analysis.scored.notes),
+        "tokens": [_token(item) for item in place.tokens],
+    }
+
+
+def summary_json(summary: Summary) -> Json:
+    return {
+        "tokens": summary.tokens,
+        "unshifted": summary.unshifted,
+        "marginal": summary.marginal,
+        "shifted": summary.shifted,
+        "flagged": summary.flagged,
+        "flaggedUnshifted": summary.flagged_unshifted,
+        "flaggedMarginal": summary.flagged_marginal,
+        "flaggedShifted": summary.flagged_shifted,
+    }
+
+
+def _response(
+    document: OpenDocument,
+    analysis: DocumentAnalysis,
+    index: int,
+    result: ResponseResult,
+    edit: Edit,
+    unit: Unit,
+) -> Json:
+    source = analysis.transcript.responses[index].turn.source
+    span = edit.span_to_new(source.source_start, source.source_end)
+    found: ResponseAnalysis | None = result.analysis
+    return {
+        "index": index,
+        "state": _result_state(result),
+        "message": "" if result.refusal is None else str(result.refusal),
+        "range": None if span is None else _range(document, span, unit),
+        "summary": None if found is None else summary_json(found.summary),
+        "notes": [] if found is None else list(found.scored.notes),
+    }
+
+
+def _result_state(result: ResponseResult) -> str:
+    if result.refusal is not None:
+        return "refused"
+    if result.analysis is None:
+        return "pending"
+    return "partial" if result.partial else "scored"
+
+
+def _token(item: Token) -> Json:
+    return {
+        "index": item.index,
+        "id": item.id,
+        "text": visible_piece(item.piece),
+        "class": item.shift.label,
+        "isEnd": item.is_end,
+        "special": item.special,
+        "boundary": item.boundary,
+        "offGreedy": item.off_greedy,
+        "base": _side(item.base),
+        "aligned": _side(item.aligned),
+        "baseRankOfAlignedTop": item.base_rank_of_aligned_top,
+        "kl": _finite(item.kl),
+        "jaccard": _finite(item.jaccard),
+    }
+
+
+def _side(side: TokenSide) -> Json:
+    return {
+        "id": side.id,
+        "rank": side.rank,
+        "logprob": _finite(side.logprob),
+        "prob": _finite(math.exp(side.logprob)),
+        "entropy": _finite(side.entropy),
+        "missingMass": _finite(side.missing_mass),
+        "top": [_candidate(candidate, side) for candidate in side.top],
+    }
+
+
+def _candidate(candidate: Candidate, side: TokenSide) -> Json:
+    return {
+        "id": candidate.id,
+        "text": visible_piece(candidate.piece),
+        "prob": _finite(candidate.prob),
+        "isResponse": candidate.id == side.id,
+    }
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinities and no NaN."""
+    return value if math.isfinite(value) else None
+
+
+def _range(document: OpenDocument, span: tuple[int, int], unit: Unit) -> Json:
+    found = span_range(document.lines, *span, unit)
+    return {
+        "start": {"line": found.start.line, "character": found.start.character},
+        "end": {"line": found.end.line, "character": found.end.character},
+    }

@@ -1,0 +1,57 @@
+"""Who works when: debounced, the newest job of a document wins, one job at a time in the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+_log = logging.getLogger(__name__)
+
+
+class Scheduler:
+    """Runs at most one job per key. Use it from one event loop.
+
+    A job that needs the engine takes `engine_slot` for that part, so that parsing and cached results of other
+    documents do not wait for it.
+    """
+
+    def __init__(self) -> None:
+        self.engine_slot = asyncio.Lock()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def request(self, key: str, job: Callable[[], Awaitable[None]], *, delay: float = 0.0) -> None:
+        """Run `job` after `delay` seconds, in place of whatever waits or runs for `key`."""
+        self.cancel(key)
+        task = asyncio.get_running_loop().create_task(_run(job, delay))
+        self._tasks[key] = task
+        task.add_done_callback(lambda done: self._forget(key, done))
+
+    def cancel(self, key: str) -> bool:
+        """Cancel the job of `key`; False where there is none."""
+        task = self._tasks.pop(key, None)
+        return task is not None and task.cancel()
+
+    def is_busy(self, key: str) -> bool:
+        return key in self._tasks
+
+    async def close(self) -> None:
+        """Cancel every job and wait until each has let go."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _forget(self, key: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(key) is task:
+            del self._tasks[key]
+
+
+async def _run(job: Callable[[], Awaitable[None]], delay: float) -> None:
+    if delay > 0:
+        await asyncio.sleep(delay)
+    try:
+        await job()
+    except Exception as error:
+        # The message may hold text of the transcript; the type and the place do not.
+        _log.error("A job failed with %s", type(error).__name__, exc_info=error)

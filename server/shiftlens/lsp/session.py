@@ -1,0 +1,60 @@
+"""All that the server knows while it runs, in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from shiftlens.engine.client import EngineClient
+from shiftlens.lsp.configuration import Configuration
+from shiftlens.lsp.documents import OpenDocument
+from shiftlens.lsp.editor import Editor
+from shiftlens.lsp.scheduler import Scheduler
+from shiftlens.lsp.status import Status
+from shiftlens.lsp.store import AnalysisStore
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Session:
+    """Lives on the event loop. `pair` is the pair (base, aligned) that the user chose for this session."""
+
+    editor: Editor
+    configuration: Configuration
+    engine: EngineClient
+    store: AnalysisStore = field(default_factory=AnalysisStore)
+    scheduler: Scheduler = field(default_factory=Scheduler)
+    documents: dict[str, OpenDocument] = field(default_factory=dict)
+    trusted: bool = True
+    pair: tuple[str, str] | None = None
+    offered_pair: bool = False
+    told: set[str] = field(default_factory=set)
+    _background: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def set_status(self, document: OpenDocument, status: Status, *, version: int | None = None) -> None:
+        """Say where a document stands, if that is news."""
+        if document.status != status or version is not None:
+            document.status = status
+            self.editor.show_status(document.uri, document.version if version is None else version, status)
+
+    def in_background(self, work: Coroutine[Any, Any, object]) -> None:
+        """Run something that no handler should wait for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._settled)
+
+    async def close(self) -> None:
+        """Stop every job and the engine."""
+        for task in list(self._background):
+            task.cancel()
+        await self.scheduler.close()
+        await self.engine.close()
+
+    def _settled(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("Background work failed with %s", type(error).__name__, exc_info=error)

@@ -1,0 +1,177 @@
+"""The settings a user can make, as one checked, immutable value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from shiftlens.models.pair import (
+    BASE_CONTEXTS,
+    CLASSIFY_BY,
+    COMPAT_MODES,
+    DEVICES,
+    DTYPES,
+    ClassifyOptions,
+    ScoreOptions,
+)
+
+SECTION = "shiftlens"
+TEMPLATE_PREFIX = "template:"
+
+_MOST_CANDIDATES = 100
+_LONGEST_DEBOUNCE_MS = 60_000
+
+
+class RunPolicy(str, Enum):
+    """When to score without being asked; each includes the ones before it."""
+
+    MANUAL = "manual"
+    ON_OPEN = "onOpen"
+    ON_SAVE = "onSave"
+    ON_TYPE = "onType"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The `shiftlens` section. `base` and `aligned` are "" where the user names no model."""
+
+    base: str = ""
+    aligned: str = ""
+    base_context: str = "aligntds"
+    aligned_context: str = "chat"
+    classify_by: str = "response"
+    thresholds: tuple[int, int] = (1, 3)
+    top_k: int = 10
+    device: str = "auto"
+    dtype: str = "auto"
+    run_policy: RunPolicy = RunPolicy.ON_TYPE
+    debounce_ms: int = 400
+    max_file_bytes: int = 2_000_000
+    allow_download: bool = False
+    allow_pickle: bool = False
+    compat: str = ""
+    format: str = ""
+
+    @property
+    def score_options(self) -> ScoreOptions:
+        return ScoreOptions(
+            base_context=self.base_context,
+            aligned_context=self.aligned_context,
+            top_k=self.top_k,
+            compat=self.compat,
+        )
+
+    @property
+    def classify_options(self) -> ClassifyOptions:
+        return ClassifyOptions(classify_by=self.classify_by, thresholds=self.thresholds)
+
+    def as_json(self) -> dict[str, object]:
+        """The settings under the names that users give them."""
+        values = {key: getattr(self, name) for key, (name, _) in _CHECKS.items()}
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
+
+
+class _Unfit(Exception):
+    """What a value should have been, to follow "must be"."""
+
+
+Check = Callable[[object], object]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _Unfit("a string")
+    return value.strip()
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _Unfit("true or false")
+    return value
+
+
+def _whole(least: int, most: int) -> Check:
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise _Unfit(f"a whole number from {least} to {most}")
+        return value
+
+    return check
+
+
+def _one_of(choices: tuple[str, ...]) -> Check:
+    def check(value: object) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise _Unfit("one of " + ", ".join(f'"{choice}"' for choice in choices))
+        return value
+
+    return check
+
+
+def _base_context(value: object) -> str:
+    if isinstance(value, str) and (value in BASE_CONTEXTS or value.startswith(TEMPLATE_PREFIX)):
+        return value
+    raise _Unfit("one of " + ", ".join(f'"{name}"' for name in BASE_CONTEXTS) + ', or "template:" and Jinja')
+
+
+def _thresholds(value: object) -> tuple[int, int]:
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        first, second = value
+        whole = all(isinstance(v, int) and not isinstance(v, bool) for v in value)
+        if whole and 1 <= first <= second:
+            return first, second
+    raise _Unfit("two whole numbers, each at least 1 and the second not below the first, such as [1, 3]")
+
+
+def _run_policy(value: object) -> RunPolicy:
+    return RunPolicy(_one_of(tuple(policy.value for policy in RunPolicy))(value))
+
+
+_CHECKS: dict[str, tuple[str, Check]] = {
+    "base": ("base", _text),
+    "aligned": ("aligned", _text),
+    "baseContext": ("base_context", _base_context),
+    "alignedContext": ("aligned_context", _base_context),
+    "classifyBy": ("classify_by", _one_of(CLASSIFY_BY)),
+    "thresholds": ("thresholds", _thresholds),
+    "topK": ("top_k", _whole(1, _MOST_CANDIDATES)),
+    "device": ("device", _one_of(DEVICES)),
+    "dtype": ("dtype", _one_of(DTYPES)),
+    "runPolicy": ("run_policy", _run_policy),
+    "debounceMs": ("debounce_ms", _whole(0, _LONGEST_DEBOUNCE_MS)),
+    "maxFileBytes": ("max_file_bytes", _whole(1, 1 << 30)),
+    "allowDownload": ("allow_download", _flag),
+    "allowPickle": ("allow_pickle", _flag),
+    "compat": ("compat", _one_of(("", *COMPAT_MODES))),
+    "format": ("format", _text),
+}
+
+
+def read_settings(raw: object) -> tuple[Settings, tuple[str, ...]]:
+    """Check a client's `shiftlens` section.
+
+    A key that is absent or null takes its default, and so does one with a bad value; each of these adds a sentence to
+    the second result. Keys the server does not know are the client's own.
+    """
+    if raw is None:
+        return Settings(), ()
+    if not isinstance(raw, Mapping):
+        return Settings(), (f"The settings `{SECTION}` must be an object; the defaults are used.",)
+    values, problems = check_values(raw)
+    return Settings(**values), problems  # type: ignore[arg-type]
+
+
+def check_values(raw: Mapping[object, object]) -> tuple[dict[str, object], tuple[str, ...]]:
+    """The good values among camelCase keys, by field name, and a sentence for each bad one."""
+    values: dict[str, object] = {}
+    problems: list[str] = []
+    for key, (name, check) in _CHECKS.items():
+        value = raw.get(key)
+        if value is None:
+            continue
+        try:
+            values[name] = check(value)
+        except _Unfit as unfit:
+            problems.append(f"The setting `{SECTION}.{key}` must be {unfit}; its default is used.")
+    return values, tuple(problems)

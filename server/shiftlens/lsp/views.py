@@ -1,0 +1,88 @@
+"""From what is known of each response to what a document shows."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shiftlens.analysis.classify import build
+from shiftlens.analysis.highlights import highlights
+from shiftlens.analysis.model import ResponseAnalysis
+from shiftlens.lsp.documents import paints_now
+from shiftlens.lsp.semantic_tokens import Paint, paint
+from shiftlens.lsp.store import DocumentAnalysis, Outcome, Refusal, ResponseResult
+from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.transcripts.model import Response, Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one content; with `partial`, only its first rows."""
+
+    outcome: Outcome
+    partial: bool = False
+
+
+def build_view(
+    before: DocumentAnalysis | None,
+    known: Sequence[Known | None],
+    *,
+    version: int,
+    text: str,
+    transcript: Transcript,
+    pair: PairSpec,
+    score_options: ScoreOptions,
+    classify_options: ClassifyOptions,
+) -> DocumentAnalysis:
+    """The analysis of one version. Where a response has no scores yet it keeps the colours that `before` gave it."""
+    same = before is not None and (before.pair, before.score_options, before.classify_options) == (
+        pair,
+        score_options,
+        classify_options,
+    )
+    old = before if same else None
+    carried = paints_now(old, text) if old is not None else ()
+    results: list[ResponseResult] = []
+    paints: list[Paint] = []
+    for index, (response, entry) in enumerate(zip(transcript.responses, known, strict=True)):
+        earlier = old.results[index].analysis if old is not None and index < len(old.results) else None
+        result = _result(response, entry, classify_options, earlier)
+        results.append(result)
+        paints += _paints(response, result, carried)
+    return DocumentAnalysis(
+        version=version,
+        text=text,
+        transcript=transcript,
+        pair=pair,
+        score_options=score_options,
+        classify_options=classify_options,
+        results=tuple(results),
+        paints=tuple(paints),
+    )
+
+
+def _result(
+    response: Response, known: Known | None, options: ClassifyOptions, earlier: ResponseAnalysis | None
+) -> ResponseResult:
+    if known is None:
+        return ResponseResult()
+    outcome = known.outcome
+    if isinstance(outcome, Refusal):
+        return ResponseResult(refusal=outcome)
+    if earlier is not None and earlier.scored is outcome and earlier.response == response:
+        return ResponseResult(earlier, partial=known.partial)
+    return ResponseResult(build(response, outcome, options), partial=known.partial)
+
+
+def _paints(response: Response, result: ResponseResult, carried: Sequence[Paint]) -> list[Paint]:
+    if result.refusal is not None:
+        return []
+    own = [paint(item) for item in highlights(result.analysis)] if result.analysis is not None else []
+    if result.is_final:
+        return own
+    source = response.turn.source
+    start = own[-1].end if own else source.source_start
+    first = bisect_left(carried, start, key=lambda item: item.start)
+    past = bisect_left(carried, source.source_end, key=lambda item: item.start)
+    return own + [item for item in carried[first:past] if item.end <= source.source_end]

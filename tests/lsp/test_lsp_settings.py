@@ -1,0 +1,120 @@
+"""Settings are checked one by one, and a bad one says what it should have been."""
+
+from __future__ import annotations
+
+import pytest
+
+from shiftlens.lsp.pair_choice import BUNDLED_NAMES, choose_pair
+from shiftlens.lsp.settings import RunPolicy, Settings, read_settings
+
+
+def test_no_settings_are_the_defaults() -> None:
+    assert read_settings(None) == (Settings(), ())
+    assert read_settings({}) == (Settings(), ())
+    assert Settings().run_policy is RunPolicy.ON_TYPE
+    assert Settings().debounce_ms == 400
+
+
+def test_good_values_are_taken() -> None:
+    raw = {
+        "base": " b ",
+        "aligned": "a",
+        "baseContext": "template:{{ query }}",
+        "thresholds": [2, 5],
+        "topK": 5,
+        "runPolicy": "manual",
+        "allowDownload": True,
+        "unknownToTheServer": 1,
+        "device": None,
+    }
+    settings, problems = read_settings(raw)
+    assert problems == ()
+    assert (settings.base, settings.aligned, settings.thresholds) == ("b", "a", (2, 5))
+    assert settings.score_options.base_context == "template:{{ query }}"
+    assert settings.score_options.top_k == 5
+    assert settings.run_policy is RunPolicy.MANUAL
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("thresholds", [3, 1], "two whole numbers"),
+        ("thresholds", [1, True], "two whole numbers"),
+        ("topK", 0, "from 1 to 100"),
+        ("topK", True, "whole number"),
+        ("baseContext", "nonsense", '"aligntds"'),
+        ("runPolicy", "always", '"onType"'),
+        ("allowPickle", "yes", "true or false"),
+        ("base", 7, "a string"),
+        ("device", "tpu", '"cuda"'),
+    ],
+)
+def test_a_bad_value_falls_back_and_says_which_and_why(key: str, value: object, words: str) -> None:
+    settings, problems = read_settings({key: value, "debounceMs": 7})
+    assert settings == Settings(debounce_ms=7)
+    assert len(problems) == 1
+    assert f"`shiftlens.{key}`" in problems[0]
+    assert words in problems[0]
+
+
+def test_settings_that_are_no_object_are_the_defaults() -> None:
+    settings, problems = read_settings([1])
+    assert settings == Settings()
+    assert len(problems) == 1
+
+
+def test_as_json_has_the_names_that_users_give() -> None:
+    assert read_settings(Settings(top_k=3).as_json()) == (Settings(top_k=3), ())
+
+
+def test_nothing_named_gives_no_pair() -> None:
+    choice = choose_pair(Settings(), {}, None, trusted=True)
+    assert choice.pair is None
+    assert "No model pair" in choice.why_not
+
+
+def test_one_model_is_no_pair() -> None:
+    choice = choose_pair(Settings(base="b"), {}, None, trusted=True)
+    assert choice.pair is None
+    assert "`shiftlens.aligned`" in choice.why_not
+
+
+def test_front_matter_goes_before_settings_and_these_before_the_session() -> None:
+    settings = Settings(base="b", aligned="a")
+    front = choose_pair(settings, {"aligned": "c", "base-context": "raw"}, BUNDLED_NAMES, trusted=True)
+    assert front.pair is not None
+    assert (front.pair.base, front.pair.aligned, front.score_options.base_context) == ("b", "c", "raw")
+    plain = choose_pair(settings, {}, BUNDLED_NAMES, trusted=True)
+    assert plain.pair is not None
+    assert (plain.pair.base, plain.pair.aligned) == ("b", "a")
+    session = choose_pair(Settings(), {}, BUNDLED_NAMES, trusted=True)
+    assert session.pair is not None
+    assert (session.pair.base, session.pair.aligned) == BUNDLED_NAMES
+
+
+def test_a_file_can_not_allow_downloads_or_pickles() -> None:
+    front_matter = {"base": "b", "aligned": "a", "allow_download": True, "allowPickle": True, "device": "cuda"}
+    choice = choose_pair(Settings(), front_matter, None, trusted=True)
+    assert choice.pair is not None
+    assert not choice.pair.allow_download
+    assert not choice.pair.allow_pickle
+    assert choice.pair.device == "auto"
+
+
+def test_bad_front_matter_is_a_problem_of_the_file() -> None:
+    choice = choose_pair(Settings(), {"thresholds": "x"}, None, trusted=True)
+    assert choice.problems[0].startswith("Front matter: ")
+
+
+def test_an_untrusted_workspace_loads_bundled_models_only() -> None:
+    named = choose_pair(Settings(base="b", aligned="a"), {}, None, trusted=False)
+    assert named.pair is None
+    assert "not trusted" in named.why_not
+    in_file = choose_pair(Settings(), {"base": "b", "aligned": "a"}, BUNDLED_NAMES, trusted=False)
+    assert in_file.pair is None
+    loose = Settings(base_context="template:x", allow_download=True, allow_pickle=True)
+    bundled = choose_pair(loose, {}, BUNDLED_NAMES, trusted=False)
+    assert bundled.pair is not None
+    assert not bundled.pair.allow_download
+    assert not bundled.pair.allow_pickle
+    assert bundled.score_options.base_context == "aligntds"
