@@ -1,0 +1,105 @@
+"""What the reader of each format hands back, and how it becomes responses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from shiftlens.errors import TranscriptError
+from shiftlens.transcripts.model import Response, Role, SourceMap, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A turn with what only an assistant's turn has: its end marker and the file's own text before it.
+
+    `scored` is False for an assistant's turn that is part of the prompt, such as a few-shot example.
+    """
+
+    turn: Turn
+    end_marker: str | None = None
+    verbatim_prefix: str | None = None
+    scored: bool = True
+
+
+Conversation = tuple[Said, ...]
+Problem = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The conversations of a file, what gave the format away, and the parts that could not be read."""
+
+    detected_by: str
+    conversations: tuple[Conversation, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def verbatim_turn(role: Role, text: str, start: int, end: int) -> Turn:
+    """The turn whose text is text[start:end] as it stands."""
+    return Turn(role, text[start:end], SourceMap.verbatim(start, end - start))
+
+
+def responses(conversations: Iterable[Sequence[Said]]) -> tuple[Response, ...]:
+    """Every assistant turn that has text, with the turns before it; numbered through the file.
+
+    An assistant's turn without text can't be scored. It stays in the context of the later ones.
+    """
+    found: list[Response] = []
+    for conversation in conversations:
+        check_turns(len(conversation))
+        turns = tuple(said.turn for said in conversation)
+        for at, said in enumerate(conversation):
+            if said.turn.role is Role.ASSISTANT and said.scored and said.turn.text:
+                found.append(Response(len(found), turns[:at], said.turn, said.end_marker, said.verbatim_prefix))
+    return tuple(found)
+
+
+MAX_TURNS = 1000
+MAX_PREFIX_CHARACTERS = 500_000_000
+
+
+def check_turns(turns: int, characters: int = 0) -> None:
+    """Raise TranscriptError for a conversation too long to score, before its contexts are built.
+
+    Each response holds what came before it, so memory grows with turns x `characters`.
+    """
+    if turns > MAX_TURNS or turns * characters > MAX_PREFIX_CHARACTERS:
+        raise TranscriptError(
+            f"One conversation of {turns:,} turns is too long; the limit is {MAX_TURNS:,}, fewer in a large file.",
+            "Split the file.",
+        )
+
+
+def line_number(text: str, offset: int) -> int:
+    """1-based line of `offset`; lines end at LF, CRLF or CR, as in editors."""
+    crlf = text.count("\r\n", 0, offset)
+    return text.count("\n", 0, offset) + text.count("\r", 0, offset) - crlf + 1
+
+
+def without_last_newline(text: str, start: int, end: int) -> int:
+    """`end` less one newline that ends the file: it is the editor's, not the unfinished turn's."""
+    if end == len(text) and end > start and text[end - 1] == "\n":
+        end -= 1
+        if end > start and text[end - 1] == "\r":
+            end -= 1
+    return end
+
+
+BLANK = " \t\r\n"
+
+
+def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """[start, end) less spaces, tabs and newlines at both ends; other Unicode white space is text."""
+    while end > start and text[end - 1] in BLANK:
+        end -= 1
+    while start < end and text[start] in BLANK:
+        start += 1
+    return start, end
+
+
+def after_blanks(text: str, start: int) -> int:
+    """Offset of the first character from `start` on that is no space, tab or newline."""
+    while start < len(text) and text[start] in BLANK:
+        start += 1
+    return start

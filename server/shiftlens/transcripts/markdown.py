@@ -1,0 +1,123 @@
+"""Conversations whose turns stand under Markdown headings such as `## User` and `## Assistant`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from shiftlens.errors import TranscriptError
+from shiftlens.transcripts.conversation import Problem, Reading, Said, line_number, trimmed, verbatim_turn
+from shiftlens.transcripts.fences import unfenced_lines
+from shiftlens.transcripts.model import Role
+from shiftlens.transcripts.roles import SYSTEM_NAMES, Pair, pair_of
+
+_HEADING = re.compile(r"[ ]{0,3}(#{1,6})[ \t]+([^\r\n]*)(?:\r?\n|\Z)")
+_QUICK = re.compile(r"^[ ]{0,3}#{1,6}[ \t]", re.MULTILINE)
+_PARENTHESIS = re.compile(r"\([^()]*\)\W*$")
+_RULE_AT_END = re.compile(r"(?:^|\n)[ ]{0,3}(?:-{3,}|\*{3,}|_{3,})[ \t\r\n]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class _Heading:
+    level: int
+    name: str
+    shown: str
+    start: int
+    text_start: int
+
+
+def read_markdown(text: str, start: int, forced: bool) -> Reading | None:
+    """Read text[start:] as turns under role headings; None where it is not that.
+
+    The first role heading sets the level: only headings of that level part turns, so headings inside answers are
+    text. Where an earlier heading of that level names no role, the file is some other document (unless the format
+    is `forced`). Blank lines around a turn's text and rules (`---`) between turns are not text.
+    """
+    if not _QUICK.search(text, start):
+        return _refused(forced)
+    headings = _headings(text, start)
+    first = next((i for i, heading in enumerate(headings) if _opens(heading.name)), None)
+    if first is None:
+        return _refused(forced)
+    level = headings[first].level
+    if not forced and any(heading.level == level for heading in headings[:first]):
+        return None
+    same = [heading for heading in headings[first:] if heading.level == level]
+    pair = next((p for p in (pair_of(heading.name) for heading in same) if p), None)
+    if pair is None:
+        return _refused(forced)
+    turns, problems = _turns(same, pair, text)
+    answer = next((heading for role, heading in turns if role is Role.ASSISTANT), None)
+    if answer is None:
+        return _refused(forced)
+    asked = next(heading for role, heading in turns if role is Role.USER)
+    evidence = (
+        f"`{asked.shown}` on line {line_number(text, asked.start)} and "
+        f"`{answer.shown}` on line {line_number(text, answer.start)}"
+    )
+    return Reading(evidence, (_said(turns, text),), problems)
+
+
+def _said(turns: list[tuple[Role, _Heading]], text: str) -> tuple[Said, ...]:
+    ends = [heading.start for _, heading in turns[1:]] + [len(text)]
+    said: list[Said] = []
+    ruled = False
+    for at, ((role, heading), end) in enumerate(zip(turns, ends, strict=True)):
+        first, last = _text_span(text, heading.text_start, end)
+        rule = _RULE_AT_END.search(text[first:last])
+        if rule and (at < len(turns) - 1 or ruled):
+            ruled = True
+            first, last = _text_span(text, first, first + rule.start())
+        said.append(Said(verbatim_turn(role, text, first, last)))
+    return tuple(said)
+
+
+def _text_span(text: str, start: int, end: int) -> tuple[int, int]:
+    """Without the blank lines around it; the first line keeps its indentation."""
+    first, last = trimmed(text, start, end)
+    return max(start, text.rfind("\n", start, first) + 1) if first < last else first, last
+
+
+def _headings(text: str, start: int) -> list[_Heading]:
+    found: list[_Heading] = []
+    for at in unfenced_lines(text, start):
+        match = _HEADING.match(text, at)
+        if match:
+            found.append(_Heading(len(match[1]), _plain(match[2]), match[0].strip(), at, match.end()))
+    return found
+
+
+def _plain(heading: str) -> str:
+    """A heading's words in lower case, without emoji, emphasis, punctuation and a remark in parentheses."""
+    words = _PARENTHESIS.sub("", heading.strip())
+    return re.sub(r"[\W_]+", " ", words).strip().lower()
+
+
+def _opens(name: str) -> bool:
+    return name in SYSTEM_NAMES or pair_of(name) is not None
+
+
+def _turns(headings: list[_Heading], pair: Pair, text: str) -> tuple[list[tuple[Role, _Heading]], tuple[Problem, ...]]:
+    """The headings that take turns; a role's heading out of turn is text, and is reported."""
+    turns: list[tuple[Role, _Heading]] = []
+    problems: list[Problem] = []
+    allowed = {None: (Role.SYSTEM, Role.USER), Role.SYSTEM: (Role.USER,), Role.USER: (Role.ASSISTANT,)}
+    for heading in headings:
+        role = pair.role(heading.name)
+        if role is None:
+            continue
+        if role in allowed.get(turns[-1][0] if turns else None, (Role.USER,)):
+            turns.append((role, heading))
+        else:
+            line = line_number(text, heading.start)
+            problems.append((line, f"`{heading.shown}` is out of turn here and was read as text."))
+    return turns, tuple(problems)
+
+
+def _refused(forced: bool) -> Reading | None:
+    if forced:
+        raise TranscriptError(
+            "There is no heading such as `## User` with a heading such as `## Assistant` of the same level after it.",
+            "Put each turn under such a heading, or choose another format.",
+        )
+    return None
