@@ -96,6 +96,8 @@ class ResponseAnalysis:
     - classes: uint8 [n], values of `ShiftClass`.
     - off_greedy: uint8 [n].
     - starts, ends: uint32 [n], code-point offsets into the file's text; together the spans cover the response.
+    - text_ends: uint32 [n], where each row ends in `response.text`, in code points.
+    - cuts: uint8 [n], 1 where the row ends inside a character, whose other bytes the next rows hold.
     """
 
     response: Response
@@ -104,6 +106,8 @@ class ResponseAnalysis:
     off_greedy: bytes
     starts: array[int]
     ends: array[int]
+    text_ends: array[int]
+    cuts: bytes
     summary: Summary
 
 

@@ -1,0 +1,118 @@
+"""A class for every row, and counts of them.
+
+Lin et al. 2023 (arXiv 2312.01552), section 2: a position is unshifted where the token is the base model's first
+choice, marginal where it is the second or third, shifted otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from shiftlens.analysis.aligntds import shown_top_ranks
+from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, Summary
+from shiftlens.geometry.spans import token_spans
+from shiftlens.models.pair import ClassifyOptions
+from shiftlens.scoring.columns import ScoredResponse, int32, uint32
+from shiftlens.transcripts.model import Response
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Parts of the positions by class, each from 0 to 1; all 0 where there are no positions."""
+
+    tokens: int
+    unshifted: float
+    marginal: float
+    shifted: float
+
+
+def build(
+    response: Response, scored: ScoredResponse, classify_options: ClassifyOptions, *, compat: str = ""
+) -> ResponseAnalysis:
+    """Classify the rows of a scored response, or of its first part, and find their places in the file.
+
+    With compat="aligntds" the class follows the reference: the 0-based place, among the base model's first 10
+    strings, of the aligned model's first (TR@10). Raises ValueError where the columns don't fit the text.
+    """
+    spans = token_spans(response.text, uint32(scored.byte_ends), response.turn.source)
+    classes = classes_of(base_ranks(scored, classify_options.classify_by, compat), classify_options.thresholds)
+    return ResponseAnalysis(
+        response=response,
+        scored=scored,
+        classes=classes,
+        off_greedy=bytes(rank != 1 for rank in int32(scored.aligned.rank)),
+        starts=spans.starts,
+        ends=spans.ends,
+        text_ends=spans.text_ends,
+        cuts=spans.cuts,
+        summary=summarise(classes, scored.boundary),
+    )
+
+
+def base_ranks(scored: ScoredResponse, classify_by: str, compat: str = "") -> Sequence[int]:
+    """The base rank, from 1, that each row's class follows."""
+    if compat == "aligntds":
+        return [place + 1 for place in shown_top_ranks(scored)]
+    if classify_by == "aligned-top1":
+        return int32(scored.base_rank_of_aligned_top)
+    return int32(scored.base.rank)
+
+
+def classes_of(ranks: Iterable[int], thresholds: tuple[int, int]) -> bytes:
+    """One byte per rank, a value of `ShiftClass`."""
+    last_unshifted, last_marginal = thresholds
+    unshifted, marginal, shifted = (int(shift) for shift in ShiftClass)
+    return bytes(
+        unshifted if rank <= last_unshifted else marginal if rank <= last_marginal else shifted for rank in ranks
+    )
+
+
+def summarise(classes: bytes, boundary: bytes) -> Summary:
+    """Count rows by class; both columns are uint8 [n]."""
+    flagged = bytes(shift for shift, flag in zip(classes, boundary, strict=True) if flag)
+    return Summary(
+        tokens=len(classes),
+        unshifted=classes.count(ShiftClass.UNSHIFTED),
+        marginal=classes.count(ShiftClass.MARGINAL),
+        shifted=classes.count(ShiftClass.SHIFTED),
+        flagged=len(flagged),
+        flagged_unshifted=flagged.count(ShiftClass.UNSHIFTED),
+        flagged_marginal=flagged.count(ShiftClass.MARGINAL),
+        flagged_shifted=flagged.count(ShiftClass.SHIFTED),
+    )
+
+
+def combine(summaries: Iterable[Summary]) -> Summary:
+    """The summary of all their positions together."""
+    every = tuple(summaries)
+    return Summary(
+        tokens=sum(s.tokens for s in every),
+        unshifted=sum(s.unshifted for s in every),
+        marginal=sum(s.marginal for s in every),
+        shifted=sum(s.shifted for s in every),
+        flagged=sum(s.flagged for s in every),
+        flagged_unshifted=sum(s.flagged_unshifted for s in every),
+        flagged_marginal=sum(s.flagged_marginal for s in every),
+        flagged_shifted=sum(s.flagged_shifted for s in every),
+    )
+
+
+def shares(summary: Summary) -> Shares:
+    """Shares of all positions."""
+    return _shares(summary.unshifted, summary.marginal, summary.shifted)
+
+
+def shares_without_flagged(summary: Summary) -> Shares:
+    """Shares of the positions that are not flagged `boundary`."""
+    return _shares(
+        summary.unshifted - summary.flagged_unshifted,
+        summary.marginal - summary.flagged_marginal,
+        summary.shifted - summary.flagged_shifted,
+    )
+
+
+def _shares(unshifted: int, marginal: int, shifted: int) -> Shares:
+    tokens = unshifted + marginal + shifted
+    whole = tokens or 1
+    return Shares(tokens, unshifted / whole, marginal / whole, shifted / whole)

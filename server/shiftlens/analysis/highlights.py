@@ -1,0 +1,132 @@
+"""What to paint: spans of the file with a class, in order and without overlap."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
+from shiftlens.analysis.tokens import is_end
+from shiftlens.geometry.spans import gaps
+
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """A source span [start, end), never empty, and how to show it. Offsets are code points of the file."""
+
+    start: int
+    end: int
+    shift: ShiftClass
+    special: bool = False
+    boundary: bool = False
+    off_greedy: bool = False
+
+
+def highlights(analysis: ResponseAnalysis) -> Sequence[Highlight]:
+    """The highlights of a response, sorted and without overlap.
+
+    A character split over several tokens is one highlight with the worst class of its parts and the flags of
+    any. Rows without text give none; what the file holds between two parts of a response is left out.
+    """
+    breaks = gaps(analysis.response.turn.source)
+    if breaks or any(analysis.cuts):
+        return tuple(_across(analysis, breaks))
+    return tuple(
+        _of_row(analysis, row, start, end)
+        for row, (start, end) in enumerate(zip(analysis.starts, analysis.ends, strict=True))
+        if start < end
+    )
+
+
+def split_at_newlines(text: str, highlight: Highlight) -> Iterator[Highlight]:
+    """The parts of a highlight between the line breaks (LF, CRLF, CR) of the file's text; none are empty."""
+    start = highlight.start
+    for found in _LINE_BREAK.finditer(text, highlight.start, highlight.end):
+        if start < found.start():
+            yield replace(highlight, start=start, end=found.start())
+        start = found.end()
+    if start < highlight.end:
+        yield replace(highlight, start=start)
+
+
+def row_at(analysis: ResponseAnalysis, offset: int) -> int | None:
+    """The row that holds the (first byte of the) character at a source offset, None where there is none. O(log n)."""
+    row = bisect_right(analysis.ends, offset)
+    return row if row < len(analysis.ends) and analysis.starts[row] <= offset else None
+
+
+def rows_at(analysis: ResponseAnalysis, offset: int) -> range:
+    """The rows that touch the character at a source offset: one, several where they share it, or none.
+
+    At the end of the response that is the row of the end. O(log n).
+    """
+    row = row_at(analysis, offset)
+    if row is None:
+        last = len(analysis.ends) - 1
+        at_end = last >= 0 and offset == analysis.ends[last] and is_end(analysis, last)
+        return range(last, last + 1) if at_end else range(0)
+    if not analysis.cuts[row] or offset < analysis.response.turn.source.start_of(analysis.text_ends[row] - 1):
+        return range(row, row + 1)
+    return range(row, _past_split(analysis, row))
+
+
+def _past_split(analysis: ResponseAnalysis, row: int) -> int:
+    """One past the last row that holds bytes of the character in which `row` ends."""
+    begun = analysis.text_ends[row]
+    past = row + 1
+    while past < len(analysis.cuts):
+        past += 1
+        if analysis.text_ends[past - 1] > begun or not analysis.cuts[past - 1]:
+            break
+    return past
+
+
+def _of_row(analysis: ResponseAnalysis, row: int, start: int, end: int) -> Highlight:
+    return Highlight(
+        start,
+        end,
+        ShiftClass(analysis.classes[row]),
+        bool(analysis.scored.special[row]),
+        bool(analysis.scored.boundary[row]),
+        bool(analysis.off_greedy[row]),
+    )
+
+
+def _across(analysis: ResponseAnalysis, breaks: list[int]) -> Iterator[Highlight]:
+    """The general case: characters split over rows, and responses that are not one run of the file."""
+    begin = 0
+    for row, end in enumerate(analysis.text_ends):
+        if end > begin:
+            whole = end - 1 if analysis.cuts[row] else end
+            for start, stop in _runs(analysis, breaks, begin, whole):
+                yield _of_row(analysis, row, start, stop)
+            if whole < end:
+                yield _split_character(analysis, row, end - 1)
+        begin = end
+
+
+def _split_character(analysis: ResponseAnalysis, row: int, character: int) -> Highlight:
+    start, end = analysis.response.turn.source.span(character, character + 1)
+    parts = [_of_row(analysis, part, start, end) for part in range(row, _past_split(analysis, row))]
+    return Highlight(
+        start,
+        end,
+        max(part.shift for part in parts),
+        any(part.special for part in parts),
+        any(part.boundary for part in parts),
+        any(part.off_greedy for part in parts),
+    )
+
+
+def _runs(analysis: ResponseAnalysis, breaks: list[int], begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """The source spans of decoded characters [begin, end), cut where the file has a gap."""
+    inside = breaks[bisect_right(breaks, begin) : bisect_left(breaks, end)]
+    edges = [begin, *inside, end]
+    for first, past in pairwise(edges):
+        if first < past:
+            yield analysis.response.turn.source.span(first, past)

@@ -1,0 +1,80 @@
+"""One position of a response at a time, put together from the columns on request."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from shiftlens.analysis.model import Candidate, ResponseAnalysis, ShiftClass, Token, TokenSide
+from shiftlens.scoring.columns import ScoredResponse, SideColumns, float32, int32, uint32
+
+JACCARD_AT = 10
+
+
+def token(analysis: ResponseAnalysis, row: int) -> Token:
+    """Everything known of a row. Constant time in the length of the response. Raises IndexError."""
+    scored = analysis.scored
+    if not 0 <= row < scored.rows:
+        raise IndexError(f"no row {row} among {scored.rows}")
+    begin = analysis.text_ends[row - 1] if row else 0
+    at_end = is_end(analysis, row)
+    own = int32(scored.ids)[row]
+    base = _side(scored, scored.base, row, scored.base.end_id if at_end else own)
+    aligned = _side(scored, scored.aligned, row, scored.aligned.end_id if at_end else own)
+    return Token(
+        index=row,
+        id=own,
+        piece=scored.pieces.get(own, b""),
+        text=analysis.response.text[begin : analysis.text_ends[row]],
+        start=analysis.starts[row],
+        end=analysis.ends[row],
+        shift=ShiftClass(analysis.classes[row]),
+        special=bool(scored.special[row]),
+        boundary=bool(scored.boundary[row]),
+        off_greedy=bool(analysis.off_greedy[row]),
+        is_end=at_end,
+        base=base,
+        aligned=aligned,
+        base_rank_of_aligned_top=int32(scored.base_rank_of_aligned_top)[row],
+        kl=float32(scored.kl)[row],
+        jaccard=jaccard(base, aligned),
+    )
+
+
+def tokens(analysis: ResponseAnalysis) -> Iterator[Token]:
+    """All rows in order."""
+    return (token(analysis, row) for row in range(analysis.scored.rows))
+
+
+def is_end(analysis: ResponseAnalysis, row: int) -> bool:
+    """Whether the row is the end of the response. Scores of a first part of one have no such row."""
+    byte_ends = uint32(analysis.scored.byte_ends)
+    return (
+        row == len(byte_ends) - 1
+        and analysis.text_ends[row] == len(analysis.response.text)
+        and byte_ends[row] == (byte_ends[row - 1] if row else 0)
+    )
+
+
+def jaccard(base: TokenSide, aligned: TokenSide) -> float:
+    """Jaccard@10: of the ids in either first-10 list, the part that is in both."""
+    first = {candidate.id for candidate in base.top[:JACCARD_AT]}
+    second = {candidate.id for candidate in aligned.top[:JACCARD_AT]}
+    either = len(first | second)
+    return len(first & second) / either if either else 1.0
+
+
+def _side(scored: ScoredResponse, side: SideColumns, row: int, own: int) -> TokenSide:
+    at = row * scored.k
+    ids = int32(side.top_ids)[at : at + scored.k]
+    logprobs = float32(side.top_logprobs)[at : at + scored.k]
+    return TokenSide(
+        id=own,
+        rank=int32(side.rank)[row],
+        logprob=float32(side.logprob)[row],
+        entropy=float32(side.entropy)[row],
+        top=tuple(
+            Candidate(candidate, scored.pieces.get(candidate, b""), math.exp(logprob))
+            for candidate, logprob in zip(ids, logprobs, strict=True)
+        ),
+    )

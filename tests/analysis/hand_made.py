@@ -1,0 +1,94 @@
+"""Scored responses made by hand, for tests that need no model."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable, Sequence
+
+from shiftlens.scoring.columns import ScoredResponse, SideColumns
+from shiftlens.transcripts.model import Response, Role, SourceMap, Turn
+
+END_ID = 2
+BASE_END_ID = 1
+
+
+def ints(values: Iterable[int]) -> bytes:
+    return array("i", values).tobytes()
+
+
+def floats(values: Iterable[float]) -> bytes:
+    return array("f", values).tobytes()
+
+
+def response(text: str, source: SourceMap | None = None, question: str = "Why?") -> Response:
+    asked = Turn(Role.USER, question, SourceMap.verbatim(0, len(question)))
+    place = source if source is not None else SourceMap.verbatim(100, len(text))
+    return Response(0, (asked,), Turn(Role.ASSISTANT, text, place))
+
+
+def side(
+    rows: int,
+    *,
+    ranks: Sequence[int] | None = None,
+    tops: Sequence[Sequence[int]] | None = None,
+    logprobs: Sequence[Sequence[float]] | None = None,
+    end_id: int = END_ID,
+) -> SideColumns:
+    lists = tops if tops is not None else [[10, 11]] * rows
+    masses = logprobs if logprobs is not None else [[math.log(0.5 / 2**i) for i in range(len(t))] for t in lists]
+    return SideColumns(
+        prefix_text="# Query:",
+        prefix_ids=(5, 6),
+        end_id=end_id,
+        logprob=floats([-0.5] * rows),
+        rank=ints(ranks if ranks is not None else [1] * rows),
+        entropy=floats([1.25] * rows),
+        top_ids=ints(i for top in lists for i in top),
+        top_logprobs=floats(p for mass in masses for p in mass),
+    )
+
+
+def scored(
+    pieces: Sequence[bytes],
+    *,
+    base_ranks: Sequence[int] | None = None,
+    aligned_ranks: Sequence[int] | None = None,
+    ranks_of_aligned_top: Sequence[int] | None = None,
+    special: Sequence[int] = (),
+    boundary: Sequence[int] = (),
+    base: SideColumns | None = None,
+    aligned: SideColumns | None = None,
+    decoded: dict[int, str] | None = None,
+    with_end: bool = True,
+    kl: Sequence[float] | None = None,
+) -> ScoredResponse:
+    """Scores of a response of these tokens (ids 100, 101, ...), with the row of its end unless told otherwise."""
+    rows = len(pieces) + with_end
+    ends, at = [], 0
+    for piece in pieces:
+        at += len(piece)
+        ends.append(at)
+    ids = [100 + i for i in range(len(pieces))] + [END_ID] * with_end
+    left = base if base is not None else side(rows, ranks=base_ranks, end_id=BASE_END_ID)
+    right = aligned if aligned is not None else side(rows, ranks=aligned_ranks)
+    return ScoredResponse(
+        k=len(left.top_ids) // 4 // rows,
+        ids=ints(ids),
+        byte_ends=array("I", ends + [at] * with_end).tobytes(),
+        special=bytes(i in special for i in range(rows)),
+        boundary=bytes(i in boundary for i in range(rows)),
+        base=left,
+        aligned=right,
+        base_rank_of_aligned_top=ints(ranks_of_aligned_top if ranks_of_aligned_top is not None else [1] * rows),
+        kl=floats(kl if kl is not None else [0.25] * rows),
+        pieces={
+            **dict(zip(ids, pieces, strict=False)),
+            10: b" the",
+            11: b"\xf0\x9f",
+            END_ID: b"</s>",
+            BASE_END_ID: b"<eot>",
+        },
+        decoded=decoded if decoded is not None else {},
+        notes=("A note.",),
+    )
