@@ -1,0 +1,16 @@
+// Numbers as the panel shows them.
+
+/** A probability as a percentage; in powers of ten below a hundredth of a percent. */
+export function percent(probability: number | null): string {
+  if (probability === null) {
+    return "–";
+  }
+  if (probability === 0 || probability >= 1e-4) {
+    return `${(100 * probability).toFixed(2)} %`;
+  }
+  return `${(100 * probability).toExponential(1)} %`;
+}
+
+export function fixed(value: number | null, digits: number): string {
+  return value === null ? "–" : value.toFixed(digits);
+}

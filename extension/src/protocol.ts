@@ -1,0 +1,86 @@
+// What the client and the server say to each other beyond the protocol's own messages.
+
+/** Where a document stands between text and colours. */
+export type State = "noTranscript" | "noPair" | "waiting" | "loading" | "scoring" | "ready" | "error";
+
+/** Sent by the server whenever the state of a document changes. */
+export interface StatusParams {
+  uri: string;
+  state: State;
+  message: string;
+  /** Progress from 0 to 1, where it is known. */
+  fraction?: number | null;
+  version?: number;
+}
+
+export const STATUS = "shiftlens/status";
+export const OPEN_SETTINGS = "shiftlens/openSettings";
+export const ANALYSIS = "shiftlens/analysis";
+export const TOKEN = "shiftlens/token";
+
+/** Commands that the server carries out; the editor's own commands have other names. */
+export const ServerCommand = {
+  score: "shiftlens.score",
+  cancel: "shiftlens.cancel",
+  unload: "shiftlens.unload",
+  useBundledPair: "shiftlens.useBundledPair",
+  debugInformation: "shiftlens.debugInformation",
+} as const;
+
+/** A position or range as the protocol has them; columns in UTF-16 units here. */
+export interface Position {
+  line: number;
+  character: number;
+}
+
+export interface Candidate {
+  id: number;
+  text: string;
+  prob: number | null;
+  isResponse: boolean;
+}
+
+/** One model's view of a position. `missingMass` is the probability of everything not in `top`. */
+export interface Side {
+  id: number;
+  rank: number;
+  logprob: number | null;
+  prob: number | null;
+  entropy: number | null;
+  missingMass: number | null;
+  top: Candidate[];
+}
+
+/** `kl` is KL(aligned || base) over the vocabulary in nats, `jaccard` that of the ten most likely tokens. */
+export interface Token {
+  index: number;
+  id: number;
+  text: string;
+  class: "shifted" | "marginal" | "unshifted";
+  isEnd: boolean;
+  special: boolean;
+  boundary: boolean;
+  offGreedy: boolean;
+  base: Side;
+  aligned: Side;
+  baseRankOfAlignedTop: number;
+  kl: number | null;
+  jaccard: number | null;
+}
+
+/** The answer to TOKEN, for a place in a response. */
+export interface TokenAnswer {
+  uri: string;
+  version: number;
+  analysedVersion: number;
+  responseIndex: number;
+  tokenCount: number | null;
+  partial: boolean;
+  refusal: string | null;
+  range: { start: Position; end: Position } | null;
+  models: { base: string; aligned: string };
+  baseContext: string;
+  prefix: { base: string; aligned: string } | null;
+  notes: string[];
+  tokens: Token[];
+}

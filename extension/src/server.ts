@@ -1,0 +1,101 @@
+// One server at a time: which one, and when it has to be another.
+import type * as vscode from "vscode";
+import type { LanguageClient } from "vscode-languageclient/node";
+import { startClient, stopClient } from "./client";
+import type { Logs } from "./log";
+import { machineIn } from "./machine";
+import type { StatusParams } from "./protocol";
+import { describe, type NotFound, type Resolution, resolveServer, sameResolution } from "./resolve";
+import { RestartQueue } from "./restart";
+import { wishes } from "./settings";
+import type { Status } from "./status";
+
+export interface Reactions {
+  /** No server can be started. Called once per reason. */
+  notFound(reason: NotFound): void;
+  statusChanged(params: StatusParams): void;
+}
+
+export class Server implements vscode.Disposable {
+  readonly #queue = new RestartQueue(() => this.#settle());
+  #client: LanguageClient | undefined;
+  #resolution: Resolution | undefined;
+  #force = false;
+
+  constructor(
+    private readonly safeFolder: string,
+    private readonly logs: Logs,
+    private readonly status: Status,
+    private readonly reactions: Reactions,
+  ) {}
+
+  /** The running client; undefined while there is none. */
+  get client(): LanguageClient | undefined {
+    return this.#client?.isRunning() ? this.#client : undefined;
+  }
+
+  get resolution(): Resolution | undefined {
+    return this.#resolution;
+  }
+
+  /** Start the server, or another one if the settings or the environment now lead to another. */
+  settle(): Promise<void> {
+    return this.#queue.request();
+  }
+
+  /** Stop the server if there is one, and start it whether anything changed or not. */
+  restart(): Promise<void> {
+    this.#force = true;
+    return this.#queue.request();
+  }
+
+  async stop(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    if (client) {
+      await stopClient(client, this.logs);
+    }
+  }
+
+  dispose(): void {
+    void this.stop();
+  }
+
+  async #settle(): Promise<void> {
+    const force = this.#force;
+    this.#force = false;
+    const resolution = await resolveServer(await wishes(), machineIn(this.safeFolder));
+    const same = sameResolution(this.#resolution, resolution);
+    if (same && !force && (this.client || resolution.kind === "notFound")) {
+      return;
+    }
+    this.#resolution = resolution;
+    this.logs.main.info(`Server: ${describe(resolution)}`);
+    await this.stop();
+    if (resolution.kind === "notFound") {
+      this.status.failed(describe(resolution));
+      if (!same || force) {
+        this.reactions.notFound(resolution);
+      }
+      return;
+    }
+    this.status.starting();
+    try {
+      this.#client = await startClient(resolution, this.safeFolder, this.logs, {
+        status: (params) => {
+          this.status.update(params);
+          this.reactions.statusChanged(params);
+        },
+        stopped: () => {
+          if (this.#client) {
+            this.status.failed("The server ended unexpectedly.");
+          }
+        },
+      });
+      this.status.running();
+    } catch (error) {
+      this.logs.main.error(`The server did not start: ${error}`);
+      this.status.failed("The server did not start; the log says why.");
+    }
+  }
+}

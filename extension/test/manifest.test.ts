@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import manifest from "../package.json";
+
+const { contributes, capabilities } = manifest;
+const customizations = contributes.configurationDefaults["editor.semanticTokenColorCustomizations"];
+const settings = Object.assign({}, ...contributes.configuration.map(({ properties }) => properties));
+
+type Rules = Record<
+  string,
+  { foreground?: string; bold?: boolean; underline?: boolean; fontStyle?: string; italic?: boolean }
+>;
+type Scoped = Record<string, { rules: Rules }>;
+
+// Names, as VS Code's settings have them, and editor backgrounds of the themes that come with it.
+const THEMES: Record<string, string> = {
+  "Default Dark Modern": "#1f1f1f",
+  "Default Dark+": "#1e1e1e",
+  "Visual Studio Dark": "#1e1e1e",
+  "Default Light Modern": "#ffffff",
+  "Default Light+": "#ffffff",
+  "Visual Studio Light": "#ffffff",
+  "Default High Contrast": "#000000",
+  "Default High Contrast Light": "#ffffff",
+  Abyss: "#000c18",
+  "Kimbie Dark": "#221a0f",
+  Monokai: "#272822",
+  "Monokai Dimmed": "#1e1e1e",
+  "Quiet Light": "#f5f5f5",
+  Red: "#390000",
+  "Solarized Dark": "#002b36",
+  "Solarized Light": "#fdf6e3",
+  "Tomorrow Night Blue": "#002451",
+};
+
+/** The rules for a theme, found as VS Code does: every scope that matches, the last one winning. */
+function rulesFor(theme: string): Rules {
+  let rules: Rules = customizations.rules;
+  for (const [scopes, value] of Object.entries(customizations as unknown as Scoped)) {
+    for (const [, scope = ""] of scopes.matchAll(/\[(.+?)\]/g)) {
+      const pattern = scope.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*");
+      if (new RegExp(`^${pattern}$`).test(theme)) {
+        rules = value.rules;
+      }
+    }
+  }
+  return rules;
+}
+
+/** WCAG 2 relative luminance. */
+function luminance(colour: string): number {
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
+    const value = Number.parseInt(colour.slice(at, at + 2), 16) / 255;
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+function contrast(a: string, b: string): number {
+  const [light = 0, dark = 0] = [luminance(a), luminance(b)].sort((x, y) => y - x);
+  return (light + 0.05) / (dark + 0.05);
+}
+
+for (const [theme, background] of Object.entries(THEMES)) {
+  const least = theme.includes("High Contrast") ? 7 : 4.5;
+  test(`every class reads well in ${theme}`, () => {
+    for (const kind of ["shifted", "marginal", "unshifted"]) {
+      const foreground = rulesFor(theme)[kind]?.foreground ?? "";
+      assert.match(foreground, /^#[0-9a-f]{6}$/, `${kind} has no colour`);
+      const found = contrast(foreground, background);
+      assert.ok(found >= least, `${kind}: ${foreground} on ${background} is ${found.toFixed(2)}`);
+    }
+  });
+}
+
+test("shifted and marginal are told apart without colour, in every theme", () => {
+  for (const theme of [...Object.keys(THEMES), "A theme nobody knows"]) {
+    const { shifted, marginal } = rulesFor(theme);
+    assert.deepEqual([shifted?.bold, shifted?.underline], [true, true], theme);
+    assert.deepEqual([marginal?.bold, marginal?.underline], [false, true], theme);
+  }
+});
+
+test("what can run programs, load models or render templates is restricted in untrusted workspaces", () => {
+  const restricted = capabilities.untrustedWorkspaces.restrictedConfigurations;
+  for (const name of ["interpreter", "serverCommand", "base", "aligned", "baseContext", "alignedContext"]) {
+    assert.ok(restricted.includes(`shiftlens.${name}`), name);
+  }
+  assert.ok(restricted.every((name) => name in settings));
+});
+
+test("a workspace can't allow downloads or pickles", () => {
+  for (const name of ["allowDownload", "allowPickle"]) {
+    assert.equal(settings[`shiftlens.${name}`].scope, "application");
+    assert.equal(settings[`shiftlens.${name}`].default, false);
+  }
+});
+
+test("every setting has a description and a scope, every enum as many descriptions as values", () => {
+  for (const [name, setting] of Object.entries<Record<string, unknown>>(settings)) {
+    assert.ok(setting.description ?? setting.markdownDescription, name);
+    assert.ok(setting.scope, name);
+    if (Array.isArray(setting.enum) && Array.isArray(setting.enumDescriptions)) {
+      assert.equal(setting.enum.length, setting.enumDescriptions.length, name);
+    }
+  }
+});
+
+test("the editor's commands do not take the names of the server's", () => {
+  const protocol = readFileSync("src/protocol.ts", "utf8");
+  const taken = [...protocol.matchAll(/"(shiftlens\.\w+)"/g)].map(([, name]) => name);
+  assert.ok(taken.length >= 5);
+  for (const { command } of contributes.commands) {
+    assert.ok(!taken.includes(command), command);
+  }
+});
+
+test("every command that is contributed is carried out", () => {
+  const source = readFileSync("src/commands.ts", "utf8");
+  for (const { command } of contributes.commands) {
+    assert.match(source, new RegExp(`^    ${command.replace("shiftlens.", "")}[,:]`, "m"));
+  }
+});
