@@ -60,9 +60,7 @@ class EditorClient(LanguageClient):
     """Records statuses, messages, diagnostics, progress and refreshes; every wait has a limit."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "test-editor", "1", protocol_cls=LanguageServerProtocol, converter_factory=_plain_converter
-        )
+        super().__init__("test-editor", "1", protocol_cls=LanguageServerProtocol, converter_factory=_plain_converter)
         self.settings: dict[str, Any] = {}
         self.statuses: list[dict[str, Any]] = []
         self.messages: list[types.ShowMessageParams] = []
@@ -78,7 +76,7 @@ class EditorClient(LanguageClient):
         self._names = itertools.count()
         self._register()
 
-    def report_server_error(self, error: Exception, source: Any) -> None:
+    def report_server_error(self, error: Exception, _: Any) -> None:
         self.bad_messages.append(error)
 
     def _register(self) -> None:
@@ -155,9 +153,7 @@ class EditorClient(LanguageClient):
 
     def open(self, text: str, *, name: str = "talk.txt", uri: str | None = None) -> str:
         uri = uri or f"file:///t{next(self._names)}/{name}"
-        self.text_document_did_open(
-            types.DidOpenTextDocumentParams(types.TextDocumentItem(uri, "plaintext", 1, text))
-        )
+        self.text_document_did_open(types.DidOpenTextDocumentParams(types.TextDocumentItem(uri, "plaintext", 1, text)))
         return uri
 
     def change(self, uri: str, text: str, version: int) -> None:

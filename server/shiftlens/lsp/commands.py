@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
 
 from shiftlens import __version__
 from shiftlens.lsp.analyser import Trigger
-
-if TYPE_CHECKING:
-    from shiftlens.lsp.server import ShiftLensServer
+from shiftlens.lsp.language_server import ShiftLensServer
 
 _PACKAGES = ("pygls", "lsprotocol", "msgspec", "torch", "transformers")
 

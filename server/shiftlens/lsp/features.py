@@ -7,7 +7,6 @@ import contextlib
 import uuid
 from array import array
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcContentModified
@@ -22,14 +21,12 @@ from shiftlens.lsp.documents import (
     span_range,
 )
 from shiftlens.lsp.hover import hover_cards, render_markdown, render_plaintext
+from shiftlens.lsp.language_server import ShiftLensServer
 from shiftlens.lsp.locate import Place, place_at
 from shiftlens.lsp.protocol import DocumentParams, TokenParams
 from shiftlens.lsp.requests import Json, analysis_answer, token_answer
 from shiftlens.lsp.semantic_tokens import LEGEND, edits_between
 from shiftlens.lsp.status import State
-
-if TYPE_CHECKING:
-    from shiftlens.lsp.server import ShiftLensServer
 
 _SHUTDOWN_SECONDS = 1.0
 

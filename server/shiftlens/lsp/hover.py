@@ -62,10 +62,8 @@ def visible_note(text: str) -> str:
 
 
 def probability(value: float) -> str:
-    """As a percentage; in powers of ten below a hundredth of a percent."""
-    if value >= 1e-4:
-        return f"{100 * value:.2f}%"
-    return "0%" if value == 0 else f"{100 * value:.1e}%"
+    """As a percentage; below a hundredth of a percent as it is, in powers of ten."""
+    return f"{100 * value:.2f}%" if value >= 1e-4 or value == 0 else f"{value:.1e}"
 
 
 def shown_text(item: Token) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from lsprotocol import types
 
-from shiftlens.analysis.highlights import row_at
+from shiftlens.analysis.highlights import rows_at
 from shiftlens.analysis.model import Token
-from shiftlens.analysis.tokens import token
+from shiftlens.analysis.tokens import is_end, token
 from shiftlens.geometry.lines import Unit
 from shiftlens.lsp.documents import OpenDocument, offset
 from shiftlens.lsp.edits import Edit
@@ -19,9 +19,8 @@ from shiftlens.lsp.store import DocumentAnalysis, ResponseResult
 class Place:
     """A response and the tokens at an offset of it.
 
-    `tokens` are in order: first the one whose character is there, then those that hold the rest of its bytes, and at
-    the end of the response the end. They are none where the response has no scores there (yet). `edit` leads from
-    the analysed text to the present one.
+    `tokens` are those that touch the character there, in order, and behind the last character also the end. They are
+    none where the response has no scores there (yet). `edit` leads from the analysed text to the present one.
     """
 
     analysis: DocumentAnalysis
@@ -38,7 +37,7 @@ class Place:
 
 
 def place_at(document: OpenDocument, analysis: DocumentAnalysis, position: types.Position, unit: Unit) -> Place | None:
-    """None for a position outside every response; a place without tokens for one inside an edited region."""
+    """None where no response is; a place without tokens for one inside an edited region or without scores."""
     edit = Edit.between(analysis.text, document.text)
     now = offset(document.lines, position, unit)
     at = edit.offset_to_old(now)
@@ -53,7 +52,8 @@ def place_at(document: OpenDocument, analysis: DocumentAnalysis, position: types
         if source.source_start <= at <= source.source_end:
             result = analysis.results[index]
             tokens = () if touched else _tokens_at(result, at, source.source_end)
-            return Place(analysis, index, result, tokens, edit)
+            is_gap = not tokens and not touched and result.analysis is not None and result.is_final
+            return None if is_gap else Place(analysis, index, result, tokens, edit)
     return None
 
 
@@ -61,18 +61,8 @@ def _tokens_at(result: ResponseResult, at: int, response_end: int) -> tuple[Toke
     analysis = result.analysis
     if analysis is None:
         return ()
-    rows = len(analysis.starts)
-    inside = at if at < response_end else at - 1
-    first = row_at(analysis, inside)
-    found: list[Token] = []
-    if first is not None:
-        found.append(token(analysis, first))
-        row = first + 1
-        while row < rows and analysis.starts[row] == analysis.ends[row] and not token(analysis, row).is_end:
-            found.append(token(analysis, row))
-            row += 1
-    if at == response_end and not result.partial and rows:
-        end = token(analysis, rows - 1)
-        if end.is_end:
-            found.append(end)
-    return tuple(found)
+    rows = list(rows_at(analysis, at))
+    if at == response_end:
+        # Behind the last character one may mean it as well as the end.
+        rows = [row for row in rows_at(analysis, at - 1) if not is_end(analysis, row)] + rows
+    return tuple(token(analysis, row) for row in rows)

@@ -47,7 +47,7 @@ def build_view(
     paints: list[Paint] = []
     for index, (response, entry) in enumerate(zip(transcript.responses, known, strict=True)):
         earlier = old.results[index].analysis if old is not None and index < len(old.results) else None
-        result = _result(response, entry, classify_options, earlier)
+        result = _result(response, entry, classify_options, score_options.compat, earlier)
         results.append(result)
         paints += _paints(response, result, carried)
     return DocumentAnalysis(
@@ -63,7 +63,11 @@ def build_view(
 
 
 def _result(
-    response: Response, known: Known | None, options: ClassifyOptions, earlier: ResponseAnalysis | None
+    response: Response,
+    known: Known | None,
+    options: ClassifyOptions,
+    compat: str,
+    earlier: ResponseAnalysis | None,
 ) -> ResponseResult:
     if known is None:
         return ResponseResult()
@@ -72,7 +76,7 @@ def _result(
         return ResponseResult(refusal=outcome)
     if earlier is not None and earlier.scored is outcome and earlier.response == response:
         return ResponseResult(earlier, partial=known.partial)
-    return ResponseResult(build(response, outcome, options), partial=known.partial)
+    return ResponseResult(build(response, outcome, options, compat=compat), partial=known.partial)
 
 
 def _paints(response: Response, result: ResponseResult, carried: Sequence[Paint]) -> list[Paint]:

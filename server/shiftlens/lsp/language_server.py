@@ -1,0 +1,63 @@
+"""pygls' language server, hardened, with the session that holds all state."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import default_converter
+
+from shiftlens import __version__
+from shiftlens.engine.client import EngineClient
+from shiftlens.lsp.analyser import Analyser
+from shiftlens.lsp.configuration import Configuration
+from shiftlens.lsp.editor import Editor
+from shiftlens.lsp.progress import WorkDone
+from shiftlens.lsp.protocol import ShiftLensProtocol
+from shiftlens.lsp.session import Session
+
+SERVER_NAME = "shiftlens"
+
+_log = logging.getLogger(__name__)
+_engine_log = logging.getLogger("shiftlens.engine")
+
+
+class ShiftLensServer(LanguageServer):
+    """One server for one client. `session` holds what it knows, `analyser` runs the jobs."""
+
+    protocol: ShiftLensProtocol
+
+    def __init__(self) -> None:
+        super().__init__(
+            SERVER_NAME,
+            __version__,
+            # pygls breaks lines where the protocol does not, so that incremental edits would corrupt its copy.
+            text_document_sync_kind=types.TextDocumentSyncKind.Full,
+            protocol_cls=ShiftLensProtocol,
+            converter_factory=default_converter,
+        )
+        editor = Editor(self)
+        engine = EngineClient(on_log=lambda line: _engine_log.info("%s", line))
+        self.session = Session(editor, Configuration(editor), engine)
+        self.analyser = Analyser(
+            self.session,
+            lambda title, on_cancel: WorkDone(self, title, on_cancel, supported=editor.shows_progress),
+        )
+        self._keeper: asyncio.Task[None] | None = None
+
+    def report_server_error(self, error: Exception, source: object) -> None:
+        """Only log: telling the client of a failed send fails again, without end."""
+        _log.error("%s in %s", type(error).__name__, getattr(source, "__name__", source))
+
+    def keep_engine_with_loop(self) -> None:
+        """However the event loop ends (shutdown, exit, a client that is gone), stop the jobs and the engine."""
+        if self._keeper is None:
+            self._keeper = asyncio.get_running_loop().create_task(self._close_at_end())
+
+    async def _close_at_end(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.session.close()

@@ -1,0 +1,53 @@
+"""Scores are kept by content, within a bound."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shiftlens.lsp.store import AnalysisStore, Refusal, content_key, size_of
+from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.pair import PairSpec, ScoreOptions
+
+_RESPONSE = ResponseToScore(turns=(ContextTurn("user", "q"),), text="o", source_format="labels")
+_PAIR = PairSpec(base="b", aligned="a")
+
+
+def test_what_changes_the_numbers_changes_the_key() -> None:
+    keys = {
+        content_key(_RESPONSE, _PAIR, ScoreOptions()),
+        content_key(ResponseToScore(turns=(), text="o", source_format="labels"), _PAIR, ScoreOptions()),
+        content_key(_RESPONSE, replace(_PAIR, base="c"), ScoreOptions()),
+        content_key(_RESPONSE, _PAIR, ScoreOptions(top_k=3)),
+    }
+    assert len(keys) == 4
+    assert content_key(_RESPONSE, PairSpec(base="b", aligned="a"), ScoreOptions()) in keys
+
+
+def test_the_least_recently_used_is_let_go_first() -> None:
+    one = Refusal("x" * 10)
+    store = AnalysisStore(max_bytes=2 * size_of(one))
+    store.keep(b"1", one)
+    store.keep(b"2", one)
+    assert store.outcome(b"1") is one
+    store.keep(b"3", one)
+    assert store.outcome(b"2") is None
+    assert store.outcome(b"1") is one
+    assert store.held_bytes == 20
+
+
+def test_what_is_larger_than_the_bound_is_held_alone() -> None:
+    store = AnalysisStore(max_bytes=5)
+    store.keep(b"1", Refusal("x" * 10))
+    store.keep(b"2", Refusal("y" * 10))
+    assert store.outcome(b"1") is None
+    assert store.outcome(b"2") is not None
+    assert store.held_bytes == 10
+
+
+def test_keeping_a_key_again_counts_it_once() -> None:
+    store = AnalysisStore()
+    store.keep(b"1", Refusal("abc"))
+    store.keep(b"1", Refusal("a"))
+    assert store.held_bytes == 1
+    store.forget((b"1", b"unknown"))
+    assert store.held_bytes == 0
