@@ -1,0 +1,159 @@
+"""`shiftlens doctor`: what is installed, and whether a pair loads."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import functools
+import json
+import platform
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from shiftlens import __version__
+from shiftlens.bundled.paths import resolve_model_name
+from shiftlens.cli.options import add_pair_arguments, check_pair_arguments, pair_of
+from shiftlens.errors import EngineError, ShiftLensError
+from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec
+
+SCHEMA = "shiftlens-doctor/1"
+
+_LIBRARIES = ("pygls", "lsprotocol", "msgspec", "torch", "transformers", "safetensors")
+_REINSTALL = "Install shiftlens again in this Python."
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report. `remedy` says what to do where `ok` is false."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "doctor",
+        help="check the installation and whether a pair of models loads",
+        description="Check the installation and whether a pair of models loads (without options, the bundled one).",
+    )
+    add_pair_arguments(parser)
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
+    parser.set_defaults(run=functools.partial(run, parser))
+
+
+def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    """Exit code 0 where every check is fine, else 1."""
+    check_pair_arguments(parser, args)
+    own_pair = args.base or args.aligned
+    base, aligned = (args.base or "", args.aligned or "") if own_pair else (BUNDLED_BASE, BUNDLED_ALIGNED)
+    try:
+        pair = pair_of(args, base, aligned)
+    except ShiftLensError as error:
+        parser.error(str(error))
+    versions = {name: _version(name) for name in _LIBRARIES}
+    checks = [_python(), *(_library(name, version) for name, version in versions.items()), _bundled()]
+    loaded, models = asyncio.run(_engine(pair))
+    checks += loaded
+    ok = all(check.ok for check in checks)
+    if args.format == "json":
+        print(json.dumps(_report(ok, versions, checks, models), indent=1))
+    else:
+        _print(checks, ok)
+    return 0 if ok else 1
+
+
+def _version(library: str) -> str | None:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    fine = sys.version_info >= (3, 10)
+    return Check("python", fine, f"{version} on {platform.platform()}, {sys.executable}", "Use Python 3.10 or newer.")
+
+
+def _library(name: str, version: str | None) -> Check:
+    return Check(name, version is not None, version or "not installed", _REINSTALL)
+
+
+def _bundled() -> Check:
+    folders = [Path(folder) for folder in _bundled_folders().values()]
+    missing = [str(folder) for folder in folders if not (folder / "config.json").is_file()]
+    detail = "missing: " + ", ".join(missing) if missing else str(folders[0].parent)
+    return Check("bundled pair", not missing, detail, _REINSTALL)
+
+
+def _bundled_folders() -> dict[str, str]:
+    return {"base": resolve_model_name(BUNDLED_BASE), "aligned": resolve_model_name(BUNDLED_ALIGNED)}
+
+
+async def _engine(pair: PairSpec) -> tuple[list[Check], dict[str, dict[str, object]]]:
+    """Whether the engine starts and the pair loads there, and what the models say of themselves."""
+    import msgspec
+
+    from shiftlens.engine.client import EngineClient
+
+    engine = EngineClient()
+    try:
+        described = await engine.describe(pair)
+    except EngineError as error:
+        return [Check("engine", False, error.problem, error.remedy)], {}
+    except ShiftLensError as error:
+        return [Check("engine", True, "starts"), Check("models", False, error.problem, error.remedy)], {}
+    finally:
+        await engine.close()
+    models = {"base": described.base, "aligned": described.aligned}
+    checks = [
+        Check(
+            name,
+            True,
+            f"{model.name}: {model.architecture}, {model.parameters:,} parameters, vocabulary {model.vocabulary:,},"
+            f" {model.dtype} on {model.device}",
+        )
+        for name, model in models.items()
+    ]
+    builtins = {name: msgspec.to_builtins(model) for name, model in models.items()}
+    return [Check("engine", True, "starts"), *checks], builtins
+
+
+def _report(
+    ok: bool, versions: dict[str, str | None], checks: list[Check], models: dict[str, dict[str, object]]
+) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "ok": ok,
+        "shiftlens": __version__,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "platform": platform.platform(),
+        "versions": versions,
+        "bundled": _bundled_folders(),
+        "models": models,
+        "checks": [
+            {
+                "name": check.name,
+                "ok": check.ok,
+                "detail": check.detail,
+                **({} if check.ok else {"remedy": check.remedy}),
+            }
+            for check in checks
+        ],
+    }
+
+
+def _print(checks: list[Check], ok: bool) -> None:
+    from shiftlens.cli.escape import harmless
+
+    print(f"shiftlens {__version__}")
+    for check in checks:
+        print(harmless(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.detail}"))
+        if not check.ok and check.remedy:
+            print(harmless(f"      {check.remedy}"))
+    print("All is well." if ok else "Something is missing; see the lines that say FAIL.")

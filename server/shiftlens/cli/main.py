@@ -1,0 +1,45 @@
+"""The `shiftlens` command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from shiftlens import __version__
+from shiftlens.cli import analyze, demo, doctor, serve
+
+INTERRUPTED = 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; each sets `run`, which takes the parsed arguments and returns an exit code."""
+    parser = argparse.ArgumentParser(
+        prog="shiftlens", description="See which tokens of a model's response alignment shifted."
+    )
+    parser.add_argument("--version", action="version", version=f"shiftlens {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (analyze, demo, doctor, serve):
+        command.add_parser(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command. Exit code 2 (through SystemExit) for wrong usage, 130 where the user interrupts it."""
+    args = build_parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        # A character that the terminal's encoding lacks must not end the command.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("shiftlens: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (such as `head`) has left. Python would complain at exit unless stdout leads nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code

@@ -1,0 +1,164 @@
+"""What the command line says, as the values the other rooms work with."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shiftlens.errors import ModelError
+from shiftlens.lsp.settings import TEMPLATE_PREFIX, Settings, check_values
+from shiftlens.models.pair import (
+    BASE_CONTEXTS,
+    BUNDLED_ALIGNED,
+    BUNDLED_BASE,
+    CLASSIFY_BY,
+    COMPAT_MODES,
+    DEVICES,
+    DTYPES,
+    ClassifyOptions,
+    PairSpec,
+    ScoreOptions,
+)
+
+_MOST_CANDIDATES = 100
+_SEPARATOR = re.compile(r"[-_]+([a-z])")
+# What a file may choose for itself. Not among them: what costs memory, disk, network or trust.
+_FILE_KEYS = ("base", "aligned", "baseContext", "alignedContext", "classifyBy", "thresholds", "topK", "compat")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A pair and options for one file, and sentences on front matter that could not be followed."""
+
+    pair: PairSpec
+    score_options: ScoreOptions
+    classify_options: ClassifyOptions
+    problems: tuple[str, ...]
+
+
+def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
+    """--base, --aligned, --bundled and how to load them."""
+    models = parser.add_argument_group("models")
+    models.add_argument("--base", metavar="NAME", help="base model: a Hugging Face name or a folder")
+    models.add_argument("--aligned", metavar="NAME", help="aligned model: a Hugging Face name or a folder")
+    models.add_argument(
+        "--bundled",
+        action="store_true",
+        help=f"the tiny pair that comes with shiftlens, the same as --base {BUNDLED_BASE} --aligned {BUNDLED_ALIGNED}",
+    )
+    models.add_argument("--device", choices=DEVICES, default="auto")
+    models.add_argument("--dtype", choices=DTYPES, default="auto")
+    models.add_argument("--allow-download", action="store_true", help="fetch models that are not in the local cache")
+    models.add_argument(
+        "--allow-pickle",
+        action="store_true",
+        help="load checkpoints without safetensors; such a file can run code, so only do this with one you trust",
+    )
+
+
+def add_numbers_arguments(parser: argparse.ArgumentParser) -> None:
+    """What changes the numbers and the classes. Without an option, the file's front matter or the default holds."""
+    numbers = parser.add_argument_group("numbers")
+    contexts = "|".join(BASE_CONTEXTS)
+    numbers.add_argument(
+        "--base-context",
+        type=context,
+        metavar=f"{contexts}|template:FILE",
+        help="how the base model is given the conversation (default aligntds, the paper's way)",
+    )
+    numbers.add_argument(
+        "--aligned-context",
+        type=context,
+        metavar=f"{contexts}|template:FILE",
+        help="how the aligned model is (default chat, its own template)",
+    )
+    numbers.add_argument(
+        "--classify-by",
+        choices=CLASSIFY_BY,
+        help="whose base rank gives the class: the response's token (default) or the aligned model's first choice",
+    )
+    numbers.add_argument(
+        "--thresholds", type=thresholds, metavar="U,M", help="highest unshifted and marginal rank (default 1,3)"
+    )
+    numbers.add_argument("--top-k", type=candidates, metavar="K", help="candidates kept per position (default 10)")
+    numbers.add_argument("--compat", choices=COMPAT_MODES, help="also give the numbers of the AlignTDS code")
+
+
+def context(value: str) -> str:
+    """An argparse type: a named context, or `template:` and the text of the file named behind it."""
+    if value in BASE_CONTEXTS:
+        return value
+    if value.startswith(TEMPLATE_PREFIX):
+        path = Path(value[len(TEMPLATE_PREFIX) :])
+        try:
+            return TEMPLATE_PREFIX + path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise argparse.ArgumentTypeError(f"the template {str(path)!r} can't be read: {error}") from None
+    raise argparse.ArgumentTypeError(f"{value!r} is none of {', '.join(BASE_CONTEXTS)}, template:FILE")
+
+
+def thresholds(value: str) -> tuple[int, int]:
+    """An argparse type: two ranks, such as 1,3."""
+    try:
+        first, second = (int(part) for part in value.split(","))
+    except ValueError:
+        first, second = 0, 0
+    if not 1 <= first <= second:
+        raise argparse.ArgumentTypeError(f"{value!r} is not two ranks from 1 up in order, such as 1,3")
+    return first, second
+
+
+def candidates(value: str) -> int:
+    """An argparse type: how many candidates to keep."""
+    if value.isdecimal() and 1 <= int(value) <= _MOST_CANDIDATES:
+        return int(value)
+    raise argparse.ArgumentTypeError(f"{value!r} is not a whole number from 1 to {_MOST_CANDIDATES}")
+
+
+def check_pair_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """End with a usage error where --bundled and another model are both asked for."""
+    if args.bundled and (args.base or args.aligned):
+        parser.error("--bundled names both models; leave out --base and --aligned, or leave out --bundled")
+
+
+def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choice:
+    """The command line goes before the file's front matter. Raises ModelError where a model is not named."""
+    keys = {_SEPARATOR.sub(lambda found: found[1].upper(), str(key)): value for key, value in front_matter.items()}
+    values, problems = check_values({key: keys[key] for key in _FILE_KEYS if key in keys})
+    given = {
+        "base": BUNDLED_BASE if args.bundled else args.base,
+        "aligned": BUNDLED_ALIGNED if args.bundled else args.aligned,
+        "base_context": args.base_context,
+        "aligned_context": args.aligned_context,
+        "classify_by": args.classify_by,
+        "thresholds": args.thresholds,
+        "top_k": args.top_k,
+        "compat": args.compat,
+    }
+    values.update({name: value for name, value in given.items() if value is not None})
+    chosen = dataclasses.replace(Settings(), **values)  # type: ignore[arg-type]
+    pair = pair_of(args, chosen.base, chosen.aligned)
+    in_file = tuple(f"Front matter: {problem}" for problem in problems)
+    return Choice(pair, chosen.score_options, chosen.classify_options, in_file)
+
+
+def pair_of(args: argparse.Namespace, base: str, aligned: str) -> PairSpec:
+    """The pair with the loading options of the command line. Raises ModelError where a name is missing."""
+    if not base or not aligned:
+        missing = " and ".join(name for name, value in (("base", base), ("aligned", aligned)) if not value)
+        raise ModelError(
+            f"No {missing} model is named.",
+            "Name both with --base and --aligned (or in the file's front matter), or try --bundled.",
+        )
+    return PairSpec(
+        base=base,
+        aligned=aligned,
+        device=args.device,
+        dtype=args.dtype,
+        allow_download=args.allow_download,
+        allow_pickle=args.allow_pickle,
+    )

@@ -1,0 +1,143 @@
+"""Analyses as text for a terminal: coloured, or with marks where there are no colours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import IO, Protocol
+
+from rich.console import Console
+from rich.text import Text
+
+from shiftlens.analysis.classify import Shares, build, shares, shares_without_flagged
+from shiftlens.analysis.contract import prompt_of
+from shiftlens.analysis.highlights import highlights
+from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Summary
+from shiftlens.cli.escape import harmless, one_line
+from shiftlens.models.pair import ClassifyOptions
+from shiftlens.transcripts.model import SourceMap
+
+COLORS = ("auto", "always", "never")
+
+# Not by colour alone: what is shifted is bold and underlined as well, what is marginal underlined.
+STYLES = {
+    ShiftClass.UNSHIFTED: "blue",
+    ShiftClass.MARGINAL: "underline yellow",
+    ShiftClass.SHIFTED: "bold underline red",
+}
+MARKS = {ShiftClass.UNSHIFTED: ("", ""), ShiftClass.MARGINAL: ("⟨", "⟩"), ShiftClass.SHIFTED: ("⟦", "⟧")}
+
+
+class Span(Protocol):
+    """A highlight: offsets into the text at hand, and a class."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def shift(self) -> ShiftClass: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Painter:
+    """Writes to one console. Without `colored` there are no escape sequences but marks around tokens."""
+
+    console: Console
+    colored: bool
+
+    def line(self, text: Text | str = "") -> None:
+        """Write a line as it is: no markup, no emoji codes, no wrapping of our own."""
+        self.console.print(text if isinstance(text, Text) else Text(text), soft_wrap=True, highlight=False)
+
+    def title(self, text: str) -> None:
+        self.line(Text(text, style="bold"))
+
+    def response(self, analysis: ResponseAnalysis, options: ClassifyOptions, compat: str) -> None:
+        """The response's own text, painted."""
+        text = analysis.response.text
+        turn = replace(analysis.response.turn, source=SourceMap.verbatim(0, len(text)))
+        decoded = build(replace(analysis.response, turn=turn), analysis.scored, options, compat=compat)
+        self.spans(text, highlights(decoded))
+
+    def spans(self, text: str, spans: Iterable[Span]) -> None:
+        """A text and its highlights, which are in order; what is between them stays plain."""
+        painted = Text()
+        at = 0
+        for span in spans:
+            painted.append(harmless(text[at : span.start]))
+            self._append(painted, text[span.start : span.end], span.shift)
+            at = span.end
+        painted.append(harmless(text[at:]))
+        self.line(painted)
+
+    def legend(self) -> None:
+        """What the colours, or the marks, mean."""
+        legend = Text("Legend: ")
+        meanings = {
+            ShiftClass.SHIFTED: "shifted",
+            ShiftClass.MARGINAL: "marginal",
+            ShiftClass.UNSHIFTED: "unshifted",
+        }
+        for shift, meaning in meanings.items():
+            legend.append("  " if shift is not ShiftClass.SHIFTED else "")
+            self._append(legend, meaning, shift)
+        self.line(legend)
+
+    def summary(self, name: str, summary: Summary) -> None:
+        """Shares by class, and those without the positions flagged `boundary` where there are any."""
+        line = f"{name}: {summary.tokens} positions, {_percentages(shares(summary))}"
+        if summary.flagged:
+            rest = shares_without_flagged(summary)
+            line += f"; without {summary.flagged} flagged: {_percentages(rest)}"
+        self.line(line)
+
+    def _append(self, painted: Text, token: str, shift: ShiftClass) -> None:
+        shown = harmless(token)
+        if shift is not ShiftClass.UNSHIFTED:
+            # A line break has no shape of its own to be coloured.
+            shown = shown.replace("\n", "⏎\n")
+        if self.colored:
+            painted.append(shown, style=STYLES[shift])
+        else:
+            before, behind = MARKS[shift]
+            painted.append(f"{before}{shown}{behind}")
+
+
+def painter(file: IO[str], color: str) -> Painter:
+    """A painter that decides by `color` (one of COLORS), the environment (NO_COLOR) and the file."""
+    wanted = color == "always" or (color == "auto" and file.isatty() and not os.environ.get("NO_COLOR"))
+    console = Console(
+        file=file,
+        force_terminal=wanted,
+        color_system=("auto" if file.isatty() else "standard") if wanted else None,
+        no_color=not wanted,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+    return Painter(console, wanted and console.color_system is not None)
+
+
+def print_analysis(paint: Painter, file: str, analysis: Analysis) -> None:
+    """All responses of a file, with what the reader must know of them."""
+    paint.title(harmless(file))
+    transcript, pair = analysis.transcript, analysis.pair
+    paint.line(harmless(f"{transcript.format} ({transcript.detected_by}); base {pair.base}, aligned {pair.aligned}"))
+    paint.legend()
+    for response in analysis.responses:
+        paint.line()
+        paint.title(f"Response {response.response.index + 1}: {one_line(prompt_of(response.response))}")
+        paint.response(response, analysis.classify_options, analysis.score_options.compat)
+        paint.line()
+        paint.summary("Summary", response.summary)
+        for note in response.scored.notes:
+            paint.line(f"Note: {harmless(note)}")
+    if len(analysis.responses) > 1:
+        paint.line()
+        paint.summary("All responses", analysis.summary)
+
+
+def _percentages(of: Shares) -> str:
+    return f"{of.unshifted:.1%} unshifted, {of.marginal:.1%} marginal, {of.shifted:.1%} shifted"

@@ -1,0 +1,110 @@
+"""From a named file to its analysis: read, choose, score, classify."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from shiftlens.analysis.classify import build, combine
+from shiftlens.analysis.model import Analysis
+from shiftlens.cli.options import Choice
+from shiftlens.engine.client import EngineClient
+from shiftlens.engine.protocol import ModelDescription, Progress, Refused, Scored
+from shiftlens.errors import TranscriptError
+from shiftlens.models.conversation import to_score
+from shiftlens.scoring.columns import ScoredResponse
+from shiftlens.transcripts.files import decode
+from shiftlens.transcripts.model import Transcript
+from shiftlens.transcripts.read import read
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """A file's analysis, what the models said of themselves, and responses without scores (index, message)."""
+
+    analysis: Analysis
+    models: dict[str, ModelDescription | None]
+    refused: tuple[tuple[int, str], ...]
+    problems: tuple[str, ...]
+
+
+def read_transcript(name: str, *, format_name: str | None, max_bytes: int) -> Transcript:
+    """Read a file, or standard input for `-`. Raises TranscriptError where it is no transcript."""
+    text = decode(_read_bytes(name, max_bytes), max_bytes)
+    transcript = read(text, filename=None if name == STDIN else name, format=format_name)
+    if transcript is None:
+        raise TranscriptError(
+            "This is not a transcript in any format that shiftlens knows.",
+            "If it is one, name its format with --transcript-format.",
+        )
+    if not transcript.responses:
+        line, message = next(iter(transcript.problems), (None, "There is no response in this transcript."))
+        raise TranscriptError(message, line=line)
+    return transcript
+
+
+async def analyse(
+    engine: EngineClient,
+    transcript: Transcript,
+    choice: Choice,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Analysed:
+    """Score all responses of a transcript. Raises ModelError, ScoringError and EngineError as the engine does."""
+    scores: dict[int, ScoredResponse] = {}
+    refused: dict[int, str] = {}
+
+    def keep(message: Scored) -> None:
+        if not message.partial:
+            scores[message.index] = message.scored
+
+    def refuse(message: Refused) -> None:
+        refused[message.index] = f"{message.problem} {message.remedy}".strip()
+
+    done = await engine.score(
+        choice.pair,
+        choice.score_options,
+        [to_score(response, transcript.format) for response in transcript.responses],
+        on_progress=on_progress,
+        on_scored=keep,
+        on_refused=refuse,
+    )
+    responses = tuple(
+        build(transcript.responses[at], scored, choice.classify_options, compat=choice.score_options.compat)
+        for at, scored in sorted(scores.items())
+    )
+    analysis = Analysis(
+        transcript=transcript,
+        pair=choice.pair,
+        score_options=choice.score_options,
+        classify_options=choice.classify_options,
+        responses=responses,
+        summary=combine(response.summary for response in responses),
+    )
+    left_out = tuple((transcript.responses[at].index, message) for at, message in sorted(refused.items()))
+    return Analysed(analysis, {"base": done.base, "aligned": done.aligned}, left_out, choice.problems)
+
+
+def _read_bytes(name: str, max_bytes: int) -> bytes:
+    """At most one byte more than allowed, so that a file of any size costs no more than that."""
+    if name == STDIN:
+        raw = sys.stdin.buffer.read(max_bytes + 1)
+    else:
+        path = Path(name)
+        if path.is_dir():
+            raise TranscriptError("This is a folder.", "Name the files in it that are to be analysed.")
+        try:
+            with path.open("rb") as file:
+                raw = file.read(max_bytes + 1)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise TranscriptError(f"The file can't be read: {why}.") from None
+    if len(raw) > max_bytes:
+        raise TranscriptError(
+            f"The file has more than {max_bytes:,} bytes.", "Split it, or raise the limit with --max-bytes."
+        )
+    return raw
