@@ -10,7 +10,9 @@ from shiftlens.transcripts.conversation import Reading, Said, after_blanks, chec
 from shiftlens.transcripts.model import Role
 
 _FENCE = "```"
-_HEADER = re.compile(r"^#[ ](Query|Answer|User|Assistant):[ \t]*\r?\n[ \t]*```(?P<own>[ \t]*\r?\n)?", re.MULTILINE)
+_HEADER = re.compile(
+    r"(?:^|(?<=\A\ufeff))#[ ](Query|Answer|User|Assistant):[ \t]*\r?\n[ \t]*```(?P<own>[ \t]*\r?\n)?", re.MULTILINE
+)
 _PREAMBLE = re.compile(r"#[ ]Instruction[ \t]*:?[ \t]*\r?\n")
 _FENCE_LINE = re.compile(r"^```", re.MULTILINE)
 

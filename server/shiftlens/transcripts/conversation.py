@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -77,6 +78,21 @@ def line_number(text: str, offset: int) -> int:
     return text.count("\n", 0, offset) + text.count("\r", 0, offset) - crlf + 1
 
 
+class LineCounter:
+    """Line numbers of ascending offsets, counted once over the text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._line = 1
+
+    def of(self, offset: int) -> int:
+        """1-based line of `offset`, which must not be smaller than the last one asked for."""
+        self._line += line_number(self._text[self._at : offset], offset - self._at) - 1
+        self._at = offset
+        return self._line
+
+
 def without_last_newline(text: str, start: int, end: int) -> int:
     """`end` less one newline that ends the file: it is the editor's, not the unfinished turn's."""
     if end == len(text) and end > start and text[end - 1] == "\n":
@@ -87,19 +103,17 @@ def without_last_newline(text: str, start: int, end: int) -> int:
 
 
 BLANK = " \t\r\n"
+_BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     """[start, end) less spaces, tabs and newlines at both ends; other Unicode white space is text."""
-    while end > start and text[end - 1] in BLANK:
-        end -= 1
-    while start < end and text[start] in BLANK:
-        start += 1
-    return start, end
+    part = text[start:end]
+    end = start + len(part.rstrip(BLANK))
+    return min(end, start + len(part) - len(part.lstrip(BLANK))), end
 
 
 def after_blanks(text: str, start: int) -> int:
     """Offset of the first character from `start` on that is no space, tab or newline."""
-    while start < len(text) and text[start] in BLANK:
-        start += 1
-    return start
+    blanks = _BLANKS.match(text, start)
+    return blanks.end() if blanks else start

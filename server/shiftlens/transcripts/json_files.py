@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from shiftlens.errors import TranscriptError
-from shiftlens.transcripts.conversation import Conversation, Problem, Reading, line_number
+from shiftlens.transcripts.conversation import Conversation, LineCounter, Problem, Reading, line_number
 from shiftlens.transcripts.json_shapes import SHAPES, RecordError, Shape
 from shiftlens.transcripts.json_source import JsonArray, JsonNode, JsonSourceError, parse
 
@@ -89,23 +89,9 @@ def _whole(text: str, start: int) -> _Records:
     except JsonSourceError as error:
         return _Records((), ((line_number(text, error.offset), error),), False)
     if isinstance(node, JsonArray) and not any(shape.matches(node) for shape in SHAPES):
-        lines = _Lines(text)
+        lines = LineCounter(text)
         return _Records(tuple((lines.of(item.start), item) for item in node.items), (), False)
     return _Records(((line_number(text, node.start), node),), (), False)
-
-
-class _Lines:
-    """Line numbers of ascending offsets, counted once over the text."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 0
-        self._line = 1
-
-    def of(self, offset: int) -> int:
-        self._line += line_number(self._text[self._at : offset], offset - self._at) - 1
-        self._at = offset
-        return self._line
 
 
 def _by_lines(text: str, start: int) -> _Records:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from shiftlens.errors import TranscriptError
-from shiftlens.transcripts.conversation import Problem, Reading, Said, line_number, trimmed, verbatim_turn
+from shiftlens.transcripts.conversation import LineCounter, Problem, Reading, Said, line_number, trimmed, verbatim_turn
 from shiftlens.transcripts.fences import unfenced_lines
 from shiftlens.transcripts.model import Role
 from shiftlens.transcripts.roles import ALL_NAMES, PAIRS, Pair, pair_of
@@ -92,13 +92,14 @@ def _alternating(every: list[_Label], text: str) -> tuple[list[_Label], tuple[Pr
     """The labels that take turns. One out of turn is text of the turn it stands in, and is reported."""
     kept: list[_Label] = []
     problems: list[Problem] = []
+    lines = LineCounter(text)
     for label in every:
         before = kept[-1].role if kept else None
         allowed = {None: (Role.SYSTEM, Role.USER), Role.SYSTEM: (Role.USER,), Role.USER: (Role.ASSISTANT,)}
         if label.role in allowed.get(before, (Role.USER,)):
             kept.append(label)
         else:
-            line = line_number(text, label.start)
+            line = lines.of(label.start)
             problems.append((line, f"`{label.shown}` is out of turn here and was read as text."))
     return kept, tuple(problems)
 

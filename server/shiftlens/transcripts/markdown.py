@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from shiftlens.errors import TranscriptError
-from shiftlens.transcripts.conversation import Problem, Reading, Said, line_number, trimmed, verbatim_turn
+from shiftlens.transcripts.conversation import LineCounter, Problem, Reading, Said, line_number, trimmed, verbatim_turn
 from shiftlens.transcripts.fences import unfenced_lines
 from shiftlens.transcripts.model import Role
 from shiftlens.transcripts.roles import SYSTEM_NAMES, Pair, pair_of
@@ -101,6 +101,7 @@ def _turns(headings: list[_Heading], pair: Pair, text: str) -> tuple[list[tuple[
     """The headings that take turns; a role's heading out of turn is text, and is reported."""
     turns: list[tuple[Role, _Heading]] = []
     problems: list[Problem] = []
+    lines = LineCounter(text)
     allowed = {None: (Role.SYSTEM, Role.USER), Role.SYSTEM: (Role.USER,), Role.USER: (Role.ASSISTANT,)}
     for heading in headings:
         role = pair.role(heading.name)
@@ -109,7 +110,7 @@ def _turns(headings: list[_Heading], pair: Pair, text: str) -> tuple[list[tuple[
         if role in allowed.get(turns[-1][0] if turns else None, (Role.USER,)):
             turns.append((role, heading))
         else:
-            line = line_number(text, heading.start)
+            line = lines.of(heading.start)
             problems.append((line, f"`{heading.shown}` is out of turn here and was read as text."))
     return turns, tuple(problems)
 

@@ -1,0 +1,48 @@
+"""What every reading must satisfy, and the texts that hypothesis draws."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import strategies as st
+
+from shiftlens.transcripts import Transcript, Turn, read
+
+AWKWARD = ["\u2028", "\x00", "\r\n", "\n", "\r", "😀", "e\u0301", "שלום", "\u202e", "\x85", "\x1c", "\t", "```", "---"]
+texts = st.lists(st.one_of(st.sampled_from(AWKWARD), st.text(max_size=8)), max_size=8).map("".join)
+
+
+def conversations(turn_texts: st.SearchStrategy[str]) -> st.SearchStrategy[list[tuple[str, str]]]:
+    """Question-answer pairs, no answer empty."""
+    return st.lists(st.tuples(turn_texts, turn_texts.filter(bool)), min_size=1, max_size=3)
+
+
+def readable(text: str, **how: str) -> Transcript:
+    found = read(text, **how)
+    assert found is not None
+    return found
+
+
+def said(transcript: Transcript) -> list[tuple[str, str]]:
+    """The last question before each response, with the response."""
+    return [(r.context[-1].text, r.text) for r in transcript.responses]
+
+
+def assert_verbatim(text: str, transcript: Transcript) -> None:
+    for turn in _turns(transcript):
+        source = turn.source
+        assert source.decoded_length == len(turn.text)
+        for i, character in enumerate(turn.text):
+            assert text[source.start_of(i) : source.end_of(i)] == character
+
+
+def assert_escaped(text: str, transcript: Transcript) -> None:
+    for turn in _turns(transcript):
+        source = turn.source
+        assert source.decoded_length == len(turn.text)
+        for i, character in enumerate(turn.text):
+            assert json.loads(f'"{text[source.start_of(i) : source.end_of(i)]}"') == character
+
+
+def _turns(transcript: Transcript) -> list[Turn]:
+    return [turn for response in transcript.responses for turn in (*response.context, response.turn)]
