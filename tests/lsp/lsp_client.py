@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -227,21 +228,31 @@ class EditorClient(LanguageClient):
         return self._server
 
 
-def decode(text: str, data: list[int], encoding: str) -> list[tuple[str, str, frozenset[str]]]:
-    """(text, class, modifiers) of each token, read as an editor would: by line and by units of the encoding."""
+def spans(text: str, data: list[int], encoding: str) -> list[tuple[int, int, str, frozenset[str]]]:
+    """(start, end, class, modifiers) of each token in code points, read as an editor would: by line and units."""
     codec, size = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}[encoding]
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    edges = [(0, 0), *((m.start(), m.end()) for m in re.finditer(r"\r\n|\r|\n", text)), (len(text), len(text))]
+    lines = [(start[1], end[0]) for start, end in itertools.pairwise(edges)]
     found = []
     line = column = 0
     for at in range(0, len(data), 5):
         down, right, length, kind, modifiers = data[at : at + 5]
         line, column = line + down, right if down else column + right
-        raw = lines[line].encode(codec, "surrogatepass")
+        start, end = lines[line]
+        raw = text[start:end].encode(codec, "surrogatepass")
+        assert length > 0
         assert (column + length) * size <= len(raw)
-        piece = raw[column * size : (column + length) * size].decode(codec, "surrogatepass")
+        before = len(raw[: column * size].decode(codec, "surrogatepass"))
+        inside = len(raw[column * size : (column + length) * size].decode(codec, "surrogatepass"))
         flags = frozenset(name for bit, name in enumerate(_MODIFIERS) if modifiers >> bit & 1)
-        found.append((piece, _SHIFT[kind], flags))
+        found.append((start + before, start + before + inside, _SHIFT[kind], flags))
+    assert all(one[1] <= two[0] for one, two in itertools.pairwise(found))
     return found
+
+
+def decode(text: str, data: list[int], encoding: str) -> list[tuple[str, str, frozenset[str]]]:
+    """(text, class, modifiers) of each token."""
+    return [(text[start:end], kind, flags) for start, end, kind, flags in spans(text, data, encoding)]
 
 
 async def started(

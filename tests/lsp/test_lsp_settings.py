@@ -110,8 +110,11 @@ def test_an_untrusted_workspace_loads_bundled_models_only() -> None:
     named = choose_pair(Settings(base="b", aligned="a"), {}, None, trusted=False)
     assert named.pair is None
     assert "not trusted" in named.why_not
-    in_file = choose_pair(Settings(), {"base": "b", "aligned": "a"}, BUNDLED_NAMES, trusted=False)
+    in_file = choose_pair(Settings(), {"base": "b", "aligned": "a"}, None, trusted=False)
     assert in_file.pair is None
+    chosen = choose_pair(Settings(), {"base": "b", "aligned": "a"}, BUNDLED_NAMES, trusted=False)
+    assert chosen.pair is not None
+    assert (chosen.pair.base, chosen.pair.aligned) == BUNDLED_NAMES
     loose = Settings(base_context="template:x", allow_download=True, allow_pickle=True)
     bundled = choose_pair(loose, {}, BUNDLED_NAMES, trusted=False)
     assert bundled.pair is not None

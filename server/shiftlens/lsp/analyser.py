@@ -29,6 +29,7 @@ from shiftlens.transcripts.model import Transcript
 USE_BUNDLED = "Use the bundled pair"
 OPEN_SETTINGS = "Open settings"
 
+_LOADING_SHARE = 0.3
 _SECONDS_BETWEEN_COLOURS = 0.25
 
 _log = logging.getLogger(__name__)
@@ -128,9 +129,11 @@ class Analyser:
             self._show_nothing(document, Status(State.NO_PAIR, choice.why_not))
             self._offer_pair(choice.why_not)
             return
-        work = _work(document, parsed, parsed.transcript, choice, choice.pair)
+        work = await asyncio.to_thread(_work, document, parsed, parsed.transcript, choice, choice.pair)
         self._recall(work, forget_refusals=trigger is Trigger.COMMAND)
         await self._colour(work)
+        counts = (len(work.keys), len(work.missing()))
+        _log.info("%s, version %d: %d responses, %d to score", document.uri, work.version, *counts)
         if not work.missing():
             self._finished(work)
         elif settings.run_policy in _POLICIES[trigger]:
@@ -178,7 +181,7 @@ class Analyser:
     def use_bundled_pair(self) -> None:
         """Score with the bundled models, for this session, whatever names no pair of its own."""
         self._session.pair = BUNDLED_NAMES
-        self.request_all(Trigger.OPEN)
+        self.request_all(Trigger.COMMAND)
 
     def _recall(self, work: _Work, *, forget_refusals: bool) -> None:
         for key in work.keys:
@@ -254,7 +257,7 @@ class Analyser:
 
             def on_progress(message: Progress) -> None:
                 state = State.LOADING if message.phase == "loading" else State.SCORING
-                progress.report(message.message, message.fraction)
+                progress.report(message.message, _overall(message))
                 status = Status(state, message.message, round(message.fraction, 2))
                 session.set_status(work.document, status)
 
@@ -281,12 +284,19 @@ class Analyser:
 
     def _failed(self, work: _Work, error: ShiftLensError) -> None:
         message = str(error)
+        _log.warning("%s: scoring failed with %s", work.document.uri, type(error).__name__)
         if isinstance(error, EngineError):
             message = f'{message} Edit the file or run "ShiftLens: Score" to try again.'
         self._session.set_status(work.document, Status(State.ERROR, message), version=work.version)
         if message not in self._session.told:
             self._session.told.add(message)
             self._session.editor.show_message(types.MessageType.Error, f"ShiftLens: {message}")
+
+
+def _overall(message: Progress) -> float:
+    """A bar must not go back when scoring follows loading, so that loading has its first part."""
+    loading = message.phase == "loading"
+    return _LOADING_SHARE * message.fraction if loading else _LOADING_SHARE + (1 - _LOADING_SHARE) * message.fraction
 
 
 def _status_without_transcript(parsed: ParsedDocument, settings: Settings) -> Status:

@@ -95,6 +95,7 @@ async def debug_information(ls: ShiftLensServer) -> dict[str, object]:
         "positionEncoding": session.editor.encoding,
         "cachedBytes": session.store.held_bytes,
         "pendingRequests": ls.protocol.pending,
+        "progressTokens": len(ls.work_done_progress.tokens),
         "documents": documents,
     }
 

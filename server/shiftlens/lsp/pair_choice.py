@@ -44,20 +44,21 @@ def choose_pair(
     *,
     trusted: bool,
 ) -> Choice:
-    """Front matter goes before settings, settings before what the user chose for the session.
+    """Front matter goes before settings; where they give no pair, the one the user chose for the session does.
 
     In an untrusted workspace the models must be bundled ones and the contexts named ones, whoever asks, since the
     server can't tell the workspace's settings from the user's.
     """
     chosen, problems = _with_front_matter(settings, front_matter)
     base, aligned = chosen.base, chosen.aligned
-    if not base and not aligned and session_pair is not None:
-        base, aligned = session_pair
     why_not = _why_not(base, aligned)
     if not trusted:
         chosen = _restricted(chosen)
         if not why_not and not {base, aligned} <= set(BUNDLED_NAMES):
             why_not = "This workspace is not trusted, so that only the bundled models are loaded."
+    if why_not and session_pair is not None:
+        base, aligned = session_pair
+        why_not = ""
     pair = None
     if not why_not:
         pair = PairSpec(

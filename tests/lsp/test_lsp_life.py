@@ -1,0 +1,227 @@
+"""How the server starts, stops, and stands what goes wrong around it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from lsp_client import SECONDS, SERVER, EditorClient, capabilities, started
+from lsprotocol import types
+
+TALK = "User: Why is the sky blue?\nAssistant: Great question! The quick brown fox.\n"
+LONG = "User: q\nAssistant: " + "The quick brown fox jumps over the lazy dog. " * 90
+PRINTS = """
+import os, sys
+from shiftlens.lsp import documents, server
+real = documents.read
+def noisy(*args, **kwargs):
+    print("a stray line")
+    sys.__stdout__.write("another\\n"); sys.__stdout__.flush()
+    os.write(1, b"from C\\n")
+    return real(*args, **kwargs)
+documents.read = noisy
+server.serve()
+"""
+FAILS = """
+from shiftlens.lsp import features, server
+def fail(*args, **kwargs):
+    raise RuntimeError("the secret text of the transcript")
+features.hover_cards = fail
+features._place = fail
+server.serve()
+"""
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended but is not yet waited for does not."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:  # noqa: PTH123
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def until_gone(pid: int) -> None:
+    async def wait() -> None:
+        while is_alive(pid):
+            await asyncio.sleep(0.02)
+
+    await asyncio.wait_for(wait(), SECONDS)
+
+
+async def engine_pid(client: EditorClient) -> int:
+    async def wait() -> int:
+        while True:
+            pid = (await client.command("shiftlens.debugInformation"))["enginePid"]
+            if pid is not None:
+                return int(pid)
+            await asyncio.sleep(0.02)
+
+    return await asyncio.wait_for(wait(), SECONDS)
+
+
+async def stderr_of(client: EditorClient) -> str:
+    assert client.process.stderr is not None
+    return (await client.process.stderr.read()).decode()
+
+
+needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks at /proc")  # noqa: PTH112
+
+
+def test_the_server_imports_neither_torch_nor_transformers_nor_numpy() -> None:
+    code = (
+        "import sys, shiftlens.lsp.server as s; s.create_server();"
+        "print([m for m in ('torch', 'transformers', 'numpy', 'tokenizers') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+async def test_the_server_says_what_it_can() -> None:
+    client = EditorClient()
+    await client.start_io(*SERVER)
+    result = await client.initialize_async(types.InitializeParams(capabilities=capabilities()))
+    caps = result.capabilities
+    assert caps.position_encoding == "utf-16"
+    assert caps.text_document_sync.change == types.TextDocumentSyncKind.Full
+    assert list(caps.semantic_tokens_provider.legend.token_types) == ["shifted", "marginal", "unshifted"]
+    assert list(caps.semantic_tokens_provider.legend.token_modifiers) == ["special", "boundary", "offGreedy"]
+    assert caps.semantic_tokens_provider.full.delta is True
+    assert caps.semantic_tokens_provider.range is True
+    assert caps.hover_provider
+    assert "shiftlens.score" in caps.execute_command_provider.commands
+    client.initialized(types.InitializedParams())
+    assert await client.leave() == 0
+    assert await stderr_of(client) == ""
+
+
+async def test_what_anything_prints_does_not_reach_the_wire() -> None:
+    client = await started(sys.executable, "-c", PRINTS)
+    uri = client.open(TALK)
+    await client.until_state(uri, "noPair")
+    assert await client.hover(uri, 0, 0) is None
+    assert not client.bad_messages
+    assert await client.leave() == 0
+    said = await stderr_of(client)
+    for line in ("a stray line", "another", "from C"):
+        assert line in said
+
+
+async def test_a_fault_in_a_handler_tells_the_client_no_text_and_no_paths() -> None:
+    client = await started(sys.executable, "-c", FAILS)
+    uri = client.open(TALK)
+    with pytest.raises(Exception, match="Internal error") as caught:
+        await client.hover(uri, 1, 12)
+    assert getattr(caught.value, "data", None) is None
+    assert "secret" not in str(caught.value)
+    assert await client.tokens(uri) == []
+    assert await client.leave() == 0
+    said = await stderr_of(client)
+    assert "RuntimeError" in said
+    assert "secret" not in said
+    assert not client.messages
+
+
+async def test_the_log_holds_no_text_of_a_transcript(tiny_settings: dict[str, Any]) -> None:
+    code = "from shiftlens.lsp.server import serve; serve(log_level='debug')"
+    client = await started(sys.executable, "-c", code, settings=tiny_settings)
+    uri = client.open(TALK.replace("question", "xylophone"))
+    await client.until_state(uri, "ready")
+    await client.hover(uri, 1, 12)
+    assert await client.leave() == 0
+    said = await stderr_of(client)
+    assert "1 responses, 1 to score" in said
+    assert "xylo" not in said
+    assert "sky" not in said
+
+
+@needs_proc
+async def test_shutdown_while_busy_answers_and_takes_the_engine_along(tiny_settings: dict[str, Any]) -> None:
+    client = await started(settings=tiny_settings)
+    uri = client.open(LONG)
+    pid = await engine_pid(client)
+    await client.until_state(uri, "loading", "scoring")
+    busy = asyncio.ensure_future(client.command("shiftlens.restartEngine"))
+    assert await client.leave() == 0
+    await until_gone(pid)
+    await asyncio.gather(busy, return_exceptions=True)
+    assert "Traceback" not in await stderr_of(client)
+
+
+@needs_proc
+async def test_exit_without_shutdown_ends_everything_with_code_1(tiny_settings: dict[str, Any]) -> None:
+    client = await started(settings=tiny_settings)
+    client.open(LONG)
+    pid = await engine_pid(client)
+    client.exit(None)
+    assert await client.server_code() == 1
+    await until_gone(pid)
+
+
+@needs_proc
+async def test_a_client_that_dies_takes_the_server_and_the_engine_along(tiny_settings: dict[str, Any]) -> None:
+    client = await started(settings=tiny_settings)
+    client.open(LONG)
+    pid = await engine_pid(client)
+    assert client.process.stdin is not None
+    client.process.stdin.close()
+    assert await client.server_code() == 1
+    await until_gone(pid)
+
+
+@needs_proc
+async def test_a_server_that_is_killed_takes_the_engine_along(tiny_settings: dict[str, Any]) -> None:
+    client = await started(settings=tiny_settings)
+    client.open(LONG)
+    pid = await engine_pid(client)
+    client.process.kill()
+    await client.server_code()
+    await until_gone(pid)
+
+
+async def test_an_engine_that_is_killed_is_told_and_the_next_request_works(tiny_settings: dict[str, Any]) -> None:
+    client = await started(settings=tiny_settings)
+    uri = client.open(TALK)
+    await client.until_state(uri, "ready")
+    colours = await client.tokens(uri)
+    assert await client.command("shiftlens.unload") is True
+    other = client.open(LONG)
+    os.kill(await engine_pid(client), signal.SIGKILL)
+    status = await client.until_state(other, "error")
+    assert "The engine process ended" in status["message"]
+    assert "ShiftLens: Score" in status["message"]
+    await client.until(lambda: any("The engine process ended" in m.message for m in client.messages))
+    assert await client.tokens(uri) == colours
+    assert await client.command("shiftlens.score", other) is True
+    await client.until_state(other, "ready")
+    assert await client.tokens(other)
+    assert await client.leave() == 0
+
+
+async def test_tcp_serves_a_client(tiny_settings: dict[str, Any]) -> None:
+    code = "from shiftlens.lsp.server import serve; serve(tcp=True)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)
+    assert process.stderr is not None
+    said = (await asyncio.wait_for(process.stderr.readline(), SECONDS)).decode()
+    host, port = said.rsplit(" ", 1)[1].strip().split(":")
+    client = EditorClient()
+    client.settings = tiny_settings
+    for _ in range(200):
+        try:
+            await client.start_tcp(host, int(port))
+            break
+        except OSError:
+            await asyncio.sleep(0.05)
+    await client.initialise()
+    uri = client.open(TALK)
+    await client.until_state(uri, "ready")
+    assert await client.tokens(uri)
+    await asyncio.wait_for(client.shutdown_async(None), SECONDS)
+    client.exit(None)
+    assert await asyncio.wait_for(process.wait(), SECONDS) == 0
+    await client.stop()

@@ -1,0 +1,122 @@
+"""What a document shows while some of its responses are still to be scored."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import replace
+
+from shiftlens.lsp.semantic_tokens import TOKEN_TYPES
+from shiftlens.lsp.store import DocumentAnalysis, Refusal
+from shiftlens.lsp.views import Known, build_view
+from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scoring.columns import ScoredResponse, SideColumns
+from shiftlens.transcripts.read import read
+
+PAIR = PairSpec(base="b", aligned="a")
+TEXT = "User: q\nAssistant: one two six\n"
+
+
+def scored(pieces: list[str], ranks: list[int], *, whole: bool = True) -> ScoredResponse:
+    """Scores of a response of these pieces; with `whole`, its end is the last row."""
+    rows = [*pieces, ""] if whole else pieces
+    ends, total = [], 0
+    for piece in rows:
+        total += len(piece.encode())
+        ends.append(total)
+    n = len(rows)
+    floats = array("f", [0.0] * n).tobytes()
+    ints = array("i", range(n)).tobytes()
+    side = SideColumns(
+        prefix_text="",
+        prefix_ids=(),
+        end_id=n - 1,
+        logprob=floats,
+        rank=array("i", ranks[:n]).tobytes(),
+        entropy=floats,
+        top_ids=ints,
+        top_logprobs=floats,
+    )
+    return ScoredResponse(
+        k=1,
+        ids=ints,
+        byte_ends=array("I", ends).tobytes(),
+        special=bytes(n),
+        boundary=bytes(n),
+        base=side,
+        aligned=replace(side, rank=array("i", [1] * n).tobytes()),
+        base_rank_of_aligned_top=side.rank,
+        kl=floats,
+        pieces={i: piece.encode() for i, piece in enumerate(rows)},
+        decoded={},
+    )
+
+
+def view(
+    text: str, known: Known | None, before: DocumentAnalysis | None = None, pair: PairSpec = PAIR
+) -> DocumentAnalysis:
+    transcript = read(text, filename="talk.txt")
+    assert transcript is not None
+    return build_view(
+        before,
+        (known,),
+        version=1,
+        text=text,
+        transcript=transcript,
+        pair=pair,
+        score_options=ScoreOptions(),
+        classify_options=ClassifyOptions(),
+    )
+
+
+def shown(analysis: DocumentAnalysis) -> list[tuple[str, str]]:
+    return [(analysis.text[p.start : p.end], TOKEN_TYPES[p.type_index]) for p in analysis.paints]
+
+
+PIECES = ["one", " two", " six"]
+WHOLE = Known(scored(PIECES, [1, 2, 9, 1]))
+COLOURS = [("one", "unshifted"), (" two", "marginal"), (" six", "shifted")]
+
+
+def test_scores_are_shown_where_they_belong() -> None:
+    assert shown(view(TEXT, WHOLE)) == COLOURS
+    assert view(TEXT, WHOLE).is_complete
+
+
+def test_nothing_known_shows_nothing() -> None:
+    nothing = view(TEXT, None)
+    assert nothing.paints == ()
+    assert not nothing.is_complete
+
+
+def test_an_edited_response_keeps_the_colours_around_the_edit() -> None:
+    edited = view("User: Q?\nAssistant: one tWo six\n", None, view(TEXT, WHOLE))
+    assert shown(edited) == [(" six", "shifted")]
+    assert not edited.is_complete
+    typed = view(TEXT.replace("six", "sixty"), None, view(TEXT, WHOLE))
+    assert shown(typed) == COLOURS
+
+
+def test_the_first_rows_come_before_old_colours_of_the_rest() -> None:
+    first = Known(scored(["one"], [9], whole=False), partial=True)
+    assert shown(view(TEXT, first, view(TEXT, WHOLE))) == [("one", "shifted"), *COLOURS[1:]]
+    assert shown(view(TEXT, first)) == [("one", "shifted")]
+    assert not view(TEXT, first).is_complete
+
+
+def test_colours_of_another_pair_are_not_kept() -> None:
+    assert view(TEXT, None, view(TEXT, WHOLE), pair=replace(PAIR, base="c")).paints == ()
+
+
+def test_a_refused_response_has_no_colours_and_is_final() -> None:
+    refused = view(TEXT, Known(Refusal("Too long.")), view(TEXT, WHOLE))
+    assert refused.paints == ()
+    assert refused.is_complete
+
+
+def test_an_analysis_that_still_holds_is_not_made_again() -> None:
+    before = view(TEXT, WHOLE)
+    again = view(TEXT, WHOLE, before)
+    assert again.results[0].analysis is before.results[0].analysis
+    moved = view("\n" + TEXT, WHOLE, before)
+    assert moved.results[0].analysis is not before.results[0].analysis
+    assert shown(moved) == COLOURS
