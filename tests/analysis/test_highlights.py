@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,12 +95,12 @@ def test_highlights_cover_the_response_in_order_and_agree_with_the_rows(text: st
     raw = text.encode()
     ends = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=12)))
     edges = [0, *ends, len(raw)]
-    pieces = [raw[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [raw[a:b] for a, b in itertools.pairwise(edges)]
     shifts = [data.draw(st.sampled_from([U, M, S])) for _ in pieces]
     analysis = analysed(text, pieces, shifts)
     found = highlights(analysis)
     assert "".join(text[h.start - 100 : h.end - 100] for h in found) == text
-    assert all(a.end == b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end == b.start for a, b in itertools.pairwise(found))
     for h in found:
         for at in range(h.start, h.end):
             holders = [row for row in rows_at(analysis, at) if pieces[row]]

@@ -1,0 +1,117 @@
+"""The JSON that others build on, key by key."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from analysis.hand_made import BASE_END_ID, END_ID, floats, response, scored, side
+from shiftlens.analysis.classify import build, combine
+from shiftlens.analysis.contract import error_json, to_json
+from shiftlens.analysis.model import Analysis
+from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.transcripts.model import Transcript
+
+
+def analysed(text: str, scores: Any, compat: str = "") -> Analysis:
+    options = ClassifyOptions()
+    one = build(response(text), scores, options, compat=compat)
+    return Analysis(
+        transcript=Transcript("labels", "`User:` on line 1", (one.response,), problems=((7, "Not JSON."),)),
+        pair=PairSpec(base="bundled:base", aligned="bundled:aligned"),
+        score_options=ScoreOptions(compat=compat),
+        classify_options=options,
+        responses=(one,),
+        summary=combine([one.summary]),
+    )
+
+
+def as_json(text: str, scores: Any, **options: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(to_json(analysed(text, scores, **options), "a.txt"), allow_nan=False))
+    return found
+
+
+def test_a_file_names_its_schema_models_and_settings() -> None:
+    found = as_json("a", scored([b"a"]))
+    assert (found["schema"], found["file"], found["format"]) == ("shiftlens/1", "a.txt", "labels")
+    assert found["models"] == {"base": {"name": "bundled:base"}, "aligned": {"name": "bundled:aligned"}}
+    assert found["settings"]["base_context"] == "aligntds"
+    assert found["settings"]["thresholds"] == [1, 3]
+    assert found["problems"] == [{"line": 7, "message": "Not JSON."}]
+
+
+def test_a_response_tells_its_place_prefixes_and_summary() -> None:
+    found = as_json("ab", scored([b"a", b"b"], base_ranks=[1, 5, 2], boundary=[1]))["responses"][0]
+    assert (found["index"], found["prompt"], found["text"]) == (0, "Why?", "ab")
+    assert (found["start"], found["end"]) == (100, 102)
+    assert found["prefix"]["base"] == {"text": "# Query:", "ids": [5, 6]}
+    summary = found["summary"]
+    assert [summary[key] for key in ("tokens", "unshifted", "marginal", "shifted", "flagged")] == [3, 1, 1, 1, 1]
+    assert summary["shares_without_flagged"]["shifted"] == 0
+    assert found["notes"] == ["A note."]
+
+
+def test_a_token_has_every_key_of_the_contract() -> None:
+    token = as_json("a", scored([b"a"], base_ranks=[4, 1], special=[0]))["responses"][0]["tokens"][0]
+    wanted = {
+        "index",
+        "id",
+        "text",
+        "start",
+        "end",
+        "class",
+        "boundary",
+        "special",
+        "base",
+        "aligned",
+        "kl",
+        "jaccard@10",
+    }
+    assert wanted <= set(token)
+    assert (token["class"], token["special"], token["boundary"]) == ("shifted", True, False)
+    assert {"rank", "logprob", "prob", "top"} <= set(token["base"])
+    assert "id" not in token["base"]
+    assert token["base"]["top"][0] == {"id": 10, "text": " the", "prob": pytest.approx(0.5)}
+    assert token["base"]["top"][1]["bytes"] == "f09f"
+    assert "bytes" not in token
+
+
+def test_the_end_has_no_text_and_a_side_with_another_id_names_it() -> None:
+    end = as_json("a", scored([b"a"]))["responses"][0]["tokens"][-1]
+    assert (end["text"], end["start"], end["end"], end["id"]) == ("", 101, 101, END_ID)
+    assert end["end_of_response"] is True
+    assert end["base"]["id"] == BASE_END_ID
+    assert "id" not in end["aligned"]
+
+
+def test_parts_of_a_character_have_bytes_and_their_texts_join_to_the_response() -> None:
+    tokens = as_json("a😀", scored([b"a", b"\xf0\x9f", b"\x98\x80"]))["responses"][0]["tokens"]
+    assert "".join(token["text"] for token in tokens) == "a😀"
+    assert [token.get("bytes") for token in tokens] == [None, "f09f", "9880", None]
+
+
+def test_numbers_that_json_lacks_are_null() -> None:
+    broken = side(2)
+    object.__setattr__(broken, "logprob", floats([-math.inf, math.nan]))
+    tokens = as_json("a", scored([b"a"], aligned=broken, kl=[math.nan, math.inf]))["responses"][0]["tokens"]
+    assert [token["kl"] for token in tokens] == [None, None]
+    assert [token["aligned"]["logprob"] for token in tokens] == [None, None]
+    assert tokens[0]["aligned"]["prob"] == 0
+
+
+def test_compat_adds_the_references_numbers() -> None:
+    scores = scored([b"a"], decoded={10: "the", 11: "a"})
+    token = as_json("a", scores, compat="aligntds")["responses"][0]["tokens"][0]
+    assert set(token["aligntds"]) == {"KL@10", "Jaccard@10", "WS@10", "TR@10", "TP", "BTP", "nDCG", "token"}
+    assert token["aligntds"]["token"] == "the"
+
+
+def test_a_file_without_an_analysis_gives_its_error() -> None:
+    assert error_json("a.txt", kind="TranscriptError", message="No.", line=3) == {
+        "schema": "shiftlens/1",
+        "file": "a.txt",
+        "error": {"kind": "TranscriptError", "line": 3, "message": "No."},
+    }

@@ -1,0 +1,104 @@
+"""Terminal views: escaping, legends, doctor and demo."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from shiftlens.analysis.highlights import Highlight
+from shiftlens.analysis.model import ShiftClass, Summary
+from shiftlens.cli.escape import harmless, one_line
+from shiftlens.cli.main import main
+from shiftlens.cli.paint import painter
+from shiftlens.models.pair import PairSpec
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_nothing_that_steers_a_terminal_comes_through() -> None:
+    assert harmless("a\x1b[31m\r\x07\x7f\x9b\u202e\n\tb") == "a␛[31m␍␇␡<U+009B><U+202E>\n\tb"
+    assert harmless("👩\u200d🚀 é") == "👩\u200d🚀 é"
+
+
+def test_a_header_is_one_short_line() -> None:
+    assert one_line("\n\n  first\x1b  \nsecond") == "first␛"
+    assert one_line("x" * 200, 10) == "x" * 9 + "…"
+    assert one_line("") == ""
+
+
+def test_without_colours_marks_tell_the_classes() -> None:
+    out = io.StringIO()
+    spans = [
+        Highlight(0, 1, ShiftClass.SHIFTED),
+        Highlight(1, 2, ShiftClass.MARGINAL),
+        Highlight(2, 3, ShiftClass.UNSHIFTED),
+    ]
+    painter(out, "auto").spans("abc d", spans)
+    assert out.getvalue() == "⟦a⟧⟨b⟩c d\n"
+
+
+def test_a_line_break_that_is_shifted_can_be_seen() -> None:
+    out = io.StringIO()
+    painter(out, "never").spans("a\nb", [Highlight(1, 2, ShiftClass.SHIFTED)])
+    assert out.getvalue() == "a⟦⏎\n⟧b\n"
+
+
+def test_a_terminal_gets_colours_unless_no_color_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert painter(Terminal(), "auto").colored
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not painter(Terminal(), "auto").colored
+    assert painter(Terminal(), "always").colored
+
+
+def test_shares_without_flagged_positions_are_told_where_there_are_any() -> None:
+    out = io.StringIO()
+    paint = painter(out, "never")
+    paint.summary("Summary", Summary(4, 3, 0, 1, 1, 0, 0, 1))
+    paint.summary("Summary", Summary(2, 1, 1, 0))
+    first, second = out.getvalue().splitlines()
+    assert first == (
+        "Summary: 4 positions, 75.0% unshifted, 0.0% marginal, 25.0% shifted;"
+        " without 1 flagged: 100.0% unshifted, 0.0% marginal, 0.0% shifted"
+    )
+    assert "flagged" not in second
+
+
+def test_doctor_tells_versions_folders_and_the_pair(tiny_pair: PairSpec, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["doctor", "--base", tiny_pair.base, "--aligned", tiny_pair.aligned, "--device", "cpu", "--format", "json"])
+    found = json.loads(capsys.readouterr().out)
+    checks = {check["name"]: check for check in found["checks"]}
+    assert checks["python"]["ok"]
+    assert checks["engine"]["ok"]
+    assert checks["aligned"]["ok"]
+    assert set(found["bundled"]) == {"base", "aligned"}
+    assert found["models"]["base"]["architecture"] == "LlamaForCausalLM"
+    assert found["versions"]["torch"]
+
+
+def test_doctor_says_what_to_do_about_a_pair_that_does_not_load(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--base", "/no/base", "--aligned", "/no/aligned"]) == 1
+    out = capsys.readouterr().out
+    assert "FAIL  models: " in out
+    assert "ok    engine: starts" in out
+
+
+def test_demo_shows_what_an_editor_would(
+    tiny_pair: PairSpec, tmp_path: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talk = f"{tmp_path}/talk.txt"
+    with open(talk, "w", encoding="utf-8") as file:  # noqa: PTH123
+        file.write("User: Why is the sky blue?\n\nAssistant: Great 😀 question!\n")
+    code = main(["demo", talk, "--base", tiny_pair.base, "--aligned", tiny_pair.aligned, "--device", "cpu"])
+    out = capsys.readouterr().out
+    assert code == 0
+    assert "⟦" in out
+    assert "Base rank" in out
+    assert "% shifted" in out
+    assert "make vsix" in out
