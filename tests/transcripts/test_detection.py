@@ -242,3 +242,10 @@ def test_reading_transcripts_imports_no_heavy_library() -> None:
     server = Path(errors.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=server)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_named_template_format_may_begin_after_other_text() -> None:
+    chatml = readable("Notes.\n<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\na<|im_end|>", format="chatml")
+    llama2 = readable("Notes.\n<s>[INST] q [/INST] a </s>", format="llama2")
+    assert said(chatml) == said(llama2) == [("q", "a")]
+    assert llama2.responses[0].verbatim_prefix == "<s>[INST] q [/INST] "

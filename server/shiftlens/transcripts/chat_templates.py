@@ -12,6 +12,7 @@ from shiftlens.transcripts.conversation import (
     Said,
     after_blanks,
     check_turns,
+    first_opening,
     line_number,
     verbatim_turn,
     without_last_newline,
@@ -80,7 +81,7 @@ def read_headers(template: HeaderTemplate, text: str, start: int, forced: bool) 
     begins = re.compile(rf"((?:{re.escape(template.bos)}\s*)*{re.escape(template.marker)})")
     opening = begins.match(text, after_blanks(text, start))
     if opening is None and forced:
-        opening = begins.search(text, start)
+        opening = begins.match(text, first_opening(text, start, template.bos, (template.marker,)))
     if opening is None:
         if not forced:
             return None

@@ -117,3 +117,15 @@ def after_blanks(text: str, start: int) -> int:
     """Offset of the first character from `start` on that is no space, tab or newline."""
     blanks = _BLANKS.match(text, start)
     return blanks.end() if blanks else start
+
+
+def first_opening(text: str, start: int, bos: str, markers: tuple[str, ...]) -> int:
+    """Offset of the first of `markers` from `start` on, or of the `bos` right before it; `start` if there is none."""
+    found = [at for marker in markers if (at := text.find(marker, start)) >= 0]
+    if not found:
+        return start
+    at = min(found)
+    before = at
+    while before > start and text[before - 1] in BLANK:
+        before -= 1
+    return before - len(bos) if text.endswith(bos, start, before) else at

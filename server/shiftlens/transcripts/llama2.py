@@ -11,6 +11,7 @@ from shiftlens.transcripts.conversation import (
     Said,
     after_blanks,
     check_turns,
+    first_opening,
     line_number,
     trimmed,
     verbatim_turn,
@@ -33,7 +34,7 @@ def read_llama2(text: str, start: int, forced: bool) -> Reading | None:
     """
     opening = _OPENING.match(text, after_blanks(text, start))
     if opening is None and forced:
-        opening = _OPENING.search(text, start)
+        opening = _OPENING.match(text, first_opening(text, start, "<s>", ("[INST]", "[SYSTEM_PROMPT]")))
     if opening is None or text.find(_CLOSING, opening.end()) < 0:
         if not forced:
             return None

@@ -12,6 +12,7 @@ from shiftlens.transcripts.model import Role
 from shiftlens.transcripts.roles import SYSTEM_NAMES, Pair, pair_of
 
 _HEADING = re.compile(r"[ ]{0,3}(#{1,6})[ \t]+([^\r\n]*)(?:\r?\n|\Z)")
+_LONGEST_NAME = 120
 _QUICK = re.compile(r"^[ ]{0,3}#{1,6}[ \t]", re.MULTILINE)
 _PARENTHESIS = re.compile(r"\([^()]*\)\W*$")
 _RULE_AT_END = re.compile(r"(?:^|\n)[ ]{0,3}(?:-{3,}|\*{3,}|_{3,})[ \t\r\n]*\Z")
@@ -89,6 +90,8 @@ def _headings(text: str, start: int) -> list[_Heading]:
 
 def _plain(heading: str) -> str:
     """A heading's words in lower case, without emoji, emphasis, punctuation and a remark in parentheses."""
+    if len(heading) > _LONGEST_NAME:
+        return ""
     words = _PARENTHESIS.sub("", heading.strip())
     return re.sub(r"[\W_]+", " ", words).strip().lower()
 
