@@ -142,7 +142,7 @@ def _score(pair: OpenedPair, text: str, context: str) -> tuple[Prepared, ScoredR
     response = ResponseToScore(turns=QUESTION, text=text, source_format="labels")
     prepared = prepare(pair.base.loaded, pair.aligned.loaded, response, ScoreOptions(base_context=context))
     collectors = list(score_rows(pair.base.causal, pair.aligned.causal, prepared, 10))
-    return prepared, pack(prepared, collectors[-1].all(), pair.aligned.loaded.encoder, with_decoded=False)
+    return prepared, pack(prepared, collectors[-1].all(), pair.aligned.loaded.encoder)
 
 
 def _assert_spans_partition(scored: ScoredResponse, text: str) -> None:

@@ -47,17 +47,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from shiftlens.cli.pipeline import STDIN, read_stdin
+
     check_pair_arguments(parser, args)
+    # Not in the event loop, which an interrupt does not reach while it waits for a read.
+    stdin = read_stdin(args.max_bytes) if STDIN in args.paths else b""
     try:
         with _opened(args.output) as out:
-            return asyncio.run(_analyze(args, out))
+            return asyncio.run(_analyze(args, stdin, out))
     except OSError as error:
         if args.output and error.filename == args.output:
             parser.error(f"{args.output} can't be written: {error.strerror}")
         raise
 
 
-async def _analyze(args: argparse.Namespace, out: TextIO) -> int:
+async def _analyze(args: argparse.Namespace, stdin: bytes, out: TextIO) -> int:
     from shiftlens.cli.pipeline import analyse, read_transcript
     from shiftlens.cli.progress import progress_on
     from shiftlens.engine.client import EngineClient
@@ -68,7 +72,7 @@ async def _analyze(args: argparse.Namespace, out: TextIO) -> int:
         for name in args.paths:
             shown = "<stdin>" if name == "-" else name
             try:
-                transcript = read_transcript(name, format_name=args.transcript_format, max_bytes=args.max_bytes)
+                transcript = read_transcript(name, stdin, format_name=args.transcript_format, max_bytes=args.max_bytes)
                 choice = choose(args, transcript.front_matter)
                 with progress_on(sys.stderr, shown) as on_progress:
                     found = await analyse(engine, transcript, choice, on_progress=on_progress)

@@ -32,9 +32,19 @@ class Analysed:
     problems: tuple[str, ...]
 
 
-def read_transcript(name: str, *, format_name: str | None, max_bytes: int) -> Transcript:
-    """Read a file, or standard input for `-`. Raises TranscriptError where it is no transcript."""
-    text = decode(_read_bytes(name, max_bytes), max_bytes)
+def read_stdin(max_bytes: int) -> bytes:
+    """Standard input, or the first byte more than allowed of it."""
+    return sys.stdin.buffer.read(max_bytes + 1)
+
+
+def read_transcript(name: str, stdin: bytes, *, format_name: str | None, max_bytes: int) -> Transcript:
+    """Read a file, or what came over standard input for `-`. Raises TranscriptError where it is no transcript."""
+    raw = stdin if name == STDIN else _read_file(name, max_bytes)
+    if len(raw) > max_bytes:
+        raise TranscriptError(
+            f"The file has more than {max_bytes:,} bytes.", "Split it, or raise the limit with --max-bytes."
+        )
+    text = decode(raw, max_bytes)
     transcript = read(text, filename=None if name == STDIN else name, format=format_name)
     if transcript is None:
         raise TranscriptError(
@@ -89,22 +99,14 @@ async def analyse(
     return Analysed(analysis, {"base": done.base, "aligned": done.aligned}, left_out, choice.problems)
 
 
-def _read_bytes(name: str, max_bytes: int) -> bytes:
+def _read_file(name: str, max_bytes: int) -> bytes:
     """At most one byte more than allowed, so that a file of any size costs no more than that."""
-    if name == STDIN:
-        raw = sys.stdin.buffer.read(max_bytes + 1)
-    else:
-        path = Path(name)
-        if path.is_dir():
-            raise TranscriptError("This is a folder.", "Name the files in it that are to be analysed.")
-        try:
-            with path.open("rb") as file:
-                raw = file.read(max_bytes + 1)
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
-            raise TranscriptError(f"The file can't be read: {why}.") from None
-    if len(raw) > max_bytes:
-        raise TranscriptError(
-            f"The file has more than {max_bytes:,} bytes.", "Split it, or raise the limit with --max-bytes."
-        )
-    return raw
+    path = Path(name)
+    if path.is_dir():
+        raise TranscriptError("This is a folder.", "Name the files in it that are to be analysed.")
+    try:
+        with path.open("rb") as file:
+            return file.read(max_bytes + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise TranscriptError(f"The file can't be read: {why}.") from None

@@ -114,6 +114,7 @@ class Worker:
         _check_length(pair.base.loaded, prepared.base, prepared)
         _check_length(pair.aligned.loaded, prepared.aligned, prepared)
         encoder = pair.aligned.loaded.encoder
+        vocabularies = (pair.base.description.vocabulary, pair.aligned.description.vocabulary)
         top_k = COMPAT_TOP_K if compat else request.options.top_k
         rows = len(prepared.ids) + 1
         count = len(request.responses)
@@ -132,7 +133,7 @@ class Worker:
             now = time.monotonic()
             if done or now - sent > _SECONDS_BETWEEN_PARTIALS:
                 sent = now
-                scored = pack(prepared, collector.all(), encoder, with_decoded=compat)
+                scored = pack(prepared, collector.all(), encoder, vocabularies=vocabularies, with_decoded=compat)
                 self._send(Scored(job=request.job, index=index, scored=scored, partial=not done))
 
 

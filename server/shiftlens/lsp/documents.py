@@ -62,6 +62,7 @@ class OpenDocument:
     text: str
     parsed: ParsedDocument | None = None
     status: Status = field(default_factory=lambda: Status(State.WAITING))
+    status_version: int | None = None
     diagnosed: bool = False
     debounce_seconds: float = 0.4
     encoded: EncodedTokens | None = None

@@ -76,8 +76,8 @@ def _card(item: Token, place: Place, parts: list[Token]) -> Card:
     what = "End of the response" if item.is_end else shown_text(item)
     position = "after the last token" if item.is_end else f"position {item.index + 1} of {total}"
     facts = [
-        f"Base rank {item.base.rank:,} ({probability(math.exp(item.base.logprob))}),"
-        f" aligned rank {item.aligned.rank:,} ({probability(math.exp(item.aligned.logprob))})",
+        f"Base rank {_rank(item.base, _vocabulary(place, base=True))},"
+        f" aligned rank {_rank(item.aligned, _vocabulary(place, base=False))}",
         f"KL(aligned || base) {item.kl:.3f} nats, Jaccard@{_compared(item)} {item.jaccard:.2f}, {position}",
         f"Base context: {context_words(place.analysis)}",
     ]
@@ -100,6 +100,18 @@ def _card(item: Token, place: Place, parts: list[Token]) -> Card:
             f" (base rank {item.base_rank_of_aligned_top:,})"
         )
     return Card(f"{what} · {item.shift.label}", tuple(facts), _table(item))
+
+
+def _rank(side: TokenSide, vocabulary: int) -> str:
+    out_of = f" of {vocabulary:,}" if vocabulary else ""
+    return f"{side.rank:,}{out_of} ({probability(math.exp(side.logprob))})"
+
+
+def _vocabulary(place: Place, *, base: bool) -> int:
+    analysis = place.result.analysis
+    if analysis is None:
+        return 0
+    return analysis.scored.base.vocabulary if base else analysis.scored.aligned.vocabulary
 
 
 def item_count(place: Place) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 
@@ -49,7 +50,8 @@ class ShiftLensServer(LanguageServer):
 
     def report_server_error(self, error: Exception, source: object) -> None:
         """Only log: telling the client of a failed send fails again, without end."""
-        _log.error("%s in %s", type(error).__name__, getattr(source, "__name__", source))
+        level = logging.DEBUG if isinstance(error, JsonRpcException) else logging.ERROR
+        _log.log(level, "%s in %s", type(error).__name__, getattr(source, "__name__", source))
 
     def keep_engine_with_loop(self) -> None:
         """However the event loop ends (shutdown, exit, a client that is gone), stop the jobs and the engine."""

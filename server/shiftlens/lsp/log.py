@@ -7,6 +7,8 @@ import sys
 import traceback
 from types import TracebackType
 
+from pygls.exceptions import JsonRpcException
+
 LEVELS = ("error", "warning", "info", "debug")
 
 
@@ -21,8 +23,10 @@ def configure_logging(level: str) -> None:
 
 
 def _without_payload(record: logging.LogRecord) -> bool:
-    """Keep what pygls says went wrong, not the parameters it went wrong with."""
-    if record.name.split(".")[0] == "pygls" and record.args:
+    """Keep what pygls says went wrong, not the parameters it went wrong with; drop answers that are meant."""
+    if record.name.split(".")[0] == "pygls":
+        if record.exc_info and isinstance(record.exc_info[1], JsonRpcException):
+            return False
         record.args = ()
     return True
 

@@ -37,9 +37,10 @@ class Session:
 
     def set_status(self, document: OpenDocument, status: Status, *, version: int | None = None) -> None:
         """Say where a document stands, if that is news."""
-        if document.status != status or version is not None:
-            document.status = status
-            self.editor.show_status(document.uri, document.version if version is None else version, status)
+        at = document.version if version is None else version
+        if (document.status, document.status_version) != (status, at):
+            document.status, document.status_version = status, at
+            self.editor.show_status(document.uri, at, status)
 
     def in_background(self, work: Coroutine[Any, Any, object]) -> None:
         """Run something that no handler should wait for."""

@@ -17,6 +17,7 @@ class SideColumns:
 
     - prefix_text, prefix_ids: what the model was given before the response.
     - end_id: the id scored in the last row.
+    - vocabulary: how many ids the model chooses among, which is what ranks are out of; 0 where not known.
     - logprob: float32 [n], of the row's token.
     - rank: int32 [n], 1 + the number of tokens with a strictly greater logit.
     - entropy: float32 [n].
@@ -31,6 +32,7 @@ class SideColumns:
     entropy: bytes
     top_ids: bytes
     top_logprobs: bytes
+    vocabulary: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,18 @@ from shiftlens.scoring.columns import ScoredResponse, SideColumns
 from shiftlens.scoring.rows import PairRows, SideRows
 
 
-def pack(prepared: Prepared, rows: PairRows, encoder: TextEncoder, *, with_decoded: bool) -> ScoredResponse:
-    """The record of the rows scored so far. `with_decoded` adds each id's text as the tokenizer decodes it."""
+def pack(
+    prepared: Prepared,
+    rows: PairRows,
+    encoder: TextEncoder,
+    *,
+    vocabularies: tuple[int, int] = (0, 0),
+    with_decoded: bool = False,
+) -> ScoredResponse:
+    """The record of the rows scored so far.
+
+    `vocabularies` are the base and the aligned model's; `with_decoded` adds each id's text as the tokenizer decodes it.
+    """
     count = len(rows.kl)
     total = len(prepared.ids) + 1
     ids = [*prepared.ids, prepared.aligned.end_id][:count]
@@ -30,8 +40,8 @@ def pack(prepared: Prepared, rows: PairRows, encoder: TextEncoder, *, with_decod
         byte_ends=_bytes(torch.tensor(byte_ends), torch.uint32),
         special=bytes(int(i in special) for i in ids),
         boundary=bytes(boundary),
-        base=_side(prepared.base, rows.base),
-        aligned=_side(prepared.aligned, rows.aligned),
+        base=_side(prepared.base, rows.base, vocabularies[0]),
+        aligned=_side(prepared.aligned, rows.aligned, vocabularies[1]),
         base_rank_of_aligned_top=_bytes(rows.base_rank_of_aligned_top, torch.int32),
         kl=_bytes(rows.kl, torch.float32),
         pieces={i: encoder.pieces[i] for i in named},
@@ -40,7 +50,7 @@ def pack(prepared: Prepared, rows: PairRows, encoder: TextEncoder, *, with_decod
     )
 
 
-def _side(prepared: PreparedSide, rows: SideRows) -> SideColumns:
+def _side(prepared: PreparedSide, rows: SideRows, vocabulary: int) -> SideColumns:
     return SideColumns(
         prefix_text=prepared.prefix_text,
         prefix_ids=prepared.prefix_ids,
@@ -50,6 +60,7 @@ def _side(prepared: PreparedSide, rows: SideRows) -> SideColumns:
         entropy=_bytes(rows.entropy, torch.float32),
         top_ids=_bytes(rows.top_ids, torch.int32),
         top_logprobs=_bytes(rows.top_logprobs, torch.float32),
+        vocabulary=vocabulary,
     )
 
 
