@@ -10,7 +10,7 @@ EXTENSION_SOURCES := $(shell find $(EXTENSION)/src -name '*.ts' 2>/dev/null)
 # Compiled bytecode makes every later start of the server and the engine quicker.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test test-python test-extension lint e2e bench vsix clean
+.PHONY: setup demo test test-python test-extension lint e2e vsix clean
 
 setup: $(VENV)/.installed
 
@@ -40,6 +40,17 @@ lint: setup $(EXTENSION)/node_modules/.package-lock.json
 $(EXTENSION)/node_modules/.package-lock.json: $(EXTENSION)/package.json $(EXTENSION)/package-lock.json
 	cd $(EXTENSION) && $(NPM) ci --no-audit --no-fund
 	touch $@
+
+vsix: build/shiftlens.vsix
+
+build/shiftlens.vsix: $(EXTENSION)/node_modules/.package-lock.json $(EXTENSION)/package.json $(EXTENSION_SOURCES)
+	mkdir -p build
+	cd $(EXTENSION) && $(NPM) run package
+
+# A real VS Code in a real browser; the first time, setup.sh builds one and keeps it in the user's cache folder.
+e2e: setup vsix
+	tests/e2e/setup.sh
+	$(NPM) --prefix tests/e2e test
 
 clean:
 	rm -rf $(VENV) build dist $(EXTENSION)/node_modules $(EXTENSION)/out
