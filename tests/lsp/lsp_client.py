@@ -71,6 +71,7 @@ class EditorClient(LanguageClient):
         self.notifications: list[tuple[str, Any]] = []
         self.answer: str | None = None
         self.refreshes = 0
+        self.events: list[object] = []
         self.configuration_requests = 0
         self.bad_messages: list[Exception] = []
         self._news = asyncio.Event()
@@ -84,6 +85,7 @@ class EditorClient(LanguageClient):
         @self.feature("shiftlens/status")
         def on_status(params: dict[str, Any]) -> None:
             self.statuses.append(params)
+            self.events.append((params["uri"], params["state"]))
             self._news.set()
 
         @self.feature("shiftlens/openSettings")
@@ -119,6 +121,7 @@ class EditorClient(LanguageClient):
         @self.feature(types.WORKSPACE_SEMANTIC_TOKENS_REFRESH)
         def on_refresh(*_: Any) -> None:
             self.refreshes += 1
+            self.events.append("refresh")
             self._news.set()
 
         @self.feature(types.WORKSPACE_CONFIGURATION)

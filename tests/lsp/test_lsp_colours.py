@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from lsp_client import SECONDS, EditorClient, capabilities, decode, spans, started
 from lsprotocol import types
 from markdown_it import MarkdownIt
@@ -28,21 +30,25 @@ ODD = "User: a\u2028b\r\nAssistant: The\u2028quick 🙂\x0cfox\r\n日本 jumps\x
 NAMES = ("unshifted", "marginal", "shifted")
 
 
-async def expected(pair: PairSpec, text: str) -> dict[int, str]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine() -> AsyncIterator[EngineClient]:
+    """An engine beside the server's, to compare with."""
+    client = EngineClient()
+    yield client
+    await client.close()
+
+
+async def expected(engine: EngineClient, pair: PairSpec, text: str) -> dict[int, str]:
     """The worst class of the tokens that hold bytes of each character of the responses, from the engine itself."""
     transcript = read(text, filename="talk.txt")
     assert transcript is not None
     found: dict[int, Scored] = {}
-    engine = EngineClient()
-    try:
-        await engine.score(
-            pair,
-            ScoreOptions(),
-            [to_score(response, transcript.format) for response in transcript.responses],
-            on_scored=lambda message: found.__setitem__(message.index, message),
-        )
-    finally:
-        await engine.close()
+    await engine.score(
+        pair,
+        ScoreOptions(),
+        [to_score(response, transcript.format) for response in transcript.responses],
+        on_scored=lambda message: found.__setitem__(message.index, message),
+    )
     classes: dict[int, str] = {}
     for index, response in enumerate(transcript.responses):
         scored = found[index].scored
@@ -64,11 +70,11 @@ def by_character(text: str, data: list[int], encoding: str) -> dict[int, str]:
 
 @pytest.mark.parametrize("text", [TWO, ODD], ids=["two turns", "odd line ends"])
 async def test_each_character_has_the_worst_class_of_its_tokens(
-    editor: EditorClient, tiny_pair: PairSpec, text: str
+    editor: EditorClient, engine: EngineClient, tiny_pair: PairSpec, text: str
 ) -> None:
     uri = editor.open(text)
     await editor.until_state(uri, "ready")
-    wanted = {at: kind for at, kind in (await expected(tiny_pair, text)).items() if text[at] not in "\r\n"}
+    wanted = {at: kind for at, kind in (await expected(engine, tiny_pair, text)).items() if text[at] not in "\r\n"}
     assert by_character(text, await editor.tokens(uri), "utf-16") == wanted
 
 
@@ -90,6 +96,14 @@ async def test_scores_make_the_editor_come_back(editor: EditorClient) -> None:
     uri = editor.open(TALK.replace("fox", "dog"))
     await editor.until(lambda: editor.refreshes > before)
     await editor.until_state(uri, "ready")
+
+
+async def test_the_first_colours_of_a_long_response_come_before_the_last(editor: EditorClient) -> None:
+    uri = editor.open("User: q\nAssistant: " + "A lazy dog jumps. " * 150)
+    begun = len(editor.events)
+    await editor.until_state(uri, "ready")
+    events = editor.events[begun:]
+    assert events[events.index((uri, "scoring")) : events.index((uri, "ready"))].count("refresh") >= 2
 
 
 async def test_reopening_and_undoing_cost_nothing(editor: EditorClient) -> None:
@@ -426,7 +440,7 @@ async def test_unloading_ends_the_engine_and_keeps_the_colours(editor: EditorCli
 
 
 async def test_a_request_for_an_old_version_says_content_modified(editor: EditorClient) -> None:
-    text = "User: q\nAssistant: " + "The quick fox. " * 400
+    text = "User: q\nAssistant: " + "The quick fox. " * 150
     settings = editor.settings
     try:
         editor.reconfigure(**{**settings, "runPolicy": "onOpen"})
