@@ -57,13 +57,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_pair: PairSpec) -> Pat
 @pytest.fixture(scope="module")
 def several(folder: Path, models: list[str]) -> Ran:
     names = ("talk.txt", "prose.txt", "latin.txt", "lines.jsonl", "front.md", "absent.txt", ".")
-    return shiftlens("analyze", *(folder / name for name in names), *models, "--format", "json", "--compat", "aligntds")
+    paths = [*(folder / name for name in names), "-"]
+    return shiftlens("analyze", *paths, *models, "--format", "json", "--compat", "aligntds", stdin=TALK)
 
 
 def test_several_files_give_one_object_per_line_in_their_order(several: Ran) -> None:
     names = [Path(found["file"]).name for found in several.objects]
     assert names[:6] == ["talk.txt", "prose.txt", "latin.txt", "lines.jsonl", "front.md", "absent.txt"]
     assert all(found["schema"] == "shiftlens/1" for found in several.objects)
+
+
+def test_standard_input_is_a_file_too(several: Ran) -> None:
+    named, piped = several.objects[0], several.objects[-1]
+    assert piped["file"] == "<stdin>"
+    assert piped["responses"] == named["responses"]
 
 
 def test_tokens_stand_where_the_file_says(several: Ran) -> None:
@@ -90,7 +97,7 @@ def test_files_that_cannot_be_analysed_do_not_stop_the_others(several: Ran) -> N
     assert "not a transcript" in errors["prose.txt"]["message"]
     assert "--transcript-format" in errors["prose.txt"]["message"]
     assert errors["latin.txt"]["line"] == 2
-    assert "folder" in several.objects[-1]["error"]["message"]
+    assert "folder" in several.objects[-2]["error"]["message"]
     assert "latin.txt: line 2: " in several.err
     assert "lines.jsonl: line 2: " in several.err
     assert "Traceback" not in several.err
@@ -111,14 +118,6 @@ def test_the_text_view_shows_hostile_text_as_symbols(folder: Path, models: list[
     assert "air [bold]scatters[/bold]." in bare
     assert "Legend" in ran.out
     assert "% shifted" in ran.out
-
-
-def test_colours_come_on_request_and_standard_input_works(models: list[str]) -> None:
-    ran = shiftlens("analyze", "-", *models, "--color", "always", stdin=TALK)
-    assert ran.code == 0
-    assert "\x1b[1;4;31m" in ran.out
-    assert "\x1b[2J" not in ran.out
-    assert "⟦" not in ran.out
 
 
 def test_one_file_gives_one_indented_object_in_the_file_asked_for(folder: Path, tmp_path: Path) -> None:

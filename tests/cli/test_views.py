@@ -48,6 +48,18 @@ def test_a_line_break_that_is_shifted_can_be_seen() -> None:
     assert out.getvalue() == "a⟦⏎\n⟧b\n"
 
 
+def test_colours_come_with_a_second_cue_and_without_marks() -> None:
+    out = io.StringIO()
+    painter(out, "always").spans("a\x1b[2Jb", [Highlight(0, 1, ShiftClass.SHIFTED)])
+    assert out.getvalue() == "\x1b[1;4;31ma\x1b[0m␛[2Jb\n"
+
+
+def test_markup_is_text() -> None:
+    out = io.StringIO()
+    painter(out, "always").spans("[bold]:smile:[/bold]", [Highlight(0, 6, ShiftClass.UNSHIFTED)])
+    assert out.getvalue() == "\x1b[34m[bold]\x1b[0m:smile:[/bold]\n"
+
+
 def test_a_terminal_gets_colours_unless_no_color_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)

@@ -126,6 +126,10 @@ def print_analysis(paint: Painter, file: str, analysis: Analysis) -> None:
     transcript, pair = analysis.transcript, analysis.pair
     paint.line(harmless(f"{transcript.format} ({transcript.detected_by}); base {pair.base}, aligned {pair.aligned}"))
     paint.legend()
+    if analysis.score_options.compat == "aligntds":
+        paint.line("Classes are those of AlignTDS: they follow the aligned model's first choice at each position.")
+    elif analysis.classify_options.classify_by == "aligned-top1":
+        paint.line("Classes follow the aligned model's first choice at each position, not the response's token.")
     for response in analysis.responses:
         paint.line()
         paint.title(f"Response {response.response.index + 1}: {one_line(prompt_of(response.response))}")
