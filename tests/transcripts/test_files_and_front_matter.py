@@ -77,3 +77,9 @@ def test_a_shiftlens_mapping_that_cannot_be_read_is_an_error(block: str, why: st
 def test_a_shiftlens_mapping_over_no_transcript_is_an_error() -> None:
     with pytest.raises(TranscriptError, match="format"):
         read("---\nshiftlens:\n  base: x\n---\nSome prose.\n")
+
+
+def test_front_matter_takes_a_list_of_single_values() -> None:
+    found = read("---\nshiftlens:\n  thresholds: [1, 5]\n---\nUser: a\n\nAssistant: b\n")
+    assert found is not None
+    assert found.front_matter["thresholds"] == [1, 5]

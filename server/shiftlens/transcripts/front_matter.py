@@ -70,10 +70,11 @@ def _checked(ours: object, line: int | None) -> dict[str, object]:
     if not isinstance(ours, dict):
         raise TranscriptError("`shiftlens` in the front matter is no mapping.", "Write `key: value` below it.", line)
     for key, value in ours.items():
-        if not isinstance(key, str) or not isinstance(value, (str, int, float, bool, type(None))):
+        values = value if isinstance(value, list) else [value]
+        if not isinstance(key, str) or not all(isinstance(v, (str, int, float, bool, type(None))) for v in values):
             raise TranscriptError(
-                f"`{key}` under `shiftlens` in the front matter is not a single value.",
-                "Write one text, number or true/false after it.",
+                f"`{key}` under `shiftlens` in the front matter is neither a single value nor a list of them.",
+                "Write one text, number or true/false after it, or several as `[1, 3]`.",
                 line,
             )
     return dict(ours)
