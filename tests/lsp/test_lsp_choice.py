@@ -22,6 +22,11 @@ async def test_without_a_pair_the_bundled_one_is_offered_once_and_nothing_scored
     await client.until_state(second, "noPair")
     await client.until(lambda: len(client.questions) > 0)
     assert await client.tokens(first) == []
+    assert await client.hover(first, 0, 2) is None
+    hover = await client.hover(first, 1, 14)
+    assert hover is not None
+    assert "Not scored yet" in hover.contents.value
+    assert "No model pair is chosen" in hover.contents.value
     assert await engine(client) is None
     assert len(client.questions) == 1
     assert [action.title for action in client.questions[0].actions or ()] == ["Use the bundled pair", "Open settings"]

@@ -64,6 +64,12 @@ async def expected(engine: EngineClient, pair: PairSpec, text: str) -> dict[int,
     return classes
 
 
+async def thresholds(editor: EditorClient, uri: str) -> list[int]:
+    answer: dict[str, Any] = await editor.ask("shiftlens/analysis", {"uri": uri})
+    found: list[int] = answer["settings"]["thresholds"]
+    return found
+
+
 def by_character(text: str, data: list[int], encoding: str) -> dict[int, str]:
     return {at: kind for start, end, kind, _ in spans(text, data, encoding) for at in range(start, end)}
 
@@ -306,10 +312,10 @@ async def test_other_classes_need_no_new_scores(editor: EditorClient) -> None:
     uri = editor.open(TALK)
     await editor.until_state(uri, "ready")
     told = len([s for s in editor.statuses if s["uri"] == uri])
-    before = editor.refreshes
     try:
         editor.reconfigure(**{**settings, "thresholds": [1, 100000]})
-        await editor.until(lambda: editor.refreshes > before)
+        while await thresholds(editor, uri) != [1, 100000]:
+            await asyncio.sleep(0.02)
         kinds = {kind for _, kind, _ in decode(TALK, await editor.tokens(uri), "utf-16")}
         assert kinds <= {"unshifted", "marginal"}
         states = [s["state"] for s in editor.statuses if s["uri"] == uri][told:]

@@ -31,7 +31,6 @@ FAILS = """
 from shiftlens.lsp import features, server
 def fail(*args, **kwargs):
     raise RuntimeError("the secret text of the transcript")
-features.hover_cards = fail
 features._place = fail
 server.serve()
 """
@@ -98,6 +97,24 @@ async def test_the_server_says_what_it_can() -> None:
     client.initialized(types.InitializedParams())
     assert await client.leave() == 0
     assert await stderr_of(client) == ""
+
+
+async def test_the_server_asks_to_hear_of_changed_settings() -> None:
+    caps = capabilities()
+    assert caps.workspace is not None
+    caps.workspace.did_change_configuration = types.DidChangeConfigurationClientCapabilities(dynamic_registration=True)
+    client = EditorClient()
+    registered: asyncio.Future[types.RegistrationParams] = asyncio.get_running_loop().create_future()
+
+    @client.feature(types.CLIENT_REGISTER_CAPABILITY)
+    def on_register(params: types.RegistrationParams) -> None:
+        registered.set_result(params)
+
+    await client.start_io(*SERVER)
+    await client.initialise(caps)
+    params = await asyncio.wait_for(registered, SECONDS)
+    assert [r.method for r in params.registrations] == ["workspace/didChangeConfiguration"]
+    assert await client.leave() == 0
 
 
 async def test_what_anything_prints_does_not_reach_the_wire() -> None:
@@ -203,14 +220,13 @@ async def test_an_engine_that_is_killed_is_told_and_the_next_request_works(tiny_
     assert await client.leave() == 0
 
 
-async def test_tcp_serves_a_client(tiny_settings: dict[str, Any]) -> None:
+async def test_tcp_serves_a_client() -> None:
     code = "from shiftlens.lsp.server import serve; serve(tcp=True)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)
     assert process.stderr is not None
     said = (await asyncio.wait_for(process.stderr.readline(), SECONDS)).decode()
     host, port = said.rsplit(" ", 1)[1].strip().split(":")
     client = EditorClient()
-    client.settings = tiny_settings
     for _ in range(200):
         try:
             await client.start_tcp(host, int(port))
@@ -219,8 +235,8 @@ async def test_tcp_serves_a_client(tiny_settings: dict[str, Any]) -> None:
             await asyncio.sleep(0.05)
     await client.initialise()
     uri = client.open(TALK)
-    await client.until_state(uri, "ready")
-    assert await client.tokens(uri)
+    await client.until_state(uri, "noPair")
+    assert await client.tokens(uri) == []
     await asyncio.wait_for(client.shutdown_async(None), SECONDS)
     client.exit(None)
     assert await asyncio.wait_for(process.wait(), SECONDS) == 0

@@ -101,6 +101,12 @@ def test_a_file_can_not_allow_downloads_or_pickles() -> None:
     assert choice.pair.device == "auto"
 
 
+def test_front_matter_has_thresholds_as_text() -> None:
+    choice = choose_pair(Settings(), {"thresholds": "2, 4"}, None, trusted=True)
+    assert choice.problems == ()
+    assert choice.classify_options.thresholds == (2, 4)
+
+
 def test_bad_front_matter_is_a_problem_of_the_file() -> None:
     choice = choose_pair(Settings(), {"thresholds": "x"}, None, trusted=True)
     assert choice.problems[0].startswith("Front matter: ")

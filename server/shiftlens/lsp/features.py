@@ -20,9 +20,9 @@ from shiftlens.lsp.documents import (
     offset,
     span_range,
 )
-from shiftlens.lsp.hover import hover_cards, render_markdown, render_plaintext
+from shiftlens.lsp.hover import Card, hover_cards, render_markdown, render_plaintext, waiting_card
 from shiftlens.lsp.language_server import ShiftLensServer
-from shiftlens.lsp.locate import Place, place_at
+from shiftlens.lsp.locate import Place, is_in_response, place_at
 from shiftlens.lsp.protocol import DocumentParams, TokenParams
 from shiftlens.lsp.requests import Json, analysis_answer, token_answer
 from shiftlens.lsp.semantic_tokens import LEGEND, edits_between
@@ -163,19 +163,25 @@ def _still_true(ls: ShiftLensServer, document: OpenDocument, version: int) -> No
 
 def hover(ls: ShiftLensServer, params: types.HoverParams) -> types.Hover | None:
     found = _place(ls, params.text_document.uri, params.position)
-    if found is None:
+    if found is not None:
+        document, place = found
+        span = place.span_now()
+        shown = None if span is None else span_range(document.lines, *span, ls.session.editor.encoding)
+        return _hover(ls, hover_cards(place, _waiting_words(document)), shown)
+    waiting = ls.session.documents.get(params.text_document.uri)
+    if waiting is None or ls.session.store.shown(waiting.uri) is not None:
         return None
-    document, place = found
-    cards = hover_cards(place, _waiting_words(document))
-    span = place.span_now()
-    marked = ls.session.editor.wants_markdown
-    return types.Hover(
-        contents=types.MarkupContent(
-            kind=types.MarkupKind.Markdown if marked else types.MarkupKind.PlainText,
-            value=render_markdown(cards) if marked else render_plaintext(cards),
-        ),
-        range=None if span is None else span_range(document.lines, *span, ls.session.editor.encoding),
-    )
+    if not is_in_response(waiting, params.position, ls.session.editor.encoding):
+        return None
+    return _hover(ls, (waiting_card(_waiting_words(waiting)),), None)
+
+
+def _hover(ls: ShiftLensServer, cards: tuple[Card, ...], shown: types.Range | None) -> types.Hover:
+    if ls.session.editor.wants_markdown:
+        contents = types.MarkupContent(kind=types.MarkupKind.Markdown, value=render_markdown(cards))
+    else:
+        contents = types.MarkupContent(kind=types.MarkupKind.PlainText, value=render_plaintext(cards))
+    return types.Hover(contents=contents, range=shown)
 
 
 def analysis(ls: ShiftLensServer, params: DocumentParams) -> Json | None:

@@ -41,8 +41,8 @@ def hover_cards(place: Place, waiting: str) -> tuple[Card, ...]:
     """The cards for a place; for one without scores, a card that says `waiting` or why it was refused."""
     if not place.tokens:
         if place.result.refusal is not None:
-            return (Card("Not scored", (str(place.result.refusal),)),)
-        return (Card("Not scored yet", (waiting,)),)
+            return (Card("Not scored", (visible_note(str(place.result.refusal)),)),)
+        return (waiting_card(waiting),)
     scored = place.result.analysis.scored if place.result.analysis is not None else None
     notes = scored.notes if scored is not None else ()
     parts = [item for item in place.tokens if not item.is_end]
@@ -54,6 +54,11 @@ def hover_cards(place: Place, waiting: str) -> tuple[Card, ...]:
     last = cards[-1]
     cards[-1] = Card(last.title, last.facts, last.table, tuple(shorten(visible_note(n), _LONGEST_NOTE) for n in notes))
     return tuple(cards)
+
+
+def waiting_card(waiting: str) -> Card:
+    """What a response without scores says."""
+    return Card("Not scored yet", (visible_note(waiting),))
 
 
 def visible_note(text: str) -> str:

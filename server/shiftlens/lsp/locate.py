@@ -57,6 +57,16 @@ def place_at(document: OpenDocument, analysis: DocumentAnalysis, position: types
     return None
 
 
+def is_in_response(document: OpenDocument, position: types.Position, unit: Unit) -> bool:
+    """Whether a response of the transcript as last read is there, scored or not."""
+    parsed = document.parsed
+    if parsed is None or parsed.transcript is None:
+        return False
+    at = Edit.between(parsed.text, document.text).offset_to_old(offset(document.lines, position, unit))
+    sources = (response.turn.source for response in parsed.transcript.responses)
+    return at is not None and any(source.source_start <= at <= source.source_end for source in sources)
+
+
 def _tokens_at(result: ResponseResult, at: int, response_end: int) -> tuple[Token, ...]:
     analysis = result.analysis
     if analysis is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -116,6 +117,9 @@ def _base_context(value: object) -> str:
 
 
 def _thresholds(value: object) -> tuple[int, int]:
+    # Front matter holds single values only, so that it has them as text.
+    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}\s*,\s*\d{1,9}\s*", value):
+        value = [int(part) for part in value.split(",")]
     if isinstance(value, (list, tuple)) and len(value) == 2:
         first, second = value
         whole = all(isinstance(v, int) and not isinstance(v, bool) for v in value)
