@@ -7,7 +7,14 @@ import { modelPair } from "./lib/pair.mjs";
 import { PYTHON } from "./lib/paths.mjs";
 import { startVsCode } from "./lib/vscode.mjs";
 
-const THEMES = ["Default Dark Modern", "Default Light Modern", "Default High Contrast", "Default High Contrast Light"];
+// Each theme's name in settings, and its label in the editor.
+const THEMES = {
+  "Default Dark Modern": "Dark Modern",
+  "Default Light Modern": "Light Modern",
+  "Default High Contrast": "Dark High Contrast",
+  "Default High Contrast Light": "Light High Contrast",
+};
+const FIRST = "Default Dark Modern";
 const CLASSES = ["shifted", "marginal", "unshifted"];
 const ANSWER = "Great question! The sum of a list is what you get when you add all of its numbers together.";
 const CHAT = `User: What is the sum of a list?\nAssistant: ${ANSWER}\nI hope this helps 🙂, dear reader.\n`;
@@ -25,7 +32,7 @@ before(async () => {
       ...pair.settings,
       "shiftlens.interpreter": PYTHON,
       "shiftlens.logLevel": "info",
-      "workbench.colorTheme": THEMES[0],
+      "workbench.colorTheme": FIRST,
     },
     files: { "chat.txt": CHAT, "shopping.txt": "Milk, eggs and a loaf of bread.\n" },
   });
@@ -53,9 +60,9 @@ async function answerLine() {
   return (await editor.find("Great question")).line;
 }
 
-for (const theme of THEMES) {
+for (const [theme, label] of Object.entries(THEMES)) {
   test(`tokens have the colours that the manifest promises in ${theme}`, async () => {
-    await code.set({ "workbench.colorTheme": theme });
+    await editor.theme(label);
     const line = await answerLine();
     const runs = await editor.until(`the colours of ${theme}`, async () => {
       const found = await classified(theme, line);
@@ -71,8 +78,8 @@ for (const theme of THEMES) {
 }
 
 test("a token's hover names the class that its colour shows, and both models' candidates", async () => {
-  const theme = THEMES[0];
-  await code.set({ "workbench.colorTheme": theme });
+  const theme = FIRST;
+  await editor.theme(THEMES[theme]);
   const line = await answerLine();
   await editor.until("the theme", async () => (await classified(theme, line)).some((run) => run.class));
   const runs = await classified(theme, line);
@@ -94,7 +101,7 @@ test("a token's hover names the class that its colour shows, and both models' ca
 });
 
 test("an edit is coloured again, and what follows an emoji keeps its place", async () => {
-  const theme = THEMES[0];
+  const theme = FIRST;
   const { line } = await editor.find("dear reader.");
   await editor.click({ line, column: 3 });
   await editor.page.keyboard.press("End");
@@ -113,7 +120,7 @@ test("an edit is coloured again, and what follows an emoji keeps its place", asy
 });
 
 test("next and previous go from shifted token to shifted token", async () => {
-  const theme = THEMES[0];
+  const theme = FIRST;
   const line = await answerLine();
   const first = (await classified(theme, line)).find((run) => run.class === "shifted");
   assert.ok(first, "no shifted token on the answer's first line");

@@ -187,8 +187,23 @@ export class Editor {
     const input = this.page.locator(".quick-input-widget input.input");
     await input.waitFor();
     await input.fill(`>${title}`);
-    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().waitFor();
-    await this.page.keyboard.press("Enter");
+    await this.pick(title);
+  }
+
+  /** Click the row of the quick pick that says exactly this. */
+  async pick(label) {
+    const exact = new RegExp(`^${label.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
+    await this.page.locator(".quick-input-list .label-name", { hasText: exact }).first().click();
+  }
+
+  /** Choose a colour theme by its label. */
+  async theme(label) {
+    await this.command("Preferences: Color Theme");
+    const input = this.page.locator(".quick-input-widget input.input");
+    await this.page.locator(".quick-input-list .label-name", { hasText: "Modern" }).first().waitFor();
+    await input.fill(label);
+    await this.pick(label);
+    await this.page.locator(".quick-input-widget").waitFor({ state: "hidden" });
   }
 
   async screenshot(name) {

@@ -77,7 +77,8 @@ export async function startVsCode({ name, settings = {}, files = {}, env = {} })
     userData,
     /** Where to point a browser to see `path` of the workspace. */
     url(path) {
-      const payload = path ? [["openFile", `vscode-remote://${join(workspace, path)}`]] : [];
+      // With the authority left out, the editor shows the file, but does not take it for one of the workspace.
+      const payload = path ? [["openFile", `vscode-remote://127.0.0.1:${port}${join(workspace, path)}`]] : [];
       return `${origin}/?folder=${encodeURIComponent(workspace)}&payload=${encodeURIComponent(JSON.stringify(payload))}`;
     },
     /** Change the user's settings while the editor runs. */
