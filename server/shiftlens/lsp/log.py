@@ -13,12 +13,15 @@ LEVELS = ("error", "warning", "info", "debug")
 
 
 def configure_logging(level: str) -> None:
-    """Send every logger to stderr at `level` (one of LEVELS); pygls, which logs payloads, at WARNING at most."""
+    """Send every logger to stderr at `level` (one of LEVELS).
+
+    Of pygls only errors: at INFO it logs payloads, and its warnings are of cancels that came too late.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(_without_payload)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("pygls").setLevel(max(logging.WARNING, logging.getLogger().level))
+    logging.getLogger("pygls").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(max(logging.WARNING, logging.getLogger().level))
 
 

@@ -48,10 +48,7 @@ class WorkDone:
     ) -> None:
         self._finished = True
         if self._begun:
-            try:
-                self._progress.end(self._token, types.WorkDoneProgressEnd())
-            except OSError:
-                _log.debug("The editor has gone.")
+            _quietly(lambda: self._progress.end(self._token, types.WorkDoneProgressEnd()))
         self._progress.tokens.pop(self._token, None)
 
     def report(self, message: str, fraction: float | None) -> None:
@@ -62,7 +59,7 @@ class WorkDone:
             return
         self._reported_at = now
         value = types.WorkDoneProgressReport(cancellable=True, message=message, percentage=_percentage(fraction))
-        self._progress.report(self._token, value)
+        _quietly(lambda: self._progress.report(self._token, value))
 
     async def _show(self) -> None:
         await asyncio.sleep(SHOW_AFTER_SECONDS)
@@ -80,7 +77,7 @@ class WorkDone:
         value = types.WorkDoneProgressBegin(
             title=self._title, cancellable=True, message=message or None, percentage=_percentage(fraction) or 0
         )
-        self._progress.begin(self._token, value)
+        _quietly(lambda: self._progress.begin(self._token, value))
         self._begun = True
         self._progress.tokens[self._token].add_done_callback(self._on_settled)
 
@@ -90,6 +87,14 @@ class WorkDone:
 
     def _is_over(self) -> bool:
         return self._finished
+
+
+def _quietly(send: Callable[[], None]) -> None:
+    """Reports are made while replies of the engine are read, which must go on when the editor has gone."""
+    try:
+        send()
+    except OSError:
+        _log.debug("The editor has gone.")
 
 
 def _percentage(fraction: float | None) -> int | None:
