@@ -193,6 +193,20 @@ async def test_a_transcript_that_can_not_be_read_is_an_error_at_its_line(editor:
     await editor.until(lambda: next(d for d in reversed(editor.diagnostics) if d.uri == uri).diagnostics == ())
 
 
+async def test_a_file_that_breaks_while_one_types_keeps_its_colours(editor: EditorClient) -> None:
+    text = '{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "The quick"}]}'
+    uri = editor.open(text, name="talk.json")
+    await editor.until_state(uri, "ready")
+    colours = decode(text, await editor.tokens(uri), "utf-16")
+    broken = text[:-1]
+    editor.change(uri, broken, 2)
+    await editor.until_state(uri, "error", version=2)
+    assert decode(broken, await editor.tokens(uri), "utf-16") == colours
+    editor.change(uri, "prose now\n", 3)
+    await editor.until_state(uri, "noTranscript", version=3)
+    assert await editor.tokens(uri) == []
+
+
 async def test_an_empty_response_is_no_trouble(editor: EditorClient) -> None:
     uri = editor.open("User: q\nAssistant:")
     await editor.until_state(uri, "ready", "noTranscript", "error")

@@ -121,7 +121,12 @@ class Analyser:
         parsed = await self._parsed(document, settings)
         if parsed.transcript is None:
             self._diagnose(document, parsed, ())
-            self._show_nothing(document, _status_without_transcript(parsed, settings))
+            status = _status_without_transcript(parsed, settings)
+            if parsed.problem is None:
+                self._show_nothing(document, status)
+            else:
+                # Half-typed JSON is broken for a moment: its colours stay where the edit left them.
+                session.set_status(document, status)
             return
         choice = choose_pair(settings, parsed.transcript.front_matter, session.pair, trusted=session.trusted)
         self._diagnose(document, parsed, choice.problems)
