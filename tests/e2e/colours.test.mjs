@@ -1,7 +1,8 @@
 // The way of a transcript through a real editor, a real server and real models: colours, hovers, status, edits.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { promised } from "./lib/manifest.mjs";
+import { CLASSES, classesByCommandLine, classified, differences } from "./lib/classes.mjs";
 import { openFile, startBrowser } from "./lib/page.mjs";
 import { modelPair } from "./lib/pair.mjs";
 import { PYTHON } from "./lib/paths.mjs";
@@ -15,7 +16,6 @@ const THEMES = {
   "Default High Contrast Light": "Light High Contrast",
 };
 const FIRST = "Default Dark Modern";
-const CLASSES = ["shifted", "marginal", "unshifted"];
 const ANSWER = "Great question! The sum of a list is what you get when you add all of its numbers together.";
 const CHAT = `User: What is the sum of a list?\nAssistant: ${ANSWER}\nI hope this helps 🙂, dear reader.\n`;
 
@@ -47,15 +47,6 @@ after(async () => {
   await pair?.remove();
 });
 
-/** The runs of the answer's line that have the style of a class in a theme: `{ class, text, column, line }`. */
-async function classified(theme, line) {
-  const styles = CLASSES.map((kind) => [kind, promised(theme, kind)]);
-  return (await editor.runs(line)).map((run) => {
-    const same = ([, style]) => ["color", "bold", "underline"].every((key) => style[key] === run[key]);
-    return { class: styles.find(same)?.[0], text: run.text, column: run.column, line };
-  });
-}
-
 async function answerLine() {
   return (await editor.find("Great question")).line;
 }
@@ -65,24 +56,38 @@ for (const [theme, label] of Object.entries(THEMES)) {
     await editor.theme(label);
     const line = await answerLine();
     const runs = await editor.until(`the colours of ${theme}`, async () => {
-      const found = await classified(theme, line);
+      const found = await classified(editor, theme, line);
       const inAnswer = found.filter(({ column }) => column >= "Assistant: ".length);
       return inAnswer.length > 1 && inAnswer.every((run) => run.class || run.text.trim() === "") && found;
     });
     await editor.screenshot(`colours-${theme.toLowerCase().replaceAll(" ", "-")}`);
     const found = new Set(runs.map((run) => run.class));
     assert.ok(found.size >= 2, `only ${[...found]}`);
-    const prompt = await classified(theme, (await editor.find("What is the sum")).line);
-    assert.deepEqual(prompt.filter((run) => run.class), [], "the prompt has no colours");
+    const prompt = await classified(editor, theme, (await editor.find("What is the sum")).line);
+    assert.deepEqual(
+      prompt.filter((run) => run.class),
+      [],
+      "the prompt has no colours",
+    );
   });
 }
+
+test("every token has the class that the command line gives it", async () => {
+  await editor.theme(THEMES[FIRST]);
+  const expected = await classesByCommandLine(join(code.workspace, "chat.txt"), CHAT, pair.settings);
+  assert.ok(expected.some(Boolean));
+  await editor.until("the same classes", async () => {
+    assert.deepEqual(await differences(editor, FIRST, CHAT, expected), []);
+    return true;
+  });
+});
 
 test("a token's hover names the class that its colour shows, and both models' candidates", async () => {
   const theme = FIRST;
   await editor.theme(THEMES[theme]);
   const line = await answerLine();
-  await editor.until("the theme", async () => (await classified(theme, line)).some((run) => run.class));
-  const runs = await classified(theme, line);
+  await editor.until("the theme", async () => (await classified(editor, theme, line)).some((run) => run.class));
+  const runs = await classified(editor, theme, line);
   for (const kind of CLASSES) {
     const run = runs.find((candidate) => candidate.class === kind && candidate.text.trim() !== "");
     if (!run) {
@@ -107,7 +112,7 @@ test("an edit is coloured again, and what follows an emoji keeps its place", asy
   await editor.page.keyboard.press("End");
   await editor.page.keyboard.type(" Goodbye now!");
   await editor.until("colours on the new text", async () => {
-    const runs = await classified(theme, line);
+    const runs = await classified(editor, theme, line);
     const text = runs.map((run) => run.text).join("");
     const from = text.indexOf("Goodbye");
     return from > 0 && runs.filter((run) => run.column + run.text.length > from).every((run) => run.class);
@@ -122,7 +127,7 @@ test("an edit is coloured again, and what follows an emoji keeps its place", asy
 test("next and previous go from shifted token to shifted token", async () => {
   const theme = FIRST;
   const line = await answerLine();
-  const first = (await classified(theme, line)).find((run) => run.class === "shifted");
+  const first = (await classified(editor, theme, line)).find((run) => run.class === "shifted");
   assert.ok(first, "no shifted token on the answer's first line");
   await editor.click({ line: 0, column: 2 });
   await editor.page.keyboard.press("Alt+F9");

@@ -38,6 +38,8 @@ test("the panel shows both models' candidates at the cursor", async () => {
   await panel.locator("h3", { hasText: "Aligned@" }).first().waitFor();
   assert.equal(await panel.locator("tr.response").count(), 2);
   assert.equal(await panel.locator("tr.rest").count(), 2);
+  const shares = await panel.locator("td.prob").allInnerTexts();
+  assert.ok(shares.length >= 4 && shares.every((share) => / %$/.test(share)), shares.join());
   assert.match(await panel.locator(".facts").first().innerText(), /KL\(aligned \|\| base\)/);
   await editor.screenshot("panel");
 });
@@ -59,6 +61,9 @@ test("the panel's own buttons go to the next shifted token", async () => {
   await editor.click({ line: 0, column: 2 });
   await panel.locator(".hint").waitFor();
   const before = await editor.cursor();
-  await panel.locator("#go-next").click({ timeout: 3000 }).catch(() => editor.command("ShiftLens: Go to Next Shifted Token"));
+  await panel.locator("#go-next").focus();
+  await editor.page.keyboard.press("Enter");
   await editor.until("a move", async () => JSON.stringify(await editor.cursor()) !== JSON.stringify(before));
+  await panel.locator("h2 .shifted").waitFor();
+  assert.equal(await panel.locator("#go-next:focus").count(), 1, "the keyboard stays on the button");
 });

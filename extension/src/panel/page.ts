@@ -23,9 +23,8 @@ function element(tag: string, attributes: Record<string, string>, ...children: C
 
 function show(message: ToPage): void {
   content.replaceChildren(
-    ...(message.kind === "empty"
-      ? [element("p", { class: "hint" }, message.message)]
-      : [...answer(message.answer), buttons()]),
+    ...(message.kind === "empty" ? [element("p", { class: "hint" }, message.message)] : answer(message.answer)),
+    buttons(),
   );
 }
 

@@ -58,7 +58,14 @@ export async function startVsCode({ name, settings = {}, files = {}, env = {} })
   await promisify(execFile)(process.execPath, [ENTRY, ...folders, "--install-extension", VSIX]);
 
   const port = await freePort();
-  const options = ["--auth", "none", "--bind-addr", `127.0.0.1:${port}`, "--disable-telemetry", "--disable-update-check"];
+  const options = [
+    "--auth",
+    "none",
+    "--bind-addr",
+    `127.0.0.1:${port}`,
+    "--disable-telemetry",
+    "--disable-update-check",
+  ];
   await mkdir(OUT, { recursive: true });
   const log = createWriteStream(join(OUT, `${name}.code-server.log`));
   const child = spawn(process.execPath, [ENTRY, ...options, ...folders], {
@@ -70,9 +77,7 @@ export async function startVsCode({ name, settings = {}, files = {}, env = {} })
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
   const origin = `http://127.0.0.1:${port}`;
-  await answers(origin, child);
-
-  return {
+  const code = {
     workspace,
     userData,
     /** Where to point a browser to see `path` of the workspace. */
@@ -97,6 +102,13 @@ export async function startVsCode({ name, settings = {}, files = {}, env = {} })
       await rm(root, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+  try {
+    await answers(origin, child);
+  } catch (error) {
+    await code.stop();
+    throw error;
+  }
+  return code;
 }
 
 /** In a remote editor, and code-server is one, settings of the machine have a file of their own. */
