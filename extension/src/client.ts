@@ -12,10 +12,13 @@ import { OPEN_SETTINGS, STATUS, type StatusParams } from "./protocol";
 import type { Found } from "./resolve";
 import { documentSelector, SECTION } from "./settings";
 
+const RESTARTS = 3;
+
 /** What the rest of the extension hears from a server. */
 export interface Listener {
   status(params: StatusParams): void;
-  /** The server ended, and will not be started again by itself. */
+  running(): void;
+  /** The server ended without being asked to. It is started again a few times, then no more. */
   stopped(): void;
 }
 
@@ -34,7 +37,7 @@ export async function startClient(
     },
     revealOutputChannelOn: RevealOutputChannelOn.Never,
     initializationOptions: { trusted: vscode.workspace.isTrusted },
-    connectionOptions: { maxRestartCount: 3 },
+    connectionOptions: { maxRestartCount: RESTARTS },
     diagnosticCollectionName: SECTION,
   };
   const executable = {
@@ -48,7 +51,9 @@ export async function startClient(
     vscode.commands.executeCommand("workbench.action.openSettings", "@ext:shiftlens.shiftlens"),
   );
   client.onDidChangeState(({ oldState, newState }) => {
-    if (oldState === State.Running && newState === State.Stopped) {
+    if (newState === State.Running) {
+      listener.running();
+    } else if (oldState === State.Running && newState === State.Stopped) {
       listener.stopped();
     }
   });

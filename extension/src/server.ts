@@ -86,13 +86,13 @@ export class Server implements vscode.Disposable {
           this.status.update(params);
           this.reactions.statusChanged(params);
         },
+        running: () => this.status.running(),
         stopped: () => {
           if (this.#client) {
-            this.status.failed("The server ended unexpectedly.");
+            this.status.failed("The server ended unexpectedly; the log may say why.");
           }
         },
       });
-      this.status.running();
     } catch (error) {
       this.logs.main.error(`The server did not start: ${error}`);
       this.status.failed("The server did not start; the log says why.");

@@ -37,6 +37,7 @@ test("the panel shows both models' candidates at the cursor", async () => {
   await panel.locator("h3", { hasText: "Base@" }).first().waitFor();
   await panel.locator("h3", { hasText: "Aligned@" }).first().waitFor();
   assert.equal(await panel.locator("tr.response").count(), 2);
+  assert.match(await panel.locator("#spoken").textContent(), /: \w+, base rank \d+, aligned rank \d+$/);
   assert.equal(await panel.locator("tr.rest").count(), 2);
   const shares = await panel.locator("td.prob").allInnerTexts();
   assert.ok(shares.length >= 4 && shares.every((share) => / %$/.test(share)), shares.join());

@@ -13,7 +13,8 @@ export function pageHtml(page: { cspSource: string; nonce: string; script: strin
 <title>Token Distributions</title>
 </head>
 <body>
-<main id="content" aria-live="polite"></main>
+<p id="spoken" aria-live="polite"></p>
+<main id="content"></main>
 <script nonce="${page.nonce}" src="${page.script}"></script>
 </body>
 </html>`;

@@ -7,6 +7,8 @@ declare function acquireVsCodeApi(): { postMessage(message: FromPage): void };
 
 const editor = acquireVsCodeApi();
 const content = document.getElementById("content") as HTMLElement;
+/** One sentence on the token, for screen readers; the tables would be too much at every move of the cursor. */
+const spoken = document.getElementById("spoken") as HTMLElement;
 /** Which prefixes the reader has unfolded; kept while the cursor moves. */
 const unfolded = new Set<string>();
 
@@ -22,6 +24,10 @@ function element(tag: string, attributes: Record<string, string>, ...children: C
 }
 
 function show(message: ToPage): void {
+  const token = message.kind === "token" ? message.answer.tokens[0] : undefined;
+  spoken.textContent = token
+    ? `${nameOf(token)}: ${token.class}, base rank ${token.base.rank}, aligned rank ${token.aligned.rank}`
+    : "";
   content.replaceChildren(
     ...(message.kind === "empty" ? [element("p", { class: "hint" }, message.message)] : answer(message.answer)),
     buttons(),
@@ -40,7 +46,7 @@ function answer(found: TokenAnswer): HTMLElement[] {
 }
 
 function tokenSection(token: Token, found: TokenAnswer): HTMLElement {
-  const name = token.isEnd ? "End of the response" : token.text;
+  const name = nameOf(token);
   return element(
     "section",
     { "aria-label": `${name}, ${token.class}` },
@@ -59,6 +65,10 @@ function tokenSection(token: Token, found: TokenAnswer): HTMLElement {
       side(`Aligned@${token.index + 1}`, found.models.aligned, token.aligned, token),
     ),
   );
+}
+
+function nameOf(token: Token): string {
+  return token.isEnd ? "End of the response" : token.text;
 }
 
 function facts(token: Token, found: TokenAnswer): string[] {

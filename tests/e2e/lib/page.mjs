@@ -192,7 +192,7 @@ export class Editor {
 
   /** Click the row of the quick pick that says exactly this. */
   async pick(label) {
-    const exact = new RegExp(`^${label.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
+    const exact = new RegExp(`^\\s*${label.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
     await this.page.locator(".quick-input-list .label-name", { hasText: exact }).first().click();
   }
 

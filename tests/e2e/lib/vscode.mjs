@@ -5,7 +5,7 @@ import { createWriteStream } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { isOfMachine } from "./manifest.mjs";
@@ -18,6 +18,7 @@ const ENTRY = join(
   `code-server-${VERSION}-node${process.versions.modules}`,
   "node_modules/code-server/out/node/entry.js",
 );
+const run = promisify(execFile);
 const START_MS = 60_000;
 
 /** What every test wants: no noise, no animation, lines that do not wrap. Tests put their own settings over it. */
@@ -49,13 +50,14 @@ export async function startVsCode({ name, settings = {}, files = {}, env = {} })
   await mkdir(extensions);
   await mkdir(workspace);
   for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(workspace, path)), { recursive: true });
     await writeFile(join(workspace, path), text);
   }
   let current = { ...QUIET, ...settings };
   await writeSettings(userData, current);
 
   const folders = ["--user-data-dir", userData, "--extensions-dir", extensions];
-  await promisify(execFile)(process.execPath, [ENTRY, ...folders, "--install-extension", VSIX]);
+  await run(process.execPath, [ENTRY, ...folders, "--install-extension", VSIX]);
 
   const port = await freePort();
   const options = [
@@ -90,6 +92,11 @@ export async function startVsCode({ name, settings = {}, files = {}, env = {} })
     async set(changes) {
       current = { ...current, ...changes };
       await writeSettings(userData, current);
+    },
+    /** The processes of this editor whose command line holds `words`. */
+    async pids(words) {
+      const { stdout } = await run("pgrep", ["-g", String(child.pid), "-f", words]).catch(() => ({ stdout: "" }));
+      return stdout.split("\n").filter(Boolean).map(Number);
     },
     async stop() {
       try {
