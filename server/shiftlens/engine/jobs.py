@@ -134,7 +134,11 @@ class Worker:
             if done or now - sent > _SECONDS_BETWEEN_PARTIALS:
                 sent = now
                 scored = pack(prepared, collector.all(), encoder, vocabularies=vocabularies, with_decoded=compat)
-                self._send(Scored(job=request.job, index=index, scored=scored, partial=not done))
+                self._send(
+                    Scored(
+                        job=request.job, index=index, scored=scored, partial=not done, fingerprints=pair.fingerprints
+                    )
+                )
 
 
 def _check_length(loaded: LoadedModel, side: PreparedSide, prepared: Prepared) -> None:

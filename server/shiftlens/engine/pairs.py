@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from shiftlens.engine.protocol import ModelDescription
 from shiftlens.models.compatible import check_same_tokens
-from shiftlens.models.loading import LoadedModel, fingerprint, load_model
+from shiftlens.models.loading import LoadedModel, load_model
 from shiftlens.models.pair import PairSpec
+from shiftlens.results.fingerprint import model_fingerprint
 from shiftlens.scoring.causal import CausalModel, open_model
 from shiftlens.scoring.memory import PassMemory
 
@@ -29,6 +30,11 @@ class OpenedPair:
     base: OpenedModel
     aligned: OpenedModel
     memory: PassMemory
+
+    @property
+    def fingerprints(self) -> tuple[str, str]:
+        """Of the base and the aligned model, as they were when they were loaded."""
+        return self.base.description.fingerprint, self.aligned.description.fingerprint
 
 
 class PairHolder:
@@ -65,12 +71,16 @@ class PairHolder:
     ) -> OpenedModel:
         key = (name, spec.device, spec.dtype)
         if key not in self._models:
+            before = model_fingerprint(name)
             loaded = load_model(name, spec, lambda message: on_progress(message, fraction))
-            self._models[key] = OpenedModel(loaded, open_model(loaded.model), describe(loaded))
+            after = model_fingerprint(name)
+            # Files that changed while they were read (or were fetched just now) may not be what is in memory.
+            sure = after if after is not None and before in (None, after) else ""
+            self._models[key] = OpenedModel(loaded, open_model(loaded.model), describe(loaded, sure))
         return self._models[key]
 
 
-def describe(loaded: LoadedModel) -> ModelDescription:
+def describe(loaded: LoadedModel, fingerprint: str) -> ModelDescription:
     """What a loaded model is."""
     return ModelDescription(
         name=loaded.name,
@@ -81,5 +91,5 @@ def describe(loaded: LoadedModel) -> ModelDescription:
         max_positions=loaded.max_positions,
         device=str(loaded.device),
         dtype=str(loaded.dtype).removeprefix("torch."),
-        fingerprint=fingerprint(loaded),
+        fingerprint=fingerprint,
     )

@@ -73,12 +73,16 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Scored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Scores of one response. With `partial`, only its first rows; a longer one follows."""
+    """Scores of one response. With `partial`, only its first rows; a longer one follows.
+
+    `fingerprints` are those of the base and the aligned model that gave the scores, as in their descriptions.
+    """
 
     job: int
     index: int
     scored: ScoredResponse
     partial: bool = False
+    fingerprints: tuple[str, str] = ("", "")
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -91,7 +95,10 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """What a loaded model is, for `doctor` and the JSON output."""
+    """What a loaded model is, for `doctor` and the JSON output.
+
+    `fingerprint` changes when the model's files do; "" where they can't be told apart (see `results.fingerprint`).
+    """
 
     name: str
     path: str

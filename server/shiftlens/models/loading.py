@@ -5,8 +5,6 @@ Whatever goes wrong comes out as a ModelError that names the model and says what
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,19 +140,6 @@ def choose_dtype(wanted: str, device: torch.device, config: PreTrainedConfig) ->
         return torch.float32
     own = getattr(config, "dtype", None)
     return own if isinstance(own, torch.dtype) else torch.float32
-
-
-def fingerprint(loaded: LoadedModel) -> str:
-    """A short hash that changes when the model does: its config, its tokenizer, its weight files' headers and sizes."""
-    digest = hashlib.sha256()
-    config = loaded.model.config.to_dict()
-    digest.update(json.dumps(config, sort_keys=True, default=str).encode())
-    digest.update(str(loaded.dtype).encode())
-    digest.update(loaded.encoder.tokenizer.backend_tokenizer.to_str().encode())
-    for weight in sorted(loaded.folder.glob("*.safetensors")) if loaded.folder else ():
-        stat = weight.stat()
-        digest.update(f"{weight.name}:{stat.st_size}:{stat.st_mtime_ns}".encode())
-    return digest.hexdigest()[:16]
 
 
 def _check_folder(name: str, source: str, spec: PairSpec) -> None:
