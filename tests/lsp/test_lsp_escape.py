@@ -24,8 +24,8 @@ def rendered_text(source: str) -> str:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        (" the", "␠the"),
-        ("a\n\r\tb", "a⏎␍⇥b"),
+        (" the", "␣the"),
+        ("a\n\r\tb", "a⏎\\x0d⇥b"),
         ("\x00\x1b\x7f\x85", "\\x00\\x1b\\x7f\\x85"),
         ("\u202eevil\u200b\ufeff", "U+202EevilU+200BU+FEFF"),
         ("\u2028\u2029\xa0", "U+2028U+2029U+00A0"),
@@ -39,7 +39,7 @@ def test_what_has_no_shape_is_shown_by_name(text: str, shown: str) -> None:
 
 
 def test_bytes_that_make_no_character_are_shown_as_bytes() -> None:
-    assert visible_piece("é🙂".encode()[:3] + b" ok") == "é<0xF0>␠ok"
+    assert visible_piece("é🙂".encode()[:3] + b" ok") == "é<0xF0>␣ok"
 
 
 def test_a_long_token_is_cut_with_an_ellipsis() -> None:

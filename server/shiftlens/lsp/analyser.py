@@ -11,7 +11,7 @@ from enum import Enum
 
 from lsprotocol import types
 
-from shiftlens.engine.protocol import Progress, Refused, Scored
+from shiftlens.engine.protocol import Done, Progress, Refused, Scored
 from shiftlens.errors import EngineError, ShiftLensError
 from shiftlens.lsp.diagnostics import diagnostics_of
 from shiftlens.lsp.documents import OpenDocument, ParsedDocument, Reading, filename_of, parse
@@ -24,6 +24,8 @@ from shiftlens.lsp.store import ContentKey, Refusal, content_key
 from shiftlens.lsp.views import Known, build_view
 from shiftlens.models.conversation import ResponseToScore, to_score
 from shiftlens.models.pair import PairSpec
+from shiftlens.results.pair_results import PairResults
+from shiftlens.scoring.columns import ScoredResponse
 from shiftlens.transcripts.model import Transcript
 
 USE_BUNDLED = "Use the bundled pair"
@@ -56,7 +58,10 @@ OpenProgress = Callable[[str, Callable[[], object]], WorkDone]
 
 @dataclass(slots=True)
 class _Work:
-    """One run of the job: fixed inputs, and what is known so far of each response (by content)."""
+    """One run of the job: fixed inputs, and what is known so far of each response (by content).
+
+    `kept` are the pair's results on disk, None where there are to be none; `done` is the engine's last word.
+    """
 
     document: OpenDocument
     version: int
@@ -67,6 +72,16 @@ class _Work:
     requests: tuple[ResponseToScore, ...]
     keys: tuple[ContentKey, ...]
     known: dict[ContentKey, Known] = field(default_factory=dict)
+    kept: PairResults | None = None
+    done: Done | None = None
+
+    def complete(self) -> dict[ContentKey, ScoredResponse]:
+        """The scores that are known in full."""
+        return {
+            key: known.outcome
+            for key, known in self.known.items()
+            if isinstance(known.outcome, ScoredResponse) and not known.partial
+        }
 
     def missing(self) -> dict[ContentKey, ResponseToScore]:
         """What is still to be scored, each content once."""
@@ -136,6 +151,8 @@ class Analyser:
             return
         work = await asyncio.to_thread(_work, document, parsed, parsed.transcript, choice, choice.pair)
         self._recall(work, forget_refusals=trigger is Trigger.COMMAND)
+        if settings.result_cache and work.missing():
+            await self._recall_saved(work)
         await self._colour(work)
         counts = (len(work.keys), len(work.missing()))
         _log.info("%s, version %d: %d responses, %d to score", document.uri, work.version, *counts)
@@ -146,6 +163,8 @@ class Analyser:
         else:
             message = 'Not scored yet: run "ShiftLens: Score" to do so.'
             session.set_status(document, Status(State.WAITING, message))
+        if settings.result_cache and trigger is not Trigger.EDIT:
+            session.saved.write(work.complete(), work.kept, work.done)
 
     async def _parsed(self, document: OpenDocument, settings: Settings) -> ParsedDocument:
         version, text = document.version, document.text
@@ -195,6 +214,14 @@ class Analyser:
                 self._session.store.forget((key,))
             elif outcome is not None:
                 work.known[key] = Known(outcome)
+
+    async def _recall_saved(self, work: _Work) -> None:
+        """Take from the disk what is not in memory, without any model."""
+        options = work.choice.score_options
+        work.kept, found = await self._session.saved.recall(work.pair, options, work.missing())
+        for key, scored in found.items():
+            self._session.store.keep(key, scored)
+            work.known[key] = Known(scored)
 
     async def _colour(self, work: _Work) -> None:
         """Show what is known so far."""
@@ -250,6 +277,9 @@ class Analyser:
             work.known[key] = Known(message.scored, partial=message.partial)
             if not message.partial:
                 session.store.keep(key, message.scored)
+                # The engine may hold models whose files have changed since it loaded them.
+                if work.kept is not None and message.fingerprints == work.kept.fingerprints:
+                    session.saved.note(key, work.kept.key(work.choice.score_options, wanted[key]))
             news.set()
 
         def on_refused(message: Refused) -> None:
@@ -268,7 +298,7 @@ class Analyser:
 
             painter = asyncio.create_task(self._keep_colouring(work, news))
             try:
-                await session.engine.score(
+                work.done = await session.engine.score(
                     work.pair,
                     work.choice.score_options,
                     tuple(wanted.values()),

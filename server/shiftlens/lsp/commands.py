@@ -6,6 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 from shiftlens import __version__
+from shiftlens.errors import ShiftLensError
 from shiftlens.lsp.analyser import Trigger
 from shiftlens.lsp.language_server import ShiftLensServer
 
@@ -19,6 +20,7 @@ def register_commands(server: ShiftLensServer) -> None:
         ("shiftlens.cancel", cancel),
         ("shiftlens.unload", unload),
         ("shiftlens.restartEngine", restart_engine),
+        ("shiftlens.clearCache", clear_cache),
         ("shiftlens.useBundledPair", use_bundled_pair),
         ("shiftlens.debugInformation", debug_information),
     ):
@@ -55,6 +57,18 @@ async def restart_engine(ls: ShiftLensServer) -> bool:
     await ls.session.engine.close()
     ls.analyser.request_all(Trigger.OPEN)
     return True
+
+
+async def clear_cache(ls: ShiftLensServer) -> dict[str, object]:
+    """Forget every score, in memory and on disk; the colours there are stay.
+
+    {"removed": results that were on disk, "problem": why they still are, or null}.
+    """
+    ls.session.store.clear_outcomes()
+    try:
+        return {"removed": await ls.session.saved.clear(), "problem": None}
+    except ShiftLensError as error:
+        return {"removed": 0, "problem": str(error)}
 
 
 def use_bundled_pair(ls: ShiftLensServer) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_NAMED = {" ": "␠", "\n": "⏎", "\r": "␍", "\t": "⇥"}
+_NAMED = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
 _COMBINING_CATEGORIES = frozenset({"Mc", "Me", "Mn"})
 
@@ -20,9 +20,9 @@ ELLIPSIS = "…"
 def visible_text(text: str) -> str:
     """Text in which whitespace, controls and everything else that has no shape of its own can be seen.
 
-    Space is ␠, line feed ⏎, carriage return ␍, tab ⇥; an ASCII or Latin-1 control is `\\xNN`; any other character
-    without a shape (bidirectional overrides, zero-width and private ones, lone surrogates) and a combining mark with
-    nothing to combine with is `U+XXXX`.
+    Space is ␣, line feed ⏎, tab ⇥ (fonts for code lack the control pictures); another ASCII or Latin-1 control is
+    `\\xNN`; any other character without a shape (bidirectional overrides, zero-width and private ones, lone surrogates)
+    and a combining mark with nothing to combine with is `U+XXXX`.
     """
     if text.isascii() and text.isprintable() and " " not in text:
         return text

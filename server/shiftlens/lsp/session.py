@@ -12,9 +12,11 @@ from shiftlens.engine.client import EngineClient
 from shiftlens.lsp.configuration import Configuration
 from shiftlens.lsp.documents import OpenDocument
 from shiftlens.lsp.editor import Editor
+from shiftlens.lsp.saved_results import SavedResults
 from shiftlens.lsp.scheduler import Scheduler
 from shiftlens.lsp.status import Status
 from shiftlens.lsp.store import AnalysisStore
+from shiftlens.results.location import user_store
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +29,7 @@ class Session:
     configuration: Configuration
     engine: EngineClient
     store: AnalysisStore = field(default_factory=AnalysisStore)
+    saved: SavedResults = field(default_factory=lambda: SavedResults(user_store()))
     scheduler: Scheduler = field(default_factory=Scheduler)
     documents: dict[str, OpenDocument] = field(default_factory=dict)
     trusted: bool = True
@@ -49,11 +52,11 @@ class Session:
         task.add_done_callback(self._settled)
 
     async def close(self) -> None:
-        """Stop every job and the engine."""
+        """Stop every job and the engine, and end what is being written."""
         for task in list(self._background):
             task.cancel()
         await self.scheduler.close()
-        await self.engine.close()
+        await asyncio.gather(self.engine.close(), self.saved.close())
 
     def _settled(self, task: asyncio.Task[Any]) -> None:
         self._background.discard(task)

@@ -53,6 +53,7 @@ class Settings:
     allow_pickle: bool = False
     compat: str = ""
     format: str = ""
+    result_cache: bool = True
 
     @property
     def score_options(self) -> ScoreOptions:
@@ -149,6 +150,7 @@ _CHECKS: dict[str, tuple[str, Check]] = {
     "allowPickle": ("allow_pickle", _flag),
     "compat": ("compat", _one_of(("", *COMPAT_MODES))),
     "format": ("format", _text),
+    "resultCache": ("result_cache", _flag),
 }
 
 
