@@ -40,6 +40,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_numbers_arguments(parser)
     parser.add_argument("--transcript-format", metavar="NAME", help="read the files as this format, detect nothing")
     parser.add_argument("--max-bytes", type=_positive, default=_DEFAULT_MAX_BYTES, help="default %(default)s")
+    parser.add_argument(
+        "--no-cache", action="store_true", help="score anew, neither reading nor keeping scores (see `shiftlens cache`)"
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default %(default)s")
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
@@ -65,8 +68,10 @@ async def _analyze(args: argparse.Namespace, stdin: bytes, out: TextIO) -> int:
     from shiftlens.cli.pipeline import analyse, read_transcript
     from shiftlens.cli.progress import progress_on
     from shiftlens.engine.client import EngineClient
+    from shiftlens.results.location import user_store
 
     engine = EngineClient()
+    store = None if args.no_cache else user_store()
     all_fine = True
     try:
         for name in args.paths:
@@ -75,7 +80,7 @@ async def _analyze(args: argparse.Namespace, stdin: bytes, out: TextIO) -> int:
                 transcript = read_transcript(name, stdin, format_name=args.transcript_format, max_bytes=args.max_bytes)
                 choice = choose(args, transcript.front_matter)
                 with progress_on(sys.stderr, shown) as on_progress:
-                    found = await analyse(engine, transcript, choice, on_progress=on_progress)
+                    found = await analyse(engine, transcript, choice, store=store, on_progress=on_progress)
             except ShiftLensError as error:
                 all_fine = False
                 _complain(shown, str(error))

@@ -115,6 +115,8 @@ def _settings(pair: PairSpec) -> dict[str, object]:
         "allowDownload": pair.allow_download,
         "allowPickle": pair.allow_pickle,
         "runPolicy": "onOpen",
+        # Shown is that the models load and score here.
+        "resultCache": False,
     }
 
 
