@@ -30,7 +30,7 @@ export async function classesByCommandLine(path, text, settings) {
   const { stdout } = await promisify(execFile)(
     PYTHON,
     [
-      ...["-m", "shiftlens", "analyze", path, "--format", "json"],
+      ...["-m", "shiftlens", "analyze", path, "--no-cache", "--format", "json"],
       ...["--base", settings["shiftlens.base"], "--aligned", settings["shiftlens.aligned"]],
       ...(thresholds ? ["--thresholds", thresholds.join()] : []),
     ],

@@ -73,7 +73,7 @@ export async function startVsCode({ name, settings = {}, files = {}, env = {} })
   const child = spawn(process.execPath, [ENTRY, ...options, ...folders], {
     // In a group of its own, so that what it started can be ended with it.
     detached: true,
-    env: { ...process.env, ...env },
+    env: { ...process.env, SHIFTLENS_CACHE_DIR: join(root, "cache"), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   child.stdout.pipe(log, { end: false });
