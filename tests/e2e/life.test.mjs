@@ -16,7 +16,8 @@ let editor;
 
 before(async () => {
   [browser, pair] = await Promise.all([startBrowser(), modelPair()]);
-  const settings = { ...pair.settings, "shiftlens.interpreter": PYTHON };
+  // Without the scores of before, each server has to start an engine.
+  const settings = { ...pair.settings, "shiftlens.interpreter": PYTHON, "shiftlens.resultCache": false };
   const files = { "chat.txt": "User: Hi\nAssistant: Great question! The sum of it all.\n" };
   code = await startVsCode({ name: "life", settings, files });
   editor = await openFile(browser, code, "chat.txt");
