@@ -6,11 +6,13 @@ BIN := $(VENV)/bin
 NPM ?= npm
 EXTENSION := extension
 EXTENSION_SOURCES := $(shell find $(EXTENSION)/src -name '*.ts' 2>/dev/null)
+SERVER_SOURCES := $(shell find server/shiftlens -type f -not -name '*.pyc' 2>/dev/null)
+BUNDLED := $(EXTENSION)/bundled/bundled.json
 
 # Compiled bytecode makes every later start of the server and the engine quicker.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test test-python test-extension lint e2e vsix clean
+.PHONY: setup demo test test-python test-extension lint e2e e2e-install vsix clean
 
 setup: $(VENV)/.installed
 
@@ -43,14 +45,23 @@ $(EXTENSION)/node_modules/.package-lock.json: $(EXTENSION)/package.json $(EXTENS
 
 vsix: build/shiftlens.vsix
 
-build/shiftlens.vsix: $(EXTENSION)/node_modules/.package-lock.json $(EXTENSION)/package.json $(EXTENSION_SOURCES)
+build/shiftlens.vsix: $(EXTENSION)/node_modules/.package-lock.json $(EXTENSION)/package.json $(EXTENSION_SOURCES) $(BUNDLED)
 	mkdir -p build
 	cd $(EXTENSION) && $(NPM) run package
+
+# What the extension installs: the wheel, and the versions that it needs.
+$(BUNDLED): $(EXTENSION)/bundle_server.py requirements.lock pyproject.toml README.md $(SERVER_SOURCES) | setup
+	$(BIN)/python $(EXTENSION)/bundle_server.py
 
 # A real VS Code in a real browser; the first time, setup.sh builds one and keeps it in the user's cache folder.
 e2e: setup vsix
 	tests/e2e/setup.sh
 	$(NPM) --prefix tests/e2e test
 
+# The extension installs its server with pip: about a minute, and a gigabyte on disk while it runs.
+e2e-install: vsix
+	tests/e2e/setup.sh
+	cd tests/e2e && SHIFTLENS_E2E_INSTALL=1 node --test install.test.mjs
+
 clean:
-	rm -rf $(VENV) build dist $(EXTENSION)/node_modules $(EXTENSION)/out
+	rm -rf $(VENV) build dist $(EXTENSION)/node_modules $(EXTENSION)/out $(EXTENSION)/bundled
