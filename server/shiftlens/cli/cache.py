@@ -59,5 +59,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"Removed {removed:,} results.")
     print(harmless(f"Path:    {stats.path}"))
     print(f"Results: {stats.entries:,}")
-    print(f"Size:    {stats.bytes / _MEBIBYTE:.1f} of at most {stats.limit_bytes / _MEBIBYTE:.0f} MiB")
+    print(f"Size:    {_in_words(stats.bytes)} of at most {_in_words(stats.limit_bytes)}")
     return 0
+
+
+def _in_words(count: int) -> str:
+    return f"{count / _MEBIBYTE:,.0f} MiB" if count >= 10 * _MEBIBYTE else f"{count / 1024:,.0f} KiB"

@@ -45,15 +45,18 @@ def model_fingerprint(name: str) -> str | None:
             has_weights |= is_weights
             stat = path.stat()
             digest.update(f"{file}\0".encode())
-            digest.update(_file_digest(path, stat.st_size, stat.st_mtime_ns, is_weights))
+            digest.update(_file_digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, is_weights))
     except OSError:
         return None
     return digest.hexdigest()[:32] if has_weights else None
 
 
 @functools.lru_cache(maxsize=512)
-def _file_digest(path: Path, size: int, mtime_ns: int, is_weights: bool) -> bytes:
-    """Raises OSError. Asked for at every edit, so that a file that stays as it is must be read only once."""
+def _file_digest(path: Path, size: int, mtime_ns: int, ctime_ns: int, is_weights: bool) -> bytes:  # noqa: ARG001
+    """Raises OSError. Asked for at every edit, so that a file that stays as it is must be read only once.
+
+    `ctime_ns` only tells the cache of this function of a change that kept size and time.
+    """
     with path.open("rb") as file:
         if size <= _MOST_BYTES_READ_WHOLE and not is_weights:
             return hashlib.sha256(file.read()).digest()
