@@ -63,5 +63,9 @@ e2e-install: vsix
 	tests/e2e/setup.sh
 	cd tests/e2e && SHIFTLENS_E2E_INSTALL=1 node --test install.test.mjs
 
+# Ratios, each measured side by side in one run; takes minutes and wants a quiet machine.
+bench: setup
+	$(BIN)/python tests/bench/bench.py
+
 clean:
 	rm -rf $(VENV) build dist $(EXTENSION)/node_modules $(EXTENSION)/out $(EXTENSION)/bundled

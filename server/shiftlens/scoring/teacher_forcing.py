@@ -105,9 +105,9 @@ def _reusable_rows(earlier: RememberedPass | None, prepared: Prepared, k: int) -
 
 def _stretches(done: int, rows: int, *, whole: bool) -> list[int]:
     """Where each stretch of rows after `done` ends: a short one first, so that the first colours come early."""
-    if whole:
+    if whole or rows - done <= 2 * FIRST_STRETCH:
         return [rows]
-    ends = [min(rows, done + FIRST_STRETCH)]
+    ends = [done + FIRST_STRETCH]
     while ends[-1] < rows:
         ends.append(min(rows, ends[-1] + STRETCH))
     return ends

@@ -1,0 +1,64 @@
+"""Randomly initialised models of real shapes: speed does not depend on the weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+
+from shiftlens.models.prepare import Prepared, PreparedSide
+
+SHAPES: dict[str, dict[str, object]] = {
+    "gpt2-124m": {"model_type": "gpt2", "vocab_size": 50_257},
+    "qwen2.5-0.5b": {
+        "model_type": "qwen2",
+        "vocab_size": 151_936,
+        "hidden_size": 896,
+        "intermediate_size": 4_864,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 14,
+        "num_key_value_heads": 2,
+        "tie_word_embeddings": True,
+        "max_position_embeddings": 32_768,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two models of one shape."""
+
+    base: PreTrainedModel
+    aligned: PreTrainedModel
+
+    @property
+    def vocabulary(self) -> int:
+        return int(self.base.config.vocab_size)
+
+
+def make_pair(shape: str) -> Pair:
+    return Pair(*(_make(shape, seed) for seed in (0, 1)))
+
+
+def random_ids(count: int, vocabulary: int, seed: int) -> tuple[int, ...]:
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(torch.randint(0, vocabulary, (count,), generator=generator).tolist())
+
+
+def prepared(prefix: tuple[int, ...], ids: tuple[int, ...]) -> Prepared:
+    """A response of these ids, after the same prefix under both models."""
+    return Prepared(
+        base=PreparedSide("", prefix, 0),
+        aligned=PreparedSide("", prefix, 1),
+        ids=ids,
+        byte_ends=tuple(range(1, len(ids) + 1)),
+        boundary_first=False,
+        notes=(),
+    )
+
+
+def _make(shape: str, seed: int) -> PreTrainedModel:
+    torch.manual_seed(seed)
+    config = AutoConfig.for_model(**SHAPES[shape])
+    return AutoModelForCausalLM.from_config(config).train(False)
