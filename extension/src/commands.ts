@@ -1,18 +1,31 @@
 // The commands of the palette.
 import * as vscode from "vscode";
+import { chooseBaseContext, chooseClassifyBy } from "./choices";
 import { DebugInformation } from "./debug";
+import { openExample } from "./example";
+import type { Heat } from "./heat/view";
+import type { Installer } from "./install/installer";
 import type { Logs } from "./log";
 import { chooseModels, pairIsSet, writePair } from "./models";
 import { goToShifted } from "./navigation";
 import { ServerCommand } from "./protocol";
+import type { ResponsesView } from "./responses/view";
 import type { Server } from "./server";
+
+interface ClearedCache {
+  removed: number;
+  problem: string | null;
+}
 
 export interface Parts {
   server: Server;
   logs: Logs;
+  installer: Installer;
+  responses: ResponsesView;
+  heat: Heat;
 }
 
-export function registerCommands({ server, logs }: Parts): vscode.Disposable {
+export function registerCommands({ server, logs, installer, responses, heat }: Parts): vscode.Disposable {
   const debug = new DebugInformation(server);
 
   /** Have the server carry something out; says so if there is none. */
@@ -58,15 +71,36 @@ export function registerCommands({ server, logs }: Parts): vscode.Disposable {
     }
   }
 
-  const commands: Record<string, () => unknown> = {
+  async function clearCache(): Promise<void> {
+    const answer = (await ask(ServerCommand.clearCache)) as ClearedCache | undefined;
+    if (answer?.problem) {
+      throw new Error(answer.problem);
+    }
+    if (answer) {
+      void vscode.window.showInformationMessage(`ShiftLens: ${answer.removed} saved scores removed.`);
+    }
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: what a command is given is up to who runs it
+  const commands: Record<string, (argument: any) => unknown> = {
     scoreDocument: () => askAboutDocument(ServerCommand.score),
     cancelScoring: () => askAboutDocument(ServerCommand.cancel),
     chooseModels,
     useBundledModels,
     unloadModels: () => ask(ServerCommand.unload),
+    clearCachedScores: clearCache,
+    chooseBaseContext,
+    chooseTokenDefinition: chooseClassifyBy,
+    openExample,
+    toggleHeat: () => heat.toggle(),
+    sortResponsesByShift: () => responses.sort("shifted"),
+    sortResponsesByPlace: () => responses.sort("file"),
+    revealResponse: (node) => responses.reveal(node),
     nextShifted: () => go("next"),
     previousShifted: () => go("previous"),
     showDistributions: () => vscode.commands.executeCommand("shiftlens.distributions.focus"),
+    installServer: () => installer.install(),
+    removeServer: () => installer.remove(),
     restartServer: () => server.restart(),
     showLog: () => logs.main.show(),
     showDebugInformation: () => debug.show(),
@@ -74,9 +108,9 @@ export function registerCommands({ server, logs }: Parts): vscode.Disposable {
   return vscode.Disposable.from(
     debug,
     ...Object.entries(commands).map(([name, run]) =>
-      vscode.commands.registerCommand(`shiftlens.${name}`, async () => {
+      vscode.commands.registerCommand(`shiftlens.${name}`, async (argument) => {
         try {
-          return await run();
+          return await run(argument);
         } catch (error) {
           const message = error instanceof Error ? error.message : String(error);
           logs.main.error(`shiftlens.${name}: ${message}`);

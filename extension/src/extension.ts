@@ -1,12 +1,16 @@
 // Wires the parts to the editor's events.
 import * as vscode from "vscode";
+import { redrawOnChange } from "./colours/middleware";
 import { registerCommands } from "./commands";
+import { CommandContexts } from "./contexts";
+import { Heat } from "./heat/view";
+import { Installer } from "./install/installer";
 import { createLogs } from "./log";
 import { Ruler } from "./navigation";
 import { DistributionsView } from "./panel/view";
 import { onActiveInterpreterChange } from "./python";
-import type { NotFound } from "./resolve";
-import { Server } from "./server";
+import { ResponsesView } from "./responses/view";
+import { type Reactions, Server } from "./server";
 import { changesLanguages, changesProcess, documentSelector } from "./settings";
 import { Status } from "./status";
 
@@ -16,21 +20,35 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const logs = createLogs();
   const status = new Status(documentSelector());
   const ruler = new Ruler();
-  const running = new Server(context.extensionPath, logs, status, {
-    notFound: (reason) => void explain(reason, running),
+  const installer: Installer = new Installer(context, logs, (): Server => running);
+  const reactions: Reactions = {
+    notFound: (reason) => void installer.offer(reason),
     statusChanged: (params) => {
       void ruler.statusChanged(params);
-      distributions.statusChanged(params);
+      for (const part of [distributions, responses, heat, contexts]) {
+        part.statusChanged(params);
+      }
     },
-  });
+  };
+  const running: Server = new Server(context.extensionPath, logs, status, reactions, () =>
+    installer.interpreter(),
+  );
   const distributions = new DistributionsView(context.extensionUri, () => running.client);
+  const responses = new ResponsesView(() => running.client, context.workspaceState);
+  const heat = new Heat(() => running.client, context.workspaceState);
+  const contexts = new CommandContexts();
   server = running;
   context.subscriptions.push(
     logs,
     status,
     ruler,
     distributions,
-    registerCommands({ server: running, logs }),
+    installer,
+    responses,
+    heat,
+    contexts,
+    redrawOnChange(() => running.client),
+    registerCommands({ server: running, logs, installer, responses, heat }),
     vscode.workspace.onDidChangeConfiguration(async (event) => {
       if (changesLanguages(event)) {
         status.selector = documentSelector();
@@ -47,18 +65,4 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 
 export async function deactivate(): Promise<void> {
   await server?.stop();
-}
-
-async function explain(reason: NotFound, restartable: Server): Promise<void> {
-  const openSetting = reason.setting ? "Open Setting" : undefined;
-  const actions = [...(openSetting ? [openSetting] : []), "Try Again"];
-  const choice = await vscode.window.showWarningMessage(
-    `ShiftLens: ${reason.problem} ${reason.remedy}`,
-    ...actions,
-  );
-  if (choice === "Try Again") {
-    await restartable.restart();
-  } else if (choice !== undefined) {
-    await vscode.commands.executeCommand("workbench.action.openSettings", reason.setting);
-  }
 }

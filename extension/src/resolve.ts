@@ -7,6 +7,8 @@ export interface Wishes {
   serverCommand: readonly string[];
   /** `shiftlens.interpreter`, variables replaced; empty where it is not set. */
   interpreter: string;
+  /** The interpreter of the environment that this extension installed, where it did. */
+  managedInterpreter: string | undefined;
   /** The interpreter of the Python extension's active environment, where there is one. */
   activeInterpreter: string | undefined;
   logLevel: string;
@@ -22,7 +24,7 @@ export interface Machine {
   findOnPath(program: string): Promise<string | undefined>;
 }
 
-export type Source = "serverCommand" | "interpreter" | "activeInterpreter" | "path";
+export type Source = "serverCommand" | "interpreter" | "managed" | "activeInterpreter" | "path";
 
 export interface Found {
   kind: "found";
@@ -37,13 +39,15 @@ export interface NotFound {
   problem: string;
   remedy: string;
   setting?: string;
+  /** The extension can help by installing the server itself. */
+  installable?: boolean;
 }
 
 export type Resolution = Found | NotFound;
 
 /**
- * A command that the user gave wins, then an interpreter that the user gave, then the active environment if it has
- * the package, then `shiftlens` on the PATH. What the user gave is never passed over in silence: if it does not work,
+ * A command that the user gave wins, then an interpreter that the user gave, then the extension's own environment,
+ * then the active environment if it has the package, then `shiftlens` on the PATH. What the user gave is never passed over in silence: if it does not work,
  * that is the answer.
  */
 export async function resolveServer(wishes: Wishes, machine: Machine): Promise<Resolution> {
@@ -60,6 +64,9 @@ export async function resolveServer(wishes: Wishes, machine: Machine): Promise<R
       ? module("interpreter", wishes.interpreter, serve)
       : badInterpreter(wishes.interpreter, probe);
   }
+  if (wishes.managedInterpreter && (await machine.probe(wishes.managedInterpreter)) === "found") {
+    return module("managed", wishes.managedInterpreter, serve);
+  }
   if (wishes.activeInterpreter && (await machine.probe(wishes.activeInterpreter)) === "found") {
     return module("activeInterpreter", wishes.activeInterpreter, serve);
   }
@@ -67,13 +74,14 @@ export async function resolveServer(wishes: Wishes, machine: Machine): Promise<R
   if (onPath !== undefined) {
     return { kind: "found", source: "path", command: onPath, args: serve };
   }
-  return notFound(
+  const nowhere = notFound(
     wishes.activeInterpreter
       ? `The package shiftlens is neither in the active Python environment (${wishes.activeInterpreter}) nor on the PATH.`
       : "The program shiftlens is not on the PATH, and no Python interpreter is set.",
-    "Install it (pip install shiftlens), or set shiftlens.interpreter to a Python that has it.",
+    'Run "ShiftLens: Install Server", or set shiftlens.interpreter to a Python that has it.',
     "interpreter",
   );
+  return { ...nowhere, installable: true };
 }
 
 /** Whether two answers would start the same server. */
@@ -88,6 +96,7 @@ export function describe(resolution: Resolution): string {
   const why: Record<Source, string> = {
     serverCommand: "the setting shiftlens.serverCommand",
     interpreter: "the setting shiftlens.interpreter",
+    managed: "the environment that this extension installed",
     activeInterpreter: "the active Python environment",
     path: "the PATH",
   };

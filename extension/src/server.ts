@@ -10,6 +10,8 @@ import { RestartQueue } from "./restart";
 import { wishes } from "./settings";
 import type { Status } from "./status";
 
+const INSTALL = { command: "shiftlens.installServer", title: "Install" };
+
 export interface Reactions {
   /** No server can be started. Called once per reason. */
   notFound(reason: NotFound): void;
@@ -27,6 +29,7 @@ export class Server implements vscode.Disposable {
     private readonly logs: Logs,
     private readonly status: Status,
     private readonly reactions: Reactions,
+    private readonly managedInterpreter: () => Promise<string | undefined>,
   ) {}
 
   /** The running client; undefined while there is none. */
@@ -64,7 +67,8 @@ export class Server implements vscode.Disposable {
   async #settle(): Promise<void> {
     const force = this.#force;
     this.#force = false;
-    const resolution = await resolveServer(await wishes(), machineIn(this.safeFolder));
+    const wanted = { ...(await wishes()), managedInterpreter: await this.managedInterpreter() };
+    const resolution = await resolveServer(wanted, machineIn(this.safeFolder));
     const same = sameResolution(this.#resolution, resolution);
     if (same && !force && (this.client || resolution.kind === "notFound")) {
       return;
@@ -73,7 +77,7 @@ export class Server implements vscode.Disposable {
     this.logs.main.info(`Server: ${describe(resolution)}`);
     await this.stop();
     if (resolution.kind === "notFound") {
-      this.status.failed(describe(resolution));
+      this.status.failed(describe(resolution), resolution.installable ? INSTALL : undefined);
       if (!same || force) {
         this.reactions.notFound(resolution);
       }

@@ -10,7 +10,7 @@ export const SECTION = "shiftlens";
 /** Settings whose change can mean another server process. */
 const OF_THE_PROCESS = ["interpreter", "serverCommand", "logLevel"];
 
-export async function wishes(): Promise<Wishes> {
+export async function wishes(): Promise<Omit<Wishes, "managedInterpreter">> {
   const settings = vscode.workspace.getConfiguration(SECTION);
   const interpreter = path(settings.get("interpreter", ""));
   const serverCommand = settings.get<string[]>("serverCommand", []).map(path);

@@ -16,6 +16,7 @@ export class Status implements vscode.Disposable {
   readonly #known = new Map<string, StatusParams>();
   readonly #subscriptions: vscode.Disposable[];
   #trouble: StatusText | undefined;
+  #remedy: vscode.Command | undefined;
 
   constructor(selector: vscode.DocumentSelector) {
     this.#item = vscode.languages.createLanguageStatusItem(SECTION, selector);
@@ -40,7 +41,9 @@ export class Status implements vscode.Disposable {
     this.#inform(undefined);
   }
 
-  failed(problem: string): void {
+  /** `remedy` is what the item offers in place of the log. */
+  failed(problem: string, remedy?: vscode.Command): void {
+    this.#remedy = remedy;
     this.#inform({ text: "ShiftLens: No server", detail: problem, busy: false, severity: "error" });
   }
 
@@ -79,6 +82,9 @@ export class Status implements vscode.Disposable {
   }
 
   #command(status: StatusParams | undefined): vscode.Command {
+    if (this.#trouble?.severity === "error" && this.#remedy) {
+      return this.#remedy;
+    }
     if (this.#trouble?.severity === "error" || status?.state === "error") {
       return { command: "shiftlens.showLog", title: "Show Log" };
     }

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Machine, type Probe, resolveServer, sameResolution, type Wishes } from "../src/resolve";
 
-const NOTHING: Wishes = { serverCommand: [], interpreter: "", activeInterpreter: undefined, logLevel: "warning" };
+const NOTHING: Wishes = {
+  serverCommand: [],
+  interpreter: "",
+  managedInterpreter: undefined,
+  activeInterpreter: undefined,
+  logLevel: "warning",
+};
 
 /** A machine with these interpreters (absent ones can't be run) and this `shiftlens` on the PATH. */
 function machine(interpreters: Record<string, Probe> = {}, onPath?: string): Machine {
@@ -68,10 +74,30 @@ test("an active environment without the package gives way to the PATH", async ()
   assert.deepEqual([found.command, found.args[0]], ["/bin/shiftlens", "serve"]);
 });
 
+test("the extension's own environment comes before the active one and the PATH", async () => {
+  const wishes = { ...NOTHING, managedInterpreter: "/own/py", activeInterpreter: "/venv/py" };
+  const here = machine({ "/own/py": "found", "/venv/py": "found" }, "/bin/shiftlens");
+  const found = await resolveServer(wishes, here);
+  assert.ok(found.kind === "found");
+  assert.deepEqual([found.source, found.command], ["managed", "/own/py"]);
+});
+
+test("what the user names comes before the extension's own environment", async () => {
+  const here = machine({ "/own/py": "found", "/py": "found" });
+  const found = await resolveServer({ ...NOTHING, managedInterpreter: "/own/py", interpreter: "/py" }, here);
+  assert.equal(found.kind === "found" && found.source, "interpreter");
+});
+
+test("an own environment whose Python is gone is passed over, so that installing is offered again", async () => {
+  const found = await resolveServer({ ...NOTHING, managedInterpreter: "/own/py" }, machine());
+  assert.equal(found.kind === "notFound" && found.installable, true);
+});
+
 test("with nothing to start, the answer says what to install and where to point", async () => {
   const found = await resolveServer(NOTHING, machine());
   assert.ok(found.kind === "notFound");
-  assert.match(found.remedy, /pip install shiftlens/);
+  assert.match(found.remedy, /ShiftLens: Install Server/);
+  assert.equal(found.installable, true);
   assert.equal(found.setting, "shiftlens.interpreter");
 });
 

@@ -1,0 +1,278 @@
+// Installs the server for a user who has none, after asking, and takes it away again.
+import { randomBytes } from "node:crypto";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import * as vscode from "vscode";
+import type { Logs } from "../log";
+import type { NotFound } from "../resolve";
+import type { Server } from "../server";
+import { Cancelled, carryOut, remove, removeObsolete, StepFailed } from "./carryOut";
+import {
+  type Bundle,
+  folderName,
+  interpreterIn,
+  objection,
+  type Plan,
+  type Python,
+  planInstall,
+  pythonCandidates,
+  whatHappens,
+} from "./plan";
+import { askPython, findPython } from "./python";
+
+const DECLINED = "shiftlens.installDeclined";
+const INSTALL = "Install ShiftLens";
+const CHOOSE = "Choose Interpreter";
+const NEVER = "Don't Ask Again";
+
+export class Installer implements vscode.Disposable {
+  readonly #storage: string;
+  readonly #version: string;
+  #running: { done: Promise<void>; abort: AbortController } | undefined;
+
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    private readonly logs: Logs,
+    private readonly server: () => Server,
+  ) {
+    this.#storage = join(context.globalStorageUri.fsPath, "server");
+    this.#version = String(context.extension.packageJSON.version);
+  }
+
+  /** The interpreter of the environment that this version of the extension installed; undefined if there is none. */
+  async interpreter(): Promise<string | undefined> {
+    const bundle = await this.#bundle();
+    const folder = bundle && join(this.#storage, folderName(this.#version, bundle.digest));
+    const interpreter = folder && interpreterIn(folder, process.platform);
+    return interpreter && (await exists(interpreter)) ? interpreter : undefined;
+  }
+
+  /** Tell a user without a server what is missing, and offer what helps. */
+  async offer(reason: NotFound): Promise<void> {
+    if (!reason.installable) {
+      await this.#explain(reason);
+      return;
+    }
+    if (this.context.globalState.get(DECLINED) || this.#running) {
+      return;
+    }
+    const bundled = (await this.#bundle()) !== undefined;
+    const older = (await readdir(this.#storage).catch(() => [])).length > 0;
+    const what = older
+      ? "ShiftLens was updated and needs its Python part anew"
+      : "ShiftLens needs its Python part";
+    const choice = await vscode.window.showWarningMessage(
+      `${what}: ${bundled ? reason.problem : `${reason.problem} ${reason.remedy}`}`,
+      ...(bundled ? [INSTALL] : []),
+      CHOOSE,
+      NEVER,
+    );
+    if (choice === INSTALL) {
+      await this.install();
+    } else if (choice === CHOOSE) {
+      await this.chooseInterpreter();
+    } else if (choice === NEVER) {
+      await this.context.globalState.update(DECLINED, true);
+    }
+  }
+
+  /** Ask, then install; one installation at a time. */
+  async install(): Promise<void> {
+    if (this.#running) {
+      await this.#running.done;
+      return;
+    }
+    const bundle = await this.#bundle();
+    if (!bundle) {
+      void vscode.window.showErrorMessage(
+        "ShiftLens: This build of the extension does not carry its Python part. Install it by hand " +
+          "(pip install shiftlens) and choose that interpreter.",
+      );
+      return;
+    }
+    const python = await this.#agreedPython();
+    if (!python) {
+      return;
+    }
+    const plan = planInstall({
+      bundle,
+      version: this.#version,
+      storage: this.#storage,
+      python: python.executable,
+      platform: process.platform,
+      pipArguments: userSetting<string[]>("installArguments") ?? [],
+      nonce: randomBytes(2).toString("hex"),
+    });
+    const abort = new AbortController();
+    const done = this.#carryOut(plan, abort).finally(() => {
+      this.#running = undefined;
+    });
+    this.#running = { done, abort };
+    await done;
+  }
+
+  /** Take away everything that was installed, and look for a server elsewhere. */
+  async remove(): Promise<void> {
+    const names = await readdir(this.#storage).catch(() => []);
+    if (names.length === 0) {
+      void vscode.window.showInformationMessage("ShiftLens has installed no server.");
+      return;
+    }
+    const choice = await vscode.window.showWarningMessage(
+      "Remove the Python environment that ShiftLens installed?",
+      { modal: true, detail: this.#storage },
+      "Remove",
+    );
+    if (choice !== "Remove") {
+      return;
+    }
+    this.#running?.abort.abort();
+    await this.#running?.done;
+    await this.server().stop();
+    await remove(this.#storage);
+    this.logs.main.info(`Removed ${this.#storage}`);
+    // Who removes it on purpose does not want to be asked about it.
+    await this.context.globalState.update(DECLINED, true);
+    await this.server().restart();
+    void vscode.window.showInformationMessage("The ShiftLens server that was installed is removed.");
+  }
+
+  /** Have the user name a Python that has the package; it goes into the user's own settings. */
+  async chooseInterpreter(): Promise<void> {
+    const picked = await vscode.window.showOpenDialog({
+      title: "A Python that has the package shiftlens",
+      openLabel: "Use This Python",
+    });
+    const path = picked?.[0]?.fsPath;
+    if (path) {
+      await vscode.workspace
+        .getConfiguration("shiftlens")
+        .update("interpreter", path, vscode.ConfigurationTarget.Global);
+    }
+  }
+
+  dispose(): void {
+    this.#running?.abort.abort();
+  }
+
+  async #bundle(): Promise<Bundle | undefined> {
+    const folder = this.context.asAbsolutePath("bundled");
+    try {
+      const { wheel, lock, digest } = JSON.parse(await readFile(join(folder, "bundled.json"), "utf8"));
+      return { wheel: join(folder, wheel), lock: join(folder, lock), digest };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** A Python that carries the server, with which the user agreed to go on. */
+  async #agreedPython(): Promise<Python | undefined> {
+    const candidates = pythonCandidates(userSetting<string>("interpreter") ?? "", process.platform);
+    const cwd = this.context.extensionPath;
+    let { python, objections } = await findPython(candidates, cwd);
+    for (;;) {
+      const [message, detail] = python
+        ? ["Install the Python part of ShiftLens?", whatHappens(process.platform, python, this.#storage)]
+        : ["ShiftLens found no suitable Python.", `Python 3.10 or newer is needed.\n\n${objections.join("\n")}`];
+      const other = "Another Python...";
+      const choice = await vscode.window.showInformationMessage(
+        message,
+        { modal: true, detail },
+        ...(python ? ["Install"] : []),
+        other,
+      );
+      if (choice !== other) {
+        return choice === "Install" ? python : undefined;
+      }
+      const picked = await vscode.window.showOpenDialog({ title: "Python 3.10 or newer", openLabel: "Use" });
+      const path = picked?.[0]?.fsPath;
+      if (path) {
+        const asked = await askPython({ command: path, args: [] }, cwd);
+        const problem = asked ? objection(asked) : "it can't be run";
+        python = problem ? undefined : asked;
+        objections = problem ? [`${path}: ${problem}`] : [];
+      }
+    }
+  }
+
+  async #carryOut(plan: Plan, abort: AbortController): Promise<void> {
+    const started = Date.now();
+    this.logs.main.info(`Installing the server into ${plan.folder}`);
+    try {
+      await vscode.window.withProgress(
+        { location: vscode.ProgressLocation.Notification, title: "Installing ShiftLens", cancellable: true },
+        async (progress, token) => {
+          token.onCancellationRequested(() => abort.abort());
+          await carryOut(plan, abort.signal, {
+            progress: (message) => progress.report({ message }),
+            line: (text) => this.logs.main.info(text),
+          });
+        },
+      );
+    } catch (error) {
+      await this.#failed(error);
+      return;
+    }
+    this.logs.main.info(`Installed the server in ${Math.round((Date.now() - started) / 1000)} s`);
+    await this.context.globalState.update(DECLINED, undefined);
+    const server = this.server();
+    await server.restart();
+    for (const name of await removeObsolete(plan.folder)) {
+      this.logs.main.warn(`Could not remove ${join(this.#storage, name)}`);
+    }
+    const { resolution } = server;
+    const used = resolution?.kind === "found" && resolution.source === "managed";
+    void vscode.window.showInformationMessage(
+      used
+        ? "ShiftLens is installed."
+        : "ShiftLens is installed, but the settings shiftlens.serverCommand and shiftlens.interpreter come first.",
+    );
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    if (error instanceof Cancelled) {
+      this.logs.main.info("The installation was cancelled; nothing is left of it.");
+      return;
+    }
+    const last = error instanceof StepFailed ? error.lines.slice(-3).join(" ") : "";
+    const message = error instanceof Error ? error.message : String(error);
+    this.logs.main.error(`The installation failed; nothing is left of it. ${message}`);
+    const again = await vscode.window.showErrorMessage(
+      `ShiftLens could not be installed. ${message}. ${last}`.slice(0, 600),
+      "Try Again",
+      "Show Log",
+    );
+    if (again === "Try Again") {
+      // Not awaited: the failed installation has to end first.
+      setTimeout(() => void this.install());
+    } else if (again === "Show Log") {
+      this.logs.main.show();
+    }
+  }
+
+  async #explain(reason: NotFound): Promise<void> {
+    const openSetting = reason.setting ? "Open Setting" : undefined;
+    const choice = await vscode.window.showWarningMessage(
+      `ShiftLens: ${reason.problem} ${reason.remedy}`,
+      ...(openSetting ? [openSetting] : []),
+      "Try Again",
+    );
+    if (choice === "Try Again") {
+      await this.server().restart();
+    } else if (choice !== undefined) {
+      await vscode.commands.executeCommand("workbench.action.openSettings", reason.setting);
+    }
+  }
+}
+
+/** A setting as the user has it; what a workspace says does not count for installing. */
+function userSetting<T>(name: string): T | undefined {
+  return vscode.workspace.getConfiguration("shiftlens").inspect<T>(name)?.globalValue;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
