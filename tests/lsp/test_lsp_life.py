@@ -87,7 +87,7 @@ async def test_the_server_says_what_it_can() -> None:
     result = await client.initialize_async(types.InitializeParams(capabilities=capabilities()))
     caps = result.capabilities
     assert caps.position_encoding == "utf-16"
-    assert caps.text_document_sync.change == types.TextDocumentSyncKind.Full
+    assert caps.text_document_sync.change == types.TextDocumentSyncKind.Incremental
     assert list(caps.semantic_tokens_provider.legend.token_types) == ["shifted", "marginal", "unshifted"]
     assert list(caps.semantic_tokens_provider.legend.token_modifiers) == ["special", "boundary", "offGreedy"]
     assert caps.semantic_tokens_provider.full.delta is True

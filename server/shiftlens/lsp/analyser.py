@@ -239,6 +239,7 @@ class Analyser:
             pair=work.pair,
             score_options=work.choice.score_options,
             classify_options=work.choice.classify_options,
+            edits=work.document.edits_between(before, work.version, work.text) if before is not None else None,
         )
         store.show(uri, view)
         if before is None or before.paints != view.paints or before.text != view.text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -11,10 +12,11 @@ from lsprotocol import types
 
 from shiftlens.errors import TranscriptError
 from shiftlens.geometry.lines import LineIndex, Unit
-from shiftlens.lsp.edits import Edit
+from shiftlens.lsp.changes import applied
 from shiftlens.lsp.semantic_tokens import Paint, encode
 from shiftlens.lsp.status import State, Status
 from shiftlens.lsp.store import DocumentAnalysis
+from shiftlens.lsp.trail import Edits, Trail
 from shiftlens.transcripts.model import Transcript
 from shiftlens.transcripts.read import read
 
@@ -67,6 +69,10 @@ class OpenDocument:
     debounce_seconds: float = 0.4
     encoded: EncodedTokens | None = None
     _lines: LineIndex | None = None
+    _trail: Trail = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._trail = Trail(self.version)
 
     @property
     def lines(self) -> LineIndex:
@@ -75,11 +81,21 @@ class OpenDocument:
             self._lines = LineIndex(self.text)
         return self._lines
 
-    def update(self, version: int, text: str) -> None:
-        self.version = version
-        if text != self.text:
+    def update(self, version: int, changes: Iterable[types.TextDocumentContentChangeEvent], unit: Unit) -> None:
+        """Take a client's changes, which lead to `version`."""
+        for edit, text in applied(self.lines, changes, unit):
+            self._trail.add(version, edit)
             self.text = text
             self._lines = None
+        self.version = version
+
+    def edits_since(self, analysis: DocumentAnalysis) -> Edits:
+        """What became of the analysed text."""
+        return self.edits_between(analysis, self.version, self.text)
+
+    def edits_between(self, analysis: DocumentAnalysis, version: int, text: str) -> Edits:
+        """What led from the analysed text to a later one of this document."""
+        return self._trail.between((analysis.version, analysis.text), (version, text))
 
 
 def parse(version: int, text: str, reading: Reading) -> ParsedDocument:
@@ -98,21 +114,22 @@ def filename_of(uri: str) -> str:
     return PurePosixPath(unquote(urlsplit(uri).path)).name
 
 
-def paints_now(analysis: DocumentAnalysis, text: str) -> tuple[Paint, ...]:
-    """The colours of an analysis in a later text: those that the edit touched are left out, the others move."""
-    edit = Edit.between(analysis.text, text)
-    if edit.is_nothing:
+def paints_now(analysis: DocumentAnalysis, edits: Edits) -> tuple[Paint, ...]:
+    """The colours of an analysis in a later text: those that an edit touched are left out, the others move."""
+    if edits.is_nothing:
         return analysis.paints
-    return tuple(moved for item in analysis.paints if (moved := _moved(item, edit)) is not None)
+    return tuple(moved for item in analysis.paints if (moved := _moved(item, edits)) is not None)
 
 
-def encode_now(analysis: DocumentAnalysis, text: str, encoding: Unit) -> array[int]:
-    return encode(text, paints_now(analysis, text), encoding)
+def encode_now(analysis: DocumentAnalysis, edits: Edits, text: str, encoding: Unit) -> array[int]:
+    return encode(text, paints_now(analysis, edits), encoding)
 
 
-def encode_range(analysis: DocumentAnalysis, text: str, start: int, end: int, encoding: Unit) -> array[int]:
+def encode_range(
+    analysis: DocumentAnalysis, edits: Edits, text: str, start: int, end: int, encoding: Unit
+) -> array[int]:
     """The tokens that stand at least partly in [start, end)."""
-    paints = [item for item in paints_now(analysis, text) if item.start < end and item.end > start]
+    paints = [item for item in paints_now(analysis, edits) if item.start < end and item.end > start]
     return encode(text, paints, encoding)
 
 
@@ -131,6 +148,6 @@ def offset(lines: LineIndex, at: types.Position, encoding: Unit) -> int:
     return lines.offset(at.line, at.character, encoding)
 
 
-def _moved(item: Paint, edit: Edit) -> Paint | None:
-    span = edit.span_to_new(item.start, item.end)
+def _moved(item: Paint, edits: Edits) -> Paint | None:
+    span = edits.span_to_new(item.start, item.end)
     return None if span is None else Paint(*span, item.type_index, item.modifiers)

@@ -27,6 +27,7 @@ from shiftlens.lsp.protocol import DocumentParams, TokenParams
 from shiftlens.lsp.requests import Json, analysis_answer, token_answer
 from shiftlens.lsp.semantic_tokens import LEGEND, edits_between
 from shiftlens.lsp.status import State
+from shiftlens.lsp.token_table import token_table
 
 _SHUTDOWN_SECONDS = 1.0
 
@@ -45,6 +46,7 @@ def register_features(server: ShiftLensServer) -> None:
         (types.TEXT_DOCUMENT_HOVER, hover),
         ("shiftlens/analysis", analysis),
         ("shiftlens/token", token),
+        ("shiftlens/tokens", tokens),
     ):
         server.feature(method)(handler)
     server.feature(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, LEGEND)(semantic_tokens_full)
@@ -80,7 +82,7 @@ def did_change(ls: ShiftLensServer, params: types.DidChangeTextDocumentParams) -
     uri = params.text_document.uri
     document = ls.session.documents.get(uri)
     if document is not None:
-        document.update(params.text_document.version, ls.workspace.get_text_document(uri).source)
+        document.update(params.text_document.version, params.content_changes, ls.session.editor.encoding)
         ls.analyser.request(uri, Trigger.EDIT)
 
 
@@ -133,7 +135,7 @@ async def semantic_tokens_range(ls: ShiftLensServer, params: types.SemanticToken
     version, text = document.version, document.text
     start = offset(document.lines, params.range.start, unit)
     end = offset(document.lines, params.range.end, unit)
-    data = await asyncio.to_thread(encode_range, shown, text, start, end, unit)
+    data = await asyncio.to_thread(encode_range, shown, document.edits_since(shown), text, start, end, unit)
     _still_true(ls, document, version)
     return types.SemanticTokens(data=data.tolist())
 
@@ -150,7 +152,8 @@ async def _encoded(ls: ShiftLensServer, document: OpenDocument) -> EncodedTokens
         return known
     data = array("I")
     if shown is not None:
-        data = await asyncio.to_thread(encode_now, shown, text, ls.session.editor.encoding)
+        edits = document.edits_since(shown)
+        data = await asyncio.to_thread(encode_now, shown, edits, text, ls.session.editor.encoding)
         _still_true(ls, document, version)
     document.encoded = EncodedTokens(version, shown, uuid.uuid4().hex, data)
     return document.encoded
@@ -194,6 +197,18 @@ def analysis(ls: ShiftLensServer, params: DocumentParams) -> Json | None:
 def token(ls: ShiftLensServer, params: TokenParams) -> Json | None:
     found = _place(ls, params.uri, params.position)
     return None if found is None else token_answer(*found, ls.session.editor.encoding)
+
+
+async def tokens(ls: ShiftLensServer, params: DocumentParams) -> Json | None:
+    document = ls.session.documents.get(params.uri)
+    shown = ls.session.store.shown(params.uri)
+    if document is None or shown is None:
+        return None
+    version = document.version
+    edits = document.edits_since(shown)
+    answer = await asyncio.to_thread(token_table, shown, edits, document.lines, ls.session.editor.encoding)
+    _still_true(ls, document, version)
+    return answer | {"uri": document.uri, "version": version, "analysedVersion": shown.version}
 
 
 def _place(ls: ShiftLensServer, uri: str, position: types.Position) -> tuple[OpenDocument, Place] | None:

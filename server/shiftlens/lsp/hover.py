@@ -49,7 +49,7 @@ def hover_cards(place: Place, waiting: str) -> tuple[Card, ...]:
     cards = [_card(item, place, parts) for item in place.tokens]
     if place.result.partial:
         notes = (*notes, "This response is still being scored.")
-    if place.edit.old_length != place.edit.new_length or not place.edit.is_nothing:
+    if not place.edits.is_nothing:
         notes = (*notes, "The file has changed since these scores were made.")
     last = cards[-1]
     cards[-1] = Card(last.title, last.facts, last.table, tuple(shorten(visible_note(n), _LONGEST_NOTE) for n in notes))

@@ -34,8 +34,8 @@ class ShiftLensServer(LanguageServer):
         super().__init__(
             SERVER_NAME,
             __version__,
-            # pygls breaks lines where the protocol does not, so that incremental edits would corrupt its copy.
-            text_document_sync_kind=types.TextDocumentSyncKind.Full,
+            # Where each of several edits was is known from them alone: the colours between them stay.
+            text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
             protocol_cls=ShiftLensProtocol,
             converter_factory=default_converter,
         )

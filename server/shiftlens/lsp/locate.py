@@ -13,6 +13,7 @@ from shiftlens.geometry.lines import Unit
 from shiftlens.lsp.documents import OpenDocument, offset
 from shiftlens.lsp.edits import Edit
 from shiftlens.lsp.store import DocumentAnalysis, ResponseResult
+from shiftlens.lsp.trail import Edits
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,32 +21,32 @@ class Place:
     """A response and the tokens at an offset of it.
 
     `tokens` are those that touch the character there, in order, and behind the last character also the end. They are
-    none where the response has no scores there (yet). `edit` leads from the analysed text to the present one.
+    none where the response has no scores there (yet). `edits` lead from the analysed text to the present one.
     """
 
     analysis: DocumentAnalysis
     index: int
     result: ResponseResult
     tokens: tuple[Token, ...]
-    edit: Edit
+    edits: Edits
 
     def span_now(self) -> tuple[int, int] | None:
         """Where the tokens stand in the present text."""
         if not self.tokens:
             return None
-        return self.edit.span_to_new(self.tokens[0].start, max(item.end for item in self.tokens))
+        return self.edits.span_to_new(self.tokens[0].start, max(item.end for item in self.tokens))
 
 
 def place_at(document: OpenDocument, analysis: DocumentAnalysis, position: types.Position, unit: Unit) -> Place | None:
     """None where no response is; a place without tokens for one inside an edited region or without scores."""
-    edit = Edit.between(analysis.text, document.text)
+    edits = document.edits_since(analysis)
     now = offset(document.lines, position, unit)
-    at = edit.offset_to_old(now)
+    at = edits.offset_to_old(now)
     touched = at is None
     if at is None:
         # Inside what was typed: the response that the edit stands in has no tokens there.
-        at = edit.prefix
-    elif at == len(analysis.text) and edit.new_length != edit.old_length and edit.suffix == 0:
+        at = edits.region_start(now)
+    elif at == len(analysis.text) and edits.is_at_end:
         touched = True
     for index, response in enumerate(analysis.transcript.responses):
         source = response.turn.source
@@ -53,7 +54,7 @@ def place_at(document: OpenDocument, analysis: DocumentAnalysis, position: types
             result = analysis.results[index]
             tokens = () if touched else _tokens_at(result, at, source.source_end)
             is_gap = not tokens and not touched and result.analysis is not None and result.is_final
-            return None if is_gap else Place(analysis, index, result, tokens, edit)
+            return None if is_gap else Place(analysis, index, result, tokens, edits)
     return None
 
 

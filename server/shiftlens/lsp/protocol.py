@@ -15,7 +15,7 @@ _INTERNAL_ERROR = -32603
 
 @attrs.define
 class DocumentParams:
-    """Parameters of `shiftlens/analysis`."""
+    """Parameters of `shiftlens/analysis` and `shiftlens/tokens`."""
 
     uri: str
 
@@ -48,7 +48,21 @@ class TokenRequest:
     jsonrpc: str = "2.0"
 
 
-_OWN_MESSAGES: dict[str, type[Any]] = {"shiftlens/analysis": AnalysisRequest, "shiftlens/token": TokenRequest}
+@attrs.define
+class TokensRequest:
+    """Every token of a document. Answered by a plain object, see `token_table.token_table`."""
+
+    id: int | str
+    params: DocumentParams
+    method: str = "shiftlens/tokens"
+    jsonrpc: str = "2.0"
+
+
+_OWN_MESSAGES: dict[str, type[Any]] = {
+    "shiftlens/analysis": AnalysisRequest,
+    "shiftlens/token": TokenRequest,
+    "shiftlens/tokens": TokensRequest,
+}
 
 
 class ShiftLensProtocol(LanguageServerProtocol):
@@ -81,6 +95,12 @@ class ShiftLensProtocol(LanguageServerProtocol):
         # pygls keeps the future of every notification for ever.
         for msg_id in [key for key, future in self._request_futures.items() if future.done()]:
             del self._request_futures[msg_id]
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> Generator[Any, Any, None]:
+        """Without pygls' own copy of the text, which it would get wrong; see `changes`."""
+        if (handler := self.fm.features.get(types.TEXT_DOCUMENT_DID_CHANGE)) is not None:
+            yield handler, (params,), None
 
     @lsp_method(types.SHUTDOWN)
     def lsp_shutdown(self, *args: Any) -> Generator[Any, Any, None]:

@@ -10,12 +10,15 @@ import math
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, Summary, Token, TokenSide
 from shiftlens.geometry.lines import Unit
 from shiftlens.lsp.documents import OpenDocument, span_range
-from shiftlens.lsp.edits import Edit
-from shiftlens.lsp.escape import visible_piece
+from shiftlens.lsp.escape import ELLIPSIS, visible_piece
 from shiftlens.lsp.locate import Place
 from shiftlens.lsp.store import DocumentAnalysis, ResponseResult
+from shiftlens.lsp.trail import Edits
+from shiftlens.transcripts.model import Response, Role
 
 Json = dict[str, object]
+
+_LONGEST_PROMPT = 80
 
 
 def analysis_answer(document: OpenDocument, analysis: DocumentAnalysis | None, unit: Unit) -> Json:
@@ -32,7 +35,7 @@ def analysis_answer(document: OpenDocument, analysis: DocumentAnalysis | None, u
     }
     if analysis is None:
         return answer
-    edit = Edit.between(analysis.text, document.text)
+    edits = document.edits_since(analysis)
     return answer | {
         "models": {"base": analysis.pair.base, "aligned": analysis.pair.aligned},
         "settings": {
@@ -42,7 +45,7 @@ def analysis_answer(document: OpenDocument, analysis: DocumentAnalysis | None, u
         },
         "analysedVersion": analysis.version,
         "responses": [
-            _response(document, analysis, index, result, edit, unit) for index, result in enumerate(analysis.results)
+            _response(document, analysis, index, result, edits, unit) for index, result in enumerate(analysis.results)
         ],
     }
 
@@ -90,20 +93,28 @@ def _response(
     analysis: DocumentAnalysis,
     index: int,
     result: ResponseResult,
-    edit: Edit,
+    edits: Edits,
     unit: Unit,
 ) -> Json:
     source = analysis.transcript.responses[index].turn.source
-    span = edit.span_to_new(source.source_start, source.source_end)
+    span = edits.span_to_new(source.source_start, source.source_end)
     found: ResponseAnalysis | None = result.analysis
     return {
         "index": index,
         "state": _result_state(result),
         "message": "" if result.refusal is None else str(result.refusal),
+        "prompt": _prompt(analysis.transcript.responses[index]),
         "range": None if span is None else _range(document, span, unit),
         "summary": None if found is None else summary_json(found.summary),
         "notes": [] if found is None else list(found.scored.notes),
     }
+
+
+def _prompt(response: Response) -> str:
+    """The first words of what was asked, on one line."""
+    asked = next((turn.text for turn in reversed(response.context) if turn.role is Role.USER), "")
+    words = " ".join(asked[:_LONGEST_PROMPT].split())
+    return f"{words}{ELLIPSIS}" if len(asked) > _LONGEST_PROMPT else words
 
 
 def _result_state(result: ResponseResult) -> str:

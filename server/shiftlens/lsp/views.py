@@ -12,6 +12,7 @@ from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.lsp.documents import paints_now
 from shiftlens.lsp.semantic_tokens import Paint, paint
 from shiftlens.lsp.store import DocumentAnalysis, Outcome, Refusal, ResponseResult
+from shiftlens.lsp.trail import Edits
 from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.transcripts.model import Response, Transcript
 
@@ -34,15 +35,20 @@ def build_view(
     pair: PairSpec,
     score_options: ScoreOptions,
     classify_options: ClassifyOptions,
+    edits: Edits | None = None,
 ) -> DocumentAnalysis:
-    """The analysis of one version. Where a response has no scores yet it keeps the colours that `before` gave it."""
+    """The analysis of one version. Where a response has no scores yet it keeps the colours that `before` gave it.
+
+    `edits` led from the text of `before` to this one; without them, all between the first and the last change counts
+    as changed.
+    """
     same = before is not None and (before.pair, before.score_options, before.classify_options) == (
         pair,
         score_options,
         classify_options,
     )
     old = before if same else None
-    carried = paints_now(old, text) if old is not None else ()
+    carried = paints_now(old, edits or Edits.between(old.text, text)) if old is not None else ()
     results: list[ResponseResult] = []
     paints: list[Paint] = []
     for index, (response, entry) in enumerate(zip(transcript.responses, known, strict=True)):
