@@ -17,12 +17,14 @@ export const STATUS = "shiftlens/status";
 export const OPEN_SETTINGS = "shiftlens/openSettings";
 export const ANALYSIS = "shiftlens/analysis";
 export const TOKEN = "shiftlens/token";
+export const TOKENS = "shiftlens/tokens";
 
 /** Commands that the server carries out; the editor's own commands have other names. */
 export const ServerCommand = {
   score: "shiftlens.score",
   cancel: "shiftlens.cancel",
   unload: "shiftlens.unload",
+  clearCache: "shiftlens.clearCache",
   useBundledPair: "shiftlens.useBundledPair",
   debugInformation: "shiftlens.debugInformation",
 } as const;
@@ -83,4 +85,35 @@ export interface TokenAnswer {
   prefix: { base: string; aligned: string } | null;
   notes: string[];
   tokens: Token[];
+}
+
+export interface ResponseSummary {
+  tokens: number;
+  unshifted: number;
+  marginal: number;
+  shifted: number;
+}
+
+export type ResponseState = "pending" | "partial" | "scored" | "refused";
+
+/** The answer to ANALYSIS, as far as the client reads it. `prompt` holds the first words of what was asked. */
+export interface AnalysisAnswer {
+  uri: string;
+  state: State;
+  responses: {
+    index: number;
+    state: ResponseState;
+    message: string;
+    prompt: string;
+    range: { start: Position; end: Position } | null;
+    summary: ResponseSummary | null;
+  }[];
+}
+
+/** The answer to TOKENS: columns of equal length; `ranges` holds line, start and end of each token. */
+export interface TokensAnswer {
+  version: number;
+  ranges: number[];
+  kl: (number | null)[];
+  baseProb: (number | null)[];
 }

@@ -65,11 +65,41 @@ function contrast(a: string, b: string): number {
 for (const [theme, background] of Object.entries(THEMES)) {
   const least = theme.includes("High Contrast") ? 7 : 4.5;
   test(`every class reads well in ${theme}`, () => {
-    for (const kind of ["shifted", "marginal", "unshifted"]) {
+    for (const kind of ["shifted", "marginal", "unshifted"].flatMap((name) => [name, `${name}.colourBlind`])) {
       const foreground = rulesFor(theme)[kind]?.foreground ?? "";
       assert.match(foreground, /^#[0-9a-f]{6}$/, `${kind} has no colour`);
       const found = contrast(foreground, background);
       assert.ok(found >= least, `${kind}: ${foreground} on ${background} is ${found.toFixed(2)}`);
+    }
+  });
+}
+
+const HEAT: Record<string, "dark" | "light" | "highContrast" | "highContrastLight"> = {
+  "Default Dark Modern": "dark",
+  "Default Light Modern": "light",
+  "Default High Contrast": "highContrast",
+  "Default High Contrast Light": "highContrastLight",
+};
+
+/** What a colour with an alpha looks like on an opaque one. */
+function over(colour: string, background: string): string {
+  const channel = (text: string, at: number) => Number.parseInt(text.slice(at, at + 2), 16);
+  const alpha = channel(colour, 7) / 255;
+  const mixed = [1, 3, 5].map((at) =>
+    Math.round(alpha * channel(colour, at) + (1 - alpha) * channel(background, at)),
+  );
+  return `#${mixed.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+}
+
+for (const [theme, kind] of Object.entries(HEAT)) {
+  test(`every class reads well on the hottest background in ${theme}`, () => {
+    const hottest = contributes.colors.find(({ id }) => id === "shiftlens.heat5");
+    const background = over(hottest?.defaults[kind] ?? "", THEMES[theme] ?? "");
+    for (const [name, { foreground }] of Object.entries(rulesFor(theme))) {
+      if (foreground) {
+        const found = contrast(foreground, background);
+        assert.ok(found >= 4.5, `${name}: ${foreground} on ${background} is ${found.toFixed(2)}`);
+      }
     }
   });
 }

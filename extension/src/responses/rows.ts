@@ -1,0 +1,65 @@
+// The responses of a document as rows of the view. Plain values, no editor.
+import type { AnalysisAnswer, ResponseState, ResponseSummary } from "../protocol";
+
+export type Order = "file" | "shifted";
+
+export interface Row {
+  /** Position in the file, from 0. */
+  index: number;
+  label: string;
+  description: string;
+  detail: string;
+  state: ResponseState;
+  /** Shifted tokens over all tokens; undefined without scores. */
+  share: number | undefined;
+}
+
+/** The rows of an answer, in file order or with the most shifted first; those without scores come last then. */
+export function rowsOf(answer: AnalysisAnswer, order: Order): Row[] {
+  const rows = answer.responses.map((response): Row => {
+    const { index, state, summary } = response;
+    return {
+      index,
+      label: response.prompt || `Response ${index + 1}`,
+      description: describe(state, summary),
+      detail: detail(index, response.message, summary),
+      state,
+      share: summary && summary.tokens > 0 ? summary.shifted / summary.tokens : undefined,
+    };
+  });
+  return order === "file" ? rows : rows.sort((a, b) => (b.share ?? -1) - (a.share ?? -1) || a.index - b.index);
+}
+
+/** All responses of an answer together, for the row of the file. */
+export function describeFile(answer: AnalysisAnswer): string {
+  const count = answer.responses.length;
+  if (count === 0) {
+    return "";
+  }
+  const found = answer.responses.flatMap(({ summary }) => summary ?? []);
+  const total = (key: "tokens" | "shifted") => found.reduce((sum, summary) => sum + summary[key], 0);
+  const words = `${count} ${count === 1 ? "response" : "responses"}`;
+  return found.length === 0 ? words : `${words}, ${share(total("shifted"), total("tokens"))} shifted`;
+}
+
+function describe(state: ResponseState, summary: ResponseSummary | null): string {
+  if (state === "refused") {
+    return "not scored";
+  }
+  if (!summary) {
+    return "waiting";
+  }
+  const figures = `${share(summary.shifted, summary.tokens)} shifted (${summary.shifted} of ${summary.tokens})`;
+  return state === "partial" ? `${figures} so far` : figures;
+}
+
+function detail(index: number, message: string, summary: ResponseSummary | null): string {
+  const counts = summary
+    ? `${summary.shifted} shifted, ${summary.marginal} marginal, ${summary.unshifted} unshifted of ${summary.tokens} tokens`
+    : "";
+  return [`Response ${index + 1}`, counts, message].filter(Boolean).join("\n");
+}
+
+function share(part: number, whole: number): string {
+  return whole === 0 ? "0 %" : `${((100 * part) / whole).toFixed(1)} %`;
+}

@@ -1,0 +1,168 @@
+// The Responses view: every open transcript with its responses, how much of each was shifted, and the way to it.
+import * as vscode from "vscode";
+import type { LanguageClient } from "vscode-languageclient/node";
+import { ANALYSIS, type AnalysisAnswer, type StatusParams } from "../protocol";
+import { describeFile, type Order, type Row, rowsOf } from "./rows";
+
+const VIEW = "shiftlens.responses";
+const ORDER_KEY = "shiftlens.responsesOrder";
+const HAS_TRANSCRIPT = "shiftlens.hasTranscript";
+const SOON_MS = 150;
+
+interface FileNode {
+  kind: "file";
+  uri: vscode.Uri;
+  answer: AnalysisAnswer;
+}
+
+interface ResponseNode {
+  kind: "response";
+  file: FileNode;
+  row: Row;
+}
+
+type Node = FileNode | ResponseNode;
+
+const ICONS: Record<Row["state"], string> = {
+  scored: "comment",
+  partial: "loading~spin",
+  pending: "watch",
+  refused: "circle-slash",
+};
+
+export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider<Node> {
+  readonly #changed = new vscode.EventEmitter<Node | undefined>();
+  readonly onDidChangeTreeData = this.#changed.event;
+  readonly #view: vscode.TreeView<Node>;
+  readonly #files = new Map<string, FileNode>();
+  readonly #waiting = new Map<string, NodeJS.Timeout>();
+  readonly #subscriptions: vscode.Disposable[];
+  #order: Order;
+
+  constructor(
+    private readonly client: () => LanguageClient | undefined,
+    private readonly memory: vscode.Memento,
+  ) {
+    this.#order = memory.get<Order>(ORDER_KEY, "file");
+    this.#view = vscode.window.createTreeView(VIEW, { treeDataProvider: this });
+    this.#subscriptions = [
+      this.#view,
+      this.#changed,
+      vscode.window.onDidChangeActiveTextEditor((editor) => editor && this.#changed.fire(undefined)),
+      vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#forget(uri.toString())),
+    ];
+    this.#tellCommands();
+  }
+
+  /** A document may have new scores, or none any more. */
+  statusChanged(status: StatusParams): void {
+    const uri = vscode.Uri.parse(status.uri);
+    const key = uri.toString();
+    clearTimeout(this.#waiting.get(key));
+    this.#waiting.set(
+      key,
+      setTimeout(() => void this.#ask(uri, status.uri), SOON_MS),
+    );
+  }
+
+  /** File order, or the most shifted first. */
+  async sort(order: Order): Promise<void> {
+    this.#order = order;
+    await this.memory.update(ORDER_KEY, order);
+    this.#tellCommands();
+    this.#changed.fire(undefined);
+  }
+
+  /** Show where a response stands in its file. */
+  async reveal(node: ResponseNode): Promise<void> {
+    const { uri } = node.file;
+    // Where it stands now, not when the row was drawn.
+    const answer =
+      (await this.#answer(this.client()?.code2ProtocolConverter.asUri(uri) ?? "")) ?? node.file.answer;
+    const range = answer.responses.find(({ index }) => index === node.row.index)?.range;
+    const editor = await vscode.window.showTextDocument(uri, { preview: false });
+    if (range) {
+      const start = new vscode.Position(range.start.line, range.start.character);
+      editor.selection = new vscode.Selection(start, start);
+      editor.revealRange(new vscode.Range(start, start), vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+    }
+  }
+
+  getChildren(node?: Node): Node[] {
+    if (node) {
+      const rows = node.kind === "file" ? rowsOf(node.answer, this.#order) : [];
+      return rows.map((row) => ({ kind: "response", file: node as FileNode, row }));
+    }
+    const active = vscode.window.activeTextEditor?.document.uri.toString();
+    const files = [...this.#files].sort(
+      ([a], [b]) => Number(b === active) - Number(a === active) || a.localeCompare(b),
+    );
+    return files.map(([, file]) => file);
+  }
+
+  getTreeItem(node: Node): vscode.TreeItem {
+    if (node.kind === "file") {
+      const item = new vscode.TreeItem(node.uri, vscode.TreeItemCollapsibleState.Expanded);
+      item.id = node.uri.toString();
+      item.iconPath = vscode.ThemeIcon.File;
+      item.description = describeFile(node.answer);
+      item.contextValue = "transcript";
+      return item;
+    }
+    const { row, file } = node;
+    const item = new vscode.TreeItem(row.label, vscode.TreeItemCollapsibleState.None);
+    item.id = `${file.uri}#${row.index}`;
+    item.description = row.description;
+    item.tooltip = row.detail;
+    item.iconPath = new vscode.ThemeIcon(ICONS[row.state]);
+    item.contextValue = "response";
+    item.accessibilityInformation = { label: `${row.label}, ${row.description}` };
+    item.command = { command: "shiftlens.revealResponse", title: "Show", arguments: [node] };
+    return item;
+  }
+
+  dispose(): void {
+    for (const timer of this.#waiting.values()) {
+      clearTimeout(timer);
+    }
+    vscode.Disposable.from(...this.#subscriptions).dispose();
+  }
+
+  async #ask(uri: vscode.Uri, wireUri: string): Promise<void> {
+    const answer = await this.#answer(wireUri);
+    if (answer === undefined) {
+      return;
+    }
+    if (answer && answer.responses.length > 0) {
+      this.#files.set(uri.toString(), { kind: "file", uri, answer });
+      this.#told();
+    } else {
+      this.#forget(uri.toString());
+    }
+  }
+
+  /** Null for a document that is not open, undefined if nobody could be asked. */
+  async #answer(uri: string): Promise<AnalysisAnswer | null | undefined> {
+    try {
+      return await this.client()?.sendRequest<AnalysisAnswer | null>(ANALYSIS, { uri });
+    } catch {
+      return undefined;
+    }
+  }
+
+  #forget(key: string): void {
+    if (this.#files.delete(key)) {
+      this.#told();
+    }
+  }
+
+  #told(): void {
+    this.#changed.fire(undefined);
+    this.#tellCommands();
+  }
+
+  #tellCommands(): void {
+    void vscode.commands.executeCommand("setContext", HAS_TRANSCRIPT, this.#files.size > 0);
+    void vscode.commands.executeCommand("setContext", ORDER_KEY, this.#order);
+  }
+}
