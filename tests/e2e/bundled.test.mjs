@@ -31,7 +31,12 @@ before(async () => {
     browser = await startBrowser();
     code = await startVsCode({
       name: "bundled",
-      settings: { ...pair.settings, "shiftlens.interpreter": PYTHON, "workbench.colorTheme": THEME },
+      settings: {
+        ...pair.settings,
+        "shiftlens.interpreter": PYTHON,
+        "shiftlens.showUnshifted": true,
+        "workbench.colorTheme": THEME,
+      },
       files: Object.fromEntries(samples.map(({ path, text }) => [basename(path), text])),
     });
   }

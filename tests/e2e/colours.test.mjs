@@ -32,6 +32,7 @@ before(async () => {
       ...pair.settings,
       "shiftlens.interpreter": PYTHON,
       "shiftlens.logLevel": "info",
+      "shiftlens.showUnshifted": true,
       "workbench.colorTheme": FIRST,
     },
     files: { "chat.txt": CHAT, "shopping.txt": "Milk, eggs and a loaf of bread.\n" },
