@@ -23,6 +23,7 @@ from shiftlens.scoring.columns import ScoredResponse
 DEFAULT_LIMIT_BYTES = 256 << 20
 
 _MOST_DESCRIPTIONS = 256
+_MOST_WAIT_TO_NOTE_USE_MS = 50
 _QUICK = 1
 _NEXT_USE = "(SELECT coalesce(max(used), 0) + 1 FROM results)"
 
@@ -61,7 +62,8 @@ class ResultStore:
                 if scored is not None:
                     found[key] = scored
             if found:
-                # A result that can be read is worth having even where its use can't be noted.
+                # A result that can be read is worth having at once, even where its use can't be noted.
+                connection.execute(f"PRAGMA busy_timeout = {_MOST_WAIT_TO_NOTE_USE_MS:d}")
                 with contextlib.suppress(sqlite3.OperationalError), writing(connection):
                     # S608: the inserted text is a constant of this file.
                     connection.executemany(
