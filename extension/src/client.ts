@@ -1,34 +1,37 @@
 // The language client for a resolved server.
 import * as vscode from "vscode";
 import {
+  CloseAction,
+  ErrorAction,
   LanguageClient,
   type LanguageClientOptions,
   RevealOutputChannelOn,
   State,
 } from "vscode-languageclient/node";
+import { TokenLook } from "./colours/middleware";
 import type { Logs } from "./log";
-import { pythonEnvironment } from "./machine";
 import { OPEN_SETTINGS, STATUS, type StatusParams } from "./protocol";
-import type { Found } from "./resolve";
+import type { ServerProcess } from "./serverProcess";
 import { documentSelector, SECTION } from "./settings";
 
-const RESTARTS = 3;
+const ERRORS_IN_A_ROW = 3;
 
 /** What the rest of the extension hears from a server. */
 export interface Listener {
   status(params: StatusParams): void;
   running(): void;
-  /** The server ended without being asked to. It is started again a few times, then no more. */
-  stopped(): void;
+  /** The server, which had been running, ended without being asked to. Shall it be started again? */
+  ended(): Promise<boolean>;
 }
 
-/** Start the server in `safeFolder`, which a workspace can't write to, and shake hands with it. */
-export async function startClient(
-  server: Found,
-  safeFolder: string,
-  logs: Logs,
-  listener: Listener,
-): Promise<LanguageClient> {
+/** Start the server and shake hands with it. */
+export async function startClient(server: ServerProcess, logs: Logs, listener: Listener): Promise<LanguageClient> {
+  const look = new TokenLook();
+  let everRan = false;
+  let giveUp: (reason: Error) => void = () => undefined;
+  const ended = new Promise<never>((_resolve, reject) => {
+    giveUp = reject;
+  });
   const options: LanguageClientOptions = {
     documentSelector: documentSelector(),
     outputChannel: logs.main,
@@ -37,27 +40,36 @@ export async function startClient(
     },
     revealOutputChannelOn: RevealOutputChannelOn.Never,
     initializationOptions: { trusted: vscode.workspace.isTrusted },
-    connectionOptions: { maxRestartCount: RESTARTS },
+    errorHandler: {
+      error: (_error, _message, count) => ({
+        action: (count ?? 0) <= ERRORS_IN_A_ROW ? ErrorAction.Continue : ErrorAction.Shutdown,
+        handled: true,
+      }),
+      closed: async () => {
+        if (!everRan) {
+          giveUp(new Error("it ended before it answered"));
+        }
+        const again = everRan && (await listener.ended());
+        return { action: again ? CloseAction.Restart : CloseAction.DoNotRestart, handled: true };
+      },
+    },
     diagnosticCollectionName: SECTION,
+    middleware: look,
   };
-  const executable = {
-    command: server.command,
-    args: [...server.args],
-    options: { cwd: safeFolder, env: pythonEnvironment() },
-  };
-  const client = new LanguageClient(SECTION, "ShiftLens", executable, options);
+  const client = new LanguageClient(SECTION, "ShiftLens", () => server.start(), options);
+  client.registerFeature(look.feature);
   client.onNotification(STATUS, (params: StatusParams) => listener.status(params));
   client.onNotification(OPEN_SETTINGS, () =>
     vscode.commands.executeCommand("workbench.action.openSettings", "@ext:shiftlens.shiftlens"),
   );
-  client.onDidChangeState(({ oldState, newState }) => {
+  client.onDidChangeState(({ newState }) => {
     if (newState === State.Running) {
+      everRan = true;
       listener.running();
-    } else if (oldState === State.Running && newState === State.Stopped) {
-      listener.stopped();
     }
   });
-  await client.start();
+  // The client's own promise stays open when the server ends before the handshake.
+  await Promise.race([client.start(), ended]);
   return client;
 }
 

@@ -5,7 +5,7 @@ import { registerCommands } from "./commands";
 import { CommandContexts } from "./contexts";
 import { Heat } from "./heat/view";
 import { Installer } from "./install/installer";
-import { createLogs } from "./log";
+import { createLogs, type Logs } from "./log";
 import { Ruler } from "./navigation";
 import { DistributionsView } from "./panel/view";
 import { onActiveInterpreterChange } from "./python";
@@ -23,6 +23,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const installer: Installer = new Installer(context, logs, (): Server => running);
   const reactions: Reactions = {
     notFound: (reason) => void installer.offer(reason),
+    failed: (text) => void reportFailure(text, running, logs),
     statusChanged: (params) => {
       void ruler.statusChanged(params);
       for (const part of [distributions, responses, heat, contexts]) {
@@ -65,4 +66,13 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 
 export async function deactivate(): Promise<void> {
   await server?.stop();
+}
+
+async function reportFailure(text: string, restartable: Server, logs: Logs): Promise<void> {
+  const choice = await vscode.window.showErrorMessage(text, "Restart", "Show Log");
+  if (choice === "Restart") {
+    await restartable.restart();
+  } else if (choice === "Show Log") {
+    logs.main.show();
+  }
 }

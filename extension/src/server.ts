@@ -2,17 +2,21 @@
 import type * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import { startClient, stopClient } from "./client";
+import { Crashes, crashText, startText } from "./crash";
 import type { Logs } from "./log";
 import { machineIn } from "./machine";
 import type { StatusParams } from "./protocol";
 import { describe, type NotFound, type Resolution, resolveServer, sameResolution } from "./resolve";
 import { RestartQueue } from "./restart";
+import { ServerProcess } from "./serverProcess";
 import { wishes } from "./settings";
 import type { Status } from "./status";
 
 const INSTALL = { command: "shiftlens.installServer", title: "Install" };
 
 export interface Reactions {
+  /** The server ended by itself, or did not start; `text` says what is to be said about it. */
+  failed(text: string): void;
   /** No server can be started. Called once per reason. */
   notFound(reason: NotFound): void;
   statusChanged(params: StatusParams): void;
@@ -84,22 +88,36 @@ export class Server implements vscode.Disposable {
       return;
     }
     this.status.starting();
+    const process = new ServerProcess(resolution, this.safeFolder);
+    const crashes = new Crashes();
     try {
-      this.#client = await startClient(resolution, this.safeFolder, this.logs, {
+      this.#client = await startClient(process, this.logs, {
         status: (params) => {
           this.status.update(params);
           this.reactions.statusChanged(params);
         },
         running: () => this.status.running(),
-        stopped: () => {
-          if (this.#client) {
-            this.status.failed("The server ended unexpectedly; the log may say why.");
+        ended: async () => {
+          const ending = await process.ending();
+          const { restart, report } = crashes.ended(Date.now());
+          const text = crashText(ending, process.lastLines(), restart);
+          this.logs.main.error(text);
+          if (restart) {
+            this.status.starting();
+          } else {
+            this.status.failed(text);
           }
+          if (report) {
+            this.reactions.failed(text);
+          }
+          return restart;
         },
       });
     } catch (error) {
       this.logs.main.error(`The server did not start: ${error}`);
-      this.status.failed("The server did not start; the log says why.");
+      const text = startText(await process.ending(), process.lastLines());
+      this.status.failed(text);
+      this.reactions.failed(text);
     }
   }
 }
