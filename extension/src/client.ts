@@ -24,10 +24,18 @@ export interface Listener {
   ended(): Promise<boolean>;
 }
 
+/** Of a server that never ran, it writes down what went wrong, and leaves it to us to tell. */
+class Client extends LanguageClient {
+  everRan = false;
+
+  override error(message: string, data?: unknown, showNotification: boolean | "force" = true): void {
+    super.error(message, data, this.everRan && showNotification);
+  }
+}
+
 /** Start the server and shake hands with it. */
 export async function startClient(server: ServerProcess, logs: Logs, listener: Listener): Promise<LanguageClient> {
   const look = new TokenLook();
-  let everRan = false;
   let giveUp: (reason: Error) => void = () => undefined;
   const ended = new Promise<never>((_resolve, reject) => {
     giveUp = reject;
@@ -46,17 +54,18 @@ export async function startClient(server: ServerProcess, logs: Logs, listener: L
         handled: true,
       }),
       closed: async () => {
-        if (!everRan) {
+        if (!client.everRan) {
           giveUp(new Error("it ended before it answered"));
         }
-        const again = everRan && (await listener.ended());
+        const again = client.everRan && (await listener.ended());
         return { action: again ? CloseAction.Restart : CloseAction.DoNotRestart, handled: true };
       },
     },
+    initializationFailedHandler: () => false,
     diagnosticCollectionName: SECTION,
     middleware: look,
   };
-  const client = new LanguageClient(SECTION, "ShiftLens", () => server.start(), options);
+  const client: Client = new Client(SECTION, "ShiftLens", () => server.start(), options);
   client.registerFeature(look.feature);
   client.onNotification(STATUS, (params: StatusParams) => listener.status(params));
   client.onNotification(OPEN_SETTINGS, () =>
@@ -64,7 +73,7 @@ export async function startClient(server: ServerProcess, logs: Logs, listener: L
   );
   client.onDidChangeState(({ newState }) => {
     if (newState === State.Running) {
-      everRan = true;
+      client.everRan = true;
       listener.running();
     }
   });
