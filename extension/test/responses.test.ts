@@ -22,10 +22,10 @@ test("rows stand in the order of the file, with the words of the prompt and the 
   const rows = rowsOf(ANSWER, "file");
   assert.deepEqual(
     rows.map(({ label }) => label),
-    ["Question 0", "Question 1", "Question 2", "Question 3"],
+    ["5.0 %", "waiting", "25.0 %", "5.0 %"],
   );
-  assert.equal(rows[0]?.description, "5.0 % shifted (2 of 40)");
-  assert.equal(rows[1]?.description, "waiting");
+  assert.equal(rows[0]?.description, "Question 0 (2 of 40 shifted)");
+  assert.equal(rows[1]?.description, "Question 1");
   assert.match(rows[2]?.detail ?? "", /10 shifted, 4 marginal, 26 unshifted of 40 tokens/);
 });
 
@@ -39,9 +39,9 @@ test("the most shifted come first if asked for, those without scores last, equal
 test("a response that is being scored says so, a refused one too, and one without a prompt has a number", () => {
   const responses = [response(0, 2, "partial"), response(1, null, "refused"), { ...response(2, 2), prompt: "" }];
   const rows = rowsOf({ ...ANSWER, responses }, "file");
-  assert.equal(rows[0]?.description, "5.0 % shifted (2 of 40) so far");
-  assert.equal(rows[1]?.description, "not scored");
-  assert.equal(rows[2]?.label, "Response 3");
+  assert.equal(rows[0]?.description, "Question 0 (2 of 40 shifted so far)");
+  assert.equal(rows[1]?.label, "not scored");
+  assert.equal(rows[2]?.description, "Response 3 (2 of 40 shifted)");
 });
 
 test("a file tells how much of all its scored responses was shifted", () => {

@@ -20,8 +20,8 @@ export function rowsOf(answer: AnalysisAnswer, order: Order): Row[] {
     const { index, state, summary } = response;
     return {
       index,
-      label: response.prompt || `Response ${index + 1}`,
-      description: describe(state, summary),
+      label: label(state, summary),
+      description: description(response.prompt || `Response ${index + 1}`, state, summary),
       detail: detail(index, response.message, summary),
       state,
       share: summary && summary.tokens > 0 ? summary.shifted / summary.tokens : undefined,
@@ -42,15 +42,19 @@ export function describeFile(answer: AnalysisAnswer): string {
   return found.length === 0 ? words : `${words}, ${share(total("shifted"), total("tokens"))} shifted`;
 }
 
-function describe(state: ResponseState, summary: ResponseSummary | null): string {
+/** The share comes first: in a narrow view, the end of a row is cut off. */
+function label(state: ResponseState, summary: ResponseSummary | null): string {
   if (state === "refused") {
     return "not scored";
   }
+  return summary ? share(summary.shifted, summary.tokens) : "waiting";
+}
+
+function description(prompt: string, state: ResponseState, summary: ResponseSummary | null): string {
   if (!summary) {
-    return "waiting";
+    return prompt;
   }
-  const figures = `${share(summary.shifted, summary.tokens)} shifted (${summary.shifted} of ${summary.tokens})`;
-  return state === "partial" ? `${figures} so far` : figures;
+  return `${prompt} (${summary.shifted} of ${summary.tokens} shifted${state === "partial" ? " so far" : ""})`;
 }
 
 function detail(index: number, message: string, summary: ResponseSummary | null): string {

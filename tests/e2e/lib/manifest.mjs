@@ -14,9 +14,10 @@ export function isOfMachine(name) {
 
 /**
  * The style that the manifest promises a class (`shifted`, `marginal`, `unshifted`) in a theme: `{ color, bold,
- * underline }`. Found as VS Code does: of the scopes that match the theme's name, the last one wins.
+ * underline }`. Found as VS Code does: of the scopes that match the theme's name, the last one wins. In the palette
+ * `colourBlind` the colour is another one, the rest is the same.
  */
-export function promised(theme, kind) {
+export function promised(theme, kind, palette = "default") {
   let { rules } = customizations;
   for (const [scopes, value] of Object.entries(customizations)) {
     for (const [, scope] of scopes.matchAll(/\[(.+?)\]/g)) {
@@ -27,7 +28,8 @@ export function promised(theme, kind) {
     }
   }
   const { foreground, bold = false, underline = false } = rules[kind];
-  return { color: rgb(foreground), bold, underline };
+  const color = palette === "default" ? foreground : rules[`${kind}.${palette}`].foreground;
+  return { color: rgb(color), bold, underline };
 }
 
 /** `#rrggbb` as browsers write computed colours. */
