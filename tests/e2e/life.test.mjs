@@ -46,6 +46,38 @@ test("unloading the models ends the engine and keeps the server and the colours"
   assert.deepEqual(await editor.runs(1), colours);
 });
 
+test("when the engine is killed the status tells it, the colours stay, and the next edit scores again", async () => {
+  await editor.command("ShiftLens: Score This File");
+  await editor.click({ line: 1, column: 30 });
+  await editor.page.keyboard.press("End");
+  // Something new to score brings the engine back that the test before has ended.
+  await editor.page.keyboard.type(" Bye.");
+  await editor.until("an engine", async () => (await code.pids(ENGINE)).length === 1);
+  await editor.until("scores", async () => (await editor.hover(await editor.find("Bye"))).includes("Base rank"));
+  await editor.waitForStatus("Shifts shown");
+  await editor.closeHover();
+  const colours = await editor.runs(1);
+  const killed = await only(ENGINE);
+  // While it is being stopped, it can't answer: what is typed now is being scored when it ends.
+  process.kill(killed, "SIGSTOP");
+  await editor.page.keyboard.type(" Now.");
+  await editor.until("scoring", async () => /Loading|Scoring/.test(await editor.status()));
+  process.kill(killed, "SIGKILL");
+  await editor.waitForStatus("Error");
+  assert.match(await editor.status(), /engine/i);
+  const after = await editor.runs(1);
+  for (const { column, text, color } of colours.slice(0, -1)) {
+    assert.ok(
+      after.some((run) => run.column === column && run.text === text && run.color === color),
+      text,
+    );
+  }
+  await editor.screenshot("engine-killed");
+  await editor.page.keyboard.type(" Then.");
+  await editor.waitForStatus("Shifts shown");
+  assert.notEqual(await only(ENGINE), killed);
+});
+
 test("a server that is killed is started again, and its engine does not outlive it", async () => {
   const killed = await only(SERVER);
   process.kill(killed, "SIGKILL");

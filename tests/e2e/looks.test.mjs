@@ -1,0 +1,150 @@
+// How tokens may look: quiet or with every class, in another palette, on the background of the heat.
+import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { CLASSES } from "./lib/classes.mjs";
+import { promised } from "./lib/manifest.mjs";
+import { openFile, startBrowser } from "./lib/page.mjs";
+import { modelPair } from "./lib/pair.mjs";
+import { PYTHON } from "./lib/paths.mjs";
+import { startVsCode } from "./lib/vscode.mjs";
+
+const THEME = "Default Dark Modern";
+const LABEL = "Assistant: ";
+const CHAT = `User: What is a bat?\n${LABEL}Great question! A bat is the only mammal that can truly fly. I hope this helps!\n`;
+
+let browser;
+let code;
+let pair;
+let editor;
+
+before(async () => {
+  [browser, pair] = await Promise.all([startBrowser(), modelPair()]);
+  code = await startVsCode({
+    name: "looks",
+    settings: { ...pair.settings, "shiftlens.interpreter": PYTHON, "workbench.colorTheme": THEME },
+    files: { "chat.txt": CHAT },
+  });
+  editor = await openFile(browser, code, "chat.txt");
+  await editor.waitForStatus("Shifts shown");
+});
+
+after(async () => {
+  await editor?.screenshot("looks-last");
+  await browser?.close();
+  await code?.stop();
+  await pair?.remove();
+});
+
+/** Wait until the answer has the colours of these classes (of marginal, if it has any) and else the editor's own. */
+async function shows(what, classes, palette) {
+  const wanted = classes.map((kind) => promised(THEME, kind, palette).color);
+  await editor.until(what, async () => {
+    const [plain, ...answer] = await editor.styles(1);
+    const colours = new Set(answer.filter(({ char }) => char.trim()).map(({ color }) => color));
+    colours.delete(plain.color);
+    const missing = wanted.filter((colour, at) => classes[at] !== "marginal" && !colours.has(colour));
+    const others = [...colours].filter((colour) => !wanted.includes(colour));
+    if (missing.length + others.length > 0) {
+      throw new Error(`missing ${missing}, and also there ${others}`);
+    }
+    return true;
+  });
+}
+
+/** The editor in the browser watches the settings of the workspace, those of the user it reads once. */
+async function ofWorkspace(settings) {
+  await mkdir(join(code.workspace, ".vscode"), { recursive: true });
+  await writeFile(join(code.workspace, ".vscode", "settings.json"), JSON.stringify(settings));
+}
+
+test("at first, only what was shifted stands out", async () => {
+  await shows("shifted and marginal", ["shifted", "marginal"]);
+  await editor.screenshot("look-quiet");
+});
+
+test("the unshifted tokens show when they are wanted, and another palette too, without a restart", async () => {
+  await ofWorkspace({ "shiftlens.showUnshifted": true });
+  await shows("all classes", CLASSES);
+  await ofWorkspace({ "shiftlens.showUnshifted": true, "shiftlens.palette": "colourBlind" });
+  await shows("the other palette", CLASSES, "colourBlind");
+  await editor.screenshot("look-colour-blind");
+  await ofWorkspace({});
+  await shows("the first look again", ["shifted", "marginal"]);
+});
+
+test("an edit keeps the look", async () => {
+  await editor.click(await editor.find("fly."));
+  await editor.page.keyboard.type("really ");
+  await editor.until("scores", async () =>
+    (await editor.hover(await editor.find("really"))).includes("Base rank"),
+  );
+  await editor.closeHover();
+  await shows("shifted and marginal", ["shifted", "marginal"]);
+});
+
+/** The backgrounds that decorations draw on the lines, each once. */
+async function backgrounds() {
+  return editor.page.evaluate(() => {
+    const drawn = [...document.querySelectorAll(".editor-instance .view-overlays .cdr[class*='ced-']")];
+    const colours = drawn.map((element) => getComputedStyle(element).backgroundColor);
+    return [...new Set(colours)].filter((colour) => colour !== "rgba(0, 0, 0, 0)");
+  });
+}
+
+test("heat shows KL, then the base model's probability, then nothing", async () => {
+  assert.deepEqual(await backgrounds(), []);
+  await editor.command("ShiftLens: Toggle Heat");
+  await editor.page.getByText("Heat: KL(aligned || base)").waitFor();
+  const byKl = await editor.until("backgrounds", async () => {
+    const found = await backgrounds();
+    return found.length >= 2 && found;
+  });
+  assert.ok(byKl.length <= 5, String(byKl));
+  await editor.screenshot("heat-kl");
+  await editor.command("ShiftLens: Toggle Heat");
+  await editor.page.getByText("Heat: the base model's probability").waitFor();
+  await editor.until("backgrounds", async () => (await backgrounds()).length >= 2);
+  await editor.screenshot("heat-base-probability");
+  await editor.command("ShiftLens: Toggle Heat");
+  await editor.until("no backgrounds", async () => (await backgrounds()).length === 0);
+});
+
+test("what the base model reads is chosen from a list that explains itself", async () => {
+  await editor.command("ShiftLens: Choose What the Base Model Reads...");
+  await editor.page.getByText("The turns alone, without any frame.").waitFor();
+  await editor.screenshot("choose-base-context");
+  await editor.pick("Raw turns");
+  await editor.until("its name in the hover or the panel", async () => {
+    await editor.waitForStatus("Shifts shown");
+    return (await editor.hover(await editor.find("question"))).includes("raw");
+  });
+  await editor.closeHover();
+});
+
+test("commands that can do nothing are not offered", async () => {
+  await editor.page.keyboard.press("F1");
+  const input = editor.page.locator(".quick-input-widget input.input");
+  await input.fill(">ShiftLens: ");
+  await editor.page.locator(".quick-input-list .label-name", { hasText: "Score This File" }).first().waitFor();
+  const offered = await editor.page.locator(".quick-input-list .label-name").allInnerTexts();
+  for (const title of ["Cancel Scoring", "Go to Response", "Most Shifted First"]) {
+    assert.ok(!offered.some((text) => text.includes(title)), title);
+  }
+  await editor.page.keyboard.press("Escape");
+});
+
+test("the walkthrough has four steps and opens an example", async () => {
+  await editor.command("Welcome: Open Walkthrough...");
+  await editor.page
+    .locator(".quick-input-list .label-name", { hasText: "See what alignment shifted" })
+    .first()
+    .click();
+  await editor.page.locator(".getting-started-step").nth(3).waitFor();
+  assert.equal(await editor.page.locator(".getting-started-step").count(), 4);
+  await editor.screenshot("walkthrough");
+  await editor.page.getByRole("button", { name: "Open an Example" }).first().click();
+  await editor.waitForStatus("Shifts shown");
+  await editor.screenshot("walkthrough-example");
+});

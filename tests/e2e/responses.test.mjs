@@ -1,0 +1,110 @@
+// The Responses view: what it lists, in which order, and where a click leads.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { openFile, startBrowser } from "./lib/page.mjs";
+import { modelPair } from "./lib/pair.mjs";
+import { PYTHON } from "./lib/paths.mjs";
+import { startVsCode } from "./lib/vscode.mjs";
+
+const FILLER = "It hunts at night and finds its way by listening to echoes. ".repeat(2).trim();
+const CHAT = [
+  "User: Tell me about the night in as few words as you can find.",
+  `Assistant: ${FILLER}`,
+  "",
+  "User: What is a bat?",
+  "Assistant: Great question! I hope this helps!",
+  "",
+].join("\n");
+const OTHER = "User: Another one, please.\nAssistant: You're welcome! Butter is a solid fat.\n";
+
+let browser;
+let code;
+let pair;
+let editor;
+
+before(async () => {
+  [browser, pair] = await Promise.all([startBrowser(), modelPair()]);
+  const settings = { ...pair.settings, "shiftlens.interpreter": PYTHON };
+  code = await startVsCode({ name: "responses", settings, files: { "chat.txt": CHAT, "other.txt": OTHER } });
+  editor = await openFile(browser, code, "chat.txt");
+  await editor.waitForStatus("Shifts shown");
+  // The Explorer shows a view that is new to it folded.
+  await editor.page.locator(".pane-header", { hasText: "ShiftLens Responses" }).click();
+});
+
+after(async () => {
+  await editor?.screenshot("responses-last");
+  await browser?.close();
+  await code?.stop();
+  await pair?.remove();
+});
+
+/** The rows of the view, as a screen reader hears them. */
+async function rows() {
+  const view = editor.page.locator(".pane", { hasText: "ShiftLens Responses" });
+  const found = await view.locator(".monaco-list-row").all();
+  return Promise.all(found.map((row) => row.innerText().then((text) => text.replace(/\s+/g, " ").trim())));
+}
+
+async function rowsWhen(what, holds) {
+  return editor.until(what, async () => {
+    const found = await rows();
+    if (!holds(found)) {
+      throw new Error(JSON.stringify(found));
+    }
+    return found;
+  });
+}
+
+function shareOf(row) {
+  const [, share] = /^([\d.]+) %(?!.* responses?,)/.exec(row) ?? [];
+  return share === undefined ? undefined : Number(share);
+}
+
+test("responses stand under their file, each with its prompt and its share of shifted tokens", async () => {
+  const found = await rowsWhen(
+    "three rows",
+    (all) => all.filter((row) => shareOf(row) !== undefined).length === 2,
+  );
+  await editor.screenshot("responses");
+  assert.match(found[0], /^chat\.txt ?2 responses, [\d.]+ % shifted$/);
+  assert.match(found[1], /^[\d.]+ % ?Tell me about the night/);
+  assert.match(found[2], /^[\d.]+ % ?What is a bat\? \(\d+ of \d+ shifted\)$/);
+});
+
+test("the most shifted come first when asked for", async () => {
+  const before = (await rows()).slice(1, 3);
+  const sorted = [...before].sort((a, b) => shareOf(b) - shareOf(a));
+  const header = editor.page.locator(".pane-header", { hasText: "ShiftLens Responses" });
+  await header.hover();
+  await header.getByRole("button", { name: "Most Shifted First" }).click();
+  await rowsWhen("the order by share", (all) => all[1] === sorted[0] && all[2] === sorted[1]);
+  await header.hover();
+  await header.getByRole("button", { name: "In the Order of the File" }).click();
+  await rowsWhen("the order of the file", (all) => all[1] === before[0] && all[2] === before[1]);
+});
+
+test("a click on a response goes to it", async () => {
+  const view = editor.page.locator(".pane", { hasText: "ShiftLens Responses" });
+  await view.locator(".monaco-list-row", { hasText: "What is a bat?" }).click();
+  await editor.until("the cursor in the response", async () => {
+    const { line, column } = await editor.cursor();
+    return line === 5 && column === "Assistant: ".length + 1;
+  });
+});
+
+test("an edit brings new figures", async () => {
+  const before = await rows();
+  await editor.click(await editor.find("helps!"));
+  await editor.page.keyboard.type("really and truly ");
+  await rowsWhen("other figures", (all) => all[2] && shareOf(all[2]) !== undefined && all[2] !== before[2]);
+});
+
+test("every open transcript has its rows", async () => {
+  await editor.page.locator(".explorer-folders-view .label-name", { hasText: "other.txt" }).dblclick();
+  await editor.waitForStatus("Shifts shown");
+  const files = (all) => all.filter((row) => /responses?, [\d.]+ % shifted$/.test(row));
+  const found = await rowsWhen("both files", (all) => files(all).length === 2);
+  assert.match(found[0], /^other\.txt ?1 response, /);
+  await editor.screenshot("responses-two-files");
+});
