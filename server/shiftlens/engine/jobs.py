@@ -119,7 +119,9 @@ class Worker:
         rows = len(prepared.ids) + 1
         count = len(request.responses)
         sent = 0.0
-        passes = score_rows(pair.base.causal, pair.aligned.causal, prepared, top_k, lambda: self._check(request.job))
+        passes = score_rows(
+            pair.base.causal, pair.aligned.causal, prepared, top_k, lambda: self._check(request.job), pair.memory
+        )
         for collector in passes:
             done = collector.rows == rows
             self._send(
