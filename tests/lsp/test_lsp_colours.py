@@ -312,6 +312,7 @@ async def test_custom_requests_keep_every_key(editor: EditorClient) -> None:
     counts = first["summary"]
     assert counts["tokens"] == counts["unshifted"] + counts["marginal"] + counts["shifted"]
     assert first["range"]["start"] == {"line": 1, "character": len("Assistant: ")}
+    assert [r["prompt"] for r in analysis["responses"]] == ["Why is the sky blue?", "More?"]
     answer = await editor.ask("shiftlens/token", {"uri": uri, "position": {"line": 1, "character": 12}})
     side = answer["tokens"][0]["base"]
     assert set(side) == {"id", "rank", "logprob", "prob", "entropy", "missingMass", "top"}
@@ -459,7 +460,7 @@ async def test_unloading_ends_the_engine_and_keeps_the_colours(editor: EditorCli
     assert await editor.tokens(uri) == colours
 
 
-async def test_a_request_for_an_old_version_says_content_modified(editor: EditorClient) -> None:
+async def test_a_request_that_an_edit_overtakes_gets_colours_or_content_modified(editor: EditorClient) -> None:
     text = "User: q\nAssistant: " + "The quick fox. " * 150
     settings = editor.settings
     try:
@@ -467,9 +468,7 @@ async def test_a_request_for_an_old_version_says_content_modified(editor: Editor
         uri = editor.open(text)
         await editor.until_state(uri, "ready")
         params = types.SemanticTokensParams(types.TextDocumentIdentifier(uri))
-        codes: list[int] = []
-        # An edit right behind the request is most often quicker than the answer; then no old colours are given.
-        for version in range(2, 40, 2):
+        for version in range(2, 20, 2):
             editor.change(uri, text + "x" * version, version)
             request = editor.protocol.send_request_async("textDocument/semanticTokens/full", params)
             editor.change(uri, text + "y" * version, version + 1)
@@ -477,8 +476,6 @@ async def test_a_request_for_an_old_version_says_content_modified(editor: Editor
                 answer = await asyncio.wait_for(request, SECONDS)
                 assert answer.data
             except JsonRpcException as error:
-                codes.append(error.code)
-                break
-        assert codes == [-32801]
+                assert error.code == CONTENT_MODIFIED
     finally:
         editor.reconfigure(**settings)

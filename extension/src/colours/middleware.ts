@@ -7,6 +7,7 @@ import { SECTION } from "../settings";
 import { type Look, shownTokens, spliced } from "./paint";
 
 const COLOUR_BLIND = "colourBlind";
+const KEPT = 4;
 const SETTINGS = ["palette", "showUnshifted"];
 
 interface Legend {
@@ -16,8 +17,8 @@ interface Legend {
 
 export class TokenLook implements SemanticTokensMiddleware {
   #legend: Legend = { tokenTypes: [], tokenModifiers: [] };
-  /** What the server sent last of each document, which its next answer may refer to. */
-  #sent = new WeakMap<vscode.TextDocument, vscode.SemanticTokens>();
+  /** What the server sent lately of each document, which a next answer may refer to; not the editor alone asks. */
+  #sent = new WeakMap<vscode.TextDocument, readonly vscode.SemanticTokens[]>();
 
   /** Adds our modifier to the legend before the editor hears of it. */
   readonly feature: StaticFeature = {
@@ -46,10 +47,10 @@ export class TokenLook implements SemanticTokensMiddleware {
     if (!answer || "data" in answer) {
       return this.#keep(document, answer);
     }
-    const before = this.#sent.get(document);
-    if (before?.resultId !== previous) {
-      // What the edits refer to is not there any more.
-      return undefined;
+    const before = this.#sent.get(document)?.find(({ resultId }) => resultId === previous);
+    if (!before) {
+      // Without an answer the editor keeps the colours that it has; an empty one would take them away.
+      throw new vscode.CancellationError();
     }
     return this.#keep(document, new vscode.SemanticTokens(spliced(before.data, answer.edits), answer.resultId));
   };
@@ -65,7 +66,7 @@ export class TokenLook implements SemanticTokensMiddleware {
     if (!answer) {
       return answer;
     }
-    this.#sent.set(document, answer);
+    this.#sent.set(document, [answer, ...(this.#sent.get(document) ?? [])].slice(0, KEPT));
     return new vscode.SemanticTokens(shownTokens(answer.data, this.#look(document)), answer.resultId);
   }
 
