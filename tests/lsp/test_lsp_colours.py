@@ -28,6 +28,7 @@ TALK = "User: Why is the sky blue?\nAssistant: Great question! é🙂 The\nquick
 TWO = TALK + "\nUser: More?\nAssistant: I hope this helps.\n"
 ODD = "User: a\u2028b\r\nAssistant: The\u2028quick 🙂\x0cfox\r\n日本 jumps\x85over\r\n"
 NAMES = ("unshifted", "marginal", "shifted")
+CONTENT_MODIFIED = -32801
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -468,6 +469,7 @@ async def test_a_request_that_an_edit_overtakes_gets_colours_or_content_modified
         uri = editor.open(text)
         await editor.until_state(uri, "ready")
         params = types.SemanticTokensParams(types.TextDocumentIdentifier(uri))
+        codes: set[int] = set()
         for version in range(2, 20, 2):
             editor.change(uri, text + "x" * version, version)
             request = editor.protocol.send_request_async("textDocument/semanticTokens/full", params)
@@ -476,6 +478,7 @@ async def test_a_request_that_an_edit_overtakes_gets_colours_or_content_modified
                 answer = await asyncio.wait_for(request, SECONDS)
                 assert answer.data
             except JsonRpcException as error:
-                assert error.code == CONTENT_MODIFIED
+                codes.add(error.code)
+        assert codes <= {CONTENT_MODIFIED}
     finally:
         editor.reconfigure(**settings)

@@ -18,6 +18,4 @@ def resolve_model_name(name: str) -> str:
 
 def transcripts() -> tuple[Path, ...]:
     """The sample transcripts, sorted by name."""
-    return tuple(
-        sorted(p for p in (_HERE / "transcripts").iterdir() if p.suffix in {".txt", ".md", ".json", ".jsonl"})
-    )
+    return tuple(sorted(p for p in (_HERE / "transcripts").iterdir() if p.suffix in {".txt", ".md", ".json", ".jsonl"}))
