@@ -1,0 +1,89 @@
+"""The Python API: `shiftlens.analyze(...)`, with the words of the command line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from shiftlens.analysis.model import Analysis
+from shiftlens.cli.options import Choice
+from shiftlens.cli.pipeline import analyse
+from shiftlens.engine.client import EngineClient
+from shiftlens.errors import ScoringError, TranscriptError
+from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.transcripts.files import decode
+from shiftlens.transcripts.read import read
+
+T = TypeVar("T")
+
+
+def analyze(
+    transcript: str | Path,
+    *,
+    base: str,
+    aligned: str,
+    base_context: str = "aligntds",
+    aligned_context: str = "chat",
+    classify_by: str = "response",
+    thresholds: tuple[int, int] = (1, 3),
+    top_k: int = 10,
+    compat: str = "",
+    device: str = "auto",
+    dtype: str = "auto",
+    allow_download: bool = False,
+    allow_pickle: bool = False,
+    transcript_format: str | None = None,
+) -> Analysis:
+    """Score and classify every response of a transcript: its text as a str, or a file as a Path.
+
+    Starts an engine process for this call and ends it; works in a notebook too. `analysis.tokens.tokens` gives a
+    response's positions one by one, `analysis.contract.to_json` the whole as the command line's JSON.
+
+    Raises TranscriptError for what is no transcript, ModelError for a pair that can't be used, ScoringError where a
+    response can't be scored, EngineError where the engine process fails.
+    """
+    is_file = isinstance(transcript, Path)
+    text = decode(transcript.read_bytes()) if isinstance(transcript, Path) else transcript
+    found = read(text, filename=str(transcript) if is_file else None, format=transcript_format)
+    if found is None or not found.responses:
+        raise TranscriptError(
+            "There is no response here in any transcript format that shiftlens knows.",
+            "If there is one, name its format with `transcript_format`.",
+        )
+    choice = Choice(
+        pair=PairSpec(
+            base=base,
+            aligned=aligned,
+            device=device,
+            dtype=dtype,
+            allow_download=allow_download,
+            allow_pickle=allow_pickle,
+        ),
+        score_options=ScoreOptions(
+            base_context=base_context, aligned_context=aligned_context, top_k=top_k, compat=compat
+        ),
+        classify_options=ClassifyOptions(classify_by=classify_by, thresholds=thresholds),
+        problems=(),
+    )
+
+    async def run() -> Analysis:
+        engine = EngineClient()
+        try:
+            done = await analyse(engine, found, choice)
+        finally:
+            await engine.close()
+        if done.refused:
+            index, message = done.refused[0]
+            raise ScoringError(f"Response {index + 1}: {message}")
+        return done.analysis
+
+    return _in_a_loop_of_its_own(run())
+
+
+def _in_a_loop_of_its_own(work: Coroutine[object, object, T]) -> T:
+    """Notebooks run a loop on the calling thread already, so this one gets another thread."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, work).result()
