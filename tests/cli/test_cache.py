@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,10 @@ def shiftlens(*arguments: str, code: int = 0, engine: bool = True) -> str:
     return done.stdout if code == 0 else done.stderr
 
 
+def _classes(analysis: dict[str, Any]) -> list[list[tuple[str, str]]]:
+    return [[(token["text"], token["class"]) for token in response["tokens"]] for response in analysis["responses"]]
+
+
 def test_a_second_analysis_is_the_same_and_starts_no_engine(folder: Path, tiny_pair: PairSpec) -> None:
     analyze = ("analyze", str(folder / "talk.txt"), "--base", tiny_pair.base, "--aligned", tiny_pair.aligned)
     first = json.loads(shiftlens(*analyze, "--format", "json"))
@@ -52,7 +57,9 @@ def test_a_second_analysis_is_the_same_and_starts_no_engine(folder: Path, tiny_p
     (folder / "talk.txt").write_text("User: hi\nAssistant: Great question!\nUser: new\nAssistant: It is.\n")
     second = json.loads(shiftlens(*analyze, "--format", "json"))
     assert second["responses"][0] == first["responses"][0]
-    assert second["responses"] == json.loads(shiftlens(*analyze, "--format", "json", "--no-cache"))["responses"]
+    fresh = json.loads(shiftlens(*analyze, "--format", "json", "--no-cache"))
+    # To the class, not to the bit: scored in one go, the second response goes on from the first one's cache.
+    assert _classes(second) == _classes(fresh)
     assert second["models"] == first["models"]
 
     shown = json.loads(shiftlens("cache", "--format", "json"))

@@ -61,7 +61,8 @@ async def test_the_first_rows_of_a_long_response_come_before_the_last(
     client: EngineClient, tiny_pair: PairSpec
 ) -> None:
     scored: list[Scored] = []
-    await client.score(tiny_pair, ScoreOptions(), [LONG], on_scored=scored.append)
+    unheard = response("Why is the sky blue? " + LONG.text)
+    await client.score(tiny_pair, ScoreOptions(), [unheard], on_scored=scored.append)
     first, last = scored[0], scored[-1]
     assert first.partial
     assert not last.partial
