@@ -80,12 +80,13 @@ def test_tokens_join_to_the_response(request: pytest.FixtureRequest, pair_name: 
     assert start == len(data)
 
 
-def test_a_line_of_ten_thousand_characters_is_scored_whole(byte_level: OpenedPair) -> None:
-    text = ("naïve 🙂 " * 1250)[:10_000]
-    response = ResponseToScore(turns=QUESTION, text=text, source_format="labels")
-    prepared = prepare(byte_level.base.loaded, byte_level.aligned.loaded, response, ScoreOptions())
-    assert prepared.byte_ends[-1] == len(text.encode())
-    assert list(prepared.byte_ends) == sorted(prepared.byte_ends)
+def test_a_line_of_ten_thousand_characters_is_scored_whole(tmp_path: Path) -> None:
+    pair = _open(tmp_path, "llama", byte_level_tokenizer(), max_position_embeddings=32_768)
+    text = ("naïve 🙂 The quick brown fox jumps over the lazy dog. " * 200)[:10_000]
+    prepared, scored = _score(pair, text, "aligntds")
+    assert len(text) == 10_000
+    _assert_spans_partition(scored, text)
+    assert _worst_difference(pair, prepared, scored, every=3000) < NATS
 
 
 @pytest.mark.parametrize(
