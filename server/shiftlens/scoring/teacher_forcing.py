@@ -116,8 +116,8 @@ def _stretches(done: int, rows: int, *, whole: bool) -> list[int]:
 def _parts(rows: int, vocabulary: int) -> list[slice]:
     """A block of logits in parts whose temporary tensors stay small.
 
-    Measured by themselves on 2 cores, the numbers of 16 rows of 151,936 took 10.5 ms and those of 64 rows at once 196 ms,
-    which may be large allocations being faulted in anew.
+    Measured by themselves on 2 cores, the numbers of 16 rows of 151,936 took 10.5 ms and those of 64 rows at once
+    196 ms, which may be large allocations being faulted in anew.
     """
     size = max(1, PART_ELEMENTS // vocabulary)
     return [slice(start, min(rows, start + size)) for start in range(0, rows, size)]
