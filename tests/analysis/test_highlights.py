@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analysis.hand_made import response, scored
 from shiftlens.analysis.classify import build
-from shiftlens.analysis.highlights import Highlight, highlights, row_at, rows_at, split_at_newlines
+from shiftlens.analysis.highlights import Highlight, highlights, row_at, rows_at
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.models.pair import ClassifyOptions
 from shiftlens.transcripts.model import Segment, SourceMap
@@ -80,14 +80,6 @@ def test_behind_the_last_character_stands_the_end() -> None:
 
 def test_an_empty_response_has_its_end_where_it_would_stand() -> None:
     assert rows_at(analysed("", [], []), 100) == range(1)
-
-
-def test_a_highlight_is_split_at_line_breaks_of_editors_only() -> None:
-    text = "a\r\nb\u2028c\n\rd"
-    parts = list(split_at_newlines(text, Highlight(0, len(text), S, boundary=True)))
-    assert [text[h.start : h.end] for h in parts] == ["a", "b\u2028c", "d"]
-    assert all(h.shift == S and h.boundary for h in parts)
-    assert list(split_at_newlines("\n\n", Highlight(0, 2, S))) == []
 
 
 @given(st.text(st.sampled_from("ab\né😀"), max_size=20), st.data())

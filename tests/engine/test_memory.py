@@ -90,6 +90,14 @@ def test_a_pass_that_was_stopped_is_gone_on_from(pair: OpenedPair) -> None:
     assert_same(rows(pair, of(WORDS), memory), rows(pair, of(WORDS), None))
 
 
+def test_a_response_to_another_question_leaves_the_pass_of_the_first(pair: OpenedPair) -> None:
+    memory = PassMemory()
+    rows(pair, of(WORDS), memory)
+    one = memory.nbytes
+    rows(pair, of(WORDS, ContextTurn("user", "Why is the sky red?")), memory)
+    assert memory.nbytes > one * 3 // 2
+
+
 def test_the_memory_stays_within_its_bytes(pair: OpenedPair) -> None:
     memory = PassMemory(limit_bytes=1)
     rows(pair, of(WORDS), memory)

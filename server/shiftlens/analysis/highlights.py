@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.analysis.tokens import is_end
 from shiftlens.geometry.spans import gaps
-
-_LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +38,6 @@ def highlights(analysis: ResponseAnalysis) -> Sequence[Highlight]:
         for row, (start, end) in enumerate(zip(analysis.starts, analysis.ends, strict=True))
         if start < end
     )
-
-
-def split_at_newlines(text: str, highlight: Highlight) -> Iterator[Highlight]:
-    """The parts of a highlight between the line breaks (LF, CRLF, CR) of the file's text; none are empty."""
-    start = highlight.start
-    for found in _LINE_BREAK.finditer(text, highlight.start, highlight.end):
-        if start < found.start():
-            yield replace(highlight, start=start, end=found.start())
-        start = found.end()
-    if start < highlight.end:
-        yield replace(highlight, start=start)
 
 
 def row_at(analysis: ResponseAnalysis, offset: int) -> int | None:

@@ -32,9 +32,6 @@ class Scheduler:
         task = self._tasks.pop(key, None)
         return task is not None and task.cancel()
 
-    def is_busy(self, key: str) -> bool:
-        return key in self._tasks
-
     async def close(self) -> None:
         """Cancel every job and wait until each has let go."""
         tasks = list(self._tasks.values())

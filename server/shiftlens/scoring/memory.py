@@ -59,13 +59,17 @@ class PassMemory:
         return sum(p.nbytes for p in self._passes)
 
     def take(self, base_ids: Sequence[int], aligned_ids: Sequence[int]) -> RememberedPass | None:
-        """The pass that shares most ids with these, removed from the memory: going on from it changes its caches."""
+        """The pass that shares most ids with these, removed from the memory: going on from it changes its caches.
+
+        A pass that shares little more than a template with these is left for the response it belongs to.
+        """
         best, most = None, _LEAST_SHARED_IDS - 1
         for remembered in self._passes:
             shared = min(
                 common_length(remembered.base.ids, base_ids), common_length(remembered.aligned.ids, aligned_ids)
             )
-            if shared > most:
+            shorter = min(len(remembered.base.ids), len(base_ids))
+            if shared > most and shared * 2 >= shorter:
                 best, most = remembered, shared
         if best is not None:
             self._passes = [p for p in self._passes if p is not best]
