@@ -134,10 +134,11 @@ async def test_what_a_library_prints_does_not_break_the_frames(tiny_pair: PairSp
     noisy = (
         "import builtins, sys\n"
         "import shiftlens.engine.jobs as jobs\n"
-        "do = jobs.Worker.do\n"
+        "steps = jobs.Worker.steps\n"
         "def loud(self, request):\n"
-        "    print('noise on stdout'); __import__('os').write(1, b'noise on descriptor 1\\n'); do(self, request)\n"
-        "jobs.Worker.do = loud\n"
+        "    print('noise on stdout'); __import__('os').write(1, b'noise on descriptor 1\\n')\n"
+        "    yield from steps(self, request)\n"
+        "jobs.Worker.steps = loud\n"
         "from shiftlens.engine.main import main\n"
         "main()\n"
     )

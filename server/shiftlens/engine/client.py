@@ -262,5 +262,5 @@ def _deliver(running: _Running, reply: Reply) -> None:
         job.answer.set_exception(_ERRORS.get(reply.kind, EngineError)(reply.problem, reply.remedy))
     elif isinstance(reply, Cancelled):
         job.answer.cancel()
-    else:
+    elif isinstance(reply, (Done, Described)):
         job.answer.set_result(reply)

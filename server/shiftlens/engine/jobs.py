@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -16,6 +16,7 @@ from shiftlens.engine.protocol import (
     Described,
     Done,
     Failed,
+    Held,
     Progress,
     Refused,
     Reply,
@@ -48,12 +49,22 @@ class Worker:
         self._is_cancelled = is_cancelled
         self._pairs = PairHolder()
 
+    def held(self) -> Held:
+        """What is held in memory beside the weights."""
+        # Asked of a machine without CUDA, or before it is used, this is 0 and starts nothing.
+        return Held(kv_bytes=self._pairs.kv_bytes, cuda_bytes=torch.cuda.memory_reserved())
+
     def do(self, request: Score | Describe | Unload) -> None:
         """Do a job and answer it, whatever happens."""
+        for _ in self.steps(request):
+            pass
+
+    def steps(self, request: Score | Describe | Unload) -> Iterator[None]:
+        """The same in steps; between two of them (two responses, say) other jobs can be done."""
         try:
             self._check(request.job)
             if isinstance(request, Score):
-                self._score(request)
+                yield from self._score(request)
             elif isinstance(request, Describe):
                 pair = self._open(request)
                 self._send(Described(job=request.job, base=pair.base.description, aligned=pair.aligned.description))
@@ -76,7 +87,8 @@ class Worker:
             )
         except Exception as error:
             # A model's own code can raise anything; the client must hear of it, and the next job must go on.
-            traceback.print_exc(file=sys.stderr)
+            # Not the message, which may quote the transcript: this is kept in a log.
+            print("".join(traceback.format_tb(error.__traceback__)), type(error).__name__, file=sys.stderr, flush=True)
             said = str(error).strip().splitlines()[:1]
             self._send(
                 Failed(
@@ -98,7 +110,7 @@ class Worker:
 
         return self._pairs.open(request.pair, report)
 
-    def _score(self, request: Score) -> None:
+    def _score(self, request: Score) -> Iterator[None]:
         pair = self._open(request)
         for index, response in enumerate(request.responses):
             self._check(request.job)
@@ -106,6 +118,7 @@ class Worker:
                 self._score_one(request, pair, index, response)
             except ScoringError as error:
                 self._send(Refused(job=request.job, index=index, problem=error.problem, remedy=error.remedy))
+            yield
         self._send(Done(job=request.job, base=pair.base.description, aligned=pair.aligned.description))
 
     def _score_one(self, request: Score, pair: OpenedPair, index: int, response: ResponseToScore) -> None:

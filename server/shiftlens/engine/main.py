@@ -9,7 +9,8 @@ import threading
 from typing import BinaryIO
 
 from shiftlens.engine.frames import encode_frame, read_request
-from shiftlens.engine.protocol import Cancel, Describe, Reply, Score, Unload
+from shiftlens.engine.protocol import Cancel, Describe, Held, Reply, Score, Unload
+from shiftlens.engine.turns import Turns
 
 
 class Inbox:
@@ -35,8 +36,14 @@ class Inbox:
             os._exit(1)
         os._exit(0)
 
-    def next(self) -> Score | Describe | Unload:
-        return self._jobs.get()
+    def take(self, *, wait: bool) -> list[Score | Describe | Unload]:
+        """The jobs that have come since the last time; with `wait` at least one."""
+        taken = [self._jobs.get()] if wait else []
+        while True:
+            try:
+                taken.append(self._jobs.get_nowait())
+            except queue.Empty:
+                return taken
 
     def is_cancelled(self, job: int) -> bool:
         return job in self._cancelled
@@ -70,5 +77,11 @@ def main() -> None:
     from shiftlens.engine.jobs import Worker
 
     worker = Worker(send, inbox.is_cancelled)
+    turns = Turns()
+    told = Held(kv_bytes=0, cuda_bytes=0)
     while True:
-        worker.do(inbox.next())
+        for request in inbox.take(wait=not turns):
+            turns.add(request.client, worker.steps(request))
+        turns.step()
+        if (held := worker.held()) != told:
+            send(told := held)

@@ -61,6 +61,11 @@ class PairHolder:
         self._pair = (spec, pair)
         return pair
 
+    @property
+    def kv_bytes(self) -> int:
+        """What the pair's last passes hold."""
+        return 0 if self._pair is None else self._pair[1].memory.nbytes
+
     def clear(self) -> None:
         """Let go of every model."""
         self._models.clear()

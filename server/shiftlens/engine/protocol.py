@@ -21,6 +21,7 @@ __all__ = [
     "Described",
     "Done",
     "Failed",
+    "Held",
     "ModelDescription",
     "Progress",
     "Refused",
@@ -36,12 +37,16 @@ MAX_FRAME_BYTES = 1 << 30
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Score these responses. Answered by Progress and Scored messages, then one of Done, Failed, Cancelled."""
+    """Score these responses. Answered by Progress and Scored messages, then one of Done, Failed, Cancelled.
+
+    `client` tells apart whose jobs take turns.
+    """
 
     job: int
     pair: PairSpec
     options: ScoreOptions
     responses: tuple[ResponseToScore, ...]
+    client: int = 0
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -54,6 +59,7 @@ class Unload(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Let go of every model. Answered by Done."""
 
     job: int
+    client: int = 0
 
 
 class Describe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -61,6 +67,7 @@ class Describe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     job: int
     pair: PairSpec
+    client: int = 0
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -142,5 +149,16 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     remedy: str
 
 
+class Held(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What the engine holds beside the weights, told when it changes: bytes kept for reuse, bytes on a CUDA device.
+
+    `job` is 0: it belongs to none.
+    """
+
+    kv_bytes: int
+    cuda_bytes: int
+    job: int = 0
+
+
 Request = Score | Cancel | Unload | Describe
-Reply = Progress | Scored | Refused | Described | Done | Cancelled | Failed
+Reply = Progress | Scored | Refused | Described | Done | Cancelled | Failed | Held
