@@ -12,7 +12,7 @@ BUNDLED := $(EXTENSION)/bundled/bundled.json
 # Compiled bytecode makes every later start of the server and the engine quicker.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test test-python test-extension lint e2e e2e-install vsix clean
+.PHONY: setup demo test test-python test-extension lint e2e e2e-install vsix bench clean
 
 setup: $(VENV)/.installed
 

@@ -1,211 +1,44 @@
-"""Ratios of the engine's speed and memory, each measured side by side in one run: `make bench`.
+"""Runs the benches: `make bench`, or `python tests/bench/bench.py NAME...` for some.
 
-Writes build/bench.json (name -> value) and prints a table. Every ratio takes turns between its two sides and compares
-the best of each, so that a noisy machine harms both alike.
+Prints a table with targets and merges what was measured into build/bench.json (name -> value).
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
-import gc
 import json
 import sys
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import torch
-from shapes import Pair, make_pair, prepared, random_ids
-from transformers import PreTrainedModel
+import engine_bench
 
-from shiftlens.models.prepare import Prepared
-from shiftlens.scoring.causal import CausalModel, open_model
-from shiftlens.scoring.memory import PassMemory
-from shiftlens.scoring.teacher_forcing import score_rows
-
-PROMPT, RESPONSE, LONG = 60, 257, 1000
-K, ALIGNTDS_K = 10, 30
+BENCHES = engine_bench.BENCHES
+TARGETS = {name: target for bench in BENCHES for name, target in bench.targets.items()}
 OUT = Path("build/bench.json")
 
 
-def aligntds_speedup(rounds: int) -> float:
-    """AlignTDS's way over ours: a forward of all ids per position, no cache, softmax, top-30 to Python. One model."""
-    pair = make_pair("gpt2-124m")
-    prefix, ids = random_ids(PROMPT, pair.vocabulary, 2), random_ids(RESPONSE - 1, pair.vocabulary, 3)
-    model = open_model(pair.base)
-    theirs = _seconds(lambda: _aligntds_pass(pair.base, prefix, ids))
-    # Both sides of our pass are this one model, so half of it is one model's share.
-    ours = min(_seconds(lambda: _drain(model, model, prepared(prefix, ids))) for _ in range(rounds)) / 2
-    return theirs / ours
-
-
-def pair_overhead(rounds: int) -> float:
-    """The whole analysis over two bare forwards: body over all ids, head over the response's rows."""
-    pair = make_pair("qwen2.5-0.5b")
-    prefix, ids = random_ids(PROMPT, pair.vocabulary, 2), random_ids(RESPONSE - 1, pair.vocabulary, 3)
-    base, aligned = open_model(pair.base), open_model(pair.aligned)
-    return _ratio(lambda: _drain(base, aligned, prepared(prefix, ids)), lambda: _bare(pair, prefix, ids), rounds)
-
-
-def edits(rounds: int) -> dict[str, float]:
-    """Scoring again after an edit, and the first colours, over scoring from the beginning; 1000 tokens."""
-    pair = make_pair("gpt2-124m")
-    prefix, ids = random_ids(PROMPT - 40, pair.vocabulary, 2), random_ids(LONG, pair.vocabulary, 3)
-    base, aligned = open_model(pair.base), open_model(pair.aligned)
-
-    def edited(at: float) -> tuple[int, ...]:
-        place = int(len(ids) * at)
-        return (*ids[:place], (ids[place] + 1) % pair.vocabulary, *ids[place + 1 :])
-
-    found: dict[str, list[float]] = {"whole": [], "tail": [], "middle": [], "first": []}
-    for _ in range(rounds):
-        memory = PassMemory()
-        start = time.perf_counter()
-        passes = score_rows(base, aligned, prepared(prefix, ids), K, memory=memory)
-        next(passes)
-        found["first"].append(time.perf_counter() - start)
-        for _collector in passes:
-            pass
-        found["whole"].append(time.perf_counter() - start)
-        for name, at in (("tail", 0.97), ("middle", 0.5)):
-            again = functools.partial(_drain, base, aligned, prepared(prefix, edited(at)), memory)
-            found[name].append(_seconds(again))
-            _drain(base, aligned, prepared(prefix, ids), memory)
-    whole = min(found["whole"])
-    return {
-        "edit_tail": min(found["tail"]) / whole,
-        "edit_middle": min(found["middle"]) / whole,
-        "first_colours": min(found["first"]) / whole,
-    }
-
-
-def conversation(rounds: int) -> float:
-    """Eight turns scored one after another over one bare forward pair on the whole text."""
-    pair = make_pair("gpt2-124m")
-    base, aligned = open_model(pair.base), open_model(pair.aligned)
-    turns = [(random_ids(20, pair.vocabulary, 10 + t), random_ids(80, pair.vocabulary, 30 + t)) for t in range(8)]
-
-    def ours() -> None:
-        memory = PassMemory()
-        prefix: tuple[int, ...] = ()
-        for question, answer in turns:
-            prefix += question
-            _drain(base, aligned, prepared(prefix, answer), memory)
-            prefix += answer
-
-    whole = tuple(i for turn in turns for part in turn for i in part)
-    return _ratio(ours, lambda: _bare(pair, whole[:20], whole[20:]), rounds)
-
-
-def peak_extra_mib() -> float:
-    """Memory beyond weights and KV cache while 4096 tokens over 151,936 ids are scored (resident set, sampled)."""
-    pair = make_pair("qwen2.5-0.5b")
-    base, aligned = open_model(pair.base), open_model(pair.aligned)
-    prefix, ids = random_ids(PROMPT, pair.vocabulary, 2), random_ids(4096, pair.vocabulary, 3)
-    _drain(base, aligned, prepared(prefix, ids[:64]))
-    gc.collect()
-    before = _resident_mib()
-    peak = _Peak()
-    _drain(base, aligned, prepared(prefix, ids))
-    config = pair.base.config
-    head = config.hidden_size // config.num_attention_heads
-    cache = 2 * 2 * 4 * config.num_hidden_layers * config.num_key_value_heads * head * (len(prefix) + len(ids))
-    return peak.stop() - before - cache / 2**20
-
-
-def _drain(base: CausalModel, aligned: CausalModel, ready: Prepared, memory: PassMemory | None = None) -> None:
-    for _collector in score_rows(base, aligned, ready, K, memory=memory):
-        pass
-
-
-@torch.inference_mode()
-def _bare(pair: Pair, prefix: tuple[int, ...], ids: tuple[int, ...]) -> None:
-    everything = torch.tensor([[*prefix, *ids]])
-    for model in (pair.base, pair.aligned):
-        states = model.base_model(input_ids=everything, use_cache=False).last_hidden_state[0, len(prefix) - 1 :]
-        model.get_output_embeddings()(states)
-
-
-@torch.inference_mode()
-def _aligntds_pass(model: PreTrainedModel, prefix: tuple[int, ...], ids: tuple[int, ...]) -> None:
-    for i in range(len(ids) + 1):
-        logits = model(torch.tensor([[*prefix, *ids[:i]]]), use_cache=False).logits[:, -1]
-        probs = torch.softmax(logits, dim=-1)
-        top = torch.topk(logits[0], ALIGNTDS_K)
-        [(int(t), float(v), float(probs[0, t])) for t, v in zip(top.indices, top.values, strict=True)]
-
-
-def _ratio(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> float:
-    ours(), theirs()
-    times = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds)]
-    return min(a for a, _ in times) / min(b for _, b in times)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def _resident_mib() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 2**20
-
-
-class _Peak:
-    """Samples the resident set on a thread until stopped."""
-
-    def __init__(self) -> None:
-        self._most = 0.0
-        self._going = True
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        while self._going:
-            self._most = max(self._most, _resident_mib())
-            time.sleep(0.01)
-
-    def stop(self) -> float:
-        self._going = False
-        self._thread.join()
-        return self._most
-
-
-TARGETS = {
-    "aligntds_speedup": ">= 110",
-    "pair_overhead": "<= 1.10",
-    "peak_extra_mib": "<= 200",
-    "edit_tail": "<= 0.12",
-    "edit_middle": "<= 0.60",
-    "first_colours": "<= 0.30",
-    "conversation": "<= 1.15",
-}
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(TARGETS)}; default all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(TARGETS)}; default all")
     args = parser.parse_args()
+    if unknown := set(args.names) - set(TARGETS):
+        parser.error(f"no such bench: {', '.join(sorted(unknown))}")
     wanted = set(args.names or TARGETS)
-    found: dict[str, float] = {}
-    if wanted & {"edit_tail", "edit_middle", "first_colours"}:
-        found |= edits(args.rounds)
-    if "conversation" in wanted:
-        found["conversation"] = conversation(args.rounds)
-    if "pair_overhead" in wanted:
-        found["pair_overhead"] = pair_overhead(args.rounds)
-    if "aligntds_speedup" in wanted:
-        found["aligntds_speedup"] = aligntds_speedup(args.rounds)
-    if "peak_extra_mib" in wanted and sys.platform == "linux":
-        found["peak_extra_mib"] = peak_extra_mib()
+    for bench in BENCHES:
+        if not wanted & set(bench.targets) or (bench.linux_only and sys.platform != "linux"):
+            continue
+        found = {name: value for name, value in bench.run(args.rounds).items() if name in wanted}
+        # After each bench: an interrupted run keeps what it has measured.
+        _merge(found)
+        for name, value in found.items():
+            print(f"{name:22} {value:10.3f}   target {TARGETS[name]}", flush=True)
+
+
+def _merge(found: dict[str, float]) -> None:
+    kept = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else {}
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(found, indent=1) + "\n")
-    for name, value in found.items():
-        print(f"{name:20} {value:10.3f}   target {TARGETS[name]}")
+    OUT.write_text(json.dumps(kept | found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
