@@ -97,10 +97,10 @@ def save_model(
     return folder
 
 
-def save_pair(folder: Path) -> tuple[Path, Path]:
+def save_pair(folder: Path, **overrides: Any) -> tuple[Path, Path]:
     """A base and an aligned model of one tokenizer, as folders."""
     tokenizer = byte_level_tokenizer()
     return (
-        save_model(folder / "base", tokenizer, seed=0),
-        save_model(folder / "aligned", tokenizer, seed=1),
+        save_model(folder / "base", tokenizer, seed=0, **overrides),
+        save_model(folder / "aligned", tokenizer, seed=1, **overrides),
     )

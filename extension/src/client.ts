@@ -10,7 +10,7 @@ import {
 } from "vscode-languageclient/node";
 import { TokenLook } from "./colours/middleware";
 import type { Logs } from "./log";
-import { OPEN_SETTINGS, STATUS, type StatusParams } from "./protocol";
+import { CHOOSE_MODELS, OPEN_SETTINGS, STATUS, type StatusParams } from "./protocol";
 import type { ServerProcess } from "./serverProcess";
 import { documentSelector, SECTION } from "./settings";
 
@@ -47,7 +47,7 @@ export async function startClient(server: ServerProcess, logs: Logs, listener: L
       return logs.trace;
     },
     revealOutputChannelOn: RevealOutputChannelOn.Never,
-    initializationOptions: { trusted: vscode.workspace.isTrusted },
+    initializationOptions: { trusted: vscode.workspace.isTrusted, picksModels: true },
     errorHandler: {
       error: (_error, _message, count) => ({
         action: (count ?? 0) <= ERRORS_IN_A_ROW ? ErrorAction.Continue : ErrorAction.Shutdown,
@@ -71,6 +71,7 @@ export async function startClient(server: ServerProcess, logs: Logs, listener: L
   client.onNotification(OPEN_SETTINGS, () =>
     vscode.commands.executeCommand("workbench.action.openSettings", "@ext:shiftlens.shiftlens"),
   );
+  client.onNotification(CHOOSE_MODELS, () => vscode.commands.executeCommand("shiftlens.chooseModels"));
   client.onDidChangeState(({ newState }) => {
     if (newState === State.Running) {
       client.everRan = true;

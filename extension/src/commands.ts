@@ -6,10 +6,11 @@ import { openExample } from "./example";
 import type { Heat } from "./heat/view";
 import type { Installer } from "./install/installer";
 import type { Logs } from "./log";
-import { chooseModels, pairIsSet, writePair } from "./models";
+import { BUNDLED } from "./modelList";
+import { type ModelPicker, pairIsSet, writePair } from "./models";
 import { goToShifted } from "./navigation";
 import { ServerCommand } from "./protocol";
-import type { ResponsesView } from "./responses/view";
+import type { ResponseNode, ResponsesView } from "./responses/view";
 import type { Server } from "./server";
 
 interface ClearedCache {
@@ -21,11 +22,12 @@ export interface Parts {
   server: Server;
   logs: Logs;
   installer: Installer;
+  models: ModelPicker;
   responses: ResponsesView;
   heat: Heat;
 }
 
-export function registerCommands({ server, logs, installer, responses, heat }: Parts): vscode.Disposable {
+export function registerCommands({ server, logs, installer, models, responses, heat }: Parts): vscode.Disposable {
   const debug = new DebugInformation(server);
 
   /** Have the server carry something out; says so if there is none. */
@@ -55,6 +57,33 @@ export function registerCommands({ server, logs, installer, responses, heat }: P
     }
   }
 
+  /** Those that a range of a document touches; nothing is said where the server could not be asked. */
+  async function scoreResponses(uri: vscode.Uri, range: vscode.Range): Promise<void> {
+    const convert = server.client?.code2ProtocolConverter;
+    const touched = await ask(
+      ServerCommand.scoreResponses,
+      convert?.asUri(uri) ?? uri.toString(),
+      convert?.asRange(range),
+    );
+    if (touched === 0) {
+      vscode.window.setStatusBarMessage("ShiftLens: no response of a model is here", 3000);
+    }
+  }
+
+  async function scoreSelection(): Promise<void> {
+    const editor = vscode.window.activeTextEditor;
+    for (const selection of editor?.selections ?? []) {
+      await scoreResponses((editor as vscode.TextEditor).document.uri, selection);
+    }
+  }
+
+  async function scoreResponse(node: ResponseNode): Promise<void> {
+    const place = await responses.placeOf(node);
+    if (place) {
+      await scoreResponses(node.file.uri, new vscode.Range(place, place));
+    }
+  }
+
   async function go(direction: "next" | "previous"): Promise<void> {
     const editor = vscode.window.activeTextEditor ?? vscode.window.visibleTextEditors[0];
     if (editor) {
@@ -65,7 +94,7 @@ export function registerCommands({ server, logs, installer, responses, heat }: P
   /** For this session where the settings name no pair, else in the settings. */
   async function useBundledModels(): Promise<void> {
     if (pairIsSet()) {
-      await writePair(["bundled:base", "bundled:aligned"]);
+      await writePair(BUNDLED);
     } else {
       await ask(ServerCommand.useBundledPair);
     }
@@ -84,8 +113,10 @@ export function registerCommands({ server, logs, installer, responses, heat }: P
   // biome-ignore lint/suspicious/noExplicitAny: what a command is given is up to who runs it
   const commands: Record<string, (argument: any) => unknown> = {
     scoreDocument: () => askAboutDocument(ServerCommand.score),
+    scoreSelection,
+    scoreResponse,
     cancelScoring: () => askAboutDocument(ServerCommand.cancel),
-    chooseModels,
+    chooseModels: () => models.choose(),
     useBundledModels,
     unloadModels: () => ask(ServerCommand.unload),
     clearCachedScores: clearCache,
@@ -100,6 +131,7 @@ export function registerCommands({ server, logs, installer, responses, heat }: P
     previousShifted: () => go("previous"),
     showDistributions: () => vscode.commands.executeCommand("shiftlens.distributions.focus"),
     installServer: () => installer.install(),
+    chooseInterpreter: () => installer.chooseInterpreter(),
     removeServer: () => installer.remove(),
     restartServer: () => server.restart(),
     showLog: () => logs.main.show(),

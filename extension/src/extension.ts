@@ -6,10 +6,11 @@ import { CommandContexts } from "./contexts";
 import { Heat } from "./heat/view";
 import { Installer } from "./install/installer";
 import { createLogs, type Logs } from "./log";
-import { Ruler } from "./navigation";
+import { ModelPicker } from "./models";
 import { DistributionsView } from "./panel/view";
 import { onActiveInterpreterChange } from "./python";
 import { ResponsesView } from "./responses/view";
+import { Ruler } from "./ruler";
 import { type Reactions, Server } from "./server";
 import { changesLanguages, changesProcess, documentSelector } from "./settings";
 import { Status } from "./status";
@@ -25,11 +26,11 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     notFound: (reason) => void installer.offer(reason),
     failed: (text) => void reportFailure(text, running, logs),
     statusChanged: (params) => {
-      void ruler.statusChanged(params);
-      for (const part of [distributions, responses, heat, contexts]) {
+      for (const part of [ruler, distributions, responses, heat, contexts]) {
         part.statusChanged(params);
       }
     },
+    runs: (isRunning) => contexts.serverChanged(isRunning),
   };
   const running: Server = new Server(context.extensionPath, logs, status, reactions, () =>
     installer.interpreter(),
@@ -38,6 +39,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const responses = new ResponsesView(() => running.client, context.workspaceState);
   const heat = new Heat(() => running.client, context.workspaceState);
   const contexts = new CommandContexts();
+  const models = new ModelPicker(() => running.client, context.globalState);
   server = running;
   context.subscriptions.push(
     logs,
@@ -49,7 +51,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     heat,
     contexts,
     redrawOnChange(() => running.client),
-    registerCommands({ server: running, logs, installer, responses, heat }),
+    registerCommands({ server: running, logs, installer, models, responses, heat }),
     vscode.workspace.onDidChangeConfiguration(async (event) => {
       if (changesLanguages(event)) {
         status.selector = documentSelector();

@@ -1,7 +1,15 @@
 // What the client and the server say to each other beyond the protocol's own messages.
 
 /** Where a document stands between text and colours. */
-export type State = "noTranscript" | "noPair" | "waiting" | "loading" | "scoring" | "ready" | "error";
+export type State =
+  | "noTranscript"
+  | "noPair"
+  | "notScored"
+  | "waiting"
+  | "loading"
+  | "scoring"
+  | "ready"
+  | "error";
 
 /** Sent by the server whenever the state of a document changes. */
 export interface StatusParams {
@@ -10,11 +18,14 @@ export interface StatusParams {
   message: string;
   /** Progress from 0 to 1, where it is known. */
   fraction?: number | null;
+  /** The response that is being scored, from 1, and how many there are; of a file scored in part, how many of how many. */
+  part?: [number, number] | null;
   version?: number;
 }
 
 export const STATUS = "shiftlens/status";
 export const OPEN_SETTINGS = "shiftlens/openSettings";
+export const CHOOSE_MODELS = "shiftlens/chooseModels";
 export const ANALYSIS = "shiftlens/analysis";
 export const TOKEN = "shiftlens/token";
 export const TOKENS = "shiftlens/tokens";
@@ -22,10 +33,12 @@ export const TOKENS = "shiftlens/tokens";
 /** Commands that the server carries out; the editor's own commands have other names. */
 export const ServerCommand = {
   score: "shiftlens.score",
+  scoreResponses: "shiftlens.scoreResponses",
   cancel: "shiftlens.cancel",
   unload: "shiftlens.unload",
   clearCache: "shiftlens.clearCache",
   useBundledPair: "shiftlens.useBundledPair",
+  localModels: "shiftlens.localModels",
   debugInformation: "shiftlens.debugInformation",
 } as const;
 
@@ -33,6 +46,19 @@ export const ServerCommand = {
 export interface Position {
   line: number;
   character: number;
+}
+
+/** Where a model is, and how many bytes its files have there. */
+export interface LocalModel {
+  name: string;
+  where: "bundled" | "folder" | "cache" | "missing";
+  size: number;
+}
+
+/** The models that were asked about, and those of the Hugging Face cache. */
+export interface LocalModels {
+  named: LocalModel[];
+  cached: LocalModel[];
 }
 
 export interface Candidate {

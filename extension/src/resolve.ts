@@ -38,7 +38,7 @@ export interface NotFound {
   kind: "notFound";
   problem: string;
   remedy: string;
-  setting?: string;
+  setting: string;
   /** The extension can help by installing the server itself. */
   installable?: boolean;
 }

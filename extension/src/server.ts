@@ -13,6 +13,7 @@ import { wishes } from "./settings";
 import type { Status } from "./status";
 
 const INSTALL = { command: "shiftlens.installServer", title: "Install" };
+const CHOOSE = { command: "shiftlens.chooseInterpreter", title: "Choose Interpreter" };
 
 export interface Reactions {
   /** The server ended by itself, or did not start; `text` says what is to be said about it. */
@@ -20,6 +21,8 @@ export interface Reactions {
   /** No server can be started. Called once per reason. */
   notFound(reason: NotFound): void;
   statusChanged(params: StatusParams): void;
+  /** A server answers now, or none does any more. */
+  runs(isRunning: boolean): void;
 }
 
 export class Server implements vscode.Disposable {
@@ -59,6 +62,7 @@ export class Server implements vscode.Disposable {
   async stop(): Promise<void> {
     const client = this.#client;
     this.#client = undefined;
+    this.reactions.runs(false);
     if (client) {
       await stopClient(client, this.logs);
     }
@@ -81,7 +85,7 @@ export class Server implements vscode.Disposable {
     this.logs.main.info(`Server: ${describe(resolution)}`);
     await this.stop();
     if (resolution.kind === "notFound") {
-      this.status.failed(describe(resolution), resolution.installable ? INSTALL : undefined);
+      this.status.failed(describe(resolution), remedyFor(resolution));
       if (!same || force) {
         this.reactions.notFound(resolution);
       }
@@ -96,8 +100,12 @@ export class Server implements vscode.Disposable {
           this.status.update(params);
           this.reactions.statusChanged(params);
         },
-        running: () => this.status.running(),
+        running: () => {
+          this.status.running();
+          this.reactions.runs(true);
+        },
         ended: async () => {
+          this.reactions.runs(false);
           const ending = await process.ending();
           const { restart, report } = crashes.ended(Date.now());
           const text = crashText(ending, process.lastLines(), restart);
@@ -120,4 +128,12 @@ export class Server implements vscode.Disposable {
       this.reactions.failed(text);
     }
   }
+}
+
+/** What the status item offers; undefined: the log. */
+function remedyFor({ installable, setting }: NotFound) {
+  if (installable) {
+    return INSTALL;
+  }
+  return setting === "shiftlens.interpreter" ? CHOOSE : undefined;
 }

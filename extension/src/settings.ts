@@ -1,6 +1,7 @@
 // The settings that the client itself reads. The server asks for its own.
 import { homedir } from "node:os";
 import * as vscode from "vscode";
+import type { Palette } from "./colours/paint";
 import { activeInterpreter } from "./python";
 import type { Wishes } from "./resolve";
 import { expand } from "./variables";
@@ -21,6 +22,12 @@ export async function wishes(): Promise<Omit<Wishes, "managedInterpreter">> {
     activeInterpreter: ownChoice ? undefined : await activeInterpreter(),
     logLevel: settings.get("logLevel", "warning"),
   };
+}
+
+/** The palette of a document. */
+export function palette(resource: vscode.Uri | undefined): Palette {
+  const value = vscode.workspace.getConfiguration(SECTION, resource).get("palette");
+  return value === "colourBlind" ? value : "default";
 }
 
 export function languages(): readonly string[] {

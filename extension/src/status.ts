@@ -2,7 +2,9 @@
 import * as vscode from "vscode";
 import type { StatusParams } from "./protocol";
 import { SECTION } from "./settings";
-import { type StatusText, statusText } from "./statusText";
+import { type Action, type StatusText, statusText } from "./statusText";
+
+const SHOW_LOG: Action = { command: "shiftlens.showLog", title: "Show Log" };
 
 const SEVERITIES = {
   information: vscode.LanguageStatusSeverity.Information,
@@ -16,7 +18,6 @@ export class Status implements vscode.Disposable {
   readonly #known = new Map<string, StatusParams>();
   readonly #subscriptions: vscode.Disposable[];
   #trouble: StatusText | undefined;
-  #remedy: vscode.Command | undefined;
 
   constructor(selector: vscode.DocumentSelector) {
     this.#item = vscode.languages.createLanguageStatusItem(SECTION, selector);
@@ -42,9 +43,14 @@ export class Status implements vscode.Disposable {
   }
 
   /** `remedy` is what the item offers in place of the log. */
-  failed(problem: string, remedy?: vscode.Command): void {
-    this.#remedy = remedy;
-    this.#inform({ text: "ShiftLens: No server", detail: problem, busy: false, severity: "error" });
+  failed(problem: string, remedy: Action = SHOW_LOG): void {
+    this.#inform({
+      text: "ShiftLens: No server",
+      detail: problem,
+      busy: false,
+      severity: "error",
+      action: remedy,
+    });
   }
 
   update(status: StatusParams): void {
@@ -71,28 +77,13 @@ export class Status implements vscode.Disposable {
   #show(): void {
     const uri = vscode.window.activeTextEditor?.document.uri;
     const status = uri && this.of(uri);
-    const { text, detail, busy, severity } =
+    const { text, detail, busy, severity, action } =
       this.#trouble ?? statusText(status ?? { state: "noTranscript", message: "", fraction: null });
     this.#item.text = text;
     this.#item.detail = detail;
     this.#item.busy = busy;
     this.#item.severity = SEVERITIES[severity];
     this.#item.accessibilityInformation = { label: detail ? `${text}. ${detail}` : text };
-    this.#item.command = this.#command(status);
-  }
-
-  #command(status: StatusParams | undefined): vscode.Command {
-    if (this.#trouble?.severity === "error" && this.#remedy) {
-      return this.#remedy;
-    }
-    if (this.#trouble?.severity === "error" || status?.state === "error") {
-      return { command: "shiftlens.showLog", title: "Show Log" };
-    }
-    if (status?.state === "noPair") {
-      return { command: "shiftlens.chooseModels", title: "Choose Models" };
-    }
-    return this.#item.busy
-      ? { command: "shiftlens.cancelScoring", title: "Cancel" }
-      : { command: "shiftlens.scoreDocument", title: "Score" };
+    this.#item.command = action;
   }
 }

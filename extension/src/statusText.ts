@@ -1,4 +1,4 @@
-// What the status item says, as plain values.
+// What the status item says and offers, as plain values.
 import type { State, StatusParams } from "./protocol";
 
 export interface StatusText {
@@ -6,28 +6,61 @@ export interface StatusText {
   detail: string;
   busy: boolean;
   severity: "information" | "warning" | "error";
+  /** A command without arguments, and what it is called here. */
+  action?: Action | undefined;
 }
 
-const WORDS: Record<State, string> = {
-  noTranscript: "No transcript",
-  noPair: "No model pair",
-  waiting: "Waiting",
-  loading: "Loading models",
-  scoring: "Scoring",
-  ready: "Shifts shown",
-  error: "Error",
+export interface Action {
+  command: string;
+  title: string;
+}
+
+export const BUSY: readonly State[] = ["waiting", "loading", "scoring"];
+
+const ACTIONS: Record<State, Action | undefined> = {
+  noTranscript: undefined,
+  noPair: { command: "shiftlens.chooseModels", title: "Choose Models" },
+  notScored: { command: "shiftlens.scoreDocument", title: "Score" },
+  waiting: { command: "shiftlens.cancelScoring", title: "Cancel" },
+  loading: { command: "shiftlens.cancelScoring", title: "Cancel" },
+  scoring: { command: "shiftlens.cancelScoring", title: "Cancel" },
+  ready: { command: "shiftlens.showDistributions", title: "Show Distributions" },
+  error: { command: "shiftlens.scoreDocument", title: "Try Again" },
 };
 
-const BUSY: readonly State[] = ["waiting", "loading", "scoring"];
+type Known = Pick<StatusParams, "state" | "message" | "fraction" | "part">;
 
-export function statusText(status: Pick<StatusParams, "state" | "message" | "fraction">): StatusText {
-  const words = WORDS[status.state] ?? status.state;
-  const percent = typeof status.fraction === "number" ? ` ${Math.round(100 * status.fraction)} %` : "";
+export function statusText(status: Known): StatusText {
   const severities: Partial<Record<State, StatusText["severity"]>> = { error: "error", noPair: "warning" };
   return {
-    text: `ShiftLens: ${words}${percent}`,
+    text: `ShiftLens: ${words(status)}`,
     detail: status.message,
     busy: BUSY.includes(status.state),
     severity: severities[status.state] ?? "information",
+    action: ACTIONS[status.state],
   };
+}
+
+function words({ state, fraction, part }: Known): string {
+  const of = part ? ` ${part[0]} of ${part[1]}` : "";
+  switch (state) {
+    case "noTranscript":
+      return "No transcript";
+    case "noPair":
+      return "No model pair";
+    case "notScored":
+      return of ? `Scored${of}` : "Not scored";
+    case "waiting":
+      return "Waiting";
+    case "loading":
+      return typeof fraction === "number" ? `Loading models ${Math.round(100 * fraction)} %` : "Loading models";
+    case "scoring":
+      return `Scoring${of}`;
+    case "ready":
+      return "Shifts shown";
+    case "error":
+      return "Error";
+    default:
+      return state;
+  }
 }

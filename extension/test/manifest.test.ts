@@ -146,9 +146,106 @@ test("the editor's commands do not take the names of the server's", () => {
   }
 });
 
-test("every command that is contributed is carried out", () => {
+const COMMANDS = contributes.commands as {
+  command: string;
+  category: string;
+  title: string;
+  enablement?: string;
+}[];
+
+/** Commands that are offered always, and why. */
+const ALWAYS: Record<string, string> = {
+  "shiftlens.chooseModels": "a pair may be chosen before anything else is there",
+  "shiftlens.openExample": "it needs nothing",
+  "shiftlens.showDistributions": "the panel says itself what it waits for",
+  "shiftlens.installServer": "it also installs anew",
+  "shiftlens.removeServer":
+    "it says so where nothing is installed, and no key is set before a transcript is opened",
+  "shiftlens.chooseInterpreter": "it is the way to a server",
+  "shiftlens.restartServer": "it is the way to a server",
+  "shiftlens.showLog": "it tells what went wrong, whatever that was",
+  "shiftlens.showDebugInformation": "it tells what went wrong, whatever that was",
+};
+
+/** Commands that are started from a place of their own, with something to act on. */
+const NOT_IN_PALETTE = [
+  "shiftlens.revealResponse",
+  "shiftlens.scoreResponse",
+  "shiftlens.sortResponsesByPlace",
+  "shiftlens.sortResponsesByShift",
+];
+
+/** The keys of our own that conditions name, and those that the code sets. */
+function keysIn(text: string): string[] {
+  return [...text.matchAll(/\bshiftlens\.[a-z]\w*/gi)].map(([key]) => key);
+}
+
+test("every command has a title, our category, and a condition or a reason to have none", () => {
+  for (const { command, category, title, enablement } of COMMANDS) {
+    assert.match(title, /^[A-Z]/, command);
+    assert.equal(category, "ShiftLens", command);
+    assert.equal(enablement === undefined, command in ALWAYS, command);
+  }
+  assert.equal(new Set(COMMANDS.map(({ title }) => title)).size, COMMANDS.length);
+});
+
+test("every command that is contributed is carried out, and every one that is carried out is contributed", () => {
   const source = readFileSync("src/commands.ts", "utf8");
-  for (const { command } of contributes.commands) {
-    assert.match(source, new RegExp(`^    ${command.replace("shiftlens.", "")}[,:]`, "m"));
+  const [, table = ""] = /const commands: Record<.+?> = \{\n(.+?)\n {2}\};/s.exec(source) ?? [];
+  const registered = [...table.matchAll(/^ {4}(\w+)[,:]/gm)].map(([, name]) => `shiftlens.${name}`);
+  assert.deepEqual(registered.sort(), COMMANDS.map(({ command }) => command).sort());
+});
+
+test("every key that a condition names is set by the code", () => {
+  const set = ["contexts", "ruler", "responses/view"].flatMap((name) =>
+    keysIn(readFileSync(`src/${name}.ts`, "utf8")),
+  );
+  const views = Object.values(contributes.views).flatMap((each) => each.map(({ id }) => id));
+  const conditions = [
+    ...COMMANDS.map(({ enablement }) => enablement ?? ""),
+    ...contributes.keybindings.map(({ when }) => when),
+    ...Object.values(contributes.menus).flatMap((entries) => entries.map(({ when }) => when)),
+    ...contributes.views.explorer.map(({ when }) => when),
+  ];
+  const named = conditions.flatMap(keysIn).filter((key) => !views.includes(key));
+  assert.ok(named.length > 10);
+  assert.deepEqual(
+    named.filter((key) => !set.includes(key)),
+    [],
+  );
+});
+
+test("what needs something to act on is not in the palette", () => {
+  const hidden = contributes.menus.commandPalette.filter(({ when }) => when === "false");
+  assert.deepEqual(hidden.map(({ command }) => command).sort(), NOT_IN_PALETTE);
+});
+
+test("every menu entry and key is that of a command", () => {
+  const commands = COMMANDS.map(({ command }) => command);
+  const entries = [...Object.values(contributes.menus).flat(), ...contributes.keybindings];
+  for (const { command } of entries) {
+    assert.ok(commands.includes(command), command);
+  }
+});
+
+test("the marks in the ruler and the panel have the colours of the text, in every palette", () => {
+  const themes = {
+    dark: "Default Dark Modern",
+    light: "Default Light Modern",
+    highContrast: "Default High Contrast",
+    highContrastLight: "Default High Contrast Light",
+  } as const;
+  const colour = (id: string) => contributes.colors.find((each) => each.id === id)?.defaults;
+  for (const [kind, theme] of Object.entries(themes) as [keyof typeof themes, string][]) {
+    for (const name of ["shifted", "marginal", "unshifted"]) {
+      assert.equal(colour(`shiftlens.${name}`)?.[kind], rulesFor(theme)[name]?.foreground);
+      assert.equal(
+        colour(`shiftlens.colourBlind.${name}`)?.[kind],
+        rulesFor(theme)[`${name}.colourBlind`]?.foreground,
+      );
+    }
+    const marks = [colour("shiftlens.shiftedRuler"), colour("shiftlens.shiftedRulerColourBlind")];
+    assert.equal(marks[0]?.[kind].slice(0, 7), rulesFor(theme).shifted?.foreground);
+    assert.equal(marks[1]?.[kind].slice(0, 7), rulesFor(theme)["shifted.colourBlind"]?.foreground);
   }
 });

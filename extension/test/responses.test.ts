@@ -14,7 +14,7 @@ function response(
 
 const ANSWER: AnalysisAnswer = {
   uri: "file:///talk.txt",
-  state: "ready",
+  state: "scoring",
   responses: [response(0, 2), response(1, null, "pending"), response(2, 10), response(3, 2)],
 };
 
@@ -26,6 +26,7 @@ test("rows stand in the order of the file, with the words of the prompt and the 
   );
   assert.equal(rows[0]?.description, "Question 0 (2 of 40 shifted)");
   assert.equal(rows[1]?.description, "Question 1");
+  assert.equal(rowsOf({ ...ANSWER, state: "notScored" }, "file")[1]?.label, "not scored");
   assert.match(rows[2]?.detail ?? "", /10 shifted, 4 marginal, 26 unshifted of 40 tokens/);
 });
 
@@ -40,7 +41,7 @@ test("a response that is being scored says so, a refused one too, and one withou
   const responses = [response(0, 2, "partial"), response(1, null, "refused"), { ...response(2, 2), prompt: "" }];
   const rows = rowsOf({ ...ANSWER, responses }, "file");
   assert.equal(rows[0]?.description, "Question 0 (2 of 40 shifted so far)");
-  assert.equal(rows[1]?.label, "not scored");
+  assert.equal(rows[1]?.label, "can't be scored");
   assert.equal(rows[2]?.description, "Response 3 (2 of 40 shifted)");
 });
 

@@ -65,6 +65,6 @@ test("the panel's own buttons go to the next shifted token", async () => {
   await panel.locator("#go-next").focus();
   await editor.page.keyboard.press("Enter");
   await editor.until("a move", async () => JSON.stringify(await editor.cursor()) !== JSON.stringify(before));
-  await panel.locator("h2 .shifted").waitFor();
+  await panel.locator(".token.shifted h2").waitFor();
   assert.equal(await panel.locator("#go-next:focus").count(), 1, "the keyboard stays on the button");
 });

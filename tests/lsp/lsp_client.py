@@ -93,6 +93,11 @@ class EditorClient(LanguageClient):
             self.notifications.append(("shiftlens/openSettings", params))
             self._news.set()
 
+        @self.feature("shiftlens/chooseModels")
+        def on_choose_models(params: dict[str, Any]) -> None:
+            self.notifications.append(("shiftlens/chooseModels", params))
+            self._news.set()
+
         @self.feature(types.WINDOW_SHOW_MESSAGE)
         def on_message(params: types.ShowMessageParams) -> None:
             self.messages.append(params)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
 from lsp_client import EditorClient, capabilities, started
 from lsprotocol import types
 
@@ -61,6 +63,30 @@ async def test_open_settings_is_passed_to_the_editor() -> None:
     assert await client.leave() == 0
 
 
+async def test_an_editor_that_can_ask_for_a_pair_itself_is_told_to() -> None:
+    client = await started(options={"picksModels": True})
+    client.answer = "Choose models..."
+    client.open(TALK)
+    await client.until(lambda: bool(client.notifications))
+    assert client.notifications == [("shiftlens/chooseModels", {})]
+    assert await client.leave() == 0
+
+
+async def test_the_models_of_this_machine_are_told_with_their_sizes(
+    tiny_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    client = await started()
+    names = ["bundled:base", tiny_settings["base"], "org/nowhere"]
+    answer = await client.command("shiftlens.localModels", names)
+    assert [(model["name"], model["where"]) for model in answer["named"]] == [
+        *zip(names, ["bundled", "folder", "missing"], strict=True)
+    ]
+    assert [model["size"] > 0 for model in answer["named"]] == [True, True, False]
+    assert answer["cached"] == []
+    assert await client.leave() == 0
+
+
 async def test_an_untrusted_workspace_loads_none_of_its_models(tiny_settings: dict[str, Any]) -> None:
     client = await started(settings=tiny_settings, options={"trusted": False})
     front = f"---\nshiftlens:\n  base: {tiny_settings['base']}\n  aligned: {tiny_settings['aligned']}\n---\n"
@@ -106,7 +132,7 @@ async def test_progress_is_shown_and_ends_and_cancelling_it_stops_the_job(tiny_s
     await client.until(lambda: any(_kind(value) == "begin" for _, value in client.progress))
     token = client.progress[0][0]
     client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams(token))
-    status = await client.until_state(uri, "waiting")
+    status = await client.until_state(uri, "notScored")
     assert "cancelled" in status["message"]
     await client.until(lambda: (token, "end") in [(t, _kind(v)) for t, v in client.progress])
     assert await client.tokens(uri) == []
@@ -125,7 +151,7 @@ async def test_cancelling_by_command_keeps_what_is_shown(tiny_settings: dict[str
     uri = client.open(TALK)
     await client.until_state(uri, "loading")
     assert await client.command("shiftlens.cancel", uri) is True
-    await client.until_state(uri, "waiting")
+    await client.until_state(uri, "notScored")
     assert await client.command("shiftlens.cancel", uri) is False
     assert await client.leave() == 0
 

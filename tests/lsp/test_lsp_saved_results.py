@@ -38,7 +38,7 @@ async def kept(settings: Settings, text: str = TALK) -> list[int]:
     """The colours of a text in a server of its own that is to score nothing; none where nothing was kept of it."""
     client = await started(settings={**settings, "runPolicy": "manual"})
     uri = client.open(text)
-    await client.until_state(uri, "ready", "waiting")
+    await client.until_state(uri, "ready", "notScored")
     colours = await client.tokens(uri)
     assert await engine_pid(client) is None
     assert await client.leave() == 0
@@ -70,7 +70,7 @@ async def test_only_what_is_new_in_a_file_is_scored(tiny_settings: Settings) -> 
     await scored(tiny_settings)
     client = await started(settings={**tiny_settings, "runPolicy": "manual"})
     uri = client.open(OTHER)
-    await client.until_state(uri, "waiting")
+    await client.until_state(uri, "notScored")
     answer = await client.ask("shiftlens/analysis", {"uri": uri})
     assert [response["state"] for response in answer["responses"]] == ["scored", "pending"]
     assert await engine_pid(client) is None
@@ -111,7 +111,7 @@ async def test_clearing_the_cache_forgets_every_score_and_keeps_the_colours(tiny
     assert await client.tokens(uri) == colours
     client.reconfigure(**{**tiny_settings, "runPolicy": "manual"})
     again = client.open(TALK)
-    await client.until_state(again, "waiting")
+    await client.until_state(again, "notScored")
     assert await client.tokens(again) == []
     assert await client.leave() == 0
 

@@ -3,7 +3,7 @@
 import * as vscode from "vscode";
 import type { LanguageClient, SemanticTokensMiddleware, StaticFeature } from "vscode-languageclient/node";
 import { SemanticTokensRegistrationType } from "vscode-languageclient/node";
-import { SECTION } from "../settings";
+import { palette, SECTION } from "../settings";
 import { type Look, shownTokens, spliced } from "./paint";
 
 const COLOUR_BLIND = "colourBlind";
@@ -76,7 +76,7 @@ export class TokenLook implements SemanticTokensMiddleware {
     const bit = this.#legend.tokenModifiers.indexOf(COLOUR_BLIND);
     return {
       hidden: settings.get("showUnshifted", false) ? undefined : unshifted,
-      extraModifiers: settings.get("palette") === COLOUR_BLIND && bit >= 0 ? 1 << bit : 0,
+      extraModifiers: palette(document.uri) === COLOUR_BLIND && bit >= 0 ? 1 << bit : 0,
     };
   }
 }

@@ -1,5 +1,8 @@
 // What the editor is given of the server's semantic tokens: flat rows of five integers. Plain values, no editor.
 
+/** A set of colours for the classes. */
+export type Palette = "default" | "colourBlind";
+
 const INTEGERS_PER_TOKEN = 5;
 const TYPE = 3;
 const MODIFIERS = 4;

@@ -7,6 +7,7 @@ import type { Logs } from "../log";
 import type { NotFound } from "../resolve";
 import type { Server } from "../server";
 import { Cancelled, carryOut, remove, removeObsolete, StepFailed } from "./carryOut";
+import { chooseInterpreter } from "./chooser";
 import {
   type Bundle,
   folderName,
@@ -137,18 +138,9 @@ export class Installer implements vscode.Disposable {
     void vscode.window.showInformationMessage("The ShiftLens server that was installed is removed.");
   }
 
-  /** Have the user name a Python that has the package; it goes into the user's own settings. */
-  async chooseInterpreter(): Promise<void> {
-    const picked = await vscode.window.showOpenDialog({
-      title: "A Python that has the package shiftlens",
-      openLabel: "Use This Python",
-    });
-    const path = picked?.[0]?.fsPath;
-    if (path) {
-      await vscode.workspace
-        .getConfiguration("shiftlens")
-        .update("interpreter", path, vscode.ConfigurationTarget.Global);
-    }
+  /** Have the user choose a Python that has the package. */
+  chooseInterpreter(): Promise<void> {
+    return chooseInterpreter(this.context.extensionPath);
   }
 
   dispose(): void {
@@ -251,14 +243,16 @@ export class Installer implements vscode.Disposable {
   }
 
   async #explain(reason: NotFound): Promise<void> {
-    const openSetting = reason.setting ? "Open Setting" : undefined;
     const choice = await vscode.window.showWarningMessage(
       `ShiftLens: ${reason.problem} ${reason.remedy}`,
-      ...(openSetting ? [openSetting] : []),
+      ...(reason.setting === "shiftlens.interpreter" ? [CHOOSE] : []),
+      "Open Setting",
       "Try Again",
     );
     if (choice === "Try Again") {
       await this.server().restart();
+    } else if (choice === CHOOSE) {
+      await this.chooseInterpreter();
     } else if (choice !== undefined) {
       await vscode.commands.executeCommand("workbench.action.openSettings", reason.setting);
     }

@@ -24,6 +24,7 @@ function element(tag: string, attributes: Record<string, string>, ...children: C
 }
 
 function show(message: ToPage): void {
+  document.body.dataset.palette = message.palette;
   const token = message.kind === "token" ? message.answer.tokens[0] : undefined;
   spoken.textContent = token
     ? `${nameOf(token)}: ${token.class}, base rank ${token.base.rank}, aligned rank ${token.aligned.rank}`
@@ -49,13 +50,13 @@ function tokenSection(token: Token, found: TokenAnswer): HTMLElement {
   const name = nameOf(token);
   return element(
     "section",
-    { "aria-label": `${name}, ${token.class}` },
+    { class: `token ${token.class}`, "aria-label": `${name}, ${token.class}` },
     element(
       "h2",
       {},
       element("span", { class: "piece" }, name),
       " ",
-      element("span", { class: `class ${token.class}` }, token.class),
+      element("span", { class: "class" }, token.class),
     ),
     element("ul", { class: "facts" }, ...facts(token, found).map((fact) => element("li", {}, fact))),
     element(

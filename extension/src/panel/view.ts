@@ -4,6 +4,7 @@ import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import { goToShifted } from "../navigation";
 import { type StatusParams, TOKEN, type TokenAnswer } from "../protocol";
+import { palette, SECTION } from "../settings";
 import { pageHtml } from "./html";
 import type { FromPage, ToPage } from "./messages";
 
@@ -26,6 +27,11 @@ export class DistributionsView implements vscode.WebviewViewProvider, vscode.Dis
       vscode.window.registerWebviewViewProvider(VIEW, this),
       vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.#follow(textEditor)),
       vscode.window.onDidChangeActiveTextEditor((editor) => editor && this.#follow(editor)),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration(`${SECTION}.palette`)) {
+          this.#soon();
+        }
+      }),
     ];
   }
 
@@ -91,7 +97,10 @@ export class DistributionsView implements vscode.WebviewViewProvider, vscode.Dis
     const asked = this.#asked;
     const answer = await this.#ask();
     if (asked === this.#asked) {
-      const message: ToPage = answer ? { kind: "token", answer } : { kind: "empty", message: NO_TOKEN };
+      const shown = palette(this.#editor?.document.uri);
+      const message: ToPage = answer
+        ? { kind: "token", answer, palette: shown }
+        : { kind: "empty", message: NO_TOKEN, palette: shown };
       await this.#view?.webview.postMessage(message);
     }
   }

@@ -1,5 +1,6 @@
 // The responses of a document as rows of the view. Plain values, no editor.
-import type { AnalysisAnswer, ResponseState, ResponseSummary } from "../protocol";
+import type { AnalysisAnswer, ResponseState, ResponseSummary, State } from "../protocol";
+import { BUSY } from "../statusText";
 
 export type Order = "file" | "shifted";
 
@@ -20,7 +21,7 @@ export function rowsOf(answer: AnalysisAnswer, order: Order): Row[] {
     const { index, state, summary } = response;
     return {
       index,
-      label: label(state, summary),
+      label: label(answer.state, state, summary),
       description: description(response.prompt || `Response ${index + 1}`, state, summary),
       detail: detail(index, response.message, summary),
       state,
@@ -43,11 +44,14 @@ export function describeFile(answer: AnalysisAnswer): string {
 }
 
 /** The share comes first: in a narrow view, the end of a row is cut off. */
-function label(state: ResponseState, summary: ResponseSummary | null): string {
+function label(file: State, state: ResponseState, summary: ResponseSummary | null): string {
   if (state === "refused") {
-    return "not scored";
+    return "can't be scored";
   }
-  return summary ? share(summary.shifted, summary.tokens) : "waiting";
+  if (summary) {
+    return share(summary.shifted, summary.tokens);
+  }
+  return BUSY.includes(file) ? "waiting" : "not scored";
 }
 
 function description(prompt: string, state: ResponseState, summary: ResponseSummary | null): string {

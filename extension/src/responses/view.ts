@@ -15,7 +15,7 @@ interface FileNode {
   answer: AnalysisAnswer;
 }
 
-interface ResponseNode {
+export interface ResponseNode {
   kind: "response";
   file: FileNode;
   row: Row;
@@ -75,17 +75,20 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
 
   /** Show where a response stands in its file. */
   async reveal(node: ResponseNode): Promise<void> {
-    const { uri } = node.file;
-    // Where it stands now, not when the row was drawn.
-    const answer =
-      (await this.#answer(this.client()?.code2ProtocolConverter.asUri(uri) ?? "")) ?? node.file.answer;
-    const range = answer.responses.find(({ index }) => index === node.row.index)?.range;
-    const editor = await vscode.window.showTextDocument(uri, { preview: false });
-    if (range) {
-      const start = new vscode.Position(range.start.line, range.start.character);
+    const start = await this.placeOf(node);
+    const editor = await vscode.window.showTextDocument(node.file.uri, { preview: false });
+    if (start) {
       editor.selection = new vscode.Selection(start, start);
       editor.revealRange(new vscode.Range(start, start), vscode.TextEditorRevealType.InCenterIfOutsideViewport);
     }
+  }
+
+  /** Where a response begins now, which may be elsewhere than when its row was drawn. */
+  async placeOf({ file, row }: ResponseNode): Promise<vscode.Position | undefined> {
+    const uri = this.client()?.code2ProtocolConverter.asUri(file.uri);
+    const answer = (uri && (await this.#answer(uri))) || file.answer;
+    const range = answer.responses.find(({ index }) => index === row.index)?.range;
+    return range ? new vscode.Position(range.start.line, range.start.character) : undefined;
   }
 
   getChildren(node?: Node): Node[] {
@@ -115,7 +118,7 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
     item.description = row.description;
     item.tooltip = row.detail;
     item.iconPath = new vscode.ThemeIcon(ICONS[row.state]);
-    item.contextValue = "response";
+    item.contextValue = `response.${row.state}`;
     item.accessibilityInformation = { label: `${row.label}, ${row.description}` };
     item.command = { command: "shiftlens.revealResponse", title: "Show", arguments: [node] };
     return item;

@@ -143,6 +143,7 @@ class Worker:
                     phase="scoring",
                     fraction=(index + collector.rows / rows) / count,
                     message=f"Scoring response {index + 1} of {count}",
+                    part=(index + 1, count),
                 )
             )
             now = time.monotonic()

@@ -77,7 +77,7 @@ class PairHolder:
         key = (name, spec.device, spec.dtype)
         if key not in self._models:
             before = model_fingerprint(name)
-            loaded = load_model(name, spec, lambda message: on_progress(message, fraction))
+            loaded = load_model(name, spec, lambda part: on_progress(f"Loading {name}", fraction + part / 2))
             after = model_fingerprint(name)
             # Files that changed while they were read (or were fetched just now) may not be what is in memory.
             sure = after if after is not None and before in (None, after) else ""

@@ -71,12 +71,16 @@ class Describe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """How far a job is. `fraction` runs from 0 to 1 within `phase` ("loading" or "scoring")."""
+    """How far a job is. `fraction` runs from 0 to 1 within `phase` ("loading" or "scoring").
+
+    `part` is the response that is being scored, from 1, and how many there are; None while the models load.
+    """
 
     job: int
     phase: str
     fraction: float
     message: str
+    part: tuple[int, int] | None = None
 
 
 class Scored(msgspec.Struct, frozen=True, kw_only=True, tag=True):

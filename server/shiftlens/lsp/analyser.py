@@ -6,30 +6,27 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from lsprotocol import types
 
-from shiftlens.engine.protocol import Done, Progress, Refused, Scored
+from shiftlens.engine.protocol import Progress, Refused, Scored
 from shiftlens.errors import EngineError, ShiftLensError
 from shiftlens.lsp.diagnostics import diagnostics_of
-from shiftlens.lsp.documents import OpenDocument, ParsedDocument, Reading, filename_of, parse
-from shiftlens.lsp.pair_choice import BUNDLED_NAMES, Choice, choose_pair
+from shiftlens.lsp.documents import OpenDocument, ParsedDocument, Reading, filename_of, offset, parse
+from shiftlens.lsp.pair_choice import BUNDLED_NAMES, choose_pair
 from shiftlens.lsp.progress import WorkDone
 from shiftlens.lsp.session import Session
 from shiftlens.lsp.settings import RunPolicy, Settings
 from shiftlens.lsp.status import State, Status
-from shiftlens.lsp.store import ContentKey, Refusal, content_key
+from shiftlens.lsp.store import Refusal
 from shiftlens.lsp.views import Known, build_view
-from shiftlens.models.conversation import ResponseToScore, to_score
-from shiftlens.models.pair import PairSpec
-from shiftlens.results.pair_results import PairResults
-from shiftlens.scoring.columns import ScoredResponse
-from shiftlens.transcripts.model import Transcript
+from shiftlens.lsp.work import Work, plan_work, touched
 
 USE_BUNDLED = "Use the bundled pair"
 OPEN_SETTINGS = "Open settings"
+CHOOSE_MODELS = "Choose models..."
 
 _LOADING_SHARE = 0.3
 _SECONDS_BETWEEN_COLOURS = 0.25
@@ -53,39 +50,17 @@ _POLICIES = {
     Trigger.COMMAND: set(RunPolicy),
 }
 
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a document is looked at for: its responses `only` (None: all), and `then` for another reason."""
+
+    trigger: Trigger
+    only: frozenset[int] | None = None
+    then: Trigger | None = None
+
+
 OpenProgress = Callable[[str, Callable[[], object]], WorkDone]
-
-
-@dataclass(slots=True)
-class _Work:
-    """One run of the job: fixed inputs, and what is known so far of each response (by content).
-
-    `kept` are the pair's results on disk, None where there are to be none; `done` is the engine's last word.
-    """
-
-    document: OpenDocument
-    version: int
-    text: str
-    transcript: Transcript
-    choice: Choice
-    pair: PairSpec
-    requests: tuple[ResponseToScore, ...]
-    keys: tuple[ContentKey, ...]
-    known: dict[ContentKey, Known] = field(default_factory=dict)
-    kept: PairResults | None = None
-    done: Done | None = None
-
-    def complete(self) -> dict[ContentKey, ScoredResponse]:
-        """The scores that are known in full."""
-        return {
-            key: known.outcome
-            for key, known in self.known.items()
-            if isinstance(known.outcome, ScoredResponse) and not known.partial
-        }
-
-    def missing(self) -> dict[ContentKey, ResponseToScore]:
-        """What is still to be scored, each content once."""
-        return {key: request for key, request in zip(self.keys, self.requests, strict=True) if key not in self.known}
 
 
 class Analyser:
@@ -94,43 +69,84 @@ class Analyser:
     def __init__(self, session: Session, open_progress: OpenProgress) -> None:
         self._session = session
         self._open_progress = open_progress
+        self._under_way: dict[str, _Task] = {}
 
     def request(self, uri: str, trigger: Trigger) -> None:
         """Look at a document soon; whatever was under way for it is given up."""
         document = self._session.documents.get(uri)
-        if document is None:
-            return
-        if trigger is Trigger.COMMAND:
-            self._session.told.clear()
-        delay = document.debounce_seconds if trigger is Trigger.EDIT else 0.0
-        self._session.scheduler.request(uri, lambda: self._guarded(document, trigger), delay=delay)
+        if document is not None:
+            self._start(document, _Task(trigger))
 
     def request_all(self, trigger: Trigger) -> None:
         for uri in list(self._session.documents):
             self.request(uri, trigger)
+
+    async def request_responses(self, uri: str, place: types.Range) -> int:
+        """Score the responses that a selection touches, whatever the run policy; how many they are.
+
+        What was under way for the document goes on afterwards.
+        """
+        session = self._session
+        document = session.documents.get(uri)
+        if document is None:
+            return 0
+        settings = await session.configuration.settings(uri)
+        unit = session.editor.encoding
+        start, end = (offset(document.lines, at, unit) for at in (place.start, place.end))
+        parsed = await self._parsed(document, settings)
+        if parsed.transcript is None or parsed.text != document.text:
+            return 0
+        only = touched(parsed.transcript, start, end)
+        if only:
+            before = self._under_way.get(uri)
+            if before is None:
+                task = _Task(Trigger.COMMAND, only)
+            elif before.only is None:
+                task = _Task(Trigger.COMMAND, only, then=before.trigger)
+            else:
+                task = _Task(Trigger.COMMAND, before.only | only, before.then)
+            self._start(document, task)
+        return len(only)
+
+    def _start(self, document: OpenDocument, task: _Task) -> None:
+        if task.trigger is Trigger.COMMAND:
+            self._session.told.clear()
+        self._under_way[document.uri] = task
+        delay = document.debounce_seconds if task.trigger is Trigger.EDIT else 0.0
+        self._session.scheduler.request(document.uri, lambda: self._guarded(document, task), delay=delay)
+
+    def forget(self, uri: str) -> None:
+        """Give up the job of a document that is closed."""
+        self._session.scheduler.cancel(uri)
+        self._under_way.pop(uri, None)
 
     def cancel(self, uri: str) -> bool:
         """Give up the job of a document; the colours it has stay. False where nothing was under way."""
         document = self._session.documents.get(uri)
         if document is None or not self._session.scheduler.cancel(uri):
             return False
+        self._under_way.pop(uri, None)
         shown = self._session.store.shown(uri)
         if shown is not None and shown.is_complete and shown.version == document.version:
             self._session.set_status(document, Status(State.READY))
         else:
-            self._session.set_status(document, Status(State.WAITING, "Scoring was cancelled."))
+            self._session.set_status(document, Status(State.NOT_SCORED, "Scoring was cancelled."))
         return True
 
-    async def _guarded(self, document: OpenDocument, trigger: Trigger) -> None:
+    async def _guarded(self, document: OpenDocument, task: _Task) -> None:
         try:
-            await self._look_at(document, trigger)
+            await self._look_at(document, task)
+            if task.then is not None:
+                await self._look_at(document, _Task(task.then))
         except Exception as error:
             _log.error("Looking at a document failed with %s", type(error).__name__, exc_info=error)
             status = Status(State.ERROR, "ShiftLens met a fault of its own; its log has the details.")
             self._session.set_status(document, status)
+        # A job that was replaced does not come here: it is cancelled.
+        self._under_way.pop(document.uri, None)
 
-    async def _look_at(self, document: OpenDocument, trigger: Trigger) -> None:
-        session = self._session
+    async def _look_at(self, document: OpenDocument, task: _Task) -> None:
+        session, trigger = self._session, task.trigger
         settings = await session.configuration.settings(document.uri)
         document.debounce_seconds = settings.debounce_ms / 1000
         parsed = await self._parsed(document, settings)
@@ -149,20 +165,17 @@ class Analyser:
             self._show_nothing(document, Status(State.NO_PAIR, choice.why_not))
             self._offer_pair(choice.why_not)
             return
-        work = await asyncio.to_thread(_work, document, parsed, parsed.transcript, choice, choice.pair)
+        work = await asyncio.to_thread(plan_work, document, parsed, parsed.transcript, choice, choice.pair, task.only)
         self._recall(work, forget_refusals=trigger is Trigger.COMMAND)
         if settings.result_cache and work.missing():
             await self._recall_saved(work)
         await self._colour(work)
-        counts = (len(work.keys), len(work.missing()))
+        counts = (len(work.keys), len(work.wanted()))
         _log.info("%s, version %d: %d responses, %d to score", document.uri, work.version, *counts)
-        if not work.missing():
-            self._finished(work)
-        elif settings.run_policy in _POLICIES[trigger]:
+        if work.wanted() and settings.run_policy in _POLICIES[trigger]:
             await self._score(work)
         else:
-            message = 'Not scored yet: run "ShiftLens: Score" to do so.'
-            session.set_status(document, Status(State.WAITING, message))
+            self._finished(work)
         if settings.result_cache and trigger is not Trigger.EDIT:
             session.saved.write(work.complete(), work.kept, work.done)
 
@@ -196,26 +209,30 @@ class Analyser:
 
     async def _ask_for_pair(self, why: str) -> None:
         message = f"ShiftLens found a transcript, but can't score it. {why}"
-        answer = await self._session.editor.ask(message, (USE_BUNDLED, OPEN_SETTINGS))
+        other = CHOOSE_MODELS if self._session.picks_models else OPEN_SETTINGS
+        answer = await self._session.editor.ask(message, (USE_BUNDLED, other))
         if answer == USE_BUNDLED:
             self.use_bundled_pair()
         elif answer == OPEN_SETTINGS:
             self._session.editor.open_settings()
+        elif answer == CHOOSE_MODELS:
+            self._session.editor.choose_models()
 
     def use_bundled_pair(self) -> None:
         """Score with the bundled models, for this session, whatever names no pair of its own."""
         self._session.pair = BUNDLED_NAMES
         self.request_all(Trigger.COMMAND)
 
-    def _recall(self, work: _Work, *, forget_refusals: bool) -> None:
+    def _recall(self, work: Work, *, forget_refusals: bool) -> None:
+        forgettable = work.asked_for() if forget_refusals else ()
         for key in work.keys:
             outcome = self._session.store.outcome(key)
-            if isinstance(outcome, Refusal) and forget_refusals:
+            if isinstance(outcome, Refusal) and key in forgettable:
                 self._session.store.forget((key,))
             elif outcome is not None:
                 work.known[key] = Known(outcome)
 
-    async def _recall_saved(self, work: _Work) -> None:
+    async def _recall_saved(self, work: Work) -> None:
         """Take from the disk what is not in memory, without any model."""
         options = work.choice.score_options
         work.kept, found = await self._session.saved.recall(work.pair, options, work.missing())
@@ -223,7 +240,7 @@ class Analyser:
             self._session.store.keep(key, scored)
             work.known[key] = Known(scored)
 
-    async def _colour(self, work: _Work) -> None:
+    async def _colour(self, work: Work) -> None:
         """Show what is known so far."""
         store = self._session.store
         uri = work.document.uri
@@ -245,12 +262,10 @@ class Analyser:
         if before is None or before.paints != view.paints or before.text != view.text:
             self._session.editor.refresh_tokens()
 
-    def _finished(self, work: _Work) -> None:
-        refused = sum(isinstance(known.outcome, Refusal) for known in work.known.values())
-        message = f"{refused} of {len(work.keys)} responses could not be scored." if refused else ""
-        self._session.set_status(work.document, Status(State.READY, message), version=work.version)
+    def _finished(self, work: Work) -> None:
+        self._session.set_status(work.document, work.outcome_status(), version=work.version)
 
-    async def _score(self, work: _Work) -> None:
+    async def _score(self, work: Work) -> None:
         session, document = self._session, work.document
         slot = session.scheduler.engine_slot
         if slot.locked():
@@ -267,9 +282,9 @@ class Analyser:
             session.told.clear()
             self._finished(work)
 
-    async def _have_scored(self, work: _Work) -> None:
+    async def _have_scored(self, work: Work) -> None:
         session = self._session
-        wanted = work.missing()
+        wanted = work.wanted()
         keys = tuple(wanted)
         news = asyncio.Event()
 
@@ -294,7 +309,7 @@ class Analyser:
             def on_progress(message: Progress) -> None:
                 state = State.LOADING if message.phase == "loading" else State.SCORING
                 progress.report(message.message, _overall(message))
-                status = Status(state, message.message, round(message.fraction, 2))
+                status = Status(state, message.message, round(message.fraction, 2), message.part)
                 session.set_status(work.document, status)
 
             painter = asyncio.create_task(self._keep_colouring(work, news))
@@ -311,18 +326,18 @@ class Analyser:
                 painter.cancel()
                 await asyncio.gather(painter, return_exceptions=True)
 
-    async def _keep_colouring(self, work: _Work, news: asyncio.Event) -> None:
+    async def _keep_colouring(self, work: Work, news: asyncio.Event) -> None:
         while True:
             await news.wait()
             news.clear()
             await self._colour(work)
             await asyncio.sleep(_SECONDS_BETWEEN_COLOURS)
 
-    def _failed(self, work: _Work, error: ShiftLensError) -> None:
+    def _failed(self, work: Work, error: ShiftLensError) -> None:
         message = str(error)
         _log.warning("%s: scoring failed with %s", work.document.uri, type(error).__name__)
         if isinstance(error, EngineError):
-            message = f'{message} Edit the file or run "ShiftLens: Score" to try again.'
+            message = f'{message} Edit the file or run "ShiftLens: Score This File" to try again.'
         self._session.set_status(work.document, Status(State.ERROR, message), version=work.version)
         if message not in self._session.told:
             self._session.told.add(message)
@@ -342,11 +357,3 @@ def _status_without_transcript(parsed: ParsedDocument, settings: Settings) -> St
         most = f"{settings.max_file_bytes:,} bytes (`shiftlens.maxFileBytes`)"
         return Status(State.NO_TRANSCRIPT, f"The file is larger than {most} and was not looked at.")
     return Status(State.NO_TRANSCRIPT)
-
-
-def _work(
-    document: OpenDocument, parsed: ParsedDocument, transcript: Transcript, choice: Choice, pair: PairSpec
-) -> _Work:
-    requests = tuple(to_score(response, transcript.format) for response in transcript.responses)
-    keys = tuple(content_key(request, pair, choice.score_options) for request in requests)
-    return _Work(document, parsed.version, parsed.text, transcript, choice, pair, requests, keys)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 from importlib.metadata import PackageNotFoundError, version
+
+from lsprotocol import types
 
 from shiftlens import __version__
 from shiftlens.errors import ShiftLensError
 from shiftlens.lsp.analyser import Trigger
 from shiftlens.lsp.language_server import ShiftLensServer
+from shiftlens.models.local import LocalModel, cached_models, find_local
 
 _PACKAGES = ("pygls", "lsprotocol", "msgspec", "torch", "transformers")
 
@@ -17,11 +21,13 @@ def register_commands(server: ShiftLensServer) -> None:
     """Register every command of this file."""
     for name, handler in (
         ("shiftlens.score", score),
+        ("shiftlens.scoreResponses", score_responses),
         ("shiftlens.cancel", cancel),
         ("shiftlens.unload", unload),
         ("shiftlens.restartEngine", restart_engine),
         ("shiftlens.clearCache", clear_cache),
         ("shiftlens.useBundledPair", use_bundled_pair),
+        ("shiftlens.localModels", local_models),
         ("shiftlens.debugInformation", debug_information),
     ):
         server.command(name)(handler)
@@ -33,6 +39,11 @@ def score(ls: ShiftLensServer, uri: str) -> bool:
         return False
     ls.analyser.request(uri, Trigger.COMMAND)
     return True
+
+
+async def score_responses(ls: ShiftLensServer, uri: str, place: types.Range) -> int:
+    """Score the responses that a selection touches (or the one at a cursor) now; how many they are."""
+    return await ls.analyser.request_responses(uri, place)
 
 
 def cancel(ls: ShiftLensServer, uri: str) -> bool:
@@ -75,6 +86,19 @@ def use_bundled_pair(ls: ShiftLensServer) -> bool:
     """Score with the bundled models in this session, where nothing else is chosen."""
     ls.analyser.use_bundled_pair()
     return True
+
+
+async def local_models(ls: ShiftLensServer, names: list[str]) -> dict[str, object]:  # noqa: ARG001
+    """What a user may choose from: {"named": those of `names`, "cached": those in the Hugging Face cache}.
+
+    Each is {"name", "where": "bundled", "folder", "cache" or "missing", "size": bytes}.
+    """
+    named, cached = await asyncio.to_thread(lambda: ([find_local(name) for name in names], cached_models()))
+    return {key: [_as_json(model) for model in models] for key, models in (("named", named), ("cached", cached))}
+
+
+def _as_json(model: LocalModel) -> dict[str, object]:
+    return {"name": model.name, "where": model.where.value, "size": model.size}
 
 
 async def debug_information(ls: ShiftLensServer) -> dict[str, object]:

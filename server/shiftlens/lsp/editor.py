@@ -17,6 +17,7 @@ from shiftlens.lsp.settings import SECTION
 from shiftlens.lsp.status import STATUS_METHOD, Status
 
 OPEN_SETTINGS_METHOD = "shiftlens/openSettings"
+CHOOSE_MODELS_METHOD = "shiftlens/chooseModels"
 _CONFIGURATION_SECONDS = 5.0
 
 _UNITS: dict[str, Unit] = {"utf-8": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
@@ -64,6 +65,10 @@ class Editor:
 
     def open_settings(self) -> None:
         _quietly(lambda: self._server.protocol.notify(OPEN_SETTINGS_METHOD, {"section": SECTION}))
+
+    def choose_models(self) -> None:
+        """For an editor that can ask for a pair itself."""
+        _quietly(lambda: self._server.protocol.notify(CHOOSE_MODELS_METHOD, {}))
 
     def show_message(self, kind: types.MessageType, message: str) -> None:
         params = types.ShowMessageParams(type=kind, message=message)

@@ -59,6 +59,7 @@ def initialize(ls: ShiftLensServer, params: types.InitializeParams) -> None:
     options = params.initialization_options
     if isinstance(options, Mapping):
         ls.session.trusted = options.get("trusted", True) is True
+        ls.session.picks_models = options.get("picksModels") is True
         ls.session.configuration.push(options.get("settings"))
 
 
@@ -92,7 +93,7 @@ def did_save(ls: ShiftLensServer, params: types.DidSaveTextDocumentParams) -> No
 
 def did_close(ls: ShiftLensServer, params: types.DidCloseTextDocumentParams) -> None:
     uri = params.text_document.uri
-    ls.session.scheduler.cancel(uri)
+    ls.analyser.forget(uri)
     ls.session.store.hide(uri)
     ls.session.configuration.forget(uri)
     document = ls.session.documents.pop(uri, None)

@@ -23,7 +23,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Session:
-    """Lives on the event loop. `pair` is the pair (base, aligned) that the user chose for this session."""
+    """Lives on the event loop. `pair` is the pair (base, aligned) that the user chose for this session.
+
+    `picks_models` tells whether the editor has a list of its own to choose a pair from.
+    """
 
     editor: Editor
     configuration: Configuration
@@ -33,6 +36,7 @@ class Session:
     scheduler: Scheduler = field(default_factory=Scheduler)
     documents: dict[str, OpenDocument] = field(default_factory=dict)
     trusted: bool = True
+    picks_models: bool = False
     pair: tuple[str, str] | None = None
     offered_pair: bool = False
     told: set[str] = field(default_factory=set)

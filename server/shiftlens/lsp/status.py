@@ -13,6 +13,7 @@ class State(str, Enum):
 
     NO_TRANSCRIPT = "noTranscript"
     NO_PAIR = "noPair"
+    NOT_SCORED = "notScored"
     WAITING = "waiting"
     LOADING = "loading"
     SCORING = "scoring"
@@ -22,11 +23,16 @@ class State(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A state and what to say about it. `fraction` runs from 0 to 1 where progress is known."""
+    """A state and what to say about it. `fraction` runs from 0 to 1 where progress is known.
+
+    `part` is the response that is being scored, from 1, and how many there are; for NOT_SCORED, how many of them have
+    scores all the same.
+    """
 
     state: State
     message: str = ""
     fraction: float | None = None
+    part: tuple[int, int] | None = None
 
     def as_json(self, uri: str, version: int) -> dict[str, object]:
         return {
@@ -34,5 +40,6 @@ class Status:
             "state": self.state.value,
             "message": self.message,
             "fraction": self.fraction,
+            "part": None if self.part is None else list(self.part),
             "version": version,
         }

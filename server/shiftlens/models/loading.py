@@ -17,6 +17,7 @@ from transformers.configuration_utils import PreTrainedConfig
 
 from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.errors import ModelError
+from shiftlens.models.loading_progress import weights_read
 from shiftlens.models.pair import PairSpec
 from shiftlens.models.tokens import TextEncoder
 
@@ -60,11 +61,14 @@ class LoadedModel:
         return tuple(ids)
 
 
-def load_model(name: str, spec: PairSpec, on_progress: Callable[[str], None] = lambda _: None) -> LoadedModel:
-    """Load one model of the pair to the device and dtype of `spec`. Raises ModelError."""
+def load_model(name: str, spec: PairSpec, on_progress: Callable[[float], None] = lambda _: None) -> LoadedModel:
+    """Load one model of the pair to the device and dtype of `spec`. Raises ModelError.
+
+    `on_progress` gets the fraction of the weights that are read; what it raises ends the loading.
+    """
     source = resolve_model_name(name)
     _check_folder(name, source, spec)
-    on_progress(f"Loading {name}")
+    on_progress(0.0)
     offline = not spec.allow_download
     config = _guarded(
         name, spec, lambda: AutoConfig.from_pretrained(source, local_files_only=offline, trust_remote_code=False)
@@ -74,18 +78,19 @@ def load_model(name: str, spec: PairSpec, on_progress: Callable[[str], None] = l
     tokenizer = load_tokenizer(name, spec)
     device = choose_device(spec.device)
     dtype = choose_dtype(spec.dtype, device, config)
-    model: PreTrainedModel = _guarded(
-        name,
-        spec,
-        lambda: AutoModelForCausalLM.from_pretrained(
-            source,
-            config=config,
-            dtype=dtype,
-            local_files_only=offline,
-            trust_remote_code=False,
-            use_safetensors=None if spec.allow_pickle else True,
-        ),
-    )
+    with weights_read(on_progress):
+        model: PreTrainedModel = _guarded(
+            name,
+            spec,
+            lambda: AutoModelForCausalLM.from_pretrained(
+                source,
+                config=config,
+                dtype=dtype,
+                local_files_only=offline,
+                trust_remote_code=False,
+                use_safetensors=None if spec.allow_pickle else True,
+            ),
+        )
     _to_device(name, model, device)
     model.train(False)
     return LoadedModel(

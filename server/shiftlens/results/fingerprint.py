@@ -9,18 +9,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import re
 from pathlib import Path
 
-from shiftlens.bundled.paths import resolve_model_name
+from shiftlens.models.local import model_folder
 
 _WEIGHTS = (".safetensors", ".bin")
 _BESIDE_WEIGHTS = (".json", ".jinja", ".model", ".txt")
 _MOST_BYTES_READ_WHOLE = 1 << 20
 _SAMPLES = 16
 _SAMPLE_BYTES = 4096
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 def model_fingerprint(name: str) -> str | None:
@@ -29,7 +26,7 @@ def model_fingerprint(name: str) -> str | None:
     `name` is a folder, a `bundled:` name, or a Hugging Face name, whose local snapshot of `main` is looked at. None
     where there is no whole model on this machine, or where its numbers also hang on files elsewhere (an adapter).
     """
-    folder = _model_folder(resolve_model_name(name))
+    folder = model_folder(name)
     if folder is None:
         return None
     digest = hashlib.sha256()
@@ -66,28 +63,3 @@ def _file_digest(path: Path, size: int, mtime_ns: int, ctime_ns: int, is_weights
             file.seek(max(0, size - _SAMPLE_BYTES) * at // (_SAMPLES - 1))
             digest.update(file.read(_SAMPLE_BYTES))
         return digest.digest()
-
-
-def _model_folder(source: str) -> Path | None:
-    """Where the files of a model lie, found as Transformers finds them: a folder of that name goes first."""
-    folder = Path(source)
-    try:
-        if folder.is_dir():
-            return folder
-        if not _HUB_NAME.fullmatch(source):
-            return None
-        repository = _hub_cache() / ("models--" + source.replace("/", "--"))
-        commit = (repository / "refs" / "main").read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        return None
-    return repository / "snapshots" / commit if _COMMIT.fullmatch(commit) else None
-
-
-def _hub_cache() -> Path:
-    """The cache of the Hugging Face hub, by the rules of huggingface_hub."""
-    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-    if not named:
-        caches = os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")  # noqa: PTH118 (expanded below)
-        home = os.environ.get("HF_HOME") or os.path.join(caches, "huggingface")  # noqa: PTH118
-        named = os.path.join(home, "hub")  # noqa: PTH118
-    return Path(os.path.expandvars(named)).expanduser()

@@ -190,6 +190,18 @@ export class Editor {
     await this.pick(title);
   }
 
+  /** The rows of the quick pick, once they are as wanted: label, description and detail of each on one line. */
+  async rows(what, wanted) {
+    return this.until(what, async () => {
+      const rows = await this.page.locator(".quick-input-list .monaco-list-row").allInnerTexts();
+      const lines = rows.map((row) => row.replace(/\s+/g, " ").trim());
+      if (!wanted(lines)) {
+        throw new Error(JSON.stringify(lines));
+      }
+      return lines;
+    });
+  }
+
   /** Click the row of the quick pick that says exactly this. */
   async pick(label) {
     const exact = new RegExp(`^\\s*${label.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);

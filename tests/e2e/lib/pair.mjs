@@ -14,12 +14,20 @@ from pathlib import Path
 print(all((Path(resolve_model_name(n)) / "model.safetensors").is_file() for n in ("bundled:base", "bundled:aligned")))
 `;
 const MAKE = `
-import sys
+import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tiny_models import save_pair
-save_pair(Path(sys.argv[2]))
+save_pair(Path(sys.argv[2]), **json.loads(sys.argv[3]))
 `;
+
+/**
+ * A random pair in the folders `base` and `aligned` of a folder; `shape` are settings of its configuration, and what is
+ * not among them is tiny.
+ */
+export async function saveRandomPair(folder, shape = {}) {
+  await run(PYTHON, ["-c", MAKE, join(ROOT, "tests"), folder, JSON.stringify(shape)], { cwd: tmpdir() });
+}
 
 /** `{ bundled, settings, remove }`: settings that choose the pair. */
 export async function modelPair() {
@@ -29,7 +37,7 @@ export async function modelPair() {
     return { bundled: true, settings, remove: async () => undefined };
   }
   const folder = await mkdtemp(join(tmpdir(), "shiftlens-pair-"));
-  await run(PYTHON, ["-c", MAKE, join(ROOT, "tests"), folder], { cwd: tmpdir() });
+  await saveRandomPair(folder);
   const settings = {
     "shiftlens.base": join(folder, "base"),
     "shiftlens.aligned": join(folder, "aligned"),

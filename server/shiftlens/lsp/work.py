@@ -1,0 +1,93 @@
+"""One run of the job of a document: what goes in, and what is known so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from shiftlens.engine.protocol import Done
+from shiftlens.lsp.documents import OpenDocument, ParsedDocument
+from shiftlens.lsp.pair_choice import Choice
+from shiftlens.lsp.status import State, Status
+from shiftlens.lsp.store import ContentKey, Refusal, content_key
+from shiftlens.lsp.views import Known
+from shiftlens.models.conversation import ResponseToScore, to_score
+from shiftlens.models.pair import PairSpec
+from shiftlens.results.pair_results import PairResults
+from shiftlens.scoring.columns import ScoredResponse
+from shiftlens.transcripts.model import Transcript
+
+
+@dataclass(slots=True)
+class Work:
+    """Fixed inputs, and what is known so far of each response (by content).
+
+    `only` are the responses that were asked for, by index, None for all. `kept` are the pair's results on disk, None
+    where there are to be none; `done` is the engine's last word.
+    """
+
+    document: OpenDocument
+    version: int
+    text: str
+    transcript: Transcript
+    choice: Choice
+    pair: PairSpec
+    requests: tuple[ResponseToScore, ...]
+    keys: tuple[ContentKey, ...]
+    only: frozenset[int] | None = None
+    known: dict[ContentKey, Known] = field(default_factory=dict)
+    kept: PairResults | None = None
+    done: Done | None = None
+
+    def complete(self) -> dict[ContentKey, ScoredResponse]:
+        """The scores that are known in full."""
+        return {
+            key: known.outcome
+            for key, known in self.known.items()
+            if isinstance(known.outcome, ScoredResponse) and not known.partial
+        }
+
+    def missing(self) -> dict[ContentKey, ResponseToScore]:
+        """What has no scores yet, each content once."""
+        return {key: request for key, request in zip(self.keys, self.requests, strict=True) if key not in self.known}
+
+    def asked_for(self) -> tuple[ContentKey, ...]:
+        return tuple(key for at, key in enumerate(self.keys) if self.only is None or at in self.only)
+
+    def wanted(self) -> dict[ContentKey, ResponseToScore]:
+        """What was asked for and has no scores yet."""
+        missing = self.missing()
+        return {key: missing[key] for key in self.asked_for() if key in missing}
+
+    def outcome_status(self) -> Status:
+        """Where the document stands when nothing more is done."""
+        refused = sum(isinstance(known.outcome, Refusal) for known in self.known.values())
+        message = f"{refused} of {len(self.keys)} responses could not be scored." if refused else ""
+        if not self.missing():
+            return Status(State.READY, message)
+        scored = sum(key in self.known for key in self.keys)
+        if not scored:
+            return Status(State.NOT_SCORED, 'Not scored yet: run "ShiftLens: Score This File" to do so.')
+        rest = 'Run "ShiftLens: Score This File" for the rest.'
+        return Status(State.NOT_SCORED, f"{message} {rest}".strip(), part=(scored, len(self.keys)))
+
+
+def plan_work(
+    document: OpenDocument,
+    parsed: ParsedDocument,
+    transcript: Transcript,
+    choice: Choice,
+    pair: PairSpec,
+    only: frozenset[int] | None,
+) -> Work:
+    """What there is to do for a document as it was read."""
+    requests = tuple(to_score(response, transcript.format) for response in transcript.responses)
+    keys = tuple(content_key(request, pair, choice.score_options) for request in requests)
+    return Work(document, parsed.version, parsed.text, transcript, choice, pair, requests, keys, only)
+
+
+def touched(transcript: Transcript, start: int, end: int) -> frozenset[int]:
+    """The responses that a selection [start, end) of the text touches; with none selected, the one at the cursor."""
+    spans = [(response.turn.source.source_start, response.turn.source.source_end) for response in transcript.responses]
+    if start == end:
+        return frozenset(at for at, (first, last) in enumerate(spans) if first <= start <= last)
+    return frozenset(at for at, (first, last) in enumerate(spans) if first < end and start < last)
