@@ -26,7 +26,7 @@ type Node = FileNode | ResponseNode;
 const ICONS: Record<Row["state"], string> = {
   scored: "comment",
   partial: "loading~spin",
-  pending: "watch",
+  pending: "circle-outline",
   refused: "circle-slash",
 };
 
