@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from shiftlens.analysis.model import Analysis
-from shiftlens.cli.options import Choice
-from shiftlens.cli.pipeline import analyse
 from shiftlens.engine.client import EngineClient
 from shiftlens.errors import ScoringError, TranscriptError
 from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.pipeline.analyse import analyse
+from shiftlens.pipeline.choice import Choice
 from shiftlens.transcripts.files import decode
 from shiftlens.transcripts.read import read
 

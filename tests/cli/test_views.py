@@ -9,10 +9,10 @@ import pytest
 
 from shiftlens.analysis.highlights import Highlight
 from shiftlens.analysis.model import ShiftClass, Summary
-from shiftlens.cli.escape import harmless, one_line
 from shiftlens.cli.main import main
 from shiftlens.cli.paint import painter
 from shiftlens.models.pair import PairSpec
+from shiftlens.visible import harmless, one_line
 
 
 class Terminal(io.StringIO):

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from shiftlens.lsp.escape import visible_piece
 from shiftlens.lsp.hover import Card, probability, render_markdown, render_plaintext, visible_note
+from shiftlens.visible import visible_piece
 
 _HOSTILE = st.text(st.sampled_from("ab.:/@|`*_{}[]()<>#+-!~&;\\$^=\"' \n\r\u202e")) | st.text()
 _RENDERER = MarkdownIt("commonmark", {"html": True}).enable("table")

@@ -16,7 +16,7 @@ from shiftlens.cli.options import add_numbers_arguments, add_pair_arguments, che
 from shiftlens.errors import ShiftLensError, TranscriptError
 
 if TYPE_CHECKING:
-    from shiftlens.cli.pipeline import Analysed
+    from shiftlens.pipeline.analyse import Analysed
 
 _DEFAULT_MAX_BYTES = 5_000_000
 
@@ -50,7 +50,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
-    from shiftlens.cli.pipeline import STDIN, read_stdin
+    from shiftlens.pipeline.reading import STDIN, read_stdin
 
     check_pair_arguments(parser, args)
     # Not in the event loop, which an interrupt does not reach while it waits for a read.
@@ -65,9 +65,10 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 
 async def _analyze(args: argparse.Namespace, stdin: bytes, out: TextIO) -> int:
-    from shiftlens.cli.pipeline import analyse, read_transcript
     from shiftlens.cli.progress import progress_on
     from shiftlens.engine.client import EngineClient
+    from shiftlens.pipeline.analyse import analyse
+    from shiftlens.pipeline.reading import read_transcript
     from shiftlens.results.location import user_store
 
     engine = EngineClient()
@@ -134,7 +135,7 @@ def _tell_of_gaps(file: str, found: Analysed) -> bool:
 
 
 def _complain(file: str, message: str) -> None:
-    from shiftlens.cli.escape import harmless
+    from shiftlens.visible import harmless
 
     print(harmless(f"{file}: {message}"), file=sys.stderr)
 

@@ -32,8 +32,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 1 where the scores could not be cleared."""
-    from shiftlens.cli.escape import harmless
     from shiftlens.results.location import user_store
+    from shiftlens.visible import harmless
 
     store = user_store()
     removed: int | None = None

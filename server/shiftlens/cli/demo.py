@@ -41,7 +41,7 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         path = Path(args.path) if args.path else _bundled_transcript()
         _demo(path, pair, args.color)
     except ShiftLensError as error:
-        from shiftlens.cli.escape import harmless
+        from shiftlens.visible import harmless
 
         print(harmless(f"shiftlens demo: {error}"), file=sys.stderr)
         return 1
@@ -52,8 +52,8 @@ def _demo(path: Path, pair: PairSpec, color: str) -> None:
     from shiftlens.analysis.classify import combine
     from shiftlens.analysis.model import Summary
     from shiftlens.cli.demo_editor import show
-    from shiftlens.cli.escape import harmless
     from shiftlens.cli.paint import painter
+    from shiftlens.visible import harmless
 
     text = _text(path)
     paint = painter(sys.stdout, color)

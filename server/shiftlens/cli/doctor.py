@@ -149,7 +149,7 @@ def _report(
 
 
 def _print(checks: list[Check], ok: bool) -> None:
-    from shiftlens.cli.escape import harmless
+    from shiftlens.visible import harmless
 
     print(f"shiftlens {__version__}")
     for check in checks:

@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from shiftlens.errors import ModelError
@@ -19,25 +18,14 @@ from shiftlens.models.pair import (
     COMPAT_MODES,
     DEVICES,
     DTYPES,
-    ClassifyOptions,
     PairSpec,
-    ScoreOptions,
 )
+from shiftlens.pipeline.choice import Choice
 
 _MOST_CANDIDATES = 100
 _SEPARATOR = re.compile(r"[-_]+([a-z])")
 # What a file may choose for itself. Not among them: what costs memory, disk, network or trust.
 _FILE_KEYS = ("base", "aligned", "baseContext", "alignedContext", "classifyBy", "thresholds", "topK", "compat")
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A pair and options for one file, and sentences on front matter that could not be followed."""
-
-    pair: PairSpec
-    score_options: ScoreOptions
-    classify_options: ClassifyOptions
-    problems: tuple[str, ...]
 
 
 def add_pair_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,9 +14,9 @@ from shiftlens.analysis.classify import Shares, build, shares, shares_without_fl
 from shiftlens.analysis.contract import prompt_of
 from shiftlens.analysis.highlights import highlights
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Summary
-from shiftlens.cli.escape import harmless, one_line
 from shiftlens.models.pair import ClassifyOptions
 from shiftlens.transcripts.model import SourceMap
+from shiftlens.visible import harmless, one_line
 
 COLORS = ("auto", "always", "never")
 

@@ -9,8 +9,8 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from shiftlens.cli.escape import one_line
 from shiftlens.engine import protocol
+from shiftlens.visible import one_line
 
 _LONGEST_MESSAGE = 60
 

@@ -9,10 +9,11 @@ import math
 from dataclasses import dataclass
 
 from shiftlens.analysis.model import Candidate, Token, TokenSide
-from shiftlens.lsp.escape import markdown, shorten, visible_piece, visible_text
+from shiftlens.lsp.escape import markdown
 from shiftlens.lsp.locate import Place
 from shiftlens.lsp.store import DocumentAnalysis
 from shiftlens.scoring.columns import ScoredResponse
+from shiftlens.visible import shorten, visible_piece, visible_text
 
 _LONGEST_TOKEN = 40
 _LONGEST_NOTE = 400

@@ -10,11 +10,11 @@ import math
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, Summary, Token, TokenSide
 from shiftlens.geometry.lines import Unit
 from shiftlens.lsp.documents import OpenDocument, span_range
-from shiftlens.lsp.escape import ELLIPSIS, visible_piece
 from shiftlens.lsp.locate import Place
 from shiftlens.lsp.store import DocumentAnalysis, ResponseResult
 from shiftlens.lsp.trail import Edits
 from shiftlens.transcripts.model import Response, Role
+from shiftlens.visible import ELLIPSIS, visible_piece
 
 Json = dict[str, object]
 

@@ -1,28 +1,21 @@
-"""From a named file to its analysis: read, choose, score, classify."""
+"""From a transcript to its analysis: score what the store does not hold, classify."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.model import Analysis
-from shiftlens.cli.options import Choice
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import ModelDescription, Progress, Refused, Scored
-from shiftlens.errors import TranscriptError
 from shiftlens.models.conversation import ResponseToScore, to_score
+from shiftlens.pipeline.choice import Choice
 from shiftlens.results.pair_results import PairResults, open_pair_results
 from shiftlens.results.store import ResultStore
 from shiftlens.scoring.columns import ScoredResponse
-from shiftlens.transcripts.files import decode
 from shiftlens.transcripts.model import Transcript
-from shiftlens.transcripts.read import read
-
-STDIN = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +35,6 @@ class _Scores:
     scored: dict[int, ScoredResponse] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     models: tuple[ModelDescription | None, ModelDescription | None] = (None, None)
-
-
-def read_stdin(max_bytes: int) -> bytes:
-    """Standard input, or the first byte more than allowed of it."""
-    return sys.stdin.buffer.read(max_bytes + 1)
-
-
-def read_transcript(name: str, stdin: bytes, *, format_name: str | None, max_bytes: int) -> Transcript:
-    """Read a file, or what came over standard input for `-`. Raises TranscriptError where it is no transcript."""
-    raw = stdin if name == STDIN else _read_file(name, max_bytes)
-    if len(raw) > max_bytes:
-        raise TranscriptError(
-            f"The file has more than {max_bytes:,} bytes.", "Split it, or raise the limit with --max-bytes."
-        )
-    text = decode(raw, max_bytes)
-    transcript = read(text, filename=None if name == STDIN else name, format=format_name)
-    if transcript is None:
-        raise TranscriptError(
-            "This is not a transcript in any format that shiftlens knows.",
-            "If it is one, name its format with --transcript-format.",
-        )
-    if not transcript.responses:
-        line, message = next(iter(transcript.problems), (None, "There is no response in this transcript."))
-        raise TranscriptError(message, line=line)
-    return transcript
 
 
 async def analyse(
@@ -145,16 +113,3 @@ async def _score_rest(
     scores.models = done.base, done.aligned
     if kept is not None:
         kept.keep_descriptions(done.base, done.aligned)
-
-
-def _read_file(name: str, max_bytes: int) -> bytes:
-    """At most one byte more than allowed, so that a file of any size costs no more than that."""
-    path = Path(name)
-    if path.is_dir():
-        raise TranscriptError("This is a folder.", "Name the files in it that are to be analysed.")
-    try:
-        with path.open("rb") as file:
-            return file.read(max_bytes + 1)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise TranscriptError(f"The file can't be read: {why}.") from None

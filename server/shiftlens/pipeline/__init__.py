@@ -1,0 +1,1 @@
+"""From a named file to its analysis: read, score what no store holds, classify. The terminal and Python share it."""
