@@ -88,8 +88,7 @@ def save_model(
         vocab_size=len(tokenizer),
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
-        initializer_range=0.4,
-        **{**shape, **overrides},
+        **{"initializer_range": 0.4, **shape, **overrides},
     )
     model = AutoModelForCausalLM.from_config(config)
     model.save_pretrained(folder)

@@ -89,13 +89,43 @@ async def test_the_models_of_this_machine_are_told_with_their_sizes(
 
 async def test_an_untrusted_workspace_loads_none_of_its_models(tiny_settings: dict[str, Any]) -> None:
     client = await started(settings=tiny_settings, options={"trusted": False})
-    front = f"---\nshiftlens:\n  base: {tiny_settings['base']}\n  aligned: {tiny_settings['aligned']}\n---\n"
-    for text in (TALK, front + TALK):
+    front = f"---\nshiftlens:\n  base: {tiny_settings['base']}/.\n  aligned: {tiny_settings['aligned']}/.\n---\n"
+    for text, state in ((TALK, "notScored"), (front + TALK, "noPair")):
         uri = client.open(text)
-        status = await client.until_state(uri, "noPair")
+        status = await client.until_state(uri, state)
         assert "not trusted" in status["message"]
+        await client.command("shiftlens.score", uri)
+        assert await client.command("shiftlens.scoreResponses", uri, _range(text.count("\n") - 1, 13)) == 1
+        assert await client.tokens(uri) == []
+    assert client.latest(uri)["state"] == "noPair"
     assert await engine(client) is None
     assert await client.leave() == 0
+
+
+async def test_an_untrusted_workspace_shows_the_scores_of_before_without_any_model(
+    tiny_settings: dict[str, Any],
+) -> None:
+    client = await started(settings=tiny_settings)
+    uri = client.open(TALK)
+    await client.until_state(uri, "ready")
+    colours = await client.tokens(uri)
+    assert await client.leave() == 0
+    client = await started(settings=tiny_settings, options={"trusted": False})
+    uri = client.open(TALK)
+    await client.until_state(uri, "ready")
+    assert await client.tokens(uri) == colours
+    other = client.open(TALK + "User: And the sea?\nAssistant: It too.\n")
+    status = await client.until_state(other, "notScored")
+    assert status["part"] == [1, 2]
+    assert "not trusted" in status["message"]
+    assert await client.tokens(other) == colours
+    assert await engine(client) is None
+    assert await client.leave() == 0
+
+
+def _range(line: int, character: int) -> dict[str, Any]:
+    place = {"line": line, "character": character}
+    return {"start": place, "end": place}
 
 
 async def test_front_matter_chooses_the_pair_of_its_file(tiny_settings: dict[str, Any]) -> None:

@@ -114,8 +114,12 @@ def test_bad_front_matter_is_a_problem_of_the_file() -> None:
 
 def test_an_untrusted_workspace_loads_bundled_models_only() -> None:
     named = choose_pair(Settings(base="b", aligned="a"), {}, None, trusted=False)
-    assert named.pair is None
+    assert named.only_stored
     assert "not trusted" in named.why_not
+    by_file = choose_pair(Settings(base="b", aligned="a"), {"aligned": "c"}, None, trusted=False)
+    assert (by_file.pair, by_file.only_stored) == (None, False)
+    instead = choose_pair(Settings(base="b", aligned="a"), {}, BUNDLED_NAMES, trusted=False)
+    assert not instead.only_stored
     in_file = choose_pair(Settings(), {"base": "b", "aligned": "a"}, None, trusted=False)
     assert in_file.pair is None
     chosen = choose_pair(Settings(), {"base": "b", "aligned": "a"}, BUNDLED_NAMES, trusted=False)

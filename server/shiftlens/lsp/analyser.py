@@ -172,7 +172,7 @@ class Analyser:
         await self._colour(work)
         counts = (len(work.keys), len(work.wanted()))
         _log.info("%s, version %d: %d responses, %d to score", document.uri, work.version, *counts)
-        if work.wanted() and settings.run_policy in _POLICIES[trigger]:
+        if work.wanted() and settings.run_policy in _POLICIES[trigger] and not choice.only_stored:
             await self._score(work)
         else:
             self._finished(work)

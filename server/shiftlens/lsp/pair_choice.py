@@ -28,13 +28,17 @@ _SEPARATOR = re.compile(r"[-_]+([a-z])")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The pair, or None and in `why_not` a sentence on what is missing; `problems` of the front matter."""
+    """The pair, or None and in `why_not` a sentence on what is missing; `problems` of the front matter.
+
+    With `only_stored` the pair is not to be loaded, and `why_not` says why; its stored scores may be shown.
+    """
 
     pair: PairSpec | None
     score_options: ScoreOptions
     classify_options: ClassifyOptions
     why_not: str = ""
     problems: tuple[str, ...] = ()
+    only_stored: bool = False
 
 
 def choose_pair(
@@ -46,21 +50,24 @@ def choose_pair(
 ) -> Choice:
     """Front matter goes before settings; where they give no pair, the one the user chose for the session does.
 
-    In an untrusted workspace the models must be bundled ones and the contexts named ones, whoever asks, since the
-    server can't tell the workspace's settings from the user's.
+    In an untrusted workspace only bundled models are loaded and the contexts must be named ones, whoever asks, since
+    the server can't tell the workspace's settings from the user's. The pair of the settings still tells which stored
+    scores to show; a file's own front matter names no pair there.
     """
     chosen, problems = _with_front_matter(settings, front_matter)
     base, aligned = chosen.base, chosen.aligned
     why_not = _why_not(base, aligned)
+    only_stored = False
     if not trusted:
         chosen = _restricted(chosen)
         if not why_not and not {base, aligned} <= set(BUNDLED_NAMES):
+            only_stored = (base, aligned) == (settings.base, settings.aligned)
             why_not = "This workspace is not trusted, so that only the bundled models are loaded."
     if why_not and session_pair is not None:
         base, aligned = session_pair
-        why_not = ""
+        why_not, only_stored = "", False
     pair = None
-    if not why_not:
+    if not why_not or only_stored:
         pair = PairSpec(
             base=base,
             aligned=aligned,
@@ -69,7 +76,7 @@ def choose_pair(
             allow_download=chosen.allow_download,
             allow_pickle=chosen.allow_pickle,
         )
-    return Choice(pair, chosen.score_options, chosen.classify_options, why_not, problems)
+    return Choice(pair, chosen.score_options, chosen.classify_options, why_not, problems, only_stored)
 
 
 def _with_front_matter(settings: Settings, front_matter: Mapping[str, object]) -> tuple[Settings, tuple[str, ...]]:

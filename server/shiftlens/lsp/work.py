@@ -65,10 +65,14 @@ class Work:
         if not self.missing():
             return Status(State.READY, message)
         scored = sum(key in self.known for key in self.keys)
-        if not scored:
+        part = (scored, len(self.keys)) if scored else None
+        if self.choice.only_stored:
+            shown = " Scores of before are shown." if part else ""
+            return Status(State.NOT_SCORED, f"{self.choice.why_not}{shown}", part=part)
+        if part is None:
             return Status(State.NOT_SCORED, 'Not scored yet: run "ShiftLens: Score This File" to do so.')
         rest = 'Run "ShiftLens: Score This File" for the rest.'
-        return Status(State.NOT_SCORED, f"{message} {rest}".strip(), part=(scored, len(self.keys)))
+        return Status(State.NOT_SCORED, f"{message} {rest}".strip(), part=part)
 
 
 def plan_work(

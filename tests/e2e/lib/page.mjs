@@ -6,6 +6,7 @@ import { OUT } from "./paths.mjs";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"];
+const STATUS = "#status\\.languageStatus a";
 const LINE = ".editor-instance .view-lines .view-line";
 const WAIT_MS = Number(process.env.SHIFTLENS_E2E_WAIT_MS ?? 120_000);
 
@@ -14,12 +15,33 @@ export async function startBrowser() {
 }
 
 /** Opens a file of a running VS Code in a new browser page. */
-export async function openFile(browser, code, path) {
+export async function openFile(browser, code, path, { recordStatus = false } = {}) {
   const page = await browser.newPage({ viewport: { width: 1500, height: 900 } });
   page.setDefaultTimeout(WAIT_MS);
+  if (recordStatus) {
+    await page.addInitScript(record, STATUS);
+  }
   await page.goto(code.url(path));
   await page.waitForSelector(LINE);
   return new Editor(page);
+}
+
+/** Runs in the page: notes every label that an element has had since the page was loaded. */
+function record(selector) {
+  const labels = [];
+  window.shiftlensStatuses = labels;
+  const look = () => {
+    const label = document.querySelector(selector)?.getAttribute("aria-label");
+    if (label && label !== labels.at(-1)) {
+      labels.push(label);
+    }
+  };
+  new MutationObserver(look).observe(document, {
+    subtree: true,
+    childList: true,
+    attributes: true,
+    attributeFilter: ["aria-label"],
+  });
 }
 
 export class Editor {
@@ -164,6 +186,19 @@ export class Editor {
     const item = this.page.locator("#status\\.languageStatus");
     const label = (await item.count()) ? await item.locator("a").first().getAttribute("aria-label") : "";
     return label ?? "";
+  }
+
+  /** Everything that the language status has said since the page was loaded; for a page that records it. */
+  async statuses() {
+    return this.page.evaluate(() => window.shiftlensStatuses);
+  }
+
+  /** Open the card of the language status, which has what it offers. */
+  async openStatus() {
+    await this.page.locator(STATUS).first().hover();
+    const card = this.page.locator(".monaco-hover:visible", { hasText: "ShiftLens" });
+    await card.first().waitFor();
+    return card.first();
   }
 
   async waitForStatus(words) {

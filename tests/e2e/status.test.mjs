@@ -1,0 +1,107 @@
+// Everything that the status item says from the first moment on, in the order in which it is said.
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { openFile, startBrowser } from "./lib/page.mjs";
+import { saveRandomPair } from "./lib/pair.mjs";
+import { PYTHON } from "./lib/paths.mjs";
+import { startVsCode } from "./lib/vscode.mjs";
+
+/** Large enough for its loading to be seen: some 90 million parameters, 0.36 GB on disk, a model. */
+const LARGE = {
+  hidden_size: 768,
+  intermediate_size: 3072,
+  num_hidden_layers: 10,
+  num_attention_heads: 12,
+  num_key_value_heads: 12,
+  initializer_range: 0.05,
+};
+const ANSWER = "Great question! I hope this helps. The quick brown fox jumps over the lazy dog.";
+const CHAT = Array.from({ length: 5 }, (_, at) => `User: Question ${at}\nAssistant: ${ANSWER} ${at}\n`).join("");
+
+let browser;
+let code;
+let models;
+let editor;
+
+before(async () => {
+  [browser, models] = await Promise.all([startBrowser(), mkdtemp(join(tmpdir(), "shiftlens-large-"))]);
+  await saveRandomPair(models, LARGE);
+  const settings = { "shiftlens.interpreter": PYTHON };
+  code = await startVsCode({ name: "status", settings, files: { "chat.txt": CHAT } });
+  editor = await openFile(browser, code, "chat.txt", { recordStatus: true });
+});
+
+after(async () => {
+  await editor?.screenshot("status-last");
+  await browser?.close();
+  await code?.stop();
+  await rm(models, { recursive: true, force: true });
+});
+
+/** The place in `said` of the first that fits after `from`; fails if there is none. */
+function place(said, from, pattern) {
+  const at = said.findIndex((text, place) => place >= from && pattern.test(text));
+  assert.ok(at >= 0, `${pattern} was not said after "${said[from - 1] ?? ""}" in\n${said.join("\n")}`);
+  return at + 1;
+}
+
+test("it starts, and then says that no pair is chosen", async () => {
+  await editor.waitForStatus("No model pair");
+  const said = await editor.statuses();
+  place(said, place(said, 0, /ShiftLens: Starting/), /ShiftLens: No model pair.*No model pair is chosen/);
+});
+
+test("a pair is loaded by percent, and responses are counted while they are scored", async () => {
+  await code.set({ "shiftlens.base": join(models, "base"), "shiftlens.aligned": join(models, "aligned") });
+  await editor.page.reload();
+  await editor.waitForStatus("Loading models");
+  await editor.screenshot("status-loading");
+  await editor.waitForStatus("Scoring");
+  await editor.screenshot("status-scoring");
+  await editor.waitForStatus("Shifts shown");
+  await editor.screenshot("status-ready");
+  const said = await editor.statuses();
+  const percents = said.flatMap((text) => /Loading models (\d+) %/.exec(text)?.slice(1).map(Number) ?? []);
+  assert.ok(percents.length >= 3, said.join("\n"));
+  assert.deepEqual(
+    percents,
+    [...percents].sort((a, b) => a - b),
+    "it never goes back",
+  );
+  let at = place(said, 0, /ShiftLens: Starting/);
+  at = place(said, at, /ShiftLens: Loading models \d+ %.*Loading .*base/);
+  at = place(said, at, /ShiftLens: Loading models \d+ %.*Loading .*aligned/);
+  for (const number of [1, 3, 5]) {
+    at = place(said, at, new RegExp(`ShiftLens: Scoring ${number} of 5`));
+  }
+  place(said, at, /ShiftLens: Shifts shown/);
+});
+
+test("loading can be cancelled from the status item, and begun again", async () => {
+  await editor.command("ShiftLens: Unload the Models");
+  await editor.click(await editor.find("Question 0"));
+  // A new question before them makes every response new.
+  await editor.page.keyboard.type("Another ");
+  await editor.waitForStatus("Loading models");
+  const card = await editor.openStatus();
+  await editor.screenshot("status-card");
+  await card.getByRole("button", { name: "Cancel" }).click();
+  await editor.waitForStatus("Not scored");
+  assert.match(await editor.status(), /cancelled/);
+  await (await editor.openStatus()).getByRole("button", { name: "Score" }).click();
+  await editor.waitForStatus("Shifts shown");
+});
+
+test("models that are not there are an error that names them and offers another try", async () => {
+  const missing = join(models, "nowhere");
+  await code.set({ "shiftlens.base": missing });
+  await editor.page.reload();
+  await editor.waitForStatus("Error");
+  assert.ok((await editor.status()).includes(missing), await editor.status());
+  const card = await editor.openStatus();
+  await card.getByRole("button", { name: "Try Again" }).waitFor();
+  await editor.screenshot("status-error");
+});
