@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 import type { StatusParams } from "./protocol";
 import { SECTION } from "./settings";
-import { type Action, type StatusText, statusText } from "./statusText";
+import { type Action, type StatusText, shortDetail, statusText } from "./statusText";
 
 const SHOW_LOG: Action = { command: "shiftlens.showLog", title: "Show Log" };
 
@@ -80,7 +80,7 @@ export class Status implements vscode.Disposable {
     const { text, detail, busy, severity, action } =
       this.#trouble ?? statusText(status ?? { state: "noTranscript", message: "", fraction: null });
     this.#item.text = text;
-    this.#item.detail = detail;
+    this.#item.detail = shortDetail(detail);
     this.#item.busy = busy;
     this.#item.severity = SEVERITIES[severity];
     this.#item.accessibilityInformation = { label: detail ? `${text}. ${detail}` : text };

@@ -28,6 +28,18 @@ const ACTIONS: Record<State, Action | undefined> = {
   error: { command: "shiftlens.scoreDocument", title: "Try Again" },
 };
 
+/** What follows a longer detail on the card, above all the action, would not be on the screen. */
+const LONGEST_DETAIL = 72;
+
+/** The beginning of a detail, cut between words where that is possible. */
+export function shortDetail(detail: string): string {
+  if (detail.length <= LONGEST_DETAIL) {
+    return detail;
+  }
+  const cut = detail.slice(0, LONGEST_DETAIL - 1);
+  return `${cut.slice(0, cut.lastIndexOf(" ") > LONGEST_DETAIL / 2 ? cut.lastIndexOf(" ") : undefined)}…`;
+}
+
 type Known = Pick<StatusParams, "state" | "message" | "fraction" | "part">;
 
 export function statusText(status: Known): StatusText {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import manifest from "../package.json";
 import type { State } from "../src/protocol";
-import { statusText } from "../src/statusText";
+import { shortDetail, statusText } from "../src/statusText";
 
 const ALL: Record<State, string> = {
   noTranscript: "No transcript",
@@ -48,6 +48,14 @@ test("an error and a missing pair stand out, and offer a way on", () => {
   assert.deepEqual([error.severity, error.action?.title], ["error", "Try Again"]);
   const noPair = statusText({ state: "noPair", message: "" });
   assert.deepEqual([noPair.severity, noPair.action?.title], ["warning", "Choose Models"]);
+});
+
+test("a long detail is cut where words end, so that the action behind it stays on the screen", () => {
+  assert.equal(shortDetail("Loading org/base"), "Loading org/base");
+  const long = "There is no model folder at /home/somebody/models/nowhere. Give the folder that holds it.";
+  assert.equal(shortDetail(long), "There is no model folder at /home/somebody/models/nowhere. Give the…");
+  const path = `/${"x".repeat(200)}`;
+  assert.equal(shortDetail(path).length, 72);
 });
 
 test("a file that is not a transcript is no trouble", () => {

@@ -74,6 +74,74 @@ test("the unshifted tokens show when they are wanted, and another palette too, w
   await shows("the first look again", ["shifted", "marginal"]);
 });
 
+/**
+ * How many pixels of a canvas lie on the way from its ground to a colour: both canvases draw thin marks, so that they
+ * mix what they draw with what is behind. The ground is the most frequent pixel.
+ */
+async function pixelsOf(selector, color) {
+  return editor.page.evaluate(
+    ([canvas, wanted]) => {
+      const found = document.querySelector(canvas);
+      const { data } = found.getContext("2d").getImageData(0, 0, found.width, found.height);
+      const counts = new Map();
+      for (let at = 0; at < data.length; at += 4) {
+        const pixel = data[at + 3] === 0 ? "none" : data.slice(at, at + 3).join();
+        counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
+      }
+      const [[most]] = [...counts].sort(([, a], [, b]) => b - a);
+      const ground = most === "none" ? [0, 0, 0] : most.split(",").map(Number);
+      const from = (colour) => colour.map((value, channel) => value - ground[channel]);
+      const dot = (a, b) => a.reduce((sum, value, channel) => sum + value * b[channel], 0);
+      const way = from(wanted);
+      let number = 0;
+      for (const [pixel, count] of counts) {
+        const step = from(pixel === "none" ? ground : pixel.split(",").map(Number));
+        const length = Math.sqrt(dot(step, step));
+        number += length > 20 && dot(step, way) / length / Math.sqrt(dot(way, way)) > 0.995 ? count : 0;
+      }
+      return number;
+    },
+    [selector, color.match(/\d+/g).map(Number)],
+  );
+}
+
+const RULER = ".editor-instance canvas.decorationsOverviewRuler";
+const MINIMAP = ".editor-instance .minimap canvas:not(.minimap-decorations-layer)";
+
+async function marked(selector, palette) {
+  const others = { default: "colourBlind", colourBlind: "default" };
+  await editor.until(`marks in ${selector} in the palette ${palette}`, async () => {
+    const own = await pixelsOf(selector, promised(THEME, "shifted", palette).color);
+    const other = await pixelsOf(selector, promised(THEME, "shifted", others[palette]).color);
+    if (!(own > 0 && other === 0)) {
+      throw new Error(`own ${own}, other ${other}`);
+    }
+    return true;
+  });
+}
+
+test("the overview ruler and the minimap have the shifted tokens in the colour of the palette", async () => {
+  await ofWorkspace({
+    "editor.minimap.enabled": true,
+    "editor.minimap.renderCharacters": false,
+    "editor.minimap.scale": 3,
+  });
+  await marked(RULER, "default");
+  await marked(MINIMAP, "default");
+  await editor.screenshot("marks-default");
+  await ofWorkspace({
+    "editor.minimap.enabled": true,
+    "editor.minimap.renderCharacters": false,
+    "editor.minimap.scale": 3,
+    "shiftlens.palette": "colourBlind",
+  });
+  await marked(RULER, "colourBlind");
+  await marked(MINIMAP, "colourBlind");
+  await editor.screenshot("marks-colour-blind");
+  await ofWorkspace({});
+  await marked(RULER, "default");
+});
+
 test("an edit keeps the look", async () => {
   await editor.click(await editor.find("fly."));
   await editor.page.keyboard.type("really ");

@@ -58,6 +58,71 @@ test("what the models read unfolds, markup in it is text", async () => {
   await editor.screenshot("panel-prefix");
 });
 
+/** `{ text, colour, background, large }` of everything that is written in the panel; backgrounds are what lies behind. */
+async function written() {
+  return panel.locator("body").evaluate((body) => {
+    const solid = (colour) => !/rgba\(.*, 0\)|transparent/.test(colour);
+    // The page itself is transparent, on what the editor draws its panels on.
+    const ground = document.createElement("p");
+    ground.style.backgroundColor = "var(--vscode-panel-background)";
+    body.append(ground);
+    const behind = getComputedStyle(ground).backgroundColor;
+    ground.remove();
+    const background = (element) => {
+      const own = element && getComputedStyle(element).backgroundColor;
+      return !element ? behind : solid(own) ? own : background(element.parentElement);
+    };
+    const walker = document.createTreeWalker(body, NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (walker.nextNode()) {
+      const { data, parentElement } = walker.currentNode;
+      const { width } = parentElement.getBoundingClientRect();
+      if (data.trim() && width > 1) {
+        const colour = getComputedStyle(parentElement).color;
+        found.push({ text: data.trim().slice(0, 30), colour, background: background(parentElement) });
+      }
+    }
+    return found;
+  });
+}
+
+function luminance(colour) {
+  const [red, green, blue] = colour.match(/[\d.]+/g).map((value) => {
+    const part = Number(value) / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+function contrast({ colour, background }) {
+  const [light, dark] = [luminance(colour), luminance(background)].sort((a, b) => b - a);
+  return (light + 0.05) / (dark + 0.05);
+}
+
+const THEMES = {
+  "Dark Modern": "vscode-dark",
+  "Light Modern": "vscode-light",
+  "Dark High Contrast": "vscode-high-contrast",
+  "Light High Contrast": "vscode-high-contrast-light",
+};
+
+for (const [label, kind] of Object.entries(THEMES)) {
+  test(`everything in the panel reads well in ${label}`, async () => {
+    await editor.theme(label);
+    await panel.locator(`body[data-vscode-theme-kind="${kind}"]`).waitFor();
+    for (const text of ["question!", "It is"]) {
+      await editor.click(await editor.find(text));
+      const found = await editor.until("a token", async () => {
+        const now = await written();
+        return now.length > 30 && now;
+      });
+      const poor = found.filter((each) => contrast(each) < 4.5);
+      assert.deepEqual(poor, [], `${poor.length} of ${found.length}`);
+    }
+    await editor.screenshot(`panel-${label.toLowerCase().replaceAll(" ", "-")}`);
+  });
+}
+
 test("the panel's own buttons go to the next shifted token", async () => {
   await editor.click({ line: 0, column: 2 });
   await panel.locator(".hint").waitFor();
