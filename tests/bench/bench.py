@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 import engine_bench
+import lora_bench
 
-BENCHES = engine_bench.BENCHES
+BENCHES = (*engine_bench.BENCHES, *lora_bench.BENCHES)
 TARGETS = {name: target for bench in BENCHES for name, target in bench.targets.items()}
 OUT = Path("build/bench.json")
 

@@ -57,6 +57,19 @@ def test_a_folder_is_found_by_its_path_and_goes_before_the_cache(
     assert find_local("org/model").where is Where.FOLDER
 
 
+def test_an_adapter_is_there_with_the_model_below_it_and_as_large_as_both(hub: Path, tmp_path: Path) -> None:
+    snapshot = put(hub, "org/model", weights=5000)
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    config = json.dumps({"base_model_name_or_path": "org/model"})
+    (adapter / "adapter_config.json").write_text(config)
+    (adapter / "adapter_model.safetensors").write_bytes(bytes(100))
+    below = find_local("org/model").size
+    assert find_local(str(adapter)) == LocalModel(str(adapter), Where.FOLDER, 100 + len(config) + below)
+    (snapshot / "model.safetensors").unlink()
+    assert find_local(str(adapter)).where is Where.MISSING
+
+
 @pytest.mark.parametrize("name", ["org/other", "", "..", "/nowhere", "bundled:other", "a/b/c"])
 def test_what_is_not_there_is_missing(hub: Path, name: str) -> None:
     put(hub, "org/model")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -91,9 +92,40 @@ def test_part_of_a_model_has_none(model: Path, missing: str) -> None:
     assert model_fingerprint(str(model)) is None
 
 
-def test_an_adapter_has_none_since_its_numbers_hang_on_another_model(model: Path) -> None:
-    (model / "adapter_config.json").write_text("{}")
-    assert model_fingerprint(str(model)) is None
+@pytest.fixture
+def adapter(tmp_path: Path, model: Path) -> Path:
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(model), "r": 4}))
+    (folder / "adapter_model.safetensors").write_bytes(bytes(3000))
+    return folder
+
+
+@pytest.mark.parametrize("file", ["adapter/adapter_model.safetensors", "model/model.safetensors", "model/config.json"])
+def test_an_adapter_changes_with_its_own_files_and_with_those_of_the_model_below(
+    tmp_path: Path, adapter: Path, model: Path, file: str
+) -> None:
+    before = model_fingerprint(str(adapter))
+    assert before not in (None, model_fingerprint(str(model)))
+    (tmp_path / file).write_bytes(b"1" * 300)
+    assert model_fingerprint(str(adapter)) not in (None, before)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda adapter, _model: (adapter / "adapter_config.json").write_text("{}"),
+        lambda adapter, _model: (adapter / "adapter_config.json").write_text("{"),
+        lambda adapter, _model: (adapter / "adapter_model.safetensors").unlink(),
+        lambda _adapter, model: (model / "model.safetensors").unlink(),
+        lambda _adapter, model: (model / "adapter_config.json").write_text("{}"),
+    ],
+)
+def test_an_adapter_whose_model_is_not_wholly_known_has_none(
+    adapter: Path, model: Path, spoil: Callable[[Path, Path], object]
+) -> None:
+    spoil(adapter, model)
+    assert model_fingerprint(str(adapter)) is None
 
 
 def test_the_bundled_models_have_one_each() -> None:

@@ -22,6 +22,7 @@
   vocabulary; `missing_mass` is that of all tokens not in `top`.
 - `flagged` counts the positions with `boundary`; shares are given with and without them.
 - With compat="aligntds" each token has "aligntds": the reference's numbers, and `token`, the string it would show.
+- A model that is an adapter has "adapter_of", the name of the whole model that it is put on.
 - There is no NaN and no infinity: such a number is null.
 """
 
@@ -63,6 +64,8 @@ class Described(Protocol):
     def dtype(self) -> str: ...
     @property
     def fingerprint(self) -> str: ...
+    @property
+    def adapter_of(self) -> str: ...
 
 
 def to_json(
@@ -142,6 +145,7 @@ def _model(name: str, described: Described | None) -> Json:
         "device": described.device,
         "dtype": described.dtype,
         "fingerprint": described.fingerprint,
+        **({"adapter_of": described.adapter_of} if described.adapter_of else {}),
     }
 
 

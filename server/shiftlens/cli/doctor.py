@@ -15,12 +15,13 @@ from pathlib import Path
 from shiftlens import __version__
 from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.cli.options import add_pair_arguments, check_pair_arguments, pair_of
+from shiftlens.engine.protocol import ModelDescription
 from shiftlens.errors import EngineError, ShiftLensError
 from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec
 
 SCHEMA = "shiftlens-doctor/1"
 
-_LIBRARIES = ("pygls", "lsprotocol", "msgspec", "torch", "transformers", "safetensors")
+_LIBRARIES = ("pygls", "lsprotocol", "msgspec", "torch", "transformers", "safetensors", "peft")
 _REINSTALL = "Install shiftlens again in this Python."
 
 
@@ -114,13 +115,18 @@ async def _engine(pair: PairSpec) -> tuple[list[Check], dict[str, dict[str, obje
         Check(
             name,
             True,
-            f"{model.name}: {model.architecture}, {model.parameters:,} parameters, vocabulary {model.vocabulary:,},"
+            f"{model.name}: {_adapter_words(model)}{model.architecture}, {model.parameters:,} parameters,"
+            f" vocabulary {model.vocabulary:,},"
             f" {model.dtype} on {model.device}",
         )
         for name, model in models.items()
     ]
     builtins = {name: msgspec.to_builtins(model) for name, model in models.items()}
     return [Check("engine", True, "starts"), *checks], builtins
+
+
+def _adapter_words(model: ModelDescription) -> str:
+    return f"adapter on {model.adapter_of}, " if model.adapter_of else ""
 
 
 def _report(

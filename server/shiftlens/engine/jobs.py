@@ -27,7 +27,7 @@ from shiftlens.engine.protocol import (
 from shiftlens.errors import ScoringError, ShiftLensError
 from shiftlens.models.conversation import ResponseToScore
 from shiftlens.models.loading import LoadedModel
-from shiftlens.models.prepare import Prepared, PreparedSide, prepare
+from shiftlens.models.prepare import Prepared, PreparedSide
 from shiftlens.scoring.pack import pack
 from shiftlens.scoring.teacher_forcing import score_rows
 
@@ -123,7 +123,7 @@ class Worker:
 
     def _score_one(self, request: Score, pair: OpenedPair, index: int, response: ResponseToScore) -> None:
         compat = request.options.compat == "aligntds"
-        prepared = prepare(pair.base.loaded, pair.aligned.loaded, response, request.options)
+        prepared = pair.prepare(response, request.options)
         _check_length(pair.base.loaded, prepared.base, prepared)
         _check_length(pair.aligned.loaded, prepared.aligned, prepared)
         encoder = pair.aligned.loaded.encoder

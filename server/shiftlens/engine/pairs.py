@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from shiftlens.engine.protocol import ModelDescription
+from shiftlens.models.adapters import AdaptedModel
 from shiftlens.models.compatible import check_same_tokens
-from shiftlens.models.loading import LoadedModel, load_model
-from shiftlens.models.pair import PairSpec
+from shiftlens.models.conversation import ResponseToScore
+from shiftlens.models.loading import LoadedModel, load_adapter, load_model
+from shiftlens.models.pair import PairSpec, ScoreOptions
+from shiftlens.models.prepare import Prepared, prepare
+from shiftlens.models.sources import ModelSource, find_source
 from shiftlens.results.fingerprint import model_fingerprint
+from shiftlens.scoring.adapted import open_adapted
 from shiftlens.scoring.causal import CausalModel, open_model
 from shiftlens.scoring.memory import PassMemory
 
@@ -25,23 +32,51 @@ class OpenedModel:
 
 @dataclass(frozen=True, slots=True)
 class OpenedPair:
-    """Two models that speak of the same tokens, and what their last passes left behind."""
+    """Two models that speak of the same tokens, what their last passes left behind, and what a reader should know."""
 
     base: OpenedModel
     aligned: OpenedModel
     memory: PassMemory
+    notes: tuple[str, ...] = ()
 
     @property
     def fingerprints(self) -> tuple[str, str]:
         """Of the base and the aligned model, as they were when they were loaded."""
         return self.base.description.fingerprint, self.aligned.description.fingerprint
 
+    def prepare(self, response: ResponseToScore, options: ScoreOptions) -> Prepared:
+        """What to feed to both for a response, with what is to be said of the pair. Raises ScoringError."""
+        prepared = prepare(self.base.loaded, self.aligned.loaded, response, options)
+        return dataclasses.replace(prepared, notes=(*self.notes, *prepared.notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Adapter:
+    """An adapter in memory, and what its files and those of the model below were then."""
+
+    loaded: LoadedModel
+    fingerprint: str
+
+
+@dataclass(slots=True)
+class _Whole:
+    """A whole model in memory, what its files were then, and by their names the adapters that are in it."""
+
+    loaded: LoadedModel
+    fingerprint: str
+    adapted: AdaptedModel | None = None
+    adapters: dict[str, _Adapter] = field(default_factory=dict)
+    opened: dict[str, OpenedModel] = field(default_factory=dict)
+
+
+_Key = tuple[str, str, str, str]
+
 
 class PairHolder:
-    """Keeps the models of the last pair, by name, device and dtype."""
+    """Keeps the models of the last pair, each whole model once, whatever adapters are put on it."""
 
     def __init__(self) -> None:
-        self._models: dict[tuple[str, str, str], OpenedModel] = {}
+        self._wholes: dict[_Key, _Whole] = {}
         self._pair: tuple[PairSpec, OpenedPair] | None = None
 
     def open(self, spec: PairSpec, on_progress: Callable[[str, float], None]) -> OpenedPair:
@@ -52,12 +87,14 @@ class PairHolder:
         if self._pair is not None and self._pair[0] == spec:
             return self._pair[1]
         self._pair = None
-        wanted = {(name, spec.device, spec.dtype) for name in (spec.base, spec.aligned)}
-        for key in [k for k in self._models if k not in wanted]:
-            del self._models[key]
-        base, aligned = (self._one(name, spec, i / 2, on_progress) for i, name in enumerate((spec.base, spec.aligned)))
+        sources = _sources(spec)
+        keys = _keys(sources, spec)
+        self._let_go(keys, sources)
+        for i, (key, source) in enumerate(zip(keys, sources, strict=True)):
+            self._load(key, source, spec, functools.partial(_in_half, on_progress, i))
+        base, aligned = (self._opened(self._wholes[key], source) for key, source in zip(keys, sources, strict=True))
         check_same_tokens(base.loaded, aligned.loaded)
-        pair = OpenedPair(base, aligned, PassMemory())
+        pair = OpenedPair(base, aligned, PassMemory(), adapter_notes(*sources, shared=keys[0] == keys[1]))
         self._pair = (spec, pair)
         return pair
 
@@ -68,21 +105,100 @@ class PairHolder:
 
     def clear(self) -> None:
         """Let go of every model."""
-        self._models.clear()
+        self._wholes.clear()
         self._pair = None
 
-    def _one(
-        self, name: str, spec: PairSpec, fraction: float, on_progress: Callable[[str, float], None]
-    ) -> OpenedModel:
-        key = (name, spec.device, spec.dtype)
-        if key not in self._models:
-            before = model_fingerprint(name)
-            loaded = load_model(name, spec, lambda part: on_progress(f"Loading {name}", fraction + part / 2))
-            after = model_fingerprint(name)
-            # Files that changed while they were read (or were fetched just now) may not be what is in memory.
-            sure = after if after is not None and before in (None, after) else ""
-            self._models[key] = OpenedModel(loaded, open_model(loaded.model), describe(loaded, sure))
-        return self._models[key]
+    def _let_go(self, keys: Sequence[_Key], sources: Sequence[ModelSource]) -> None:
+        for key in [key for key in self._wholes if key not in keys]:
+            del self._wholes[key]
+        for key, whole in self._wholes.items():
+            wanted = {source.name for k, source in zip(keys, sources, strict=True) if k == key}
+            for name in [name for name in whole.adapters if name not in wanted]:
+                gone = whole.adapters.pop(name).loaded
+                whole.opened.clear()
+                if whole.adapted is not None and gone.adapter is not None:
+                    whole.adapted.remove(gone.adapter)
+
+    def _load(self, key: _Key, source: ModelSource, spec: PairSpec, on_progress: Callable[[str, float], None]) -> None:
+        """Have the whole model of a source in memory, and its adapter in that."""
+        before = model_fingerprint(source.name)
+        whole = self._wholes.get(key)
+        if whole is None:
+            below = model_fingerprint(source.whole)
+            loaded = load_model(source.whole, spec, functools.partial(on_progress, f"Loading {source.whole}"))
+            whole = self._wholes[key] = _Whole(loaded, _sure(below, source.whole))
+        if source.adapter is None or source.name in whole.adapters:
+            return
+        on_progress(f"Loading {source.name}", 1.0)
+        whole.opened.clear()
+        if whole.adapted is None:
+            whole.adapted = AdaptedModel(whole.loaded.model)
+        try:
+            loaded = load_adapter(source.name, source.adapter, whole.loaded, whole.adapted, spec)
+        except BaseException:
+            del self._wholes[key]
+            raise
+        as_loaded = whole.fingerprint != "" and model_fingerprint(source.whole) == whole.fingerprint
+        whole.adapters[source.name] = _Adapter(loaded, _sure(before, source.name) if as_loaded else "")
+
+    def _opened(self, whole: _Whole, source: ModelSource) -> OpenedModel:
+        """One side of a pair, once all adapters of both sides are in place."""
+        if source.name not in whole.opened:
+            if source.adapter is not None:
+                loaded, fingerprint = whole.adapters[source.name].loaded, whole.adapters[source.name].fingerprint
+            else:
+                loaded = dataclasses.replace(whole.loaded, name=source.name, adapted=whole.adapted)
+                fingerprint = whole.fingerprint
+            shared = loaded.adapted
+            causal = open_model(loaded.model) if shared is None else open_adapted(shared, loaded.adapter)
+            whole.opened[source.name] = OpenedModel(loaded, causal, describe(loaded, fingerprint))
+        return whole.opened[source.name]
+
+
+def _in_half(on_progress: Callable[[str, float], None], half: int, message: str, part: float) -> None:
+    on_progress(message, (half + part) / 2)
+
+
+def adapter_notes(base: ModelSource, aligned: ModelSource, *, shared: bool) -> tuple[str, ...]:
+    """What the reader should know of a pair with adapters: what is on what, and what is in memory once."""
+    found: list[str] = []
+    for side, source in (("base", base), ("aligned", aligned)):
+        if source.adapter is not None:
+            found.append(f"The {side} model is the adapter {source.name} ({source.kind}) on {source.whole}.")
+    if found and shared:
+        found.append(f"Both models share the weights of {base.whole} in memory.")
+    elif found and base.whole_place != aligned.whole_place:
+        found.append(
+            f"The sides are made from two models, {base.whole} and {aligned.whole}: how those differ is in the"
+            " numbers too."
+        )
+    return tuple(found)
+
+
+def _sources(spec: PairSpec) -> tuple[ModelSource, ModelSource]:
+    """Where both sides come from. Copies of one model in two places are one where an adapter is put on them."""
+    base, aligned = find_source(spec.base, spec), find_source(spec.aligned, spec)
+    if (base.adapter is not None or aligned.adapter is not None) and base.whole != aligned.whole:
+        same = model_fingerprint(base.whole)
+        if same is not None and same == model_fingerprint(aligned.whole):
+            aligned = dataclasses.replace(aligned, whole=base.whole)
+    return base, aligned
+
+
+def _keys(sources: tuple[ModelSource, ModelSource], spec: PairSpec) -> tuple[_Key, _Key]:
+    """Which whole model in memory each side uses. Adapters of two kinds can't be put on one."""
+    base, aligned = sources
+    apart = aligned.kind if base.kind and aligned.kind and base.kind != aligned.kind else ""
+    return (base.whole_place, "", spec.device, spec.dtype), (aligned.whole_place, apart, spec.device, spec.dtype)
+
+
+def _sure(before: str | None, name: str) -> str:
+    """The fingerprint of what was loaded since `before` was taken; "" where nothing can be sure.
+
+    Files that changed while they were read (or were fetched just now) may not be what is in memory.
+    """
+    after = model_fingerprint(name)
+    return after if after is not None and before in (None, after) else ""
 
 
 def describe(loaded: LoadedModel, fingerprint: str) -> ModelDescription:
@@ -97,4 +213,5 @@ def describe(loaded: LoadedModel, fingerprint: str) -> ModelDescription:
         device=str(loaded.device),
         dtype=str(loaded.dtype).removeprefix("torch."),
         fingerprint=fingerprint,
+        adapter_of=loaded.below,
     )

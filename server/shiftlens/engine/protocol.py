@@ -109,6 +109,7 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     """What a loaded model is, for `doctor` and the JSON output.
 
     `fingerprint` changes when the model's files do; "" where they can't be told apart (see `results.fingerprint`).
+    `adapter_of` names the whole model that an adapter is put on, "" for a whole model.
     """
 
     name: str
@@ -120,6 +121,7 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     dtype: str
     fingerprint: str
+    adapter_of: str = ""
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -5,6 +5,7 @@ Whatever goes wrong comes out as a ModelError that names the model and says what
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from transformers.configuration_utils import PreTrainedConfig
 
 from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.errors import ModelError
+from shiftlens.models.adapter_files import AdapterFolder
+from shiftlens.models.adapters import AdaptedModel
 from shiftlens.models.loading_progress import weights_read
 from shiftlens.models.pair import PairSpec
 from shiftlens.models.tokens import TextEncoder
@@ -29,7 +32,11 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model in memory, in eval mode, with its tokenizer. `folder` is where its files lie."""
+    """A model in memory, in eval mode, with its tokenizer. `folder` is where its files lie.
+
+    With `adapted`, its weights are shared with others: it is that model with `adapter` on, or with none. `below` is
+    the name of the whole model below an adapter, "" for a whole model.
+    """
 
     name: str
     folder: Path | None
@@ -38,14 +45,21 @@ class LoadedModel:
     device: torch.device
     dtype: torch.dtype
     max_positions: int | None
+    adapted: AdaptedModel | None = None
+    adapter: str | None = None
+    below: str = ""
 
     @property
     def parameters(self) -> int:
+        if self.adapted is not None:
+            return self.adapted.parameters_of(self.adapter)
         return sum(p.numel() for p in self.model.parameters())
 
     @property
     def vocabulary(self) -> int:
         """Width of the logits."""
+        if self.adapted is not None:
+            self.adapted.switch(self.adapter)
         head: torch.nn.Module = self.model.get_output_embeddings()  # type: ignore[no-untyped-call]
         weight = head.weight
         return int(weight.shape[0]) if isinstance(weight, torch.Tensor) else int(self.model.config.vocab_size)
@@ -104,6 +118,31 @@ def load_model(name: str, spec: PairSpec, on_progress: Callable[[float], None] =
     )
 
 
+def load_adapter(
+    name: str, adapter: AdapterFolder, whole: LoadedModel, adapted: AdaptedModel, spec: PairSpec
+) -> LoadedModel:
+    """Put an adapter into the whole model that it was trained on. Tokenizer and template are its own where it has them.
+
+    Raises ModelError; the whole model is then not to be used any more.
+    """
+    folder = adapter.folder
+    own_tokenizer = any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer.model"))
+    tokenizer = load_tokenizer(str(folder) if own_tokenizer else whole.name, spec)
+    template = folder / "chat_template.jinja"
+    if template.is_file():
+        tokenizer.chat_template = template.read_text(encoding="utf-8")
+    own_name = _guarded(name, spec, lambda: adapted.add(adapter, name))
+    return dataclasses.replace(
+        whole,
+        name=name,
+        folder=folder,
+        encoder=TextEncoder(tokenizer),
+        adapted=adapted,
+        adapter=own_name,
+        below=whole.name,
+    )
+
+
 def load_tokenizer(name: str, spec: PairSpec) -> PreTrainedTokenizerFast:
     """Load the tokenizer of a model. Raises ModelError, also for one that has no fast version."""
     source = resolve_model_name(name)
@@ -156,11 +195,6 @@ def _check_folder(name: str, source: str, spec: PairSpec) -> None:
                 f"There is no model folder at {name}.", "Give the folder that holds the model's `config.json`."
             )
         return
-    if (folder / "adapter_config.json").exists() and not (folder / "config.json").exists():
-        raise ModelError(
-            f"{name} is an adapter (LoRA), not a whole model.",
-            "Merge it into its base model first (`merge_and_unload` of peft), then name the merged folder.",
-        )
     if not (folder / "config.json").exists():
         raise ModelError(f"The folder {name} has no `config.json`.", "Give the folder of a Transformers model.")
     if any(folder.glob("*.safetensors")):

@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from shiftlens.bundled.paths import resolve_model_name
+from shiftlens.models.adapter_files import adapter_folder
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -31,7 +32,8 @@ class Where(str, Enum):
 class LocalModel:
     """A model by name; `size` is that of its files in bytes, 0 where it is missing.
 
-    A model whose configuration or weights are not there counts as missing.
+    A model whose configuration or weights are not there counts as missing. An adapter is there with the model below it,
+    and as large as both.
     """
 
     name: str
@@ -72,9 +74,26 @@ def find_local(name: str) -> LocalModel:
     """Where a model is, and how large."""
     folder = model_folder(name)
     sizes = _file_sizes(folder) if folder is not None else {}
-    if folder is None or "config.json" not in sizes or not any(file.endswith(_WEIGHTS) for file in sizes):
+    if folder is None or not any(file.endswith(_WEIGHTS) for file in sizes):
         return LocalModel(name, Where.MISSING)
-    return LocalModel(name, _where(name), sum(sizes.values()))
+    size = sum(sizes.values())
+    if "config.json" in sizes:
+        return LocalModel(name, _where(name), size)
+    below = _below(folder)
+    whole = find_local(below) if below else None
+    if whole is None or whole.where is Where.MISSING:
+        return LocalModel(name, Where.MISSING)
+    return LocalModel(name, _where(name), size + whole.size)
+
+
+def _below(folder: Path) -> str:
+    """The whole model below the adapter in a folder; "" where there is no adapter, or another adapter below."""
+    try:
+        adapter = adapter_folder(folder)
+        below = model_folder(adapter.below) if adapter is not None and adapter.below else None
+        return adapter.below if adapter is not None and below is not None and adapter_folder(below) is None else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def cached_models() -> tuple[LocalModel, ...]:

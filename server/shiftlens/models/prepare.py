@@ -11,7 +11,7 @@ from shiftlens.models.contexts import ContextText, aligntds_query, render_named
 from shiftlens.models.conversation import ContextTurn, ResponseToScore
 from shiftlens.models.loading import LoadedModel
 from shiftlens.models.pair import ScoreOptions
-from shiftlens.models.tokens import SplitEncoding
+from shiftlens.models.tokens import SplitEncoding, TextEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,31 @@ class Prepared:
 
 
 def prepare(base: LoadedModel, aligned: LoadedModel, response: ResponseToScore, options: ScoreOptions) -> Prepared:
-    """Render, tokenise and flag. Raises ScoringError where a context can't be made."""
+    """Render, tokenise and flag. Raises ScoringError where a context can't be made, or a model lacks a token of it."""
     if not response.text:
         raise ScoringError("The response is empty.", "There is nothing to score.")
-    if options.compat == "aligntds":
-        return _prepare_as_aligntds(base, aligned, response)
+    by_reference = options.compat == "aligntds"
+    prepared = (
+        _prepare_as_aligntds(base, aligned, response) if by_reference else _prepare(base, aligned, response, options)
+    )
+    for loaded, side in ((base, prepared.base), (aligned, prepared.aligned)):
+        _check_ids(loaded, (*side.prefix_ids, *prepared.ids, side.end_id), aligned.encoder)
+    return prepared
+
+
+def _check_ids(loaded: LoadedModel, ids: Sequence[int], encoder: TextEncoder) -> None:
+    """An aligned model may have added tokens that its base has no rows for."""
+    lacking = [i for i in ids if i >= loaded.vocabulary]
+    if lacking:
+        pieces = {encoder.pieces[i].decode("utf-8", "replace") or f"id {i}" for i in lacking}
+        raise ScoringError(
+            f"{loaded.name} has no such token as {', '.join(sorted(pieces)[:3])}, which the aligned model added"
+            f" (it has {loaded.vocabulary:,}).",
+            "Choose another base context than `chat`, or a base model with these tokens.",
+        )
+
+
+def _prepare(base: LoadedModel, aligned: LoadedModel, response: ResponseToScore, options: ScoreOptions) -> Prepared:
     chat = _aligned_context(aligned, response, options)
     joint = _encode_in(aligned, chat.prefix, response.text, by_template=options.aligned_context == "chat")
     aligned_side = _side(aligned, joint.prefix_ids, _aligned_end_id(aligned, chat.end))

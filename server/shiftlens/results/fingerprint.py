@@ -11,6 +11,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from shiftlens.models.adapter_files import ADAPTER_CONFIG, adapter_folder, has_whole_model
 from shiftlens.models.local import model_folder
 
 _WEIGHTS = (".safetensors", ".bin")
@@ -23,28 +24,40 @@ _SAMPLE_BYTES = 4096
 def model_fingerprint(name: str) -> str | None:
     """A hash that changes when the model's files do.
 
-    `name` is a folder, a `bundled:` name, or a Hugging Face name, whose local snapshot of `main` is looked at. None
-    where there is no whole model on this machine, or where its numbers also hang on files elsewhere (an adapter).
+    `name` is as `models.folders.model_folder` takes it. That of an adapter changes with the files of the model below it
+    as well. None where there is no whole model on this machine.
     """
     folder = model_folder(name)
     if folder is None:
         return None
+    try:
+        adapter = adapter_folder(folder)
+        if adapter is None:
+            return _files_digest(folder, needs="config.json")
+        below = model_folder(adapter.below) if adapter.below else None
+        if below is None or has_whole_model(folder) or adapter_folder(below) is not None:
+            return None
+        own, whole = _files_digest(folder, needs=ADAPTER_CONFIG), _files_digest(below, needs="config.json")
+    except (OSError, ValueError):
+        return None
+    return hashlib.sha256(f"{own}:{whole}".encode()).hexdigest()[:32] if own and whole else None
+
+
+def _files_digest(folder: Path, *, needs: str) -> str | None:
+    """Of the files that a model is read from; None without weights, or without the file it `needs`. Raises OSError."""
     digest = hashlib.sha256()
     has_weights = False
-    try:
-        with os.scandir(folder) as entries:
-            files = sorted(e.name for e in entries if e.name.endswith(_WEIGHTS + _BESIDE_WEIGHTS) and e.is_file())
-        if "config.json" not in files or "adapter_config.json" in files:
-            return None
-        for file in files:
-            path = folder / file
-            is_weights = file.endswith(_WEIGHTS)
-            has_weights |= is_weights
-            stat = path.stat()
-            digest.update(f"{file}\0".encode())
-            digest.update(_file_digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, is_weights))
-    except OSError:
+    with os.scandir(folder) as entries:
+        files = sorted(e.name for e in entries if e.name.endswith(_WEIGHTS + _BESIDE_WEIGHTS) and e.is_file())
+    if needs not in files:
         return None
+    for file in files:
+        path = folder / file
+        is_weights = file.endswith(_WEIGHTS)
+        has_weights |= is_weights
+        stat = path.stat()
+        digest.update(f"{file}\0".encode())
+        digest.update(_file_digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, is_weights))
     return digest.hexdigest()[:32] if has_weights else None
 
 

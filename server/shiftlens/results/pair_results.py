@@ -74,7 +74,7 @@ def open_pair_results(store: ResultStore, pair: PairSpec) -> PairResults | None:
 def _scoring() -> tuple[object, ...]:
     """What else the numbers come from: this code and the libraries below it. The schema tells the shape of a value."""
     schema = msgspec.json.encode(msgspec.json.schema(ScoredResponse))
-    return SCORING_VERSION, __version__, *(_version(name) for name in ("torch", "transformers")), schema
+    return SCORING_VERSION, __version__, *(_version(name) for name in ("torch", "transformers", "peft")), schema
 
 
 def _version(library: str) -> str:
