@@ -11,13 +11,16 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shiftlens import __version__
 from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.cli.options import add_pair_arguments, check_pair_arguments, pair_of
-from shiftlens.engine.protocol import ModelDescription
 from shiftlens.errors import EngineError, ShiftLensError
 from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec
+
+if TYPE_CHECKING:
+    from shiftlens.engine.protocol import ModelDescription
 
 SCHEMA = "shiftlens-doctor/1"
 
