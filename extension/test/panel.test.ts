@@ -7,6 +7,7 @@ import { pageHtml } from "../src/panel/html";
 test("probabilities are percentages, tiny ones in powers of ten, unknown ones a dash", () => {
   assert.equal(percent(0.12345), "12.35 %");
   assert.equal(percent(0), "0.00 %");
+  assert.equal(percent(6.6e-5), "0.0066 %");
   assert.equal(percent(2.5e-7), "2.5e-5 %");
   assert.equal(percent(null), "–");
   assert.equal(fixed(null, 2), "–");

@@ -1,4 +1,4 @@
-// From an editor without models to colours, and what a workspace that is not trusted may do.
+// From an editor without models to colours.
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -88,31 +88,6 @@ test("without models the status says so, and a pair is chosen from a list that t
     await editor.pick("The bundled pair");
     await editor.until("the bundled pair", async () => (await code.pids("shiftlens.engine")).length === 1);
     await editor.waitForStatus("Shifts shown");
-    await editor.close();
-  });
-});
-
-test("a workspace that is not trusted chooses neither models nor programs", async () => {
-  const ofWorkspace = {
-    "shiftlens.serverCommand": ["/bin/false"],
-    "shiftlens.interpreter": "/nowhere/python",
-    "shiftlens.base": "/nowhere/base",
-    "shiftlens.aligned": "/nowhere/aligned",
-  };
-  const settings = {
-    "shiftlens.interpreter": PYTHON,
-    "security.workspace.trust.enabled": true,
-    "security.workspace.trust.startupPrompt": "never",
-    "security.workspace.trust.banner": "never",
-    "security.workspace.trust.emptyWindow": false,
-  };
-  const files = { "chat.txt": CHAT, ".vscode/settings.json": JSON.stringify(ofWorkspace) };
-  await withCode({ name: "untrusted", settings, files }, async (code) => {
-    const editor = await openFile(browser, code, "chat.txt");
-    await editor.page.getByText("Restricted Mode").first().waitFor();
-    // The server of the user's own settings answers; the workspace's models are as if they were not named.
-    await editor.waitForStatus("No model pair");
-    await editor.screenshot("untrusted");
     await editor.close();
   });
 });

@@ -140,6 +140,16 @@ test("next and previous go from shifted token to shifted token", async () => {
   await editor.until("the first one again", async () => (await editor.cursor()).column === first.column + 1);
 });
 
+test("the scores that are kept can be cleared, and the colours stay", async () => {
+  const before = await editor.runs(await answerLine());
+  await editor.command("File: Save");
+  await editor.command("ShiftLens: Clear Cached Scores");
+  await editor.until("how many they were", async () =>
+    (await editor.notifications()).some((text) => /ShiftLens: [1-9]\d* saved scores removed/.test(text)),
+  );
+  assert.deepEqual(await editor.runs(await answerLine()), before);
+});
+
 test("a file that is not a transcript gets no colours", async () => {
   const other = await openFile(browser, code, "shopping.txt");
   await other.waitForStatus("No transcript");

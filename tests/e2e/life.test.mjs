@@ -100,6 +100,15 @@ test("restarting by command leaves one server and one engine", async () => {
   await only(ENGINE);
 });
 
+test("the log can be shown, and holds no text of the transcript", async () => {
+  await editor.command("ShiftLens: Show Log");
+  const output = editor.page.locator(".output-view, .part.panel");
+  await output.getByText("Server:").first().waitFor();
+  await editor.screenshot("log");
+  assert.doesNotMatch(await output.first().innerText(), /Great question/);
+  await editor.command("View: Close Panel").catch(() => editor.page.keyboard.press("Escape"));
+});
+
 test("debug information names the command and the versions, and holds no text of the transcript", async () => {
   await editor.command("ShiftLens: Show Debug Information");
   await editor.until("the document", async () =>

@@ -1,9 +1,9 @@
 // How tokens may look: quiet or with every class, in another palette, on the background of the heat.
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { CLASSES } from "./lib/classes.mjs";
+import { CLASSES, classesByCommandLine, differences } from "./lib/classes.mjs";
 import { promised } from "./lib/manifest.mjs";
 import { openFile, startBrowser } from "./lib/page.mjs";
 import { modelPair } from "./lib/pair.mjs";
@@ -189,6 +189,26 @@ test("what the base model reads is chosen from a list that explains itself", asy
     return (await editor.hover(await editor.find("question"))).includes("raw");
   });
   await editor.closeHover();
+});
+
+test("whose rank counts is chosen from a list, and the classes follow", async () => {
+  await ofWorkspace({ "shiftlens.showUnshifted": true });
+  await editor.command("ShiftLens: Choose Whose Rank Counts...");
+  await editor.page.getByText("as the paper's code does").waitFor();
+  await editor.screenshot("choose-token-definition");
+  await editor.pick("The aligned model's first choice");
+  await editor.command("File: Save");
+  const path = join(code.workspace, "chat.txt");
+  const saved = await readFile(path, "utf8");
+  const settings = { ...pair.settings, "shiftlens.classifyBy": "aligned-top1" };
+  const [own, theirs] = await Promise.all(
+    [pair.settings, settings].map((each) => classesByCommandLine(path, saved, each)),
+  );
+  assert.notDeepEqual(own, theirs, "a text on which the two definitions part");
+  await editor.until("the classes by the other definition", async () => {
+    assert.deepEqual(await differences(editor, THEME, saved, theirs), []);
+    return true;
+  });
 });
 
 test("commands that can do nothing are not offered", async () => {

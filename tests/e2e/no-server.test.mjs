@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { openFile, startBrowser } from "./lib/page.mjs";
+import { PYTHON } from "./lib/paths.mjs";
 import { startVsCode } from "./lib/vscode.mjs";
 
 let browser;
@@ -36,12 +37,37 @@ test("without a server, one notification says what is missing and what to do", a
   await editor.close();
 });
 
-test("an interpreter that can't be run is named", async () => {
+test("the status item offers to install", async () => {
   const editor = await openFile(browser, code, "chat.txt");
   await editor.waitForStatus("No server");
+  await (await editor.openStatus()).getByRole("button", { name: "Install" }).waitFor();
+  await editor.screenshot("no-server-status");
+  await editor.close();
+});
+
+test("an interpreter that can't be run, or lacks the package, is named, and another can be chosen", async () => {
+  const editor = await openFile(browser, code, "chat.txt");
+  await editor.waitForStatus("No server");
+  const told = (words) =>
+    editor.until(words, async () => (await editor.notifications()).some((message) => message.includes(words)));
   await code.set({ "shiftlens.interpreter": "/nowhere/python" });
-  await editor.until("its name", async () =>
-    (await editor.notifications()).some((message) => message.includes("/nowhere/python")),
-  );
+  await told("/nowhere/python (shiftlens.interpreter) can't be run");
+  await (await editor.openStatus()).getByRole("button", { name: "Choose Interpreter" }).click();
+  const rows = await editor.rows("Pythons", (all) => all.some((row) => row.startsWith("Enter a path")));
+  await editor.screenshot("choose-interpreter");
+  assert.ok(rows.some((row) => row.startsWith("Let ShiftLens find one by itself")));
+  const [python] = rows.filter((row) => row.startsWith("Python 3"));
+  if (python) {
+    assert.match(python, /does not have shiftlens/);
+    await editor.page.locator(".quick-input-list .monaco-list-row", { hasText: "Python 3" }).first().click();
+    await told("does not have the package shiftlens");
+    await editor.command("ShiftLens: Choose Python Interpreter...");
+    await editor.rows("Pythons", (all) => all.some((row) => row.startsWith("Enter a path")));
+  }
+  await editor.pick("Enter a path...");
+  await editor.page.getByText("Path of a Python that has the package").waitFor();
+  await editor.page.locator(".quick-input-widget input.input").fill(PYTHON);
+  await editor.page.keyboard.press("Enter");
+  await editor.waitForStatus("No model pair");
   await editor.close();
 });

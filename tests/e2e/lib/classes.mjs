@@ -27,11 +27,13 @@ function classifier(theme) {
 /** `shiftlens analyze` on a file: for every code point of its text a class, undefined outside responses. */
 export async function classesByCommandLine(path, text, settings) {
   const thresholds = settings["shiftlens.thresholds"];
+  const classifyBy = settings["shiftlens.classifyBy"];
   const { stdout } = await promisify(execFile)(
     PYTHON,
     [
       ...["-m", "shiftlens", "analyze", path, "--no-cache", "--format", "json"],
       ...["--base", settings["shiftlens.base"], "--aligned", settings["shiftlens.aligned"]],
+      ...(classifyBy ? ["--classify-by", classifyBy] : []),
       ...(thresholds ? ["--thresholds", thresholds.join()] : []),
     ],
     { cwd: tmpdir(), maxBuffer: 1 << 28 },

@@ -8,6 +8,7 @@ const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"];
 const STATUS = "#status\\.languageStatus a";
 const LINE = ".editor-instance .view-lines .view-line";
+const HOVER_MS = 5_000;
 const WAIT_MS = Number(process.env.SHIFTLENS_E2E_WAIT_MS ?? 120_000);
 
 export async function startBrowser() {
@@ -130,12 +131,16 @@ export class Editor {
 
   /** Put the mouse on a character and return the text of the hover that opens. */
   async hover({ line, column }) {
-    await this.closeHover();
-    const box = await this.charBox({ line, column });
-    await this.page.mouse.move(box.x + box.width / 2 - 1, box.y + box.height / 2);
-    await this.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
     const hover = this.page.locator(".monaco-hover:visible .hover-contents");
-    await hover.first().waitFor();
+    // What is drawn anew under the mouse takes the hover away, and nothing but another move brings it back.
+    await this.until("a hover", async () => {
+      await this.closeHover();
+      const box = await this.charBox({ line, column });
+      await this.page.mouse.move(box.x + box.width / 2 - 1, box.y + box.height / 2);
+      await this.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+      await hover.first().waitFor({ timeout: HOVER_MS });
+      return true;
+    });
     return (await hover.allInnerTexts()).join("\n").replaceAll("\u00a0", " ");
   }
 
