@@ -10,6 +10,7 @@ import { BUNDLED } from "./modelList";
 import { type ModelPicker, pairIsSet, writePair } from "./models";
 import { goToShifted } from "./navigation";
 import { ServerCommand } from "./protocol";
+import { Reports } from "./report";
 import type { ResponseNode, ResponsesView } from "./responses/view";
 import type { Server } from "./server";
 
@@ -29,6 +30,7 @@ export interface Parts {
 
 export function registerCommands({ server, logs, installer, models, responses, heat }: Parts): vscode.Disposable {
   const debug = new DebugInformation(server);
+  const reports = new Reports();
 
   /** Have the server carry something out; says so if there is none. */
   async function ask(command: string, ...args: unknown[]): Promise<unknown> {
@@ -84,6 +86,22 @@ export function registerCommands({ server, logs, installer, models, responses, h
     }
   }
 
+  async function openReport(): Promise<void> {
+    const source = vscode.window.activeTextEditor?.document.uri;
+    if (!source) {
+      return;
+    }
+    const uri = server.client?.code2ProtocolConverter.asUri(source) ?? source.toString();
+    const html = (await ask(ServerCommand.report, uri)) as string | null | undefined;
+    if (html) {
+      reports.show(source, html);
+    } else if (html === null) {
+      await vscode.window.showInformationMessage(
+        "There are no scores to report here yet: ShiftLens: Score This File.",
+      );
+    }
+  }
+
   async function go(direction: "next" | "previous"): Promise<void> {
     const editor = vscode.window.activeTextEditor ?? vscode.window.visibleTextEditors[0];
     if (editor) {
@@ -130,6 +148,8 @@ export function registerCommands({ server, logs, installer, models, responses, h
     nextShifted: () => go("next"),
     previousShifted: () => go("previous"),
     showDistributions: () => vscode.commands.executeCommand("shiftlens.distributions.focus"),
+    openReport,
+    saveReport: () => reports.save(),
     installServer: () => installer.install(),
     chooseInterpreter: () => installer.chooseInterpreter(),
     removeServer: () => installer.remove(),
@@ -139,6 +159,7 @@ export function registerCommands({ server, logs, installer, models, responses, h
   };
   return vscode.Disposable.from(
     debug,
+    reports,
     ...Object.entries(commands).map(([name, run]) =>
       vscode.commands.registerCommand(`shiftlens.${name}`, async (argument) => {
         try {

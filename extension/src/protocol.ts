@@ -39,6 +39,7 @@ export const ServerCommand = {
   clearCache: "shiftlens.clearCache",
   useBundledPair: "shiftlens.useBundledPair",
   localModels: "shiftlens.localModels",
+  report: "shiftlens.report",
   debugInformation: "shiftlens.debugInformation",
 } as const;
 

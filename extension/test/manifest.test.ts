@@ -197,7 +197,7 @@ test("every command that is contributed is carried out, and every one that is ca
 });
 
 test("every key that a condition names is set by the code", () => {
-  const set = ["contexts", "ruler", "responses/view"].flatMap((name) =>
+  const set = ["contexts", "ruler", "report", "responses/view"].flatMap((name) =>
     keysIn(readFileSync(`src/${name}.ts`, "utf8")),
   );
   const views = Object.values(contributes.views).flatMap((each) => each.map(({ id }) => id));

@@ -12,13 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from shiftlens.cli.options import add_numbers_arguments, add_pair_arguments, check_pair_arguments, choose
+from shiftlens.cli.files import add_file_arguments, analyse_files, stdin_of
 from shiftlens.errors import ShiftLensError, TranscriptError
 
 if TYPE_CHECKING:
     from shiftlens.pipeline.analyse import Analysed
-
-_DEFAULT_MAX_BYTES = 5_000_000
 
 _EPILOG = """\
 With --format json, one file gives one indented object and several files give one object per line, in the order
@@ -35,14 +33,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="transcripts; - is standard input")
-    add_pair_arguments(parser)
-    add_numbers_arguments(parser)
-    parser.add_argument("--transcript-format", metavar="NAME", help="read the files as this format, detect nothing")
-    parser.add_argument("--max-bytes", type=_positive, default=_DEFAULT_MAX_BYTES, help="default %(default)s")
-    parser.add_argument(
-        "--no-cache", action="store_true", help="score anew, neither reading nor keeping scores (see `shiftlens cache`)"
-    )
+    add_file_arguments(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default %(default)s")
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
@@ -50,11 +41,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
-    from shiftlens.pipeline.reading import STDIN, read_stdin
-
-    check_pair_arguments(parser, args)
-    # Not in the event loop, which an interrupt does not reach while it waits for a read.
-    stdin = read_stdin(args.max_bytes) if STDIN in args.paths else b""
+    stdin = stdin_of(parser, args)
     try:
         with _opened(args.output) as out:
             return asyncio.run(_analyze(args, stdin, out))
@@ -65,34 +52,13 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 
 async def _analyze(args: argparse.Namespace, stdin: bytes, out: TextIO) -> int:
-    from shiftlens.cli.progress import progress_on
-    from shiftlens.engine.client import EngineClient
-    from shiftlens.pipeline.analyse import analyse
-    from shiftlens.pipeline.reading import read_transcript
-    from shiftlens.results.location import user_store
+    def write(file: str, found: Analysed | ShiftLensError) -> None:
+        if not isinstance(found, ShiftLensError):
+            _write(args, out, file, found)
+        elif args.format == "json":
+            _write_json(args, out, _error_object(file, found))
 
-    engine = EngineClient()
-    store = None if args.no_cache else user_store()
-    all_fine = True
-    try:
-        for name in args.paths:
-            shown = "<stdin>" if name == "-" else name
-            try:
-                transcript = read_transcript(name, stdin, format_name=args.transcript_format, max_bytes=args.max_bytes)
-                choice = choose(args, transcript.front_matter)
-                with progress_on(sys.stderr, shown) as on_progress:
-                    found = await analyse(engine, transcript, choice, store=store, on_progress=on_progress)
-            except ShiftLensError as error:
-                all_fine = False
-                _complain(shown, str(error))
-                if args.format == "json":
-                    _write_json(args, out, _error_object(shown, error))
-                continue
-            all_fine &= _tell_of_gaps(shown, found)
-            _write(args, out, shown, found)
-    finally:
-        await engine.close()
-    return 0 if all_fine else 1
+    return 0 if await analyse_files(args, stdin, write) else 1
 
 
 def _write(args: argparse.Namespace, out: TextIO, file: str, found: Analysed) -> None:
@@ -123,23 +89,6 @@ def _error_object(file: str, error: ShiftLensError) -> dict[str, object]:
     return error_json(file, kind=type(error).__name__, message=message, line=line)
 
 
-def _tell_of_gaps(file: str, found: Analysed) -> bool:
-    """Say what of the file is not in its analysis; whether all is."""
-    for line, message in found.analysis.transcript.problems:
-        _complain(file, f"line {line}: {message}")
-    for index, message in found.refused:
-        _complain(file, f"response {index + 1}: {message}")
-    for message in found.problems:
-        _complain(file, message)
-    return not (found.analysis.transcript.problems or found.refused)
-
-
-def _complain(file: str, message: str) -> None:
-    from shiftlens.visible import harmless
-
-    print(harmless(f"{file}: {message}"), file=sys.stderr)
-
-
 @contextmanager
 def _opened(output: str | None) -> Iterator[TextIO]:
     if output is None:
@@ -147,9 +96,3 @@ def _opened(output: str | None) -> Iterator[TextIO]:
         return
     with Path(output).open("w", encoding="utf-8") as file:
         yield file
-
-
-def _positive(value: str) -> int:
-    if value.isdecimal() and int(value) > 0:
-        return int(value)
-    raise argparse.ArgumentTypeError(f"{value!r} is not a number of bytes")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from shiftlens import __version__
-from shiftlens.cli import analyze, cache, demo, doctor, serve
+from shiftlens.cli import analyze, cache, demo, doctor, report, serve
 
 INTERRUPTED = 130
 
@@ -20,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"shiftlens {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (analyze, cache, demo, doctor, serve):
+    for command in (analyze, report, cache, demo, doctor, serve):
         command.add_parser(commands)
     return parser
 

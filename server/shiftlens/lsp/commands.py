@@ -12,6 +12,7 @@ from shiftlens import __version__
 from shiftlens.errors import ShiftLensError
 from shiftlens.lsp.analyser import Trigger
 from shiftlens.lsp.language_server import ShiftLensServer
+from shiftlens.lsp.report_html import report_html
 from shiftlens.models.local import LocalModel, cached_models, find_local
 
 _PACKAGES = ("pygls", "lsprotocol", "msgspec", "torch", "transformers")
@@ -28,6 +29,7 @@ def register_commands(server: ShiftLensServer) -> None:
         ("shiftlens.clearCache", clear_cache),
         ("shiftlens.useBundledPair", use_bundled_pair),
         ("shiftlens.localModels", local_models),
+        ("shiftlens.report", report),
         ("shiftlens.debugInformation", debug_information),
     ):
         server.command(name)(handler)
@@ -99,6 +101,16 @@ async def local_models(ls: ShiftLensServer, names: list[str]) -> dict[str, objec
 
 def _as_json(model: LocalModel) -> dict[str, object]:
     return {"name": model.name, "where": model.where.value, "size": model.size}
+
+
+async def report(ls: ShiftLensServer, uri: str) -> str | None:
+    """An HTML page of what a document shows now, nothing scored anew; null where it shows no scores."""
+    document = ls.session.documents.get(uri)
+    shown = ls.session.store.shown(uri)
+    if document is None or shown is None:
+        return None
+    changed = not document.edits_since(shown).is_nothing
+    return await asyncio.to_thread(report_html, uri, shown, changed=changed)
 
 
 async def debug_information(ls: ShiftLensServer) -> dict[str, object]:

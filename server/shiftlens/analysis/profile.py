@@ -1,0 +1,34 @@
+"""Where in a response alignment shifts, and which tokens it shifts most often."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable
+
+from shiftlens.analysis.classify import Shares, shares, summarise
+from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
+from shiftlens.scoring.columns import int32
+
+TENTHS = 10
+
+
+def by_tenth(analysis: ResponseAnalysis) -> tuple[Shares, ...]:
+    """Shares of each tenth of the positions, first to last; some are empty in a response of fewer than ten."""
+    rows = analysis.scored.rows
+    edges = [-(-rows * tenth // TENTHS) for tenth in range(TENTHS + 1)]
+    classes, boundary = analysis.classes, analysis.scored.boundary
+    return tuple(
+        shares(summarise(classes[first:past], boundary[first:past])) for first, past in itertools.pairwise(edges)
+    )
+
+
+def most_often_shifted(analyses: Iterable[ResponseAnalysis], limit: int) -> tuple[tuple[bytes, int], ...]:
+    """The bytes of the tokens that are shifted most often, with how often; of equal ones the first to appear."""
+    found: Counter[bytes] = Counter()
+    for analysis in analyses:
+        scored = analysis.scored
+        for token, shift in zip(int32(scored.ids), analysis.classes, strict=True):
+            if shift == ShiftClass.SHIFTED:
+                found[scored.pieces.get(token, b"")] += 1
+    return tuple(found.most_common(limit))

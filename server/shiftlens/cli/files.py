@@ -1,0 +1,98 @@
+"""What the commands that analyse files share: which files, how they are read, and what is told of each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from shiftlens.cli.options import add_numbers_arguments, add_pair_arguments, check_pair_arguments, choose
+from shiftlens.errors import ShiftLensError
+
+if TYPE_CHECKING:
+    from shiftlens.pipeline.analyse import Analysed
+
+_DEFAULT_MAX_BYTES = 5_000_000
+
+
+def add_file_arguments(parser: argparse.ArgumentParser) -> None:
+    """The files, the pair, what changes the numbers, and how the files are read."""
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="transcripts; - is standard input")
+    add_pair_arguments(parser)
+    add_numbers_arguments(parser)
+    parser.add_argument("--transcript-format", metavar="NAME", help="read the files as this format, detect nothing")
+    parser.add_argument("--max-bytes", type=_positive, default=_DEFAULT_MAX_BYTES, help="default %(default)s")
+    parser.add_argument(
+        "--no-cache", action="store_true", help="score anew, neither reading nor keeping scores (see `shiftlens cache`)"
+    )
+
+
+def stdin_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> bytes:
+    """Check what was given, and read standard input where a file is named `-`.
+
+    Not in the event loop, which an interrupt does not reach while it waits for a read.
+    """
+    from shiftlens.pipeline.reading import STDIN, read_stdin
+
+    check_pair_arguments(parser, args)
+    return read_stdin(args.max_bytes) if STDIN in args.paths else b""
+
+
+async def analyse_files(
+    args: argparse.Namespace, stdin: bytes, each: Callable[[str, Analysed | ShiftLensError], None]
+) -> bool:
+    """Give `each` the name of every file with its analysis, or with why there is none; whether all went well.
+
+    What went wrong is told on standard error as well.
+    """
+    from shiftlens.cli.progress import progress_on
+    from shiftlens.engine.client import EngineClient
+    from shiftlens.pipeline.analyse import analyse
+    from shiftlens.pipeline.reading import STDIN, read_transcript
+    from shiftlens.results.location import user_store
+
+    engine = EngineClient()
+    store = None if args.no_cache else user_store()
+    all_fine = True
+    try:
+        for name in args.paths:
+            shown = "<stdin>" if name == STDIN else name
+            try:
+                transcript = read_transcript(name, stdin, format_name=args.transcript_format, max_bytes=args.max_bytes)
+                choice = choose(args, transcript.front_matter)
+                with progress_on(sys.stderr, shown) as on_progress:
+                    found = await analyse(engine, transcript, choice, store=store, on_progress=on_progress)
+            except ShiftLensError as error:
+                all_fine = False
+                _complain(shown, str(error))
+                each(shown, error)
+                continue
+            all_fine &= _tell_of_gaps(shown, found)
+            each(shown, found)
+    finally:
+        await engine.close()
+    return all_fine
+
+
+def _tell_of_gaps(file: str, found: Analysed) -> bool:
+    """Say what of the file is not in its analysis; whether all is."""
+    for line, message in found.analysis.transcript.problems:
+        _complain(file, f"line {line}: {message}")
+    for index, message in found.refused:
+        _complain(file, f"response {index + 1}: {message}")
+    for message in found.problems:
+        _complain(file, message)
+    return not (found.analysis.transcript.problems or found.refused)
+
+
+def _complain(file: str, message: str) -> None:
+    from shiftlens.visible import harmless
+
+    print(harmless(f"{file}: {message}"), file=sys.stderr)
+
+
+def _positive(value: str) -> int:
+    if value.isdecimal() and int(value) > 0:
+        return int(value)
+    raise argparse.ArgumentTypeError(f"{value!r} is not a number of bytes")

@@ -1,0 +1,113 @@
+"""`shiftlens report`: analyses of files as one HTML file that can be kept, sent and printed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import functools
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shiftlens.cli.files import add_file_arguments, analyse_files, stdin_of
+from shiftlens.errors import ShiftLensError
+
+if TYPE_CHECKING:
+    from shiftlens.pipeline.analyse import Analysed
+
+_EPILOG = """\
+The file needs no network and no ShiftLens. Beware that it holds the text of the responses and of what was asked.
+Exit codes: 0 all was analysed, 1 something was not, 2 wrong usage, 130 interrupted. Where nothing could be analysed,
+no file is written.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "report",
+        help="write an HTML report on transcripts",
+        description="Write what `shiftlens analyze` finds as one HTML file.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_file_arguments(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the HTML file")
+    parser.add_argument("--force", action="store_true", help="write over a file that is no such report")
+    parser.set_defaults(run=functools.partial(run, parser))
+
+
+def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    output = Path(args.output)
+    # Before hours of scoring, not after.
+    if (complaint := _in_the_way(output, force=args.force)) is not None:
+        parser.error(complaint)
+    stdin = stdin_of(parser, args)
+    return asyncio.run(_report(args, stdin, output))
+
+
+async def _report(args: argparse.Namespace, stdin: bytes, output: Path) -> int:
+    from shiftlens.report.page import ReportedFile, render
+
+    files: list[ReportedFile] = []
+    failed: list[tuple[str, str]] = []
+
+    def take(name: str, found: Analysed | ShiftLensError) -> None:
+        if isinstance(found, ShiftLensError):
+            failed.append((name, str(found)))
+        else:
+            files.append(ReportedFile(name, found.analysis, found.models, found.refused, found.problems))
+
+    all_fine = await analyse_files(args, stdin, take)
+    if not files:
+        print("Nothing could be analysed; no report was written.", file=sys.stderr)
+        return 1
+    try:
+        _write(output, render(files, failed))
+    except OSError as error:
+        print(f"shiftlens report: {args.output} can't be written: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0 if all_fine else 1
+
+
+def _in_the_way(output: Path, *, force: bool) -> str | None:
+    """Why nothing may be written there; None where it may."""
+    from shiftlens.report.page import is_report
+
+    if not output.parent.is_dir():
+        return f"{output} can't be written: there is no folder {output.parent}"
+    if not output.exists():
+        return None
+    if not output.is_file():
+        return f"{output} can't be written: it is no ordinary file"
+    if force:
+        return None
+    try:
+        with output.open("rb") as file:
+            start = file.read(4096)
+    except OSError as error:
+        return f"{output} is there and can't be read: {error.strerror}"
+    return None if is_report(start) else f"{output} is no report of ShiftLens; --force writes over it all the same"
+
+
+def _write(output: Path, page: str) -> None:
+    """Whole or not at all: a report that is there stays until the new one is complete. Raises OSError."""
+    target = output.resolve()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(page)
+        # A file of its own would have had these permissions; a temporary one is for its owner alone.
+        mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
+        Path(name).chmod(mode)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

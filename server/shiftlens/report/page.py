@@ -1,0 +1,132 @@
+"""A report as one HTML page.
+
+Nothing in it comes from elsewhere, and its content security policy lets nothing in: no network at all, one style and
+one script, each named by its hash. What models and files say reaches the page in two ways only, both escaped: by the
+template, which escapes every value, and as JSON, which the script puts in as text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from shiftlens import __version__
+from shiftlens.analysis.classify import combine
+from shiftlens.analysis.contract import Described
+from shiftlens.analysis.model import Analysis
+from shiftlens.analysis.profile import most_often_shifted
+from shiftlens.report.scores import Pieces
+from shiftlens.report.sections import COMMON_TOKENS, CommonToken, ResponseSection, SummaryTable
+from shiftlens.visible import harmless, visible_piece
+
+GENERATOR = "ShiftLens report"
+_MARK = f'<meta name="generator" content="{GENERATOR} '
+_MARK_WITHIN = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedFile:
+    """A file of a report.
+
+    `models` has the keys "base" and "aligned", and None for what is not known; `refused` names responses without
+    scores (index, message); `remarks` are sentences on what else the reader should know of this file.
+    """
+
+    name: str
+    analysis: Analysis
+    models: Mapping[str, Described | None] = field(default_factory=dict)
+    refused: tuple[tuple[int, str], ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()) -> str:
+    """The page. `failed` names files that could not be analysed, with the reason."""
+    pieces = Pieces()
+    sections = [_file(number, file, pieces) for number, file in enumerate(files, 1)]
+    style, script = _asset("page.css"), _asset("page.js")
+    responses = [response for file in files for response in file.analysis.responses]
+    return _template().render(
+        version=__version__,
+        generator=GENERATOR,
+        policy=_policy(style, script),
+        style=Markup(style),  # noqa: S704 (the package's own file)
+        script=Markup(script),  # noqa: S704 (the package's own file)
+        files=sections,
+        failed=failed,
+        title=", ".join(file.name.rsplit("/", 1)[-1] for file in files[:3]) + (" …" if len(files) > 3 else ""),
+        whole=SummaryTable.of(combine(file.analysis.summary for file in files)) if len(responses) > 1 else None,
+        common=[
+            CommonToken(visible_piece(piece), count) for piece, count in most_often_shifted(responses, COMMON_TOKENS)
+        ]
+        if len(responses) > 1
+        else [],
+        pieces=_json(pieces.texts),
+    )
+
+
+def is_report(start: bytes) -> bool:
+    """Whether a file that begins with these bytes is such a page."""
+    return _MARK.encode() in start[:_MARK_WITHIN]
+
+
+def _file(number: int, file: ReportedFile, pieces: Pieces) -> dict[str, object]:
+    analysis = file.analysis
+    return {
+        "number": number,
+        "name": file.name,
+        "analysis": analysis,
+        "models": [
+            (side, name, file.models.get(side))
+            for side, name in (("base", analysis.pair.base), ("aligned", analysis.pair.aligned))
+        ],
+        "refused": file.refused,
+        "remarks": file.remarks,
+        "responses": [
+            ResponseSection.of(response, f"{number}-{response.response.index + 1}", pieces, _json)
+            for response in analysis.responses
+        ],
+    }
+
+
+def _json(value: object) -> Markup:
+    """JSON for a script element, which only `</script` or `<!--` could leave."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 (see above)
+
+
+def _policy(style: str, script: str) -> str:
+    return (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
+        " base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _asset(name: str) -> str:
+    return resources.files("shiftlens.report").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # No control character, bidirectional override or lone surrogate in any value, on top of the escaping.
+        finalize=lambda value: harmless(value) if type(value) is str else value,
+    )
+    environment.filters["percent"] = lambda share: f"{share:.1%}"
+    return environment.from_string(_asset("page.html.jinja"))

@@ -1,0 +1,124 @@
+"""The numbers of a response as columns, from which the page's script makes a token's card.
+
+Columns, because a table of twenty candidates for each token in HTML would be ten times the size.
+
+    {"first": [...], "piece": [...], "class": [...], "flags": [...], "kl": [...], "jaccard": [...], "topRank": [...],
+     "hasEnd": bool, "base": {...}, "aligned": {...}}
+    side: {"k", "vocabulary", "end", "rank": [...], "surprisal": [...], "entropy": [...], "others": [...], "own": [...],
+           "top": [...], "topSurprisal": [...]}
+
+- `first`: the row with which each span of the text begins; a span of several rows is a character split over tokens.
+- `piece`, `top`, `end`: places in the report's list of pieces. `top` and `topSurprisal` have k entries for each row.
+- `flags`: 1 special, 2 boundary, 4 off greedy. `topRank` is the base rank of the aligned model's first choice.
+- surprisals are -ln p in thousandths of a nat, so that a probability is good to a thousandth of itself; null is p = 0.
+- `own`: the place of the response's token among the row's candidates, from 0; -1 where it is not among them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, Token, TokenSide
+from shiftlens.analysis.tokens import tokens
+from shiftlens.scoring.columns import SideColumns
+from shiftlens.visible import visible_piece
+
+Json = dict[str, object]
+
+
+@dataclass(slots=True)
+class Pieces:
+    """Token texts, each once in a report."""
+
+    texts: list[str] = field(default_factory=list)
+    _places: dict[bytes, int] = field(default_factory=dict)
+
+    def place(self, piece: bytes) -> int:
+        found = self._places.get(piece)
+        if found is None:
+            found = self._places[piece] = len(self.texts)
+            self.texts.append(visible_piece(piece))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of the response's text with one look: a token, or a character that several tokens share."""
+
+    text: str
+    shift: ShiftClass
+    flagged: bool
+    is_end: bool
+
+
+def spans_and_scores(analysis: ResponseAnalysis, pieces: Pieces) -> tuple[list[Span], Json]:
+    """The response's spans in order, and its columns. What a piece says goes into `pieces`."""
+    rows = list(tokens(analysis))
+    groups = _groups(analysis, rows)
+    spans = [
+        Span(
+            "".join(row.text for row in group),
+            max(row.shift for row in group),
+            any(row.boundary for row in group),
+            group[0].is_end,
+        )
+        for group in groups
+    ]
+    return spans, {
+        "first": [group[0].index for group in groups],
+        "piece": [pieces.place(row.piece) for row in rows],
+        "class": [int(row.shift) for row in rows],
+        "flags": [row.special | row.boundary << 1 | row.off_greedy << 2 for row in rows],
+        "kl": [_rounded(row.kl) for row in rows],
+        "jaccard": [_rounded(row.jaccard) for row in rows],
+        "topRank": [row.base_rank_of_aligned_top for row in rows],
+        "hasEnd": bool(rows) and rows[-1].is_end,
+        "base": _side(analysis, analysis.scored.base, [row.base for row in rows], pieces),
+        "aligned": _side(analysis, analysis.scored.aligned, [row.aligned for row in rows], pieces),
+    }
+
+
+def _groups(analysis: ResponseAnalysis, rows: Sequence[Token]) -> list[list[Token]]:
+    """Rows by span: one that ends inside a character has the rows behind it that hold the rest of it."""
+    groups: list[list[Token]] = []
+    within = False
+    for row in rows:
+        if within and not row.is_end:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+        within = bool(analysis.cuts[row.index])
+    return groups
+
+
+def _side(analysis: ResponseAnalysis, columns: SideColumns, sides: Sequence[TokenSide], pieces: Pieces) -> Json:
+    return {
+        "k": analysis.scored.k,
+        "vocabulary": columns.vocabulary,
+        "end": pieces.place(analysis.scored.pieces.get(columns.end_id, b"")),
+        "rank": [side.rank for side in sides],
+        "surprisal": [_surprisal(side.logprob) for side in sides],
+        "entropy": [_rounded(side.entropy) for side in sides],
+        "others": [_surprisal(_log(side.missing_mass)) for side in sides],
+        "own": [_own(side) for side in sides],
+        "top": [pieces.place(candidate.piece) for side in sides for candidate in side.top],
+        "topSurprisal": [_surprisal(_log(candidate.prob)) for side in sides for candidate in side.top],
+    }
+
+
+def _own(side: TokenSide) -> int:
+    return next((place for place, candidate in enumerate(side.top) if candidate.id == side.id), -1)
+
+
+def _log(probability: float) -> float:
+    return math.log(probability) if probability > 0 else -math.inf
+
+
+def _surprisal(logprob: float) -> int | None:
+    return round(-1000 * logprob) if math.isfinite(logprob) else None
+
+
+def _rounded(value: float) -> float | None:
+    return float(f"{value:.4g}") if math.isfinite(value) else None

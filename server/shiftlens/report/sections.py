@@ -1,0 +1,105 @@
+"""What the template shows, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from shiftlens.analysis.classify import Shares, shares, shares_without_flagged
+from shiftlens.analysis.contract import prompt_of
+from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, Summary
+from shiftlens.analysis.profile import by_tenth, most_often_shifted
+from shiftlens.report.scores import Pieces, Span, spans_and_scores
+from shiftlens.visible import visible_piece
+
+COMMON_TOKENS = 12
+CHART_HEIGHT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryTable:
+    """Counts and shares by class, `rest` those without the positions flagged `boundary` where there are any."""
+
+    tokens: int
+    flagged: int
+    counts: dict[str, int]
+    all: dict[str, float]
+    rest: dict[str, float] | None
+
+    @classmethod
+    def of(cls, summary: Summary) -> SummaryTable:
+        counts = {shift.label: int(getattr(summary, shift.label)) for shift in reversed(ShiftClass)}
+        rest = _by_name(shares_without_flagged(summary)) if summary.flagged else None
+        return cls(summary.tokens, summary.flagged, counts, _by_name(shares(summary)), rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A tenth of a response: its shares, and the heights of their bars in the drawing's units."""
+
+    shares: Shares
+    shifted: float
+    marginal: float
+
+
+@dataclass(frozen=True, slots=True)
+class CommonToken:
+    text: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseSection:
+    """One response. `key` names it in the page."""
+
+    key: str
+    number: int
+    prompt: str
+    summary: SummaryTable
+    spans: list[Span]
+    scores: Markup
+    bars: list[Bar]
+    common: list[CommonToken]
+    prefixes: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, analysis: ResponseAnalysis, key: str, pieces: Pieces, as_json: Callable[[object], Markup]
+    ) -> ResponseSection:
+        spans, scores = spans_and_scores(analysis, pieces)
+        scored = analysis.scored
+        return cls(
+            key=key,
+            number=analysis.response.index + 1,
+            prompt=prompt_of(analysis.response),
+            summary=SummaryTable.of(analysis.summary),
+            spans=[shown(span) for span in spans],
+            scores=as_json(scores),
+            bars=[
+                Bar(tenth, round(CHART_HEIGHT * tenth.shifted, 2), round(CHART_HEIGHT * tenth.marginal, 2))
+                for tenth in by_tenth(analysis)
+            ],
+            common=[
+                CommonToken(visible_piece(piece), count)
+                for piece, count in most_often_shifted((analysis,), COMMON_TOKENS)
+            ],
+            prefixes=(("base", scored.base.prefix_text), ("aligned", scored.aligned.prefix_text)),
+            notes=scored.notes,
+        )
+
+
+def _by_name(of: Shares) -> dict[str, float]:
+    return {shift.label: getattr(of, shift.label) for shift in ShiftClass}
+
+
+def shown(span: Span) -> Span:
+    """With a sign for what has no shape that a colour could be seen on: the end, and a shifted line break."""
+    text = span.text.replace("\r\n", "\n")
+    if span.is_end:
+        text = "■"
+    elif span.shift is not ShiftClass.UNSHIFTED:
+        text = text.replace("\n", "⏎\n")
+    return Span(text, span.shift, span.flagged, span.is_end)

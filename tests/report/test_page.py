@@ -1,0 +1,163 @@
+"""The report as a page: nothing from outside, nothing that text can do to it, and the numbers of the analysis."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from page_reader import PageReader
+
+from analysis.hand_made import response, scored, side
+from shiftlens.analysis.classify import build, combine
+from shiftlens.analysis.model import Analysis
+from shiftlens.analysis.tokens import tokens
+from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.report.page import ReportedFile, is_report, render
+from shiftlens.transcripts.model import Transcript
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>&amp;\"'{{ 7*7 }}\u202e\x1b[31m"
+
+
+def analysis(
+    pieces: list[bytes], *, question: str = "Why?", pair: PairSpec | None = None, flagged: tuple[int, ...] = ()
+) -> Analysis:
+    """Of one response of these tokens: the first shifted, the second marginal, the rest unshifted."""
+    ranks = [*[9, 2, *[1] * len(pieces)][: len(pieces)], 1]
+    text = b"".join(pieces).decode()
+    one = response(text, question=question)
+    found = build(one, scored(pieces, base_ranks=ranks, boundary=flagged), ClassifyOptions())
+    return Analysis(
+        transcript=Transcript("labels", "its labels", (one,)),
+        pair=pair or PairSpec(base="b", aligned="a"),
+        score_options=ScoreOptions(),
+        classify_options=ClassifyOptions(),
+        responses=(found,),
+        summary=combine([found.summary]),
+    )
+
+
+def page_of(found: Analysis, name: str = "talk.txt") -> PageReader:
+    return PageReader(render([ReportedFile(name, found)]))
+
+
+def test_the_page_asks_for_nothing_from_outside() -> None:
+    page = page_of(analysis([b"Great", b" question"]))
+    assert not [e for e in page.elements if e.attributes.keys() & {"src", "srcset", "data", "action", "style"}]
+    assert not [e for e in page.elements if e.tag in {"link", "iframe", "object", "embed", "base", "form", "img"}]
+    assert all(link.attributes["href"].startswith("#") for link in page.all("a"))
+    assert not re.search(r"https?:|url\(|@import|//[a-z]", page.all("style")[0].text)
+
+
+def test_the_policy_lets_in_the_pages_own_style_and_script_and_nothing_else() -> None:
+    page = page_of(analysis([b"Great", b" question"]))
+    policy = next(e for e in page.all("meta") if e.attributes.get("http-equiv") == "Content-Security-Policy")
+    scripts = [e for e in page.all("script") if e.attributes.get("type") != "application/json"]
+    assert len(scripts) == len(page.all("style")) == 1
+    hashes = [
+        "'sha256-" + base64.b64encode(hashlib.sha256(e.text.encode()).digest()).decode() + "'"
+        for e in (page.all("style")[0], scripts[0])
+    ]
+    assert policy.attributes["content"] == (
+        f"default-src 'none'; style-src {hashes[0]}; script-src {hashes[1]}; base-uri 'none'; form-action 'none'"
+    )
+
+
+@given(st.text(max_size=30))
+def test_no_text_of_a_token_a_prompt_or_a_name_becomes_anything_but_text(text: str) -> None:
+    said = (HOSTILE + text).encode("utf-8", "replace")
+    pair = PairSpec(base=HOSTILE + text, aligned=HOSTILE)
+    plain = page_of(analysis([b"x", b"y"]))
+    page = page_of(analysis([said, b"y"], question=HOSTILE + text, pair=pair), name=HOSTILE)
+    assert [e.tag for e in page.elements] == [e.tag for e in plain.elements]
+    assert [sorted(e.attributes) for e in page.elements] == [sorted(e.attributes) for e in plain.elements]
+    everything = "".join(e.text for e in page.elements[:1])
+    assert "\u202e" not in everything
+    assert "\x1b" not in everything
+    assert "49" not in page.by_id("file-1").text
+
+
+def test_the_text_is_whole_and_its_classes_are_marked() -> None:
+    page = page_of(analysis([b"Great", b" question", b"!\n", b"Yes."], flagged=(0,)))
+    spans = page.all("span", "t")
+    shown = [(e.text, e.attributes["class"]) for e in spans if e.text in {"Great", " question", "!\n", "Yes.", "■"}]
+    assert ("Great", "t shifted flagged") in shown
+    assert (" question", "t marginal") in shown
+    assert ("!\n", "t unshifted") in shown
+    assert ("■", "t unshifted end") in shown
+    assert page.all("div", "text")[0].text == "Great question!\nYes.■"
+
+
+def test_a_shifted_line_break_can_be_seen() -> None:
+    assert page_of(analysis([b"\n", b"a"])).all("div", "text")[0].text == "⏎\na■"
+
+
+def test_shares_are_given_with_and_without_flagged_positions() -> None:
+    rows = page_of(analysis([b"a", b"b", b"c"], flagged=(0,))).all("table", "summary")[0].text.split("\n")
+    assert "without 1 flagged" in rows[1]
+    assert "shifted125.0%0.0%" in rows[2]
+    assert "unshifted250.0%66.7%" in rows[4]
+
+
+def test_the_columns_hold_the_numbers_of_every_position() -> None:
+    tops = [[100, 10], [11, 10], [10, 11]]
+    found = analysis([b"a", b"b"])
+    sides = {"base": side(3, ranks=[1, 9, 2], tops=tops, end_id=1), "aligned": side(3, tops=tops)}
+    changed = build(response("ab"), scored([b"a", b"b"], **sides), ClassifyOptions())
+    page = page_of(Analysis(found.transcript, found.pair, ScoreOptions(), ClassifyOptions(), (changed,), found.summary))
+    columns, pieces = page.json("scores-1-1"), page.json("pieces")
+    assert [pieces[place] for place in columns["piece"]] == ["a", "b", "</s>"]
+    assert columns["hasEnd"]
+    assert pieces[columns["base"]["end"]] == "<eot>"
+    for row, token in enumerate(tokens(changed)):
+        assert columns["class"][row] == token.shift
+        assert columns["kl"][row] == pytest.approx(token.kl, rel=1e-3)
+        assert columns["jaccard"][row] == pytest.approx(token.jaccard, rel=1e-3)
+        for name, own in (("base", token.base), ("aligned", token.aligned)):
+            shown = columns[name]
+            assert shown["rank"][row] == own.rank
+            assert math.exp(-shown["surprisal"][row] / 1000) == pytest.approx(math.exp(own.logprob), rel=1e-3)
+            assert math.exp(-shown["others"][row] / 1000) == pytest.approx(own.missing_mass, rel=1e-3)
+            first = shown["own"][row]
+            assert first == next((i for i, c in enumerate(own.top) if c.id == own.id), -1)
+            at = row * shown["k"]
+            for place, candidate in enumerate(own.top):
+                assert math.exp(-shown["topSurprisal"][at + place] / 1000) == pytest.approx(candidate.prob, rel=1e-3)
+
+
+def test_a_character_split_over_tokens_is_one_span_with_all_its_rows() -> None:
+    page = page_of(analysis([b"a", b"\xf0\x9f", b"\x98", b"\x80 b", b"c"]))
+    assert page.all("div", "text")[0].text == "a😀 bc■"
+    assert page.json("scores-1-1")["first"] == [0, 1, 4, 5]
+
+
+def test_several_files_have_a_summary_of_all_and_what_failed_is_told() -> None:
+    found = analysis([b"a", b"b"])
+    page = PageReader(render([ReportedFile("one", found), ReportedFile("two", found)], [("three", "It is <empty>.")]))
+    assert page.by_id("whole").text == "All responses"
+    assert len(page.all("table", "summary")) == 3
+    assert any("three is not in this report: It is <empty>." in e.text for e in page.all("p", "remark"))
+    ids = [e.attributes["id"] for e in page.elements if "id" in e.attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_report_is_known_by_its_beginning() -> None:
+    page = render([ReportedFile("x" * 300, analysis([b"a", b"b"]))])
+    assert is_report(page.encode()[:4096])
+    assert not is_report(b"<!DOCTYPE html><html><title>ShiftLens report</title>")
+
+
+def test_a_thousand_tokens_take_less_than_half_a_megabyte() -> None:
+    pieces = [f" w{i}".encode() for i in range(1000)]
+    tops = [[100 + (row * 7 + i) % 1000 for i in range(10)] for row in range(1001)]
+    masses = [[-0.5 - i * 1.2345 for i in range(10)]] * 1001
+    columns = side(1001, tops=tops, logprobs=masses)
+    found = analysis([b"a", b"b"])
+    one = response(b"".join(pieces).decode())
+    changed = build(one, scored(pieces, base=columns, aligned=columns), ClassifyOptions())
+    whole = Analysis(found.transcript, found.pair, ScoreOptions(), ClassifyOptions(), (changed,), found.summary)
+    assert len(render([ReportedFile("long.txt", whole)]).encode()) < 500_000
