@@ -13,6 +13,8 @@ from pathlib import Path
 import engine_bench
 import lora_bench
 
+from shiftlens.engine.allocator import keep_freed_memory
+
 BENCHES = (*engine_bench.BENCHES, *lora_bench.BENCHES)
 TARGETS = {name: target for bench in BENCHES for name, target in bench.targets.items()}
 OUT = Path("build/bench.json")
@@ -26,6 +28,7 @@ def main() -> None:
     if unknown := set(args.names) - set(TARGETS):
         parser.error(f"no such bench: {', '.join(sorted(unknown))}")
     wanted = set(args.names or TARGETS)
+    keep_freed_memory()
     for bench in BENCHES:
         if not wanted & set(bench.targets) or (bench.linux_only and sys.platform != "linux"):
             continue

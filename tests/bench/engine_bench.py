@@ -14,13 +14,12 @@ from pathlib import Path
 
 import torch
 from registry import Bench, one
-from shapes import Pair, make_pair, prepared, random_ids
+from shapes import Pair, make_pair, prepared, random_ids, score_rows
 from transformers import PreTrainedModel
 
 from shiftlens.models.prepare import Prepared
 from shiftlens.scoring.causal import CausalModel, open_model
 from shiftlens.scoring.memory import PassMemory
-from shiftlens.scoring.teacher_forcing import score_rows
 
 PROMPT, RESPONSE, LONG = 60, 257, 1000
 K, ALIGNTDS_K = 10, 30
@@ -59,7 +58,7 @@ def edits(rounds: int) -> dict[str, float]:
     for _ in range(rounds):
         memory = PassMemory()
         start = time.perf_counter()
-        passes = score_rows(base, aligned, prepared(prefix, ids), K, memory=memory)
+        passes = score_rows(base, aligned, [prepared(prefix, ids)], K, memory)
         next(passes)
         found["first"].append(time.perf_counter() - start)
         for _collector in passes:
@@ -78,18 +77,20 @@ def edits(rounds: int) -> dict[str, float]:
 
 
 def conversation(rounds: int) -> float:
-    """Eight turns scored one after another over one bare forward pair on the whole text."""
+    """Eight turns over one bare forward pair on the whole text."""
     pair = make_pair("gpt2-124m")
     base, aligned = open_model(pair.base), open_model(pair.aligned)
     turns = [(random_ids(20, pair.vocabulary, 10 + t), random_ids(80, pair.vocabulary, 30 + t)) for t in range(8)]
 
     def ours() -> None:
-        memory = PassMemory()
         prefix: tuple[int, ...] = ()
+        responses = []
         for question, answer in turns:
             prefix += question
-            _drain(base, aligned, prepared(prefix, answer), memory)
+            responses.append(prepared(prefix, answer))
             prefix += answer
+        for _collector in score_rows(base, aligned, responses, K, PassMemory()):
+            pass
 
     whole = tuple(i for turn in turns for part in turn for i in part)
     return _ratio(ours, lambda: _bare(pair, whole[:20], whole[20:]), rounds)
@@ -112,7 +113,7 @@ def peak_extra_mib() -> float:
 
 
 def _drain(base: CausalModel, aligned: CausalModel, ready: Prepared, memory: PassMemory | None = None) -> None:
-    for _collector in score_rows(base, aligned, ready, K, memory=memory):
+    for _collector in score_rows(base, aligned, [ready], K, memory):
         pass
 
 

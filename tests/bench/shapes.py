@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from shiftlens.models.prepare import Prepared, PreparedSide
+from shiftlens.scoring.causal import CausalModel
+from shiftlens.scoring.head import Heads
+from shiftlens.scoring.memory import PassMemory
+from shiftlens.scoring.plan import plan_passes
+from shiftlens.scoring.teacher_forcing import RowCollector, Scorer
 
 SHAPES: dict[str, dict[str, object]] = {
     "gpt2-124m": {"model_type": "gpt2", "vocab_size": 50_257},
@@ -56,6 +62,15 @@ def prepared(prefix: tuple[int, ...], ids: tuple[int, ...]) -> Prepared:
         boundary_first=False,
         notes=(),
     )
+
+
+def score_rows(
+    base: CausalModel, aligned: CausalModel, responses: Sequence[Prepared], k: int, memory: PassMemory | None = None
+) -> Iterator[RowCollector]:
+    """Responses scored as the engine does it, yielding after each stretch."""
+    scorer = Scorer(base, aligned, Heads(base, aligned, k), k, memory)
+    for plan in plan_passes(responses):
+        yield from scorer.score(plan)
 
 
 def _make(shape: str, seed: int) -> PreTrainedModel:

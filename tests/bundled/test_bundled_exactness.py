@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from passes import score_rows
 from plain_scoring import kl, plain_rows
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import Token
@@ -16,7 +17,6 @@ from shiftlens.models.conversation import to_score
 from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE, ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.models.prepare import prepare
 from shiftlens.scoring.pack import pack
-from shiftlens.scoring.teacher_forcing import score_rows
 from shiftlens.transcripts import Response, Transcript, decode, read
 
 NATS = 1e-4

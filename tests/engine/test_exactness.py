@@ -10,6 +10,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from passes import score_rows
 from plain_scoring import PlainRow, kl, plain_rows
 from shiftlens.engine.pairs import OpenedPair, PairHolder
 from shiftlens.models.conversation import ContextTurn, ResponseToScore
@@ -17,7 +18,6 @@ from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.models.prepare import Prepared, prepare
 from shiftlens.scoring.columns import ScoredResponse, SideColumns, float32, int32, uint32
 from shiftlens.scoring.pack import pack
-from shiftlens.scoring.teacher_forcing import score_rows
 from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokenizer
 
 NATS = 1e-4

@@ -18,9 +18,9 @@ def test_an_edit_at_the_end_feeds_only_the_end(tiny_pair: PairSpec, monkeypatch:
     fed: list[int] = []
     states = CausalModel.states
 
-    def counted(self: CausalModel, ids: torch.Tensor, cache: object) -> object:
-        fed.append(len(ids))
-        return states(self, ids, cache)
+    def counted(self: CausalModel, ids: torch.Tensor, cache: object, **keep: bool) -> object:
+        fed.append(ids.numel())
+        return states(self, ids, cache, **keep)
 
     monkeypatch.setattr(CausalModel, "states", counted)
     replies: list[Reply] = []

@@ -7,6 +7,7 @@ import itertools
 import pytest
 import torch
 
+from passes import assert_same, score_rows
 from shiftlens.engine.pairs import OpenedPair, PairHolder
 from shiftlens.models.conversation import ContextTurn, ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
@@ -14,9 +15,7 @@ from shiftlens.models.prepare import prepare
 from shiftlens.scoring.causal import CausalModel
 from shiftlens.scoring.memory import PassMemory
 from shiftlens.scoring.rows import PairRows
-from shiftlens.scoring.teacher_forcing import score_rows
 
-NATS = 1e-4
 WORDS = "The quick brown fox jumps over the lazy dog. Great question! I hope this helps. " * 8
 QUESTION = ContextTurn("user", "Why is the sky blue?")
 
@@ -60,9 +59,9 @@ def test_an_edit_feeds_only_the_ids_from_the_edit_on(pair: OpenedPair, monkeypat
     fed: list[int] = []
     states = CausalModel.states
 
-    def counted(self: CausalModel, ids: torch.Tensor, cache: object) -> object:
-        fed.append(len(ids))
-        return states(self, ids, cache)
+    def counted(self: CausalModel, ids: torch.Tensor, cache: object, **keep: bool) -> object:
+        fed.append(ids.numel())
+        return states(self, ids, cache, **keep)
 
     monkeypatch.setattr(CausalModel, "states", counted)
     memory = PassMemory()
@@ -81,7 +80,7 @@ def test_a_pass_that_was_stopped_is_gone_on_from(pair: OpenedPair) -> None:
     calls = itertools.count()
 
     def stop() -> None:
-        if next(calls) == 6:
+        if next(calls) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -115,14 +114,3 @@ def rows(pair: OpenedPair, response: ResponseToScore, memory: PassMemory | None,
     prepared = prepare(pair.base.loaded, pair.aligned.loaded, response, ScoreOptions())
     checks = {"check": check} if check else {}
     return list(score_rows(pair.base.causal, pair.aligned.causal, prepared, 10, memory=memory, **checks))[-1].all()  # type: ignore[arg-type]
-
-
-def assert_same(these: PairRows, others: PairRows) -> None:
-    assert len(these.kl) == len(others.kl)
-    for this, other in ((these.base, others.base), (these.aligned, others.aligned)):
-        torch.testing.assert_close(this.logprob, other.logprob, atol=NATS, rtol=0)
-        torch.testing.assert_close(this.entropy, other.entropy, atol=NATS, rtol=0)
-        torch.testing.assert_close(this.top_logprobs, other.top_logprobs, atol=NATS, rtol=0)
-        assert (this.rank != other.rank).sum() == 0
-    torch.testing.assert_close(these.kl, others.kl, atol=NATS, rtol=NATS)
-    assert torch.equal(these.base_rank_of_aligned_top, others.base_rank_of_aligned_top)

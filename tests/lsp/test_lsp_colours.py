@@ -106,7 +106,7 @@ async def test_scores_make_the_editor_come_back(editor: EditorClient) -> None:
 
 
 async def test_the_first_colours_of_a_long_response_come_before_the_last(editor: EditorClient) -> None:
-    uri = editor.open("User: q\nAssistant: " + "A lazy dog jumps. " * 150)
+    uri = editor.open("User: q\nAssistant: " + "A lazy dog jumps. " * 400)
     begun = len(editor.events)
     await editor.until_state(uri, "ready")
     events = editor.events[begun:]

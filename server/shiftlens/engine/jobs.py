@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
@@ -27,9 +28,14 @@ from shiftlens.engine.protocol import (
 from shiftlens.errors import ScoringError, ShiftLensError
 from shiftlens.models.conversation import ResponseToScore
 from shiftlens.models.loading import LoadedModel
+from shiftlens.models.pair import ScoreOptions
 from shiftlens.models.prepare import Prepared, PreparedSide
+from shiftlens.scoring.batches import batches
+from shiftlens.scoring.head import Heads
 from shiftlens.scoring.pack import pack
-from shiftlens.scoring.teacher_forcing import score_rows
+from shiftlens.scoring.plan import PassPlan, plan_passes
+from shiftlens.scoring.rows import PairRows
+from shiftlens.scoring.teacher_forcing import Scorer
 
 COMPAT_TOP_K = 30
 """Candidates that AlignTDS keeps per position."""
@@ -112,49 +118,103 @@ class Worker:
 
     def _score(self, request: Score) -> Iterator[None]:
         pair = self._open(request)
-        for index, response in enumerate(request.responses):
+        ready: list[Prepared] = []
+        places: list[int] = []
+        for place, response in enumerate(request.responses):
             self._check(request.job)
             try:
-                self._score_one(request, pair, index, response)
+                ready.append(_ready(pair, response, request.options))
+                places.append(place)
             except ScoringError as error:
-                self._send(Refused(job=request.job, index=index, problem=error.problem, remedy=error.remedy))
-            yield
+                self._send(Refused(job=request.job, index=place, problem=error.problem, remedy=error.remedy))
+        if ready:
+            yield from _Scoring(request, pair, ready, places, self._send, lambda: self._check(request.job)).steps()
         self._send(Done(job=request.job, base=pair.base.description, aligned=pair.aligned.description))
 
-    def _score_one(self, request: Score, pair: OpenedPair, index: int, response: ResponseToScore) -> None:
-        compat = request.options.compat == "aligntds"
-        prepared = pair.prepare(response, request.options)
-        _check_length(pair.base.loaded, prepared.base, prepared)
-        _check_length(pair.aligned.loaded, prepared.aligned, prepared)
-        encoder = pair.aligned.loaded.encoder
-        vocabularies = (pair.base.description.vocabulary, pair.aligned.description.vocabulary)
-        top_k = COMPAT_TOP_K if compat else request.options.top_k
-        rows = len(prepared.ids) + 1
-        count = len(request.responses)
-        sent = 0.0
-        passes = score_rows(
-            pair.base.causal, pair.aligned.causal, prepared, top_k, lambda: self._check(request.job), pair.memory
-        )
-        for collector in passes:
-            done = collector.rows == rows
-            self._send(
-                Progress(
-                    job=request.job,
-                    phase="scoring",
-                    fraction=(index + collector.rows / rows) / count,
-                    message=f"Scoring response {index + 1} of {count}",
-                    part=(index + 1, count),
-                )
+
+class _Scoring:
+    """The scoring part of a request: passes in batches, each response sent as soon as its rows are there."""
+
+    def __init__(
+        self,
+        request: Score,
+        pair: OpenedPair,
+        ready: Sequence[Prepared],
+        places: Sequence[int],
+        send: Callable[[Reply], None],
+        check: Callable[[], None],
+    ) -> None:
+        self._request, self._pair, self._ready, self._places = request, pair, ready, places
+        self._send, self._check = send, check
+        self._with_decoded = request.options.compat == "aligntds"
+        self._rows = sum(len(prepared.ids) + 1 for prepared in ready)
+        self._rows_done = 0
+        self._partial_sent = 0.0
+
+    def steps(self) -> Iterator[None]:
+        """Do it, stopping after each stretch."""
+        base, aligned = self._pair.base.causal, self._pair.aligned.causal
+        top_k = COMPAT_TOP_K if self._with_decoded else self._request.options.top_k
+        scorer = Scorer(base, aligned, Heads(base, aligned, top_k), top_k, self._pair.memory)
+        for group in batches(plan_passes(self._ready), scorer.limits.batch):
+            self._check()
+            if len(group) == 1:
+                yield from self._one(scorer, group[0])
+            else:
+                for plan, rows in zip(group, scorer.score_together(group, self._check), strict=True):
+                    self._report(plan, rows, before=0)
+                yield
+
+    def _one(self, scorer: Scorer, plan: PassPlan) -> Iterator[None]:
+        before = 0
+        for collector in scorer.score(plan, self._check):
+            self._report(plan, collector.all(), before)
+            before = collector.rows
+            yield
+
+    def _report(self, plan: PassPlan, rows: PairRows, before: int) -> None:
+        """Send what is new of a pass of which `before` rows had been reported."""
+        done = len(rows.kl)
+        self._rows_done += done - before
+        starts = (0, *plan.ends)
+        for member, start, end in zip(plan.members, starts, plan.ends, strict=False):
+            if before < end <= done:
+                self._send_scored(member, rows.part(start, end), partial=False)
+            elif start < done < end and time.monotonic() - self._partial_sent > _SECONDS_BETWEEN_PARTIALS:
+                self._partial_sent = time.monotonic()
+                self._send_scored(member, rows.part(start, done), partial=True)
+        reached = min(bisect_right(plan.ends, done), len(plan.members) - 1)
+        place, count = self._places[plan.members[reached]], len(self._request.responses)
+        self._send(
+            Progress(
+                job=self._request.job,
+                phase="scoring",
+                fraction=self._rows_done / self._rows,
+                message=f"Scoring response {place + 1} of {count}",
+                part=(place + 1, count),
             )
-            now = time.monotonic()
-            if done or now - sent > _SECONDS_BETWEEN_PARTIALS:
-                sent = now
-                scored = pack(prepared, collector.all(), encoder, vocabularies=vocabularies, with_decoded=compat)
-                self._send(
-                    Scored(
-                        job=request.job, index=index, scored=scored, partial=not done, fingerprints=pair.fingerprints
-                    )
-                )
+        )
+
+    def _send_scored(self, member: int, rows: PairRows, *, partial: bool) -> None:
+        pair = self._pair
+        scored = pack(
+            self._ready[member],
+            rows,
+            pair.aligned.loaded.encoder,
+            vocabularies=(pair.base.description.vocabulary, pair.aligned.description.vocabulary),
+            with_decoded=self._with_decoded,
+        )
+        place = self._places[member]
+        self._send(
+            Scored(job=self._request.job, index=place, scored=scored, partial=partial, fingerprints=pair.fingerprints)
+        )
+
+
+def _ready(pair: OpenedPair, response: ResponseToScore, options: ScoreOptions) -> Prepared:
+    prepared = pair.prepare(response, options)
+    _check_length(pair.base.loaded, prepared.base, prepared)
+    _check_length(pair.aligned.loaded, prepared.aligned, prepared)
+    return prepared
 
 
 def _check_length(loaded: LoadedModel, side: PreparedSide, prepared: Prepared) -> None:

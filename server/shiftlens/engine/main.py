@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import BinaryIO
 
+from shiftlens.engine.allocator import keep_freed_memory
 from shiftlens.engine.frames import encode_frame, read_request
 from shiftlens.engine.protocol import Cancel, Describe, Held, Reply, Score, Unload
 from shiftlens.engine.turns import Turns
@@ -63,6 +64,7 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
+    keep_freed_memory()
     inbox = Inbox()
     threading.Thread(target=inbox.read_all, args=(sys.stdin.buffer,), daemon=True).start()
 

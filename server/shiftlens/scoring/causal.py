@@ -22,31 +22,43 @@ _WHOLE_FORWARD_STRETCH = 64
 class CausalModel:
     """A model split into body and head. `head` is None where the model's own forward must give the logits.
 
-    `stretch` is the most ids to feed at once, None for no limit; `keeps_cache` is False for models that can't go on
-    from where they stopped (state-space models, here), which are fed all ids at once.
+    `vocabulary` is the width of the logits; `stretch` is the most ids to feed at once, None for no limit;
+    `keeps_cache` is False for models that can't go on from where they stopped (state-space models, here), which are
+    fed all ids at once.
     """
 
     model: PreTrainedModel
     body: torch.nn.Module
     head: torch.nn.Module | None
+    vocabulary: int
     keeps_cache: bool
     stretch: int | None
+
+    @property
+    def parameters(self) -> int:
+        return sum(p.numel() for p in self.model.parameters())
 
     @property
     def device(self) -> torch.device:
         return next(self.model.parameters()).device
 
-    def states(self, ids: torch.Tensor, cache: Any) -> tuple[torch.Tensor, Any]:
-        """Feed ids int64 [c] after those in `cache`; states [c, D] (logits [c, V] without a head) and a new cache."""
-        module = self.body if self.head is not None else self.model
-        output = module(input_ids=ids.unsqueeze(0), past_key_values=cache, use_cache=self.keeps_cache)
-        states = output.last_hidden_state if self.head is not None else output.logits
-        return states[0], getattr(output, "past_key_values", None)
+    def states(self, ids: torch.Tensor, cache: Any, *, keep: bool = True) -> tuple[torch.Tensor, Any]:
+        """Feed ids int64 [b, c] after those in `cache`; states [b, c, D] (logits [b, c, V] without a head), new cache.
 
-    def logits(self, states: torch.Tensor) -> torch.Tensor:
-        """Logits float32 [r, V] of rows of what `states` gave."""
-        raw: torch.Tensor = self.head(states) if self.head is not None else states
-        return raw.float()
+        Without `keep`, no cache is made: for ids that nothing will follow.
+        """
+        module = self.body if self.head is not None else self.model
+        output = module(input_ids=ids, past_key_values=cache, use_cache=self.keeps_cache and keep)
+        states: torch.Tensor = output.last_hidden_state if self.head is not None else output.logits
+        return states, getattr(output, "past_key_values", None)
+
+    def logits(self, states: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
+        """Logits float32 [r, V] of rows of what `states` gave. `room` is float32 [r, V] to put them in."""
+        if self.head is None:
+            return states.float()
+        if _is_bare(self.head) and states.dtype is torch.float32:
+            return torch.mm(states, self.head.get_parameter("weight").t(), out=room)
+        return room.copy_(self.head(states))
 
 
 @torch.inference_mode()
@@ -70,6 +82,11 @@ def open_model(model: PreTrainedModel) -> CausalModel:
             logits = head(hidden).float()
             scale = whole.logits.float().abs().max().clamp(min=1.0)
             if bool(((logits - whole.logits.float()).abs().max() / scale) < _PROBE_TOLERANCE):
-                return CausalModel(model, body, head, keeps_cache, None)
+                return CausalModel(model, body, head, int(whole.logits.shape[-1]), keeps_cache, None)
     stretch = _WHOLE_FORWARD_STRETCH if keeps_cache else None
-    return CausalModel(model, model, None, keeps_cache, stretch)
+    return CausalModel(model, model, None, int(whole.logits.shape[-1]), keeps_cache, stretch)
+
+
+def _is_bare(head: torch.nn.Module) -> bool:
+    """Whether a head is a matrix and nothing else; subclasses (quantised, adapted) do more."""
+    return type(head) is torch.nn.Linear and getattr(head, "bias", None) is None

@@ -6,12 +6,14 @@ shares its first ids with a pass that was just made. Reuse is decided by compari
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
+from shiftlens.scoring.plan import PassPlan, SidePlan
 from shiftlens.scoring.rows import PairRows
 
 DEFAULT_LIMIT_BYTES = 1 << 30
@@ -20,11 +22,15 @@ _LEAST_SHARED_IDS = 16
 
 @dataclass(frozen=True, slots=True)
 class RememberedSide:
-    """One model's part of a pass: ids fed so far (context, then response), and the cache that holds them."""
+    """One model's part of a pass: what it was to be fed, how many ids it was fed, and the cache that holds them."""
 
-    ids: tuple[int, ...]
-    prefix_length: int
+    plan: SidePlan
+    fed: int
     cache: Any
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        return self.plan.ids[: self.fed]
 
     @property
     def nbytes(self) -> int:
@@ -33,17 +39,28 @@ class RememberedSide:
 
 @dataclass(frozen=True, slots=True)
 class RememberedPass:
-    """Both models' parts, the ids of the response and the numbers of its first rows (None before the first)."""
+    """Both models' parts, and the numbers of the first rows of the pass (None before the first)."""
 
     base: RememberedSide
     aligned: RememberedSide
-    response_ids: tuple[int, ...]
     k: int
     rows: PairRows | None
 
     @property
     def nbytes(self) -> int:
         return self.base.nbytes + self.aligned.nbytes
+
+    def rows_for(self, plan: PassPlan, k: int) -> PairRows | None:
+        """The numbers of the first rows of `plan`, as many as hold there: same ids so far, same id to score."""
+        if self.rows is None or self.k != k:
+            return None
+        start = bisect_left(self.base.plan.rows, plan.base.rows[0])
+        count = min(
+            _same_rows(self.base.plan, self.base.fed, plan.base, start),
+            _same_rows(self.aligned.plan, self.aligned.fed, plan.aligned, start),
+            len(self.rows.kl) - start,
+        )
+        return self.rows.part(start, start + count) if count > 0 else None
 
 
 class PassMemory:
@@ -103,3 +120,15 @@ def cut(cache: DynamicCache, length: int) -> None:
         if isinstance(layer, DynamicLayer) and layer.keys is not None and layer.values is not None:
             layer.keys = layer.keys[..., :length, :]
             layer.values = layer.values[..., :length, :]
+
+
+def _same_rows(before: SidePlan, fed: int, now: SidePlan, start: int) -> int:
+    """How many rows of `before`, from row `start` on, are the first rows of `now`."""
+    known = common_length(before.ids[:fed], now.ids)
+    earlier = zip(before.rows[start:], before.targets[start:], strict=True)
+    count = 0
+    for this, other in zip(earlier, zip(now.rows, now.targets, strict=True), strict=False):
+        if this != other or this[0] >= known:
+            break
+        count += 1
+    return count
