@@ -64,20 +64,23 @@ def _alone(folder: Path) -> None:
     base = str(folder / "base")
     model = open_model(load_model(base, PairSpec(base=base, aligned=base, device="cpu")).model)
     ids = torch.tensor([*random_ids(PROMPT, 150_000, 2), *random_ids(RESPONSE - 1, 150_000, 3)])
-    states, _cache = model.states(ids, None)
+    states, _cache = model.states(ids.unsqueeze(0), None)
+    room = torch.empty(BLOCK, model.vocabulary)
     for start in range(PROMPT - 1, len(ids), BLOCK):
-        torch.topk(model.logits(states[start : start + BLOCK]), K)
+        rows = states[0, start : start + BLOCK]
+        torch.topk(model.logits(rows, room[: len(rows)]), K)
 
 
 def _both(folder: Path) -> None:
+    from shapes import score_rows
+
     from shiftlens.engine.pairs import PairHolder
     from shiftlens.models.pair import PairSpec
-    from shiftlens.scoring.teacher_forcing import score_rows
 
     spec = PairSpec(base=str(folder / "base"), aligned=str(folder / "adapter"), device="cpu")
     pair = PairHolder().open(spec, lambda _message, _fraction: None)
     ready = prepared(random_ids(PROMPT, 150_000, 2), random_ids(RESPONSE - 1, 150_000, 3))
-    for _collector in score_rows(pair.base.causal, pair.aligned.causal, ready, K):
+    for _collector in score_rows(pair.base.causal, pair.aligned.causal, [ready], K):
         pass
 
 

@@ -30,4 +30,4 @@ def test_kept_memory_is_faulted_in_once_instead_of_every_time() -> None:
         )
         return int(done.stdout)
 
-    assert faults(keep=True) * 4 < faults(keep=False)
+    assert faults(keep=True) * 2 < faults(keep=False)

@@ -12,6 +12,7 @@ import pytest
 from peft import IA3Config, LoHaConfig, LoKrConfig
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from passes import score_rows
 from plain_scoring import kl, plain_rows
 from shiftlens.engine.pairs import OpenedPair, PairHolder
 from shiftlens.errors import ModelError, ScoringError
@@ -21,7 +22,6 @@ from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.models.prepare import Prepared
 from shiftlens.scoring.columns import ScoredResponse, float32, int32
 from shiftlens.scoring.pack import pack
-from shiftlens.scoring.teacher_forcing import score_rows
 from tiny_adapters import save_adapter
 from tiny_models import byte_level_tokenizer, save_model
 
