@@ -176,13 +176,6 @@ class _Scoring:
         """Send what is new of a pass of which `before` rows had been reported."""
         done = len(rows.kl)
         self._rows_done += done - before
-        starts = (0, *plan.ends)
-        for member, start, end in zip(plan.members, starts, plan.ends, strict=False):
-            if before < end <= done:
-                self._send_scored(member, rows.part(start, end), partial=False)
-            elif start < done < end and time.monotonic() - self._partial_sent > _SECONDS_BETWEEN_PARTIALS:
-                self._partial_sent = time.monotonic()
-                self._send_scored(member, rows.part(start, done), partial=True)
         reached = min(bisect_right(plan.ends, done), len(plan.members) - 1)
         place, count = self._places[plan.members[reached]], len(self._request.responses)
         self._send(
@@ -194,6 +187,13 @@ class _Scoring:
                 part=(place + 1, count),
             )
         )
+        starts = (0, *plan.ends)
+        for member, start, end in zip(plan.members, starts, plan.ends, strict=False):
+            if before < end <= done:
+                self._send_scored(member, rows.part(start, end), partial=False)
+            elif start < done < end and time.monotonic() - self._partial_sent > _SECONDS_BETWEEN_PARTIALS:
+                self._partial_sent = time.monotonic()
+                self._send_scored(member, rows.part(start, done), partial=True)
 
     def _send_scored(self, member: int, rows: PairRows, *, partial: bool) -> None:
         pair = self._pair
