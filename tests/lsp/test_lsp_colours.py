@@ -150,7 +150,7 @@ async def test_old_colours_move_with_an_edit_until_the_new_ones_are_there(editor
         editor.change(uri, edited, 2)
         for wait in (False, True):
             if wait:
-                await editor.until_state(uri, "waiting", version=2)
+                await editor.until_state(uri, "notScored", version=2)
             new = decode(edited, await editor.tokens(uri), "utf-16")
             assert new
             assert [item for item in old if item in new][-9:] == old[-9:]
@@ -361,7 +361,7 @@ async def test_manual_scores_on_command_only(editor: EditorClient) -> None:
     try:
         editor.reconfigure(**{**settings, "runPolicy": "manual"})
         uri = editor.open(text)
-        status = await editor.until_state(uri, "waiting")
+        status = await editor.until_state(uri, "notScored")
         assert "ShiftLens: Score" in status["message"]
         assert await editor.tokens(uri) == []
         hover = await editor.hover(uri, 1, 12)
@@ -381,7 +381,7 @@ async def test_saving_scores_where_typing_does_not(editor: EditorClient) -> None
         uri = editor.open(TALK)
         await editor.until_state(uri, "ready")
         editor.change(uri, TALK.replace("fox", "cat"), 2)
-        await editor.until_state(uri, "waiting", version=2)
+        await editor.until_state(uri, "notScored", version=2)
         editor.text_document_did_save(types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(uri)))
         await editor.until_state(uri, "ready", version=2)
     finally:
