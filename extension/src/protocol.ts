@@ -80,7 +80,10 @@ export interface Side {
   top: Candidate[];
 }
 
-/** `kl` is KL(aligned || base) over the vocabulary in nats, `jaccard` that of the ten most likely tokens. */
+/**
+ * `kl` is KL(aligned || base) over the vocabulary in nats, `jaccard` that of the ten most likely tokens; `shortened` names
+ * the models that did not see the whole context.
+ */
 export interface Token {
   index: number;
   id: number;
@@ -90,6 +93,7 @@ export interface Token {
   special: boolean;
   boundary: boolean;
   offGreedy: boolean;
+  shortened: ("base" | "aligned")[];
   base: Side;
   aligned: Side;
   baseRankOfAlignedTop: number;

@@ -13,6 +13,7 @@ from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.contract import error_json, to_json
 from shiftlens.analysis.model import Analysis
 from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scoring.columns import SHORTENED_ALIGNED, SHORTENED_BASE
 from shiftlens.transcripts.model import Transcript
 
 
@@ -115,3 +116,12 @@ def test_a_file_without_an_analysis_gives_its_error() -> None:
         "file": "a.txt",
         "error": {"kind": "TranscriptError", "line": 3, "message": "No."},
     }
+
+
+def test_a_position_that_did_not_see_the_whole_context_says_so_and_the_others_have_no_such_field() -> None:
+    scores = scored([b"a", b"b"])
+    object.__setattr__(scores, "shortened", bytes([0, SHORTENED_BASE, SHORTENED_BASE | SHORTENED_ALIGNED]))
+    tokens = as_json("ab", scores)["responses"][0]["tokens"]
+    assert [token.get("context") for token in tokens] == [None, "shortened", "shortened"]
+    assert [token["base"].get("context") for token in tokens] == [None, "shortened", "shortened"]
+    assert [token["aligned"].get("context") for token in tokens] == [None, None, "shortened"]

@@ -437,19 +437,25 @@ async def test_a_model_that_is_not_there_is_told_once(editor: EditorClient, tmp_
 
 
 async def test_a_response_that_can_not_be_scored_says_why_and_the_others_are_coloured(editor: EditorClient) -> None:
-    text = TALK + "User: more\nAssistant: " + "The quick fox. " * 3000
-    uri = editor.open(text)
-    status = await editor.until_state(uri, "ready")
-    assert status["message"] == "1 of 2 responses could not be scored."
-    colours = spans(text, await editor.tokens(uri), "utf-16")
-    assert colours
-    assert colours[-1][1] < text.index("User: more")
-    hover = await editor.hover(uri, 4, 40)
-    assert hover is not None
-    assert "**Not scored**" in hover.contents.value
-    analysis = await editor.ask("shiftlens/analysis", {"uri": uri})
-    assert [r["state"] for r in analysis["responses"]] == ["scored", "refused"]
-    assert analysis["responses"][1]["message"]
+    text = TALK + "User: more\nAssistant: " + "The quick fox. " * 5
+    settings = editor.settings
+    fails_for_more = "template:{{ query }}: {% if 'more' in query %}{{ query.no.such }}{% endif %}"
+    try:
+        editor.reconfigure(**{**settings, "baseContext": fails_for_more})
+        uri = editor.open(text)
+        status = await editor.until_state(uri, "ready")
+        assert status["message"] == "1 of 2 responses could not be scored."
+        colours = spans(text, await editor.tokens(uri), "utf-16")
+        assert colours
+        assert colours[-1][1] < text.index("User: more")
+        hover = await editor.hover(uri, 4, 40)
+        assert hover is not None
+        assert "**Not scored**" in hover.contents.value
+        analysis = await editor.ask("shiftlens/analysis", {"uri": uri})
+        assert [r["state"] for r in analysis["responses"]] == ["scored", "refused"]
+        assert analysis["responses"][1]["message"]
+    finally:
+        editor.reconfigure(**settings)
 
 
 async def test_unloading_ends_the_engine_and_keeps_the_colours(editor: EditorClient) -> None:

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from shiftlens.lsp.hover import Card, probability, render_markdown, render_plaintext, visible_note
+from analysis.hand_made import response, scored
+from shiftlens.analysis.tokens import token
+from shiftlens.lsp.hover import Card, hover_cards, probability, render_markdown, render_plaintext, visible_note
+from shiftlens.lsp.locate import Place
+from shiftlens.lsp.trail import Edits
+from shiftlens.lsp.views import Known, build_view
+from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scoring.columns import SHORTENED_ALIGNED, SHORTENED_BASE, ScoredResponse
+from shiftlens.transcripts.model import Transcript
 from shiftlens.visible import visible_piece
 
 _HOSTILE = st.text(st.sampled_from("ab.:/@|`*_{}[]()<>#+-!~&;\\$^=\"' \n\r\u202e")) | st.text()
@@ -43,3 +51,34 @@ def test_plain_text_has_the_same_words_without_markup() -> None:
 )
 def test_probabilities_keep_their_size(value: float, shown: str) -> None:
     assert probability(value) == shown
+
+
+def test_a_position_with_a_shortened_context_says_which_model_did_not_see_it() -> None:
+    scores = scored([b"a", b"b"])
+    object.__setattr__(scores, "shortened", bytes([0, SHORTENED_BASE, SHORTENED_BASE | SHORTENED_ALIGNED]))
+    first, second, end = (_facts(scores, row) for row in range(3))
+    assert "Shortened" not in first
+    assert "Shortened context: the base model did not see the beginning of it here" in second
+    assert "Shortened context: both models did not see" in end
+
+
+def _facts(scores: ScoredResponse, row: int) -> str:
+    text = "a" * 100 + "ab"
+    one = response("ab")
+    transcript = Transcript("labels", "", (one,))
+    pair = PairSpec(base="b", aligned="a")
+    view = build_view(
+        None,
+        [Known(scores)],
+        version=1,
+        text=text,
+        transcript=transcript,
+        pair=pair,
+        score_options=ScoreOptions(),
+        classify_options=ClassifyOptions(),
+    )
+    analysis = view.results[0].analysis
+    assert analysis is not None
+    place = Place(view, 0, view.results[0], (token(analysis, row),), Edits.between(text, text))
+    (card,) = hover_cards(place, "")
+    return render_plaintext((card,))

@@ -77,6 +77,10 @@ function facts(token: Token, found: TokenAnswer): string[] {
     [token.special, "special token"],
     [token.boundary, "boundary: the cut between prompt and response may explain this"],
     [
+      token.shortened.length > 0,
+      `shortened context: ${token.shortened.join(" and ")} did not see the beginning of it here`,
+    ],
+    [
       token.offGreedy,
       `the aligned model would rather say another token (base rank ${token.baseRankOfAlignedTop})`,
     ],

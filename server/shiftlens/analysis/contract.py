@@ -18,6 +18,9 @@
   a candidate, whose `text` then holds U+FFFD.
 - The last token of a response is its end: `"end_of_response": true`, `text` empty, `start` = `end`. There, a side
   that scored another id than `id` names its own `id`.
+- Where a model takes fewer tokens than there are before a position, the position is scored with a shortened context
+  and has "context": "shortened", as has the side that did not see all of it; elsewhere there is no such field. The
+  notes of the response tell the rule.
 - Logprobs, entropies and `kl` (aligned || base, over the whole vocabulary) are in nats. `prob` is over the whole
   vocabulary; `missing_mass` is that of all tokens not in `top`.
 - `flagged` counts the positions with `boundary`; shares are given with and without them.
@@ -169,6 +172,7 @@ def _prefix(side: SideColumns) -> Json:
 
 
 def _token(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
+    sides = {"base": _side(token.base, token), "aligned": _side(token.aligned, token)}
     found: Json = {
         "index": token.index,
         "id": token.id,
@@ -179,14 +183,17 @@ def _token(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
         "boundary": token.boundary,
         "special": token.special,
         "off_greedy": token.off_greedy,
-        "base": _side(token.base, token),
-        "aligned": _side(token.aligned, token),
+        **sides,
         "base_rank_of_aligned_top": token.base_rank_of_aligned_top,
         "kl": _number(token.kl),
         "jaccard@10": _number(token.jaccard),
     }
     if token.is_end:
         found["end_of_response"] = True
+    if token.shortened:
+        found["context"] = "shortened"
+        for side in token.shortened:
+            found[side] = {**sides[side], "context": "shortened"}
     if not _is_text(token.piece):
         found["bytes"] = token.piece.hex()
     if compat == "aligntds":

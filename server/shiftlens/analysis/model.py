@@ -52,9 +52,10 @@ class TokenSide:
 class Token:
     """One position of a response. `start`, `end` are code-point offsets into the file's text.
 
-    A character whose bytes are split over several tokens belongs to the token with its first byte; the others
-    are empty spans behind it, and `piece` holds each one's own bytes. `is_end` marks the position after the last
-    token, which has no text. `off_greedy` says that the aligned model's most likely token is another one.
+    A character whose bytes are split over several tokens belongs to the token with its first byte; the others are empty
+    spans behind it, and `piece` holds each one's own bytes. `is_end` marks the position after the last token, which has
+    no text. `shortened` names the sides that did not see the whole context. `off_greedy` says that the aligned model's
+    most likely token is another one.
     """
 
     index: int
@@ -73,6 +74,7 @@ class Token:
     base_rank_of_aligned_top: int
     kl: float
     jaccard: float
+    shortened: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

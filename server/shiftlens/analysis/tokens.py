@@ -6,7 +6,15 @@ import math
 from collections.abc import Iterator
 
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, ShiftClass, Token, TokenSide
-from shiftlens.scoring.columns import ScoredResponse, SideColumns, float32, int32, uint32
+from shiftlens.scoring.columns import (
+    SHORTENED_ALIGNED,
+    SHORTENED_BASE,
+    ScoredResponse,
+    SideColumns,
+    float32,
+    int32,
+    uint32,
+)
 
 JACCARD_AT = 10
 
@@ -38,7 +46,14 @@ def token(analysis: ResponseAnalysis, row: int) -> Token:
         base_rank_of_aligned_top=int32(scored.base_rank_of_aligned_top)[row],
         kl=float32(scored.kl)[row],
         jaccard=jaccard(base, aligned),
+        shortened=shortened(scored, row),
     )
+
+
+def shortened(scored: ScoredResponse, row: int) -> tuple[str, ...]:
+    """The sides, "base" and "aligned", that did not see the whole context at a row."""
+    flags = scored.shortened[row] if scored.shortened else 0
+    return tuple(name for name, flag in (("base", SHORTENED_BASE), ("aligned", SHORTENED_ALIGNED)) if flags & flag)
 
 
 def tokens(analysis: ResponseAnalysis) -> Iterator[Token]:

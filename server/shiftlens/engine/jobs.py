@@ -26,10 +26,7 @@ from shiftlens.engine.protocol import (
     Unload,
 )
 from shiftlens.errors import ScoringError, ShiftLensError
-from shiftlens.models.conversation import ResponseToScore
-from shiftlens.models.loading import LoadedModel
-from shiftlens.models.pair import ScoreOptions
-from shiftlens.models.prepare import Prepared, PreparedSide
+from shiftlens.models.prepare import Prepared
 from shiftlens.scoring.batches import batches
 from shiftlens.scoring.head import Heads
 from shiftlens.scoring.pack import pack
@@ -123,7 +120,7 @@ class Worker:
         for place, response in enumerate(request.responses):
             self._check(request.job)
             try:
-                ready.append(_ready(pair, response, request.options))
+                ready.append(pair.prepare(response, request.options))
                 places.append(place)
             except ScoringError as error:
                 self._send(Refused(job=request.job, index=place, problem=error.problem, remedy=error.remedy))
@@ -156,7 +153,7 @@ class _Scoring:
         base, aligned = self._pair.base.causal, self._pair.aligned.causal
         top_k = COMPAT_TOP_K if self._with_decoded else self._request.options.top_k
         scorer = Scorer(base, aligned, Heads(base, aligned, top_k), top_k, self._pair.memory)
-        for group in batches(plan_passes(self._ready), scorer.limits.batch):
+        for group in batches(plan_passes(self._ready), scorer.limits.batch, scorer.longest):
             self._check()
             if len(group) == 1:
                 yield from self._one(scorer, group[0])
@@ -207,22 +204,4 @@ class _Scoring:
         place = self._places[member]
         self._send(
             Scored(job=self._request.job, index=place, scored=scored, partial=partial, fingerprints=pair.fingerprints)
-        )
-
-
-def _ready(pair: OpenedPair, response: ResponseToScore, options: ScoreOptions) -> Prepared:
-    prepared = pair.prepare(response, options)
-    _check_length(pair.base.loaded, prepared.base, prepared)
-    _check_length(pair.aligned.loaded, prepared.aligned, prepared)
-    return prepared
-
-
-def _check_length(loaded: LoadedModel, side: PreparedSide, prepared: Prepared) -> None:
-    needed = len(side.prefix_ids) + len(prepared.ids)
-    limit = loaded.max_positions
-    if limit is not None and needed > limit:
-        raise ScoringError(
-            f"{loaded.name} takes {limit} tokens, but the context ({len(side.prefix_ids)}) and the response"
-            f" ({len(prepared.ids)}) together have {needed}.",
-            "Choose models with a longer context, or shorten the conversation; nothing is cut off silently.",
         )

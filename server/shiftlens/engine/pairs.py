@@ -11,6 +11,7 @@ from shiftlens.engine.protocol import ModelDescription
 from shiftlens.models.adapters import AdaptedModel
 from shiftlens.models.compatible import check_same_tokens
 from shiftlens.models.conversation import ResponseToScore
+from shiftlens.models.fitting import fitted
 from shiftlens.models.loading import LoadedModel, load_adapter, load_model
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.models.prepare import Prepared, prepare
@@ -47,7 +48,10 @@ class OpenedPair:
     def prepare(self, response: ResponseToScore, options: ScoreOptions) -> Prepared:
         """What to feed to both for a response, with what is to be said of the pair. Raises ScoringError."""
         prepared = prepare(self.base.loaded, self.aligned.loaded, response, options)
-        return dataclasses.replace(prepared, notes=(*self.notes, *prepared.notes))
+        base, about_base = fitted(self.base.loaded, prepared.base, len(prepared.ids))
+        aligned, about_aligned = fitted(self.aligned.loaded, prepared.aligned, len(prepared.ids))
+        notes = (*self.notes, *prepared.notes, *about_base, *about_aligned)
+        return dataclasses.replace(prepared, base=base, aligned=aligned, notes=notes)
 
 
 @dataclass(frozen=True, slots=True)

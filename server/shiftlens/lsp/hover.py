@@ -100,12 +100,19 @@ def _card(item: Token, place: Place, parts: list[Token]) -> Card:
         facts.append("Special token of the tokenizer")
     if item.boundary:
         facts.append("Boundary: the way prompt and response were split into tokens may explain this shift")
+    if item.shortened:
+        facts.append(f"Shortened context: {shortened_words(item)} did not see the beginning of it here")
     if item.off_greedy:
         facts.append(
             "Off greedy: the aligned model's most likely token is another one"
             f" (base rank {item.base_rank_of_aligned_top:,})"
         )
     return Card(f"{what} · {item.shift.label}", tuple(facts), _table(item))
+
+
+def shortened_words(item: Token) -> str:
+    """Which models did not see the whole context of a token."""
+    return "both models" if len(item.shortened) > 1 else f"the {item.shortened[0]} model"
 
 
 def _rank(side: TokenSide, vocabulary: int) -> str:

@@ -135,6 +135,7 @@ def _token(item: Token) -> Json:
         "special": item.special,
         "boundary": item.boundary,
         "offGreedy": item.off_greedy,
+        "shortened": list(item.shortened),
         "base": _side(item.base),
         "aligned": _side(item.aligned),
         "baseRankOfAlignedTop": item.base_rank_of_aligned_top,

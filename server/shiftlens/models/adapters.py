@@ -86,6 +86,11 @@ class AdaptedModel:
         """Parameters of the model, and an adapter's own with them."""
         return self._parameters + (0 if adapter is None else self._adapters[adapter])
 
+    @property
+    def touches_head(self) -> bool:
+        """Whether any adapter in the model changes its head."""
+        return bool(self._head.layers or self._head.replaced)
+
     def switch(self, adapter: str | None, *, body: bool = True, head: bool = True) -> None:
         """Have this adapter on, or none, before the model (or only its body, or its head) is run.
 

@@ -114,7 +114,7 @@ def load_model(name: str, spec: PairSpec, on_progress: Callable[[float], None] =
         encoder=TextEncoder(tokenizer),
         device=device,
         dtype=dtype,
-        max_positions=_max_positions(config),
+        max_positions=max_positions(config),
     )
 
 
@@ -259,7 +259,8 @@ def _to_device(name: str, model: torch.nn.Module, device: torch.device) -> None:
         raise _out_of_memory(name) from error
 
 
-def _max_positions(config: PreTrainedConfig) -> int | None:
+def max_positions(config: PreTrainedConfig) -> int | None:
+    """The most ids that a model was made for; None where it has no such limit (state-space models)."""
     text = config.get_text_config()
     for key in ("max_position_embeddings", "n_positions", "max_seq_len"):
         value = getattr(text, key, None)

@@ -16,11 +16,17 @@ from shiftlens.models.tokens import SplitEncoding, TextEncoder
 
 @dataclass(frozen=True, slots=True)
 class PreparedSide:
-    """One model's input. `prefix_text` spells `prefix_ids`, special tokens included."""
+    """One model's input. `prefix_text` spells `prefix_ids`, special tokens included.
+
+    The first `lead` ids begin any text for this model (BOS). `whole_rows` tells how many first rows of the response the
+    model scores with the whole context; None for all.
+    """
 
     prefix_text: str
     prefix_ids: tuple[int, ...]
     end_id: int
+    lead: int = 0
+    whole_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

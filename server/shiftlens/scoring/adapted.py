@@ -16,9 +16,12 @@ def open_adapted(adapted: AdaptedModel, adapter: str | None) -> CausalModel:
     adapted.switch(adapter)
     causal = open_model(adapted.model)
     has_head = causal.head is not None
+    head = causal.head
+    if head is not None and adapted.touches_head:
+        head = WithAdapter(adapted, adapter, head, body=False, head=True)
     return dataclasses.replace(
         causal,
         model=cast(PreTrainedModel, WithAdapter(adapted, adapter, causal.model, body=True, head=True)),
         body=WithAdapter(adapted, adapter, causal.body, body=True, head=not has_head),
-        head=None if causal.head is None else WithAdapter(adapted, adapter, causal.head, body=False, head=True),
+        head=head,
     )

@@ -47,14 +47,15 @@ def limits_of(device: torch.device, parameters: int) -> Limits:
     return Limits(whole=min(320, stretch), first=min(128, stretch // 2), stretch=stretch, batch=512)
 
 
-def batches(plans: Sequence[PassPlan], most_ids: int) -> list[list[PassPlan]]:
+def batches(plans: Sequence[PassPlan], most_ids: int, longest: int | None = None) -> list[list[PassPlan]]:
     """The passes in groups to be fed together, in the order of their first members.
 
-    Those of a group are nearly of one length, so that little is fed in vain; one that is long goes by itself.
+    Those of a group are nearly of one length, so that little is fed in vain; one that is long goes by itself, as does
+    one of more than `longest` ids.
     """
     groups: list[list[PassPlan]] = []
     for plan in sorted(plans, key=lambda plan: plan.length, reverse=True):
-        group = groups[-1] if groups else None
+        group = groups[-1] if groups and (longest is None or groups[-1][0].length <= longest) else None
         if group and plan.length >= _LEAST_SHARE * group[0].length and group[0].length * (len(group) + 1) <= most_ids:
             group.append(plan)
         else:

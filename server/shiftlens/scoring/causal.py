@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from shiftlens.models.loading import max_positions
+
 _PROBE_IDS = 8
 _PROBE_TOLERANCE = 1e-3
 _WHOLE_FORWARD_STRETCH = 64
@@ -22,9 +24,9 @@ _WHOLE_FORWARD_STRETCH = 64
 class CausalModel:
     """A model split into body and head. `head` is None where the model's own forward must give the logits.
 
-    `vocabulary` is the width of the logits; `stretch` is the most ids to feed at once, None for no limit;
-    `keeps_cache` is False for models that can't go on from where they stopped (state-space models, here), which are
-    fed all ids at once.
+    `vocabulary` is the width of the logits; `stretch` is the most ids to feed at once, None for no limit; `positions`
+    is the most ids that it takes, None where it has no such limit. `keeps_cache` is False for models that can't go on
+    from where they stopped (state-space models, here), which are fed all ids at once.
     """
 
     model: PreTrainedModel
@@ -33,6 +35,7 @@ class CausalModel:
     vocabulary: int
     keeps_cache: bool
     stretch: int | None
+    positions: int | None = None
 
     @property
     def parameters(self) -> int:
@@ -69,6 +72,7 @@ def open_model(model: PreTrainedModel) -> CausalModel:
     )
     whole = model(input_ids=ids.unsqueeze(0), use_cache=True)
     keeps_cache = getattr(whole, "past_key_values", None) is not None
+    positions = max_positions(model.config)
     body: object = model.get_decoder() if hasattr(model, "get_decoder") else model.base_model  # type: ignore[no-untyped-call]
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     if isinstance(body, torch.nn.Module) and isinstance(head, torch.nn.Module) and body is not model:
@@ -82,9 +86,9 @@ def open_model(model: PreTrainedModel) -> CausalModel:
             logits = head(hidden).float()
             scale = whole.logits.float().abs().max().clamp(min=1.0)
             if bool(((logits - whole.logits.float()).abs().max() / scale) < _PROBE_TOLERANCE):
-                return CausalModel(model, body, head, int(whole.logits.shape[-1]), keeps_cache, None)
+                return CausalModel(model, body, head, int(whole.logits.shape[-1]), keeps_cache, None, positions)
     stretch = _WHOLE_FORWARD_STRETCH if keeps_cache else None
-    return CausalModel(model, model, None, int(whole.logits.shape[-1]), keeps_cache, stretch)
+    return CausalModel(model, model, None, int(whole.logits.shape[-1]), keeps_cache, stretch, positions)
 
 
 def _is_bare(head: torch.nn.Module) -> bool:

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+SHORTENED_BASE = 1
+SHORTENED_ALIGNED = 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideColumns:
@@ -45,6 +48,8 @@ class ScoredResponse:
       response; the last row is empty.
     - special: uint8 [n], 1 for tokens that the tokenizer calls special.
     - boundary: uint8 [n], 1 where the way prompt and response were tokenised may itself explain the shift.
+    - shortened: uint8 [n], which models did not see the whole context: SHORTENED_BASE, SHORTENED_ALIGNED or both added
+      up; empty where each saw all of it everywhere.
     - base_rank_of_aligned_top: int32 [n], base rank of the aligned model's most likely token.
     - kl: float32 [n], KL(aligned || base) in nats over the whole vocabulary.
     - pieces: the bytes of every token id named in any column.
@@ -64,6 +69,7 @@ class ScoredResponse:
     pieces: dict[int, bytes]
     decoded: dict[int, str]
     notes: tuple[str, ...] = ()
+    shortened: bytes = b""
 
     @property
     def rows(self) -> int:

@@ -6,7 +6,7 @@ import torch
 
 from shiftlens.models.prepare import Prepared, PreparedSide
 from shiftlens.models.tokens import TextEncoder
-from shiftlens.scoring.columns import ScoredResponse, SideColumns
+from shiftlens.scoring.columns import SHORTENED_ALIGNED, SHORTENED_BASE, ScoredResponse, SideColumns
 from shiftlens.scoring.rows import PairRows, SideRows
 
 
@@ -47,7 +47,17 @@ def pack(
         pieces={i: encoder.pieces[i] for i in named},
         decoded={i: str(tokenizer.decode([i])) for i in named} if with_decoded else {},
         notes=prepared.notes if count == total else (*prepared.notes, f"{count} of {total} positions are scored."),
+        shortened=_shortened(prepared, count),
     )
+
+
+def _shortened(prepared: Prepared, count: int) -> bytes:
+    flags = bytearray(count)
+    for side, flag in ((prepared.base, SHORTENED_BASE), (prepared.aligned, SHORTENED_ALIGNED)):
+        if side.whole_rows is not None:
+            for row in range(max(0, side.whole_rows), count):
+                flags[row] |= flag
+    return bytes(flags) if any(flags) else b""
 
 
 def _side(prepared: PreparedSide, rows: SideRows, vocabulary: int) -> SideColumns:

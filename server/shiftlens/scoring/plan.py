@@ -18,6 +18,7 @@ class SidePlan:
     ids: tuple[int, ...]
     rows: tuple[int, ...]
     targets: tuple[int, ...]
+    lead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +91,4 @@ def _side(chain: Sequence[tuple[PreparedSide, tuple[int, ...]]]) -> SidePlan:
         rows.extend(range(first, first + len(ids) + 1))
         targets.extend((*ids, side.end_id))
     last, last_ids = chain[-1]
-    return SidePlan((*last.prefix_ids, *last_ids), tuple(rows), tuple(targets))
+    return SidePlan((*last.prefix_ids, *last_ids), tuple(rows), tuple(targets), last.lead)

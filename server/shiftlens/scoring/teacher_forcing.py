@@ -14,10 +14,11 @@ import torch
 from shiftlens.scoring.batches import Limits, limits_of, padded
 from shiftlens.scoring.causal import CausalModel
 from shiftlens.scoring.head import Heads
-from shiftlens.scoring.memory import PassMemory, RememberedPass
+from shiftlens.scoring.memory import PassMemory, RememberedPass, RememberedSide
 from shiftlens.scoring.plan import PassPlan, SidePlan
 from shiftlens.scoring.rows import PairRows, joined
 from shiftlens.scoring.stream import RowStream
+from shiftlens.scoring.windows import WindowedStream
 
 
 class RowCollector:
@@ -51,38 +52,57 @@ class Scorer:
     def limits(self) -> Limits:
         return limits_of(self.base.device, self.base.parameters + self.aligned.parameters)
 
+    @property
+    def longest(self) -> int | None:
+        """The most ids that fit both models; None where neither has such a limit."""
+        return min((m.positions for m in (self.base, self.aligned) if m.positions is not None), default=None)
+
     @torch.inference_mode()
     def score(self, plan: PassPlan, check: Callable[[], None] = lambda: None) -> Iterator[RowCollector]:
         """Score the rows of a pass; yields the collector after each stretch.
 
         `check` is called between stretches and blocks and may raise to stop the pass. With a memory, ids that an
-        earlier pass began with are not fed again, and what this one fed is left there, also when it is stopped.
+        earlier pass began with are not fed again, and what this one fed is left there, also when it is stopped. A pass
+        that is longer than a model goes in windows (`scoring.windows`), of which nothing is left.
         """
-        earlier = None if self.memory is None else self.memory.take(plan.base.ids, plan.aligned.ids)
+        fits = not (_is_longer(plan.base, self.base) or _is_longer(plan.aligned, self.aligned))
+        earlier = self.memory.take(plan.base.ids, plan.aligned.ids) if self.memory is not None and fits else None
         collector = RowCollector()
         known = None if earlier is None else earlier.rows_for(plan, self.k)
         if known is not None:
             collector.add(known)
         left = (None, None) if earlier is None else (earlier.base, earlier.aligned)
-        streams = [
-            RowStream(model, side, self.limits.stretch, check, resume=resume, done=collector.rows)
+        base_stream, aligned_stream = (
+            self._stream(model, side, check, resume, collector.rows)
             for model, side, resume in zip((self.base, self.aligned), (plan.base, plan.aligned), left, strict=True)
-        ]
+        )
         keeps = self.base.keeps_cache and self.aligned.keeps_cache
         ends = self.limits.ends(collector.rows, plan.rows) if keeps or collector.rows == plan.rows else [plan.rows]
         targets = self._tensor(plan.base.targets), self._tensor(plan.aligned.targets)
         try:
             for end in ends:
-                states = streams[0].upto(end), streams[1].upto(end)
+                states = base_stream.upto(end), aligned_stream.upto(end)
                 rows = slice(collector.rows, end)
                 collector.add(self.heads.numbers(states, (targets[0][rows], targets[1][rows]), check))
                 yield collector
             if known is not None and collector.rows == len(known.kl):
                 yield collector
         finally:
-            if self.memory is not None:
+            if self.memory is not None and isinstance(base_stream, RowStream) and isinstance(aligned_stream, RowStream):
                 kept = collector.all() if collector.rows else None
-                self.memory.keep(RememberedPass(streams[0].remember(), streams[1].remember(), self.k, kept))
+                self.memory.keep(RememberedPass(base_stream.remember(), aligned_stream.remember(), self.k, kept))
+
+    def _stream(
+        self,
+        model: CausalModel,
+        side: SidePlan,
+        check: Callable[[], None],
+        resume: RememberedSide | None,
+        done: int,
+    ) -> RowStream | WindowedStream:
+        if model.positions is not None and _is_longer(side, model):
+            return WindowedStream(model, side, model.positions, self.limits.stretch, check)
+        return RowStream(model, side, self.limits.stretch, check, resume=resume, done=done)
 
     @torch.inference_mode()
     def score_together(self, plans: Sequence[PassPlan], check: Callable[[], None] = lambda: None) -> list[PairRows]:
@@ -113,3 +133,7 @@ class Scorer:
 
     def _tensor(self, ids: Sequence[object]) -> torch.Tensor:
         return torch.tensor(ids, dtype=torch.int64, device=self.base.device)
+
+
+def _is_longer(side: SidePlan, model: CausalModel) -> bool:
+    return model.positions is not None and len(side.ids) > model.positions
