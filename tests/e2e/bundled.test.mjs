@@ -1,15 +1,15 @@
 // The first thing a new user sees: a transcript that comes with ShiftLens, scored by the pair that comes with it.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { classesByCommandLine, differences } from "./lib/classes.mjs";
 import { openFile, startBrowser } from "./lib/page.mjs";
 import { modelPair } from "./lib/pair.mjs";
-import { PYTHON } from "./lib/paths.mjs";
+import { PYTHON, ROOT, VSIX } from "./lib/paths.mjs";
 import { startVsCode } from "./lib/vscode.mjs";
 
 const LIST = "from shiftlens.bundled.paths import transcripts\nprint(*transcripts(), sep='\\n')";
@@ -46,6 +46,13 @@ after(async () => {
   await browser?.close();
   await code?.stop();
   await pair?.remove();
+});
+
+test("the extension is as large as its README says", async () => {
+  const readme = await readFile(join(ROOT, "extension", "README.md"), "utf8");
+  const [, stated] = /The extension itself is (\d+) MB/.exec(readme) ?? [];
+  const { size } = await stat(VSIX);
+  assert.equal(Math.round(size / 1e6), Number(stated));
 });
 
 test("bundled transcripts show, token for token, the classes that the command line gives them", async (context) => {

@@ -106,7 +106,7 @@ test("the log can be shown, and holds no text of the transcript", async () => {
   await output.getByText("Server:").first().waitFor();
   await editor.screenshot("log");
   assert.doesNotMatch(await output.first().innerText(), /Great question/);
-  await editor.command("View: Close Panel").catch(() => editor.page.keyboard.press("Escape"));
+  await editor.page.keyboard.press("Control+j");
 });
 
 test("debug information names the command and the versions, and holds no text of the transcript", async () => {

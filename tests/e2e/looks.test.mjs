@@ -7,7 +7,7 @@ import { CLASSES, classesByCommandLine, differences } from "./lib/classes.mjs";
 import { promised } from "./lib/manifest.mjs";
 import { openFile, startBrowser } from "./lib/page.mjs";
 import { modelPair } from "./lib/pair.mjs";
-import { PYTHON } from "./lib/paths.mjs";
+import { PYTHON, ROOT } from "./lib/paths.mjs";
 import { startVsCode } from "./lib/vscode.mjs";
 
 const THEME = "Default Dark Modern";
@@ -223,6 +223,14 @@ test("commands that can do nothing are not offered", async () => {
   await editor.page.keyboard.press("Escape");
 });
 
+/** The steps of the walkthrough and the pages beside them. */
+const FILES = {
+  "Open a transcript": "open",
+  "Choose a pair of models": "pair",
+  "Read the colours": "colours",
+  "Open the panel": "panel",
+};
+
 test("the walkthrough has four steps and opens an example", async () => {
   await editor.command("Welcome: Open Walkthrough...");
   await editor.page
@@ -231,7 +239,27 @@ test("the walkthrough has four steps and opens an example", async () => {
     .click();
   await editor.page.locator(".getting-started-step").nth(3).waitFor();
   assert.equal(await editor.page.locator(".getting-started-step").count(), 4);
-  await editor.screenshot("walkthrough");
+  for (const [title, pictures] of [
+    ["Choose a pair of models", 0],
+    ["Read the colours", 1],
+    ["Open the panel", 2],
+    ["Open a transcript", 0],
+  ]) {
+    const step = editor.page.locator(".getting-started-step", { hasText: title });
+    if (!(await step.getAttribute("class")).includes("expanded")) {
+      await step.locator(".step-title").click();
+    }
+    const media = editor.page
+      .frameLocator(".getting-started-media iframe.webview.ready")
+      .frameLocator("#active-frame");
+    const text = await readFile(join(ROOT, "extension/media/walkthrough", `${FILES[title]}.md`), "utf8");
+    await media.getByText(text.slice(0, 20).replace(/[|_*]/g, "").trim()).first().waitFor();
+    await editor.until(`pictures of "${title}"`, async () => {
+      const widths = await media.locator("img").evaluateAll((all) => all.map((image) => image.naturalWidth));
+      return widths.length === pictures && widths.every((width) => width > 100);
+    });
+    await editor.screenshot(`walkthrough-${FILES[title]}`);
+  }
   await editor.page.getByRole("button", { name: "Open an Example" }).first().click();
   await editor.waitForStatus("Shifts shown");
   await editor.screenshot("walkthrough-example");

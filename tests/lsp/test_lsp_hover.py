@@ -37,7 +37,9 @@ def test_no_token_text_or_note_becomes_anything_but_text(title: str, cell: str, 
     )
     page = _RENDERER.render(render_markdown((card, card)))
     assert not re.search(r"<(?!/?(?:p|strong|em|br|hr|table|thead|tbody|tr|td|th)\b)", page)
-    assert [html.unescape(c) for c in re.findall(r"<td>(.*?)</td>", page, re.DOTALL)] == ["1", shown, "1", shown]
+    cells = re.findall(r"<td style=\"text-align:(\w+)\">(.*?)</td>", page, re.DOTALL)
+    row = [("right", "1"), ("left", f"\N{EN SPACE}{shown}")]
+    assert [(side, html.unescape(text)) for side, text in cells] == [*row, *row]
     assert html.unescape(re.findall(r"<em>(.*?)</em>", page, re.DOTALL)[0]) == f"n{said}."
 
 

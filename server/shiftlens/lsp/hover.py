@@ -20,6 +20,9 @@ _LONGEST_NOTE = 400
 RESPONSE_MARK = "◀"
 OTHERS = "all others"
 
+# The columns of text, and the space before each; in the others numbers stand under each other.
+_GAPS = {1: "&ensp;", 3: "&emsp;"}
+
 _CONTEXT_WORDS = {
     "aligntds": "AlignTDS query and answer fence",
     "chat": "the aligned model's chat template",
@@ -192,14 +195,15 @@ def _card_markdown(card: Card) -> str:
     blocks = [f"**{markdown(card.title)}**", "  \n".join(markdown(fact) for fact in card.facts)]
     if card.table:
         head, *body = card.table
-        lines = [_row(head), "|" + "---|" * len(head), *(_row(row) for row in body)]
+        ruled = "|".join(":---" if at in _GAPS else "---:" for at in range(len(head)))
+        lines = [_row(head), f"|{ruled}|", *(_row(row) for row in body)]
         blocks.append("\n".join(lines))
     blocks += [f"*{markdown(note)}*" for note in card.notes]
     return "\n\n".join(blocks)
 
 
 def _row(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(markdown(cell) for cell in cells) + " |"
+    return "| " + " | ".join(_GAPS.get(at, "") + markdown(cell) for at, cell in enumerate(cells)) + " |"
 
 
 def _card_plaintext(card: Card) -> str:

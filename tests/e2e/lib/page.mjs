@@ -8,6 +8,7 @@ const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"];
 const STATUS = "#status\\.languageStatus a";
 const LINE = ".editor-instance .view-lines .view-line";
+const KEY_MS = 5_000;
 const HOVER_MS = 5_000;
 const WAIT_MS = Number(process.env.SHIFTLENS_E2E_WAIT_MS ?? 120_000);
 
@@ -223,9 +224,13 @@ export class Editor {
 
   /** Run a command by its title. */
   async command(title) {
-    await this.page.keyboard.press("F1");
     const input = this.page.locator(".quick-input-widget input.input");
-    await input.waitFor();
+    // While the focus is on its way from one part to another, keys go nowhere.
+    await this.until("the palette", async () => {
+      await this.page.keyboard.press("F1");
+      await input.waitFor({ timeout: KEY_MS });
+      return true;
+    });
     await input.fill(`>${title}`);
     await this.pick(title);
   }

@@ -1,11 +1,13 @@
-// Takes the README's picture: `node tests/e2e/picture.mjs FILE.png`. A bundled transcript, scored by the bundled pair.
+// Takes the pictures of the READMEs and of the walkthrough: `make pictures`, which puts them into extension/media. A
+// bundled transcript, scored by the bundled pair.
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { openFile, startBrowser } from "./lib/page.mjs";
 import { modelPair } from "./lib/pair.mjs";
-import { PYTHON } from "./lib/paths.mjs";
+import { PYTHON, ROOT } from "./lib/paths.mjs";
 import { startVsCode } from "./lib/vscode.mjs";
 
 const WHERE = "from shiftlens.bundled.paths import transcripts\nprint(*transcripts(), sep='\\n')";
@@ -25,25 +27,50 @@ const SETTINGS = {
   "editor.selectionHighlight": false,
 };
 
-const [out] = process.argv.slice(2);
+const [out = join(ROOT, "extension", "media")] = process.argv.slice(2);
 const { stdout } = await promisify(execFile)(PYTHON, ["-c", WHERE], { cwd: tmpdir() });
 const path = stdout.split("\n").find((line) => line.endsWith(NAME));
 const pair = await modelPair();
 const browser = await startBrowser();
 const code = await startVsCode({
-  name: "picture",
+  name: "pictures",
   settings: { ...pair.settings, "shiftlens.interpreter": PYTHON, ...SETTINGS },
   files: { [NAME]: await readFile(path, "utf8") },
 });
 try {
   const editor = await openFile(browser, code, NAME);
+  const take = async (name, clip) => {
+    await editor.page.waitForTimeout(FADE_MS);
+    await editor.page.screenshot({ path: join(out, `${name}.png`), ...(clip ? { clip } : {}) });
+  };
+  const box = async (selector) => editor.page.locator(selector).first().boundingBox();
   await editor.page.setViewportSize({ width: 1180, height: 760 });
   await editor.waitForStatus("Shifts shown");
+
+  // The Explorer shows a view that is new to it folded.
+  await editor.page.locator(".pane-header", { hasText: "ShiftLens Responses" }).click();
+  const view = editor.page.locator(".pane", { hasText: "ShiftLens Responses" });
+  await view.locator(".monaco-list-row", { hasText: "% shifted" }).waitFor();
+  const { x, y, width, height } = await view.boundingBox();
+  await take("responses", { x, y, width, height });
+
   await editor.page.keyboard.press("Control+b");
   await editor.until("the colours", async () => (await editor.runs(2)).some((run) => run.bold));
   await editor.hover(await editor.find(TOKEN));
-  await editor.page.waitForTimeout(FADE_MS);
-  await editor.page.screenshot({ path: out });
+  await take("transcript");
+  await editor.closeHover();
+
+  await editor.command("ShiftLens: Show Token Distributions");
+  const panel = editor.page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
+  await editor.click(await editor.find(TOKEN));
+  await panel.locator("tr.rest").first().waitFor();
+  await take("panel", await box(".part.panel"));
+  await editor.page.keyboard.press("Control+j");
+
+  await editor.command("ShiftLens: Toggle Heat");
+  await editor.page.getByText("Heat: KL(aligned || base)").waitFor();
+  const text = { ...(await box(".editor-instance .lines-content")), width: 1100, height: 350 };
+  await take("heat", text);
 } finally {
   await browser.close();
   await code.stop();
