@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from shiftlens.engine.hosting import LINGER_VARIABLE
+from shiftlens.engine.place import RUNTIME_DIR_VARIABLE
 from shiftlens.models.pair import PairSpec
 from shiftlens.results.location import CACHE_DIR_VARIABLE
 from tiny_models import save_pair
@@ -17,6 +20,16 @@ def _a_cache_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     """No test, nor a process that one starts, writes to the user's own cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CACHE_DIR_VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _engines_of_our_own() -> Iterator[None]:
+    """No test shares an engine with the user; one that is left without clients ends at once."""
+    # Not a folder of pytest's: the path of a socket has to be short.
+    with tempfile.TemporaryDirectory(prefix="shiftlens-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(RUNTIME_DIR_VARIABLE, folder)
+        patch.setenv(LINGER_VARIABLE, "0")
         yield
 
 

@@ -39,8 +39,9 @@ def analyze(
 ) -> Analysis:
     """Score and classify every response of a transcript: its text as a str, or a file as a Path.
 
-    Starts an engine process for this call and ends it; works in a notebook too. `analysis.tokens.tokens` gives a
-    response's positions one by one, `analysis.contract.to_json` the whole as the command line's JSON.
+    Uses the engine that editor windows and other calls share, and starts it where none runs; works in a notebook too.
+    `analysis.tokens.tokens` gives a response's positions one by one, `analysis.contract.to_json` the whole as the
+    command line's JSON.
 
     Raises TranscriptError for what is no transcript, ModelError for a pair that can't be used, ScoringError where a
     response can't be scored, EngineError where the engine process fails.

@@ -17,9 +17,9 @@ from shiftlens.results.location import CACHE_DIR_VARIABLE
 _NO_ENGINE = """
 import sys
 from shiftlens.engine.client import EngineClient
-async def none(self):
+async def none(self, pair):
     sys.exit("an engine was started")
-EngineClient._ensure_running = none
+EngineClient._linked = none
 from shiftlens.cli.main import main
 sys.exit(main())
 """

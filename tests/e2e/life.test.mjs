@@ -7,7 +7,8 @@ import { PYTHON } from "./lib/paths.mjs";
 import { startVsCode } from "./lib/vscode.mjs";
 
 const SERVER = "shiftlens serve";
-const ENGINE = "shiftlens.engine";
+const ENGINE = "shiftlens[.]engine$";
+const HOST = "shiftlens[.]engine[.]host$";
 
 let browser;
 let code;
@@ -41,7 +42,7 @@ test("unloading the models ends the engine and keeps the server and the colours"
   await only(ENGINE);
   const colours = await editor.runs(1);
   await editor.command("ShiftLens: Unload the Models");
-  await editor.until("the engine's end", async () => (await code.pids(ENGINE)).length === 0);
+  await editor.until("the engine's end", async () => (await code.pids(`${ENGINE}|${HOST}`)).length === 0);
   assert.equal(await only(SERVER), server);
   assert.deepEqual(await editor.runs(1), colours);
 });
@@ -78,7 +79,7 @@ test("when the engine is killed the status tells it, the colours stay, and the n
   assert.notEqual(await only(ENGINE), killed);
 });
 
-test("a server that is killed is started again, and its engine does not outlive it", async () => {
+test("a server that is killed is started again, and there is one engine", async () => {
   const killed = await only(SERVER);
   process.kill(killed, "SIGKILL");
   await editor.until("another server", async () => {

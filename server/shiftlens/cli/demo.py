@@ -117,6 +117,7 @@ def _settings(pair: PairSpec) -> dict[str, object]:
         "runPolicy": "onOpen",
         # Shown is that the models load and score here.
         "resultCache": False,
+        "shareEngine": False,
     }
 
 

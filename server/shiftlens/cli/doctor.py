@@ -21,6 +21,7 @@ from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec
 
 if TYPE_CHECKING:
     from shiftlens.engine.protocol import ModelDescription
+    from shiftlens.engine.running import FoundEngine
 
 SCHEMA = "shiftlens-doctor/1"
 
@@ -60,13 +61,13 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         parser.error(str(error))
     versions = {name: _version(name) for name in _LIBRARIES}
     checks = [_python(), *(_library(name, version) for name, version in versions.items()), _bundled()]
-    loaded, models = asyncio.run(_engine(pair))
+    loaded, models, engines = asyncio.run(_engine(pair))
     checks += loaded
     ok = all(check.ok for check in checks)
     if args.format == "json":
-        print(json.dumps(_report(ok, versions, checks, models), indent=1))
+        print(json.dumps(_report(ok, versions, checks, models, engines), indent=1))
     else:
-        _print(checks, ok)
+        _print(checks, engines, ok)
     return 0 if ok else 1
 
 
@@ -98,19 +99,25 @@ def _bundled_folders() -> dict[str, str]:
     return {"base": resolve_model_name(BUNDLED_BASE), "aligned": resolve_model_name(BUNDLED_ALIGNED)}
 
 
-async def _engine(pair: PairSpec) -> tuple[list[Check], dict[str, dict[str, object]]]:
-    """Whether the engine starts and the pair loads there, and what the models say of themselves."""
+async def _engine(pair: PairSpec) -> tuple[list[Check], dict[str, dict[str, object]], list[FoundEngine]]:
+    """Whether an engine starts and the pair loads there, what the models say of themselves, and which engines run.
+
+    Where an engine with this pair runs already, that one is asked; one that is started for this ends with it.
+    """
     import msgspec
 
-    from shiftlens.engine.client import EngineClient
+    from shiftlens.engine.client import EngineClient, Sharing
+    from shiftlens.engine.running import running_engines
 
-    engine = EngineClient()
+    engines = await running_engines()
+    engine = EngineClient(sharing=Sharing.SHARED_IF_RUNNING)
     try:
         described = await engine.describe(pair)
     except EngineError as error:
-        return [Check("engine", False, error.problem, error.remedy)], {}
+        return [Check("engine", False, error.problem, error.remedy)], {}, engines
     except ShiftLensError as error:
-        return [Check("engine", True, "starts"), Check("models", False, error.problem, error.remedy)], {}
+        checks = [Check("engine", True, "starts"), Check("models", False, error.problem, error.remedy)]
+        return checks, {}, engines
     finally:
         await engine.close()
     models = {"base": described.base, "aligned": described.aligned}
@@ -125,7 +132,7 @@ async def _engine(pair: PairSpec) -> tuple[list[Check], dict[str, dict[str, obje
         for name, model in models.items()
     ]
     builtins = {name: msgspec.to_builtins(model) for name, model in models.items()}
-    return [Check("engine", True, "starts"), *checks], builtins
+    return [Check("engine", True, "starts"), *checks], builtins, engines
 
 
 def _adapter_words(model: ModelDescription) -> str:
@@ -133,7 +140,11 @@ def _adapter_words(model: ModelDescription) -> str:
 
 
 def _report(
-    ok: bool, versions: dict[str, str | None], checks: list[Check], models: dict[str, dict[str, object]]
+    ok: bool,
+    versions: dict[str, str | None],
+    checks: list[Check],
+    models: dict[str, dict[str, object]],
+    engines: list[FoundEngine],
 ) -> dict[str, object]:
     return {
         "schema": SCHEMA,
@@ -145,6 +156,7 @@ def _report(
         "versions": versions,
         "bundled": _bundled_folders(),
         "models": models,
+        "engines": [engine.as_json() for engine in engines],
         "checks": [
             {
                 "name": check.name,
@@ -157,7 +169,7 @@ def _report(
     }
 
 
-def _print(checks: list[Check], ok: bool) -> None:
+def _print(checks: list[Check], engines: list[FoundEngine], ok: bool) -> None:
     from shiftlens.visible import harmless
 
     print(f"shiftlens {__version__}")
@@ -165,4 +177,6 @@ def _print(checks: list[Check], ok: bool) -> None:
         print(harmless(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.detail}"))
         if not check.ok and check.remedy:
             print(harmless(f"      {check.remedy}"))
+    for engine in engines:
+        print(harmless(f"runs  {engine.in_words()}"))
     print("All is well." if ok else "Something is missing; see the lines that say FAIL.")

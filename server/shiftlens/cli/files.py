@@ -26,6 +26,12 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-cache", action="store_true", help="score anew, neither reading nor keeping scores (see `shiftlens cache`)"
     )
+    parser.add_argument(
+        "--private-engine",
+        action="store_true",
+        help="load the models for this command alone and let go of them at its end, instead of sharing an engine with"
+        " editor windows and later commands",
+    )
 
 
 def stdin_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> bytes:
@@ -47,12 +53,12 @@ async def analyse_files(
     What went wrong is told on standard error as well.
     """
     from shiftlens.cli.progress import progress_on
-    from shiftlens.engine.client import EngineClient
+    from shiftlens.engine.client import EngineClient, Sharing
     from shiftlens.pipeline.analyse import analyse
     from shiftlens.pipeline.reading import STDIN, read_transcript
     from shiftlens.results.location import user_store
 
-    engine = EngineClient()
+    engine = EngineClient(sharing=Sharing.OWN if args.private_engine else Sharing.SHARED)
     store = None if args.no_cache else user_store()
     all_fine = True
     try:

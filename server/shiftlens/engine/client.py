@@ -1,83 +1,83 @@
-"""The light side of the engine: starts the process, sends jobs, hands out replies.
+"""The light side of the engine: joins or starts one, sends jobs, hands out replies.
 
-The process starts with the first job. When it dies, the jobs in flight fail with an EngineError and the next job
-starts a new one. No torch here.
+An engine starts with the first job, and is shared with every client of this user that asks for the same pair. When it
+dies, the jobs in flight fail with an EngineError and the next job starts a new one. No torch here.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
-from collections import deque
+import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from shiftlens.engine.frames import HEADER_BYTES, body_length, decode_reply, encode_frame
+from shiftlens.bundled.paths import resolve_model_name
+from shiftlens.engine import DEFAULT_IDLE_MINUTES
+from shiftlens.engine.joining import SUPPORTED, NoHost, join, join_running
+from shiftlens.engine.links import EngineLeft, Job, Link, OwnEngine, SharedEngine
+from shiftlens.engine.place import Place, UnfitFolder, place_for, program_build
 from shiftlens.engine.protocol import (
     Cancel,
-    Cancelled,
     Describe,
     Described,
     Done,
-    Failed,
     Progress,
     Refused,
-    Reply,
-    Request,
     ResponseToScore,
     Score,
     Scored,
     Unload,
 )
-from shiftlens.errors import EngineError, ModelError, ScoringError, ShiftLensError
+from shiftlens.errors import EngineError, ScoringError
 from shiftlens.models.pair import PairSpec, ScoreOptions
 
-_STDERR_LINES_KEPT = 20
-_STDERR_LINES_SHOWN = 3
-_GOODBYE_SECONDS = 0.5
-_STREAM_LIMIT_BYTES = 1 << 20
+_TRIES = 5
 
-_ERRORS: dict[str, type[ShiftLensError]] = {"ModelError": ModelError, "ScoringError": ScoringError}
+Answer = TypeVar("Answer", Done, Described)
 
 
-@dataclass(slots=True)
-class _Job:
-    """A request in flight and who listens to it."""
+class Sharing(Enum):
+    """Whose engine a client uses: one for all clients, one of its own, or a shared one only if it runs already."""
 
-    answer: asyncio.Future[Done | Described]
-    on_progress: Callable[[Progress], None] | None = None
-    on_scored: Callable[[Scored], None] | None = None
-    on_refused: Callable[[Refused], None] | None = None
-
-
-@dataclass(slots=True)
-class _Running:
-    """One life of the engine process, with the jobs it was given."""
-
-    process: asyncio.subprocess.Process
-    stderr_tail: deque[str] = field(default_factory=lambda: deque(maxlen=_STDERR_LINES_KEPT))
-    jobs: dict[int, _Job] = field(default_factory=dict)
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    SHARED = "shared"
+    OWN = "own"
+    SHARED_IF_RUNNING = "sharedIfRunning"
 
 
 class EngineClient:
-    """Talks to one engine process. Use it from one event loop; `on_log` gets the engine's stderr by lines."""
+    """Talks to the engine of one pair at a time. Use it from one event loop.
 
-    def __init__(self, *, on_log: Callable[[str], None] | None = None) -> None:
-        self._on_log = on_log
-        self._running: _Running | None = None
-        self._starting = asyncio.Lock()
+    `on_log` gets the engine's stderr by lines, `idle_minutes` is how long a shared engine keeps its models
+    without work while clients stay, 0 for ever. Both `sharing` and `idle_minutes` may be changed at any time.
+    """
+
+    def __init__(
+        self,
+        *,
+        sharing: Sharing = Sharing.SHARED,
+        idle_minutes: float = DEFAULT_IDLE_MINUTES,
+        on_log: Callable[[str], None] | None = None,
+    ) -> None:
+        self.sharing = sharing
+        self.idle_minutes = idle_minutes
+        self._on_log = on_log or (lambda _: None)
+        # The code that runs now: an installation may change under a client that goes on.
+        self._build = program_build() if SUPPORTED else ""
+        self._links: dict[PairSpec | None, Link] = {}
+        self._latest: Link | None = None
+        self._linking = asyncio.Lock()
+        self._opening: tuple[PairSpec | None, asyncio.Task[None]] | None = None
+        self._told_of_folder = False
         self._next_job = 0
 
     @property
     def pid(self) -> int | None:
-        """Process id of the engine, None while none runs."""
-        if self._running is None or self._running.process.returncode is not None:
-            return None
-        return self._running.process.pid
+        """Process id of the engine that got the last job, None while it does not run."""
+        return self._latest.pid if self._latest is not None else None
 
     async def score(
         self,
@@ -94,47 +94,38 @@ class EngineClient:
         Cancelling the awaiting task cancels the job. Raises ModelError when the pair can't be used, ScoringError
         when nothing can be scored, EngineError when the process does not start or ends early.
         """
-        job = self._new_job()
-        request = Score(job=job, pair=pair, options=options, responses=tuple(responses))
+        request = Score(job=self._new_job(), pair=_located(pair), options=options, responses=tuple(responses))
         answer = await self._ask(request, on_progress, on_scored, on_refused)
         if not isinstance(answer, Done):
             raise EngineError(f"The engine answered a score request with {type(answer).__name__}.")
-        return answer
+        return _as_named(answer, pair)
 
     async def describe(self, pair: PairSpec, *, on_progress: Callable[[Progress], None] | None = None) -> Described:
         """Load a pair and say what it is. Raises ModelError, EngineError."""
-        answer = await self._ask(Describe(job=self._new_job(), pair=pair), on_progress)
+        answer = await self._ask(Describe(job=self._new_job(), pair=_located(pair)), on_progress)
         if not isinstance(answer, Described):
             raise EngineError(f"The engine answered a describe request with {type(answer).__name__}.")
-        return answer
+        return _as_named(answer, pair)
 
     async def unload(self) -> None:
-        """Give the models' memory back by ending the process; the next job starts another."""
-        if self.pid is not None:
-            await self._ask(Unload(job=self._new_job()))
-        await self.close()
+        """Give the models' memory back by ending the engine, for all who share it; the next job starts another."""
+        for link in list(self._links.values()):
+            if link.is_open:
+                try:
+                    await self._ask_on(link, Unload(job=self._new_job()), Job(_future()))
+                except (EngineError, EngineLeft):
+                    # It has gone already.
+                    continue
+        await self._leave(release=True)
 
     async def close(self) -> None:
-        """End the process: its input is closed, and it is killed if it does not go at once."""
-        running, self._running = self._running, None
-        if running is None:
-            return
-        process = running.process
-        if process.returncode is None:
-            if process.stdin is not None:
-                process.stdin.close()
-            try:
-                await asyncio.wait_for(process.wait(), _GOODBYE_SECONDS)
-            except asyncio.TimeoutError:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-        await asyncio.gather(*running.tasks, return_exceptions=True)
+        """Leave the engine. One of our own ends, a shared one goes on for its other clients."""
+        await self._leave(release=False)
 
     def kill(self) -> None:
-        """Stop the process without asking. Jobs in flight fail with an EngineError."""
-        if self._running is not None and self._running.process.returncode is None:
-            self._running.process.kill()
+        """Stop the engine without asking, for all who share it. Jobs in flight fail with an EngineError."""
+        for link in self._links.values():
+            link.kill()
 
     def _new_job(self) -> int:
         self._next_job += 1
@@ -142,125 +133,120 @@ class EngineClient:
 
     async def _ask(
         self,
-        request: Score | Describe | Unload,
+        request: Score | Describe,
         on_progress: Callable[[Progress], None] | None = None,
         on_scored: Callable[[Scored], None] | None = None,
         on_refused: Callable[[Refused], None] | None = None,
     ) -> Done | Described:
-        running = await self._ensure_running()
-        answer: asyncio.Future[Done | Described] = asyncio.get_running_loop().create_future()
-        running.jobs[request.job] = _Job(answer, on_progress, on_scored, on_refused)
-        try:
-            await self._send(running, request)
-            return await answer
-        except asyncio.CancelledError:
-            if running.process.returncode is None and not answer.done():
-                _write(running, Cancel(job=request.job))
-            raise
-        finally:
-            running.jobs.pop(request.job, None)
-
-    async def _ensure_running(self) -> _Running:
-        async with self._starting:
-            if self._running is not None and self._running.process.returncode is None:
-                return self._running
+        for _ in range(_TRIES):
+            link = await self._linked(request.pair)
             try:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    "shiftlens.engine",
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.PIPE,
-                    limit=_STREAM_LIMIT_BYTES,
-                )
-            except OSError as error:
-                raise EngineError(
-                    f"The engine process could not be started ({error.strerror or error}).",
-                    "Run `shiftlens doctor` to see what is missing.",
-                ) from error
-            running = _Running(process)
-            running.tasks = [
-                asyncio.create_task(self._read_stderr(running)),
-                asyncio.create_task(self._read_replies(running)),
-            ]
-            self._running = running
-            return running
-
-    async def _send(self, running: _Running, request: Request) -> None:
-        try:
-            _write(running, request)
-            if running.process.stdin is not None:
-                await running.process.stdin.drain()
-        except (BrokenPipeError, ConnectionResetError):
-            # The reader sees the same end and fails the job with the reason.
-            return
-
-    async def _read_stderr(self, running: _Running) -> None:
-        stream = running.process.stderr
-        while stream is not None:
-            try:
-                raw = await stream.readline()
-            except ValueError:
+                return await self._ask_on(link, request, Job(_future(), on_progress, on_scored, on_refused))
+            except EngineLeft:
                 continue
-            if not raw:
-                return
-            line = raw.decode("utf-8", "replace").rstrip()
-            if line:
-                running.stderr_tail.append(line)
-                if self._on_log is not None:
-                    self._on_log(line)
+        raise EngineError("The engine ended each time before it was asked.", "Ask again.")
 
-    async def _read_replies(self, running: _Running) -> None:
-        stream = running.process.stdout
-        why = ""
+    async def _ask_on(self, link: Link, request: Score | Describe | Unload, job: Job) -> Done | Described:
+        link.jobs[request.job] = job
         try:
-            while stream is not None:
-                length = body_length(await stream.readexactly(HEADER_BYTES))
-                _deliver(running, decode_reply(await stream.readexactly(length)))
-        except asyncio.IncompleteReadError:
-            pass
-        except (ValueError, msgspec.DecodeError) as error:
-            why = f"It wrote something that is no reply ({error})."
-            running.process.kill()
+            await link.send(request)
+            return await job.answer
+        except asyncio.CancelledError:
+            if link.is_open and not job.answer.done():
+                link.post(Cancel(job=request.job))
+            raise
+        except ValueError as error:
+            raise ScoringError("There is too much text to score in one go.", "Split the file.") from error
         finally:
-            await self._fail_jobs(running, why)
+            link.jobs.pop(request.job, None)
 
-    async def _fail_jobs(self, running: _Running, why: str) -> None:
-        code = await running.process.wait()
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.shield(running.tasks[0]), _GOODBYE_SECONDS)
-        ended = f"signal {-code}" if code < 0 else f"exit code {code}"
-        last = " | ".join(list(running.stderr_tail)[-_STDERR_LINES_SHOWN:])
-        problem = f"The engine process ended ({ended}) before it was done. {why}".strip()
-        said = f" Its last lines: {last}" if last else ""
-        for job in list(running.jobs.values()):
-            if not job.answer.done():
-                job.answer.set_exception(EngineError(problem, f"Ask again: a new engine starts by itself.{said}"))
+    async def _linked(self, pair: PairSpec) -> Link:
+        """The engine of a pair. Those of other pairs are let go of first, so that two pairs need not fit in memory."""
+        async with self._linking:
+            place = self._place(pair)
+            # An engine of our own takes any pair.
+            wanted = None if place is None else pair
+            for known, link in list(self._links.items()):
+                if not link.is_open or (known != wanted and not link.jobs):
+                    del self._links[known]
+                    await link.close(release=True)
+            if wanted not in self._links:
+                await self._opened(wanted, place)
+            self._latest = self._links[wanted]
+            self._latest.wish(60 * self.idle_minutes)
+            return self._latest
+
+    def _place(self, pair: PairSpec) -> Place | None:
+        """Where a shared engine is met, None for one of our own."""
+        if self.sharing is Sharing.OWN or not SUPPORTED:
+            return None
+        try:
+            return place_for(pair, self._build)
+        except UnfitFolder as unfit:
+            if not self._told_of_folder:
+                self._told_of_folder = True
+                self._on_log(f"No engine is shared with other windows. {unfit}")
+            return None
+
+    async def _opened(self, pair: PairSpec | None, place: Place | None) -> None:
+        """Opening takes a moment; who asked may give up meanwhile, but the next one finds it done."""
+        if self._opening is not None and self._opening[0] != pair:
+            await asyncio.gather(self._opening[1], return_exceptions=True)
+            self._opening = None
+        if self._opening is None:
+            self._opening = pair, asyncio.create_task(self._open(pair, place))
+        opening = self._opening[1]
+        try:
+            await asyncio.shield(opening)
+        finally:
+            if opening.done():
+                self._opening = None
+
+    async def _open(self, pair: PairSpec | None, place: Place | None) -> None:
+        link: Link | None = None
+        if pair is not None and place is not None:
+            link = await self._share(pair, place)
+        self._links[pair] = link or await OwnEngine.start(self._on_log)
+
+    async def _share(self, pair: PairSpec, place: Place) -> Link | None:
+        idle_seconds = 60 * self.idle_minutes
+        if self.sharing is Sharing.SHARED:
+            connection = await join(place, pair, self._build, idle_seconds)
+        else:
+            try:
+                connection = await join_running(place, self._build, idle_seconds)
+            except NoHost:
+                return None
+        return SharedEngine(connection, place, self._build, idle_seconds, self._on_log)
+
+    async def _leave(self, *, release: bool) -> None:
+        if self._opening is not None:
+            self._opening[1].cancel()
+            await asyncio.gather(self._opening[1], return_exceptions=True)
+            self._opening = None
+        links, self._links = list(self._links.values()), {}
+        await asyncio.gather(*(link.close(release=release) for link in links))
 
 
-def _write(running: _Running, request: Request) -> None:
-    stdin = running.process.stdin
-    if stdin is not None and not stdin.is_closing():
-        stdin.write(encode_frame(request))
+def _future() -> asyncio.Future[Done | Described]:
+    return asyncio.get_running_loop().create_future()
 
 
-def _deliver(running: _Running, reply: Reply) -> None:
-    job = running.jobs.get(reply.job)
-    if job is None or job.answer.done():
-        return
-    if isinstance(reply, Progress):
-        if job.on_progress is not None:
-            job.on_progress(reply)
-    elif isinstance(reply, Scored):
-        if job.on_scored is not None:
-            job.on_scored(reply)
-    elif isinstance(reply, Refused):
-        if job.on_refused is not None:
-            job.on_refused(reply)
-    elif isinstance(reply, Failed):
-        job.answer.set_exception(_ERRORS.get(reply.kind, EngineError)(reply.problem, reply.remedy))
-    elif isinstance(reply, Cancelled):
-        job.answer.cancel()
-    elif isinstance(reply, (Done, Described)):
-        job.answer.set_result(reply)
+def _located(pair: PairSpec) -> PairSpec:
+    """The pair with folders named in full, since a shared engine works in a folder of its own."""
+    return dataclasses.replace(pair, base=_absolute(pair.base), aligned=_absolute(pair.aligned))
+
+
+def _absolute(name: str) -> str:
+    folder = Path(resolve_model_name(name))
+    return str(folder.absolute()) if resolve_model_name(name) == name and folder.is_dir() else name
+
+
+def _as_named(answer: Answer, pair: PairSpec) -> Answer:
+    """The answer with the models under the names that the caller gave them."""
+    named = {
+        side: msgspec.structs.replace(description, name=name)
+        for side, name in (("base", pair.base), ("aligned", pair.aligned))
+        if (description := getattr(answer, side)) is not None
+    }
+    return msgspec.structs.replace(answer, **named)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from typing import BinaryIO
 
 import msgspec
 
+from shiftlens.engine.host_protocol import FromClient, FromHost
 from shiftlens.engine.protocol import MAX_FRAME_BYTES, Reply, Request
 
 _LENGTH = struct.Struct(">I")
@@ -15,32 +17,44 @@ HEADER_BYTES = _LENGTH.size
 _encoder = msgspec.msgpack.Encoder()
 _request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _reply_decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+_client_decoder: msgspec.msgpack.Decoder[FromClient] = msgspec.msgpack.Decoder(FromClient)
+_host_decoder: msgspec.msgpack.Decoder[FromHost] = msgspec.msgpack.Decoder(FromHost)
 
 
-def encode_frame(message: Request | Reply) -> bytes:
-    """A whole frame. Raises ValueError for a message above MAX_FRAME_BYTES."""
+def encode_frame(message: FromClient | FromHost, limit: int = MAX_FRAME_BYTES) -> bytes:
+    """A whole frame. Raises ValueError for a message above `limit` bytes."""
     body = _encoder.encode(message)
-    if len(body) > MAX_FRAME_BYTES:
+    if len(body) > limit:
         raise ValueError(f"a message of {len(body)} bytes does not fit a frame")
     return _LENGTH.pack(len(body)) + body
 
 
-def body_length(header: bytes) -> int:
+def body_length(header: bytes, limit: int = MAX_FRAME_BYTES) -> int:
     """Length of the frame's body. Raises ValueError where the stream is not one of frames."""
     (length,) = _LENGTH.unpack(header)
-    if length > MAX_FRAME_BYTES:
+    if length > limit:
         raise ValueError(f"a frame claims {length} bytes: the stream does not hold frames")
     return int(length)
 
 
 def decode_request(body: bytes) -> Request:
-    """Raises msgspec.ValidationError for a body that is no request."""
+    """Raises msgspec.DecodeError for a body that is no request."""
     return _request_decoder.decode(body)
 
 
 def decode_reply(body: bytes) -> Reply:
-    """Raises msgspec.ValidationError for a body that is no reply."""
+    """Raises msgspec.DecodeError for a body that is no reply."""
     return _reply_decoder.decode(body)
+
+
+def decode_from_client(body: bytes) -> FromClient:
+    """Raises msgspec.DecodeError for a body that no client sends."""
+    return _client_decoder.decode(body)
+
+
+def decode_from_host(body: bytes) -> FromHost:
+    """Raises msgspec.DecodeError for a body that no host sends."""
+    return _host_decoder.decode(body)
 
 
 def read_request(stream: BinaryIO) -> Request | None:
@@ -51,3 +65,8 @@ def read_request(stream: BinaryIO) -> Request | None:
     length = body_length(header)
     body = stream.read(length)
     return decode_request(body) if len(body) == length else None
+
+
+async def read_body(stream: asyncio.StreamReader, limit: int = MAX_FRAME_BYTES) -> bytes:
+    """The body of the next frame. Raises IncompleteReadError at the end, ValueError where there are no frames."""
+    return await stream.readexactly(body_length(await stream.readexactly(HEADER_BYTES), limit))

@@ -11,6 +11,7 @@ from enum import Enum
 
 from lsprotocol import types
 
+from shiftlens.engine.client import Sharing
 from shiftlens.engine.protocol import Progress, Refused, Scored
 from shiftlens.errors import EngineError, ShiftLensError
 from shiftlens.lsp.diagnostics import diagnostics_of
@@ -173,6 +174,8 @@ class Analyser:
         counts = (len(work.keys), len(work.wanted()))
         _log.info("%s, version %d: %d responses, %d to score", document.uri, work.version, *counts)
         if work.wanted() and settings.run_policy in _POLICIES[trigger] and not choice.only_stored:
+            session.engine.sharing = Sharing.SHARED if settings.share_engine else Sharing.OWN
+            session.engine.idle_minutes = settings.engine_idle_minutes
             await self._score(work)
         else:
             self._finished(work)

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from lsprotocol import types
 
 from shiftlens import __version__
+from shiftlens.engine.running import running_engines
 from shiftlens.errors import ShiftLensError
 from shiftlens.lsp.analyser import Trigger
 from shiftlens.lsp.language_server import ShiftLensServer
@@ -54,7 +55,8 @@ def cancel(ls: ShiftLensServer, uri: str) -> bool:
 
 
 async def unload(ls: ShiftLensServer) -> bool:
-    """Give the models' memory back. Jobs under way are cancelled; the scores there are stay."""
+    """Give the models' memory back, for every window that shares this engine. Jobs under way there fail, here they are
+    cancelled; the scores there are stay."""
     for uri in list(ls.session.documents):
         ls.analyser.cancel(uri)
     await ls.session.engine.unload()
@@ -62,12 +64,12 @@ async def unload(ls: ShiftLensServer) -> bool:
 
 
 async def restart_engine(ls: ShiftLensServer) -> bool:
-    """End the engine, forget its scores (the models may have changed) and look at every document again."""
+    """End the engine, for every window, since the models may have changed; forget its scores and look at all again."""
     for uri in list(ls.session.documents):
         ls.analyser.cancel(uri)
     ls.session.store.clear_outcomes()
     ls.session.told.clear()
-    await ls.session.engine.close()
+    await ls.session.engine.unload()
     ls.analyser.request_all(Trigger.OPEN)
     return True
 
@@ -140,6 +142,7 @@ async def debug_information(ls: ShiftLensServer) -> dict[str, object]:
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "enginePid": session.engine.pid,
+        "engines": [engine.as_json() for engine in await running_engines()],
         "trusted": session.trusted,
         "sessionPair": list(session.pair) if session.pair is not None else None,
         "positionEncoding": session.editor.encoding,

@@ -56,6 +56,7 @@ def register_features(server: ShiftLensServer) -> None:
 
 def initialize(ls: ShiftLensServer, params: types.InitializeParams) -> None:
     ls.keep_engine_with_loop()
+    ls.end_with_client(params.process_id)
     options = params.initialization_options
     if isinstance(options, Mapping):
         ls.session.trusted = options.get("trusted", True) is True

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -15,11 +17,13 @@ from shiftlens.engine.client import EngineClient
 from shiftlens.lsp.analyser import Analyser
 from shiftlens.lsp.configuration import Configuration
 from shiftlens.lsp.editor import Editor
+from shiftlens.lsp.parent import until_ended
 from shiftlens.lsp.progress import WorkDone
 from shiftlens.lsp.protocol import ShiftLensProtocol
 from shiftlens.lsp.session import Session
 
 SERVER_NAME = "shiftlens"
+_CLOSE_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 _engine_log = logging.getLogger("shiftlens.engine")
@@ -47,6 +51,7 @@ class ShiftLensServer(LanguageServer):
             lambda title, on_cancel: WorkDone(self, title, on_cancel, supported=editor.shows_progress),
         )
         self._keeper: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     def report_server_error(self, error: Exception, source: object) -> None:
         """Only log: telling the client of a failed send fails again, without end."""
@@ -57,6 +62,20 @@ class ShiftLensServer(LanguageServer):
         """However the event loop ends (shutdown, exit, a client that is gone), stop the jobs and the engine."""
         if self._keeper is None:
             self._keeper = asyncio.get_running_loop().create_task(self._close_at_end())
+
+    def end_with_client(self, pid: int | None) -> None:
+        """End when the client's process does, also where somebody else holds its end of the wire."""
+        if self._watch is None and pid is not None:
+            self._watch = asyncio.get_running_loop().create_task(self._end_after(pid))
+
+    async def _end_after(self, pid: int) -> None:
+        if not await until_ended(pid):
+            return
+        _log.warning("The client's process %d has ended.", pid)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.session.close(), _CLOSE_SECONDS)
+        # A thread waits for the client's next message and would keep the process.
+        os._exit(0 if self.protocol.was_shut_down else 1)
 
     async def _close_at_end(self) -> None:
         try:

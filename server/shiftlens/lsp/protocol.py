@@ -90,6 +90,16 @@ class ShiftLensProtocol(LanguageServerProtocol):
             error = types.ResponseError(code=error.code, message="Internal error; the server's log has the details.")
         super()._send_response(msg_id, result, error)
 
+    def _handle_response(
+        self, msg_id: int | str, result: Any | None = None, error: types.ResponseError | None = None
+    ) -> None:
+        future = self._request_futures.get(msg_id)
+        if future is not None and future.done():
+            # We gave up waiting before the answer came; pygls would raise.
+            del self._request_futures[msg_id]
+            return
+        super()._handle_response(msg_id, result, error)
+
     def _handle_notification(self, method_name: str, params: Any) -> None:
         super()._handle_notification(method_name, params)
         # pygls keeps the future of every notification for ever.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from shiftlens.engine import DEFAULT_IDLE_MINUTES
 from shiftlens.models.pair import (
     BASE_CONTEXTS,
     CLASSIFY_BY,
@@ -22,6 +23,7 @@ TEMPLATE_PREFIX = "template:"
 
 _MOST_CANDIDATES = 100
 _LONGEST_DEBOUNCE_MS = 60_000
+_LONGEST_IDLE_MINUTES = 7 * 24 * 60
 
 
 class RunPolicy(str, Enum):
@@ -54,6 +56,8 @@ class Settings:
     compat: str = ""
     format: str = ""
     result_cache: bool = True
+    share_engine: bool = True
+    engine_idle_minutes: int = DEFAULT_IDLE_MINUTES
 
     @property
     def score_options(self) -> ScoreOptions:
@@ -151,6 +155,8 @@ _CHECKS: dict[str, tuple[str, Check]] = {
     "compat": ("compat", _one_of(("", *COMPAT_MODES))),
     "format": ("format", _text),
     "resultCache": ("result_cache", _flag),
+    "shareEngine": ("share_engine", _flag),
+    "engineIdleMinutes": ("engine_idle_minutes", _whole(0, _LONGEST_IDLE_MINUTES)),
 }
 
 

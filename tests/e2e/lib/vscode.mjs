@@ -2,7 +2,7 @@
 // own that goes away at the end.
 import { execFile, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -45,6 +45,7 @@ export async function startVsCode({ name, settings = {}, files = {}, env = {} })
   const workspace = join(root, "workspace");
   const extensions = join(root, "extensions");
   const userData = join(root, "user-data");
+  const runtime = join(root, "run");
   await mkdir(join(userData, "User"), { recursive: true });
   await mkdir(join(userData, "Machine"), { recursive: true });
   await mkdir(extensions);
@@ -73,7 +74,13 @@ export async function startVsCode({ name, settings = {}, files = {}, env = {} })
   const child = spawn(process.execPath, [ENTRY, ...options, ...folders], {
     // In a group of its own, so that what it started can be ended with it.
     detached: true,
-    env: { ...process.env, SHIFTLENS_CACHE_DIR: join(root, "cache"), ...env },
+    env: {
+      ...process.env,
+      SHIFTLENS_CACHE_DIR: join(root, "cache"),
+      SHIFTLENS_RUNTIME_DIR: runtime,
+      SHIFTLENS_ENGINE_LINGER: "0",
+      ...env,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   child.stdout.pipe(log, { end: false });
@@ -93,10 +100,12 @@ export async function startVsCode({ name, settings = {}, files = {}, env = {} })
       current = { ...current, ...changes };
       await writeSettings(userData, current);
     },
-    /** The processes of this editor whose command line holds `words`. */
-    async pids(words) {
-      const { stdout } = await run("pgrep", ["-g", String(child.pid), "-f", words]).catch(() => ({ stdout: "" }));
-      return stdout.split("\n").filter(Boolean).map(Number);
+    /** The processes that came from this editor (engines leave its group) and whose command line `pattern` matches. */
+    async pids(pattern) {
+      const { stdout } = await run("pgrep", ["-f", pattern]).catch(() => ({ stdout: "" }));
+      const found = stdout.split("\n").filter(Boolean).map(Number);
+      const environments = await Promise.all(found.map((pid) => readFile(`/proc/${pid}/environ`, "utf8").catch(() => "")));
+      return found.filter((_, at) => environments[at].includes(`SHIFTLENS_RUNTIME_DIR=${runtime}\0`));
     },
     async stop() {
       try {

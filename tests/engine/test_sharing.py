@@ -1,0 +1,608 @@
+"""One engine for several clients: who shares it, how it ends, and what one client can do to another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from shiftlens.engine.client import EngineClient, Sharing
+from shiftlens.engine.frames import encode_frame
+from shiftlens.engine.host_protocol import FromClient, Hello, Welcome
+from shiftlens.engine.hosting import LINGER_VARIABLE
+from shiftlens.engine.joining import Connection, connect
+from shiftlens.engine.place import RUNTIME_DIR_VARIABLE, Place, place_for, program_build
+from shiftlens.engine.protocol import Describe, Scored
+from shiftlens.engine.running import running_engines
+from shiftlens.errors import EngineError
+from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.pair import PairSpec, ScoreOptions
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="engines are shared over Unix sockets")
+
+SECONDS = 60
+NO_TIME = 0.2 / 60
+CLIENT = """
+import asyncio, sys
+from shiftlens.engine.client import EngineClient
+from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.pair import PairSpec, ScoreOptions
+pair = PairSpec(base=sys.argv[1], aligned=sys.argv[2], device="cpu")
+count = int(sys.argv[3])
+async def main():
+    client = EngineClient()
+    await client.describe(pair)
+    print(client.pid, flush=True)
+    response = ResponseToScore(turns=(ContextTurn("user", "Why?"),), text="The lazy dog. " * 90, source_format="labels")
+    done = lambda message: None if message.partial else print("scored", flush=True)
+    await client.score(pair, ScoreOptions(), [response] * count, on_scored=done)
+    await asyncio.to_thread(sys.stdin.read)
+    await client.close()
+asyncio.run(main())
+"""
+
+
+def response(text: str) -> ResponseToScore:
+    return ResponseToScore(turns=(ContextTurn("user", "Why is the sky blue?"),), text=text, source_format="labels")
+
+
+LONG = response("The quick brown fox jumps over the lazy dog. " * 80)
+SHORT = response("Great question!")
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Engines of this test only."""
+    with tempfile.TemporaryDirectory(prefix="shiftlens-", ignore_cleanup_errors=True) as name:
+        monkeypatch.setenv(RUNTIME_DIR_VARIABLE, name)
+        yield Path(name)
+
+
+@asynccontextmanager
+async def clients(count: int, **options: object) -> AsyncIterator[list[EngineClient]]:
+    made = [EngineClient(**options) for _ in range(count)]  # type: ignore[arg-type]
+    try:
+        yield made
+    finally:
+        await asyncio.gather(*(client.close() for client in made))
+
+
+@asynccontextmanager
+async def client_process(pair: PairSpec, responses: int = 0) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A client that says its engine's process id, scores, and goes when its standard input ends."""
+    pipe = asyncio.subprocess.PIPE
+    command = (sys.executable, "-c", CLIENT, pair.base, pair.aligned, str(responses))
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def line_of(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    return (await asyncio.wait_for(process.stdout.readline(), SECONDS)).decode().strip()
+
+
+def is_alive(pid: int | None) -> bool:
+    """Whether a process runs; one that has ended but is not yet waited for does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async def wait() -> None:
+        while not holds():
+            await asyncio.sleep(0.02)
+
+    await asyncio.wait_for(wait(), SECONDS)
+
+
+async def until_gone(pid: int | None) -> None:
+    await until(lambda: not is_alive(pid))
+
+
+async def host_pid() -> int:
+    (engine,) = await running_engines()
+    assert engine.said is not None
+    return engine.said.pid
+
+
+async def busy(client: EngineClient, pair: PairSpec, *, count: int = 400) -> tuple[asyncio.Task[object], list[Scored]]:
+    """A job of many responses, of which the first one is being scored, and what comes of it."""
+    scored: list[Scored] = []
+    job = asyncio.create_task(client.score(pair, ScoreOptions(), [LONG] * count, on_scored=scored.append))
+    await until(lambda: scored or job.done())
+    assert not job.done()
+    return job, scored
+
+
+async def test_two_clients_share_one_engine_and_so_does_another_process(tiny_pair: PairSpec) -> None:
+    async with clients(2) as (one, other), client_process(tiny_pair) as third:
+        await asyncio.gather(one.describe(tiny_pair), other.describe(tiny_pair))
+        assert one.pid is not None
+        assert one.pid == other.pid
+        assert int(await line_of(third)) == one.pid
+
+
+@pytest.mark.parametrize("_round", range(3))
+async def test_clients_that_start_at_once_end_with_one_engine(tiny_pair: PairSpec, _round: int) -> None:
+    async with clients(5) as many:
+        await asyncio.gather(*(client.describe(tiny_pair) for client in many))
+        assert len({client.pid for client in many}) == 1
+        assert len(await running_engines()) == 1
+
+
+async def test_the_engine_stays_for_its_last_client_and_then_ends(tiny_pair: PairSpec, folder: Path) -> None:
+    async with clients(2) as (one, other):
+        await one.describe(tiny_pair)
+        await other.describe(tiny_pair)
+        pid, host = other.pid, await host_pid()
+        await one.close()
+        await other.describe(tiny_pair)
+        assert other.pid == pid
+    await until_gone(pid)
+    await until_gone(host)
+    assert list(folder.iterdir()) == []
+
+
+async def test_models_stay_loaded_for_the_client_that_comes_soon(
+    tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LINGER_VARIABLE, "60")
+    async with clients(1) as (one,):
+        await one.describe(tiny_pair)
+        pid = one.pid
+    async with clients(1) as (other,):
+        await other.describe(tiny_pair)
+        assert other.pid == pid
+        await other.unload()
+    await until_gone(pid)
+
+
+async def test_an_engine_without_work_ends_and_the_next_job_starts_another(tiny_pair: PairSpec) -> None:
+    async with clients(2, idle_minutes=NO_TIME) as (one, other):
+        for _ in range(2):
+            await asyncio.gather(one.describe(tiny_pair), other.describe(tiny_pair))
+            pid = one.pid
+            await until(lambda: one.pid is None and other.pid is None)
+            await until_gone(pid)
+
+
+async def test_the_client_that_wants_the_engine_longest_keeps_it(tiny_pair: PairSpec) -> None:
+    async with clients(2, idle_minutes=NO_TIME) as (one, other):
+        other.idle_minutes = 0
+        await asyncio.gather(one.describe(tiny_pair), other.describe(tiny_pair))
+        pid = one.pid
+        await asyncio.sleep(1)
+        assert one.pid == other.pid == pid
+        other.idle_minutes = NO_TIME
+        await other.describe(tiny_pair)
+        await until_gone(pid)
+
+
+async def test_jobs_asked_while_an_engine_ends_are_done_by_the_next(tiny_pair: PairSpec) -> None:
+    async with clients(1, idle_minutes=NO_TIME / 20) as (client,):
+        for pause in range(0, 12, 2):
+            scored: list[Scored] = []
+            await client.score(tiny_pair, ScoreOptions(), [SHORT], on_scored=scored.append)
+            assert len(scored) == 1
+            await asyncio.sleep(0.005 * pause)
+
+
+async def test_killing_the_engine_fails_the_jobs_of_every_client_with_the_reason(tiny_pair: PairSpec) -> None:
+    async with clients(2) as (one, other):
+        first, _ = await busy(one, tiny_pair)
+        second = asyncio.create_task(other.score(tiny_pair, ScoreOptions(), [LONG] * 400))
+        await until(lambda: other.pid)
+        assert one.pid is not None
+        os.kill(one.pid, signal.SIGKILL)
+        for job in (first, second):
+            with pytest.raises(EngineError, match=r"ended \(signal 9\).*a new engine starts by itself"):
+                await asyncio.wait_for(job, SECONDS)
+        await asyncio.gather(one.describe(tiny_pair), other.describe(tiny_pair))
+        assert one.pid == other.pid is not None
+
+
+async def test_killing_the_host_fails_the_jobs_leaves_no_engine_and_the_next_job_works(
+    tiny_pair: PairSpec, folder: Path
+) -> None:
+    async with clients(2) as (one, other):
+        job, _ = await busy(one, tiny_pair)
+        await other.describe(tiny_pair)
+        pid = one.pid
+        os.kill(await host_pid(), signal.SIGKILL)
+        with pytest.raises(EngineError, match="The engine process ended before it was done"):
+            await asyncio.wait_for(job, SECONDS)
+        await until_gone(pid)
+        # The socket of the one that was killed is still there.
+        assert len(list(folder.glob("*.sock"))) == 1
+        await asyncio.gather(one.describe(tiny_pair), other.describe(tiny_pair))
+        assert one.pid == other.pid != pid
+        assert len(await running_engines()) == 1
+
+
+async def test_a_client_that_is_killed_takes_its_jobs_along_and_no_others(tiny_pair: PairSpec) -> None:
+    async with clients(1) as (client,):
+        async with client_process(tiny_pair, responses=2000) as other:
+            pid = int(await line_of(other))
+            assert await line_of(other) == "scored"
+            job, _ = await busy(client, tiny_pair, count=10)
+            other.kill()
+        await asyncio.wait_for(job, SECONDS)
+        assert client.pid == pid
+        (engine,) = await running_engines()
+        assert engine.said is not None
+        assert (engine.said.clients, engine.said.jobs) == (1, 0)
+
+
+async def test_an_engine_whose_clients_are_all_killed_ends(tiny_pair: PairSpec) -> None:
+    async with client_process(tiny_pair, responses=2000) as one, client_process(tiny_pair, responses=2000) as other:
+        pid = int(await line_of(one))
+        assert int(await line_of(other)) == pid
+        host = await host_pid()
+        one.kill()
+        other.kill()
+        await until_gone(pid)
+        await until_gone(host)
+
+
+async def test_a_small_job_waits_for_one_response_of_another_clients_long_job(tiny_pair: PairSpec) -> None:
+    async with clients(2) as (one, other):
+        await other.describe(tiny_pair)
+        job, scored = await busy(one, tiny_pair)
+
+        def whole() -> int:
+            return sum(not message.partial for message in scored)
+
+        before = whole()
+        messages: list[str] = []
+        await other.score(tiny_pair, ScoreOptions(), [SHORT], on_progress=lambda said: messages.append(said.message))
+        assert not job.done()
+        # One that was under way, and one that may be told before the small job's end is.
+        assert whole() - before <= 2
+        assert "another window" in messages[0]
+        job.cancel()
+
+
+async def test_two_long_jobs_take_turns(tiny_pair: PairSpec) -> None:
+    order: list[str] = []
+    async with clients(2) as (one, other):
+        await asyncio.gather(one.describe(tiny_pair), other.describe(tiny_pair))
+
+        async def score(client: EngineClient, name: str) -> None:
+            def note(message: Scored) -> None:
+                if not message.partial:
+                    order.append(name)
+
+            await client.score(tiny_pair, ScoreOptions(), [LONG] * 6, on_scored=note)
+
+        await asyncio.gather(score(one, "a"), score(other, "b"))
+    assert sorted(order) == ["a"] * 6 + ["b"] * 6
+    assert set(order[:4]) == {"a", "b"}
+
+
+async def test_a_cancel_is_of_ones_own_job_only(tiny_pair: PairSpec) -> None:
+    async with clients(2) as (one, other):
+        job, _ = await busy(one, tiny_pair)
+        kept: list[Scored] = []
+        theirs = asyncio.create_task(other.score(tiny_pair, ScoreOptions(), [LONG] * 5, on_scored=kept.append))
+        await until(lambda: kept)
+        pid = one.pid
+        job.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await job
+        await asyncio.wait_for(theirs, SECONDS)
+        assert {message.index for message in kept if not message.partial} == set(range(5))
+        await one.describe(tiny_pair)
+        assert one.pid == other.pid == pid
+
+
+async def test_unloading_ends_the_engine_for_everybody_and_says_so_to_who_waits(tiny_pair: PairSpec) -> None:
+    async with clients(2) as (one, other):
+        job, _ = await busy(one, tiny_pair)
+        await other.describe(tiny_pair)
+        pid = one.pid
+        await other.unload()
+        assert not is_alive(pid)
+        with pytest.raises(EngineError, match=r"unloaded, here or in another window\. Ask again"):
+            await asyncio.wait_for(job, SECONDS)
+        await one.describe(tiny_pair)
+        assert one.pid != pid
+
+
+async def test_another_pair_gets_another_engine_after_the_first_is_let_go_of(tiny_pair: PairSpec) -> None:
+    swapped = replace(tiny_pair, base=tiny_pair.aligned, aligned=tiny_pair.base)
+    async with clients(1) as (client,):
+        await client.describe(tiny_pair)
+        pid = client.pid
+        await client.describe(swapped)
+        assert not is_alive(pid)
+        assert len(await running_engines()) == 1
+        async with clients(1) as (other,):
+            await other.describe(swapped)
+            # Somebody else has it now, so that it stays.
+            await client.describe(tiny_pair)
+            assert is_alive(other.pid)
+            assert len({client.pid, other.pid, pid}) == 3
+
+
+@pytest.mark.parametrize("name", ["HF_HOME", "CUDA_VISIBLE_DEVICES", "HF_TOKEN", "OMP_NUM_THREADS"])
+def test_what_of_the_environment_changes_models_makes_another_engine(tiny_pair: PairSpec, name: str) -> None:
+    build = program_build()
+    plain = place_for(tiny_pair, build, {"HOME": "/home/me", "TERM": "xterm"})
+    assert place_for(tiny_pair, build, {"HOME": "/home/me", "TERM": "dumb", "PWD": "/"}) == plain
+    assert place_for(tiny_pair, build, {"HOME": "/home/me", name: "1"}) != plain
+    assert place_for(tiny_pair, "another build", {"HOME": "/home/me"}) != plain
+    assert place_for(replace(tiny_pair, dtype="bfloat16"), build, {"HOME": "/home/me"}) != plain
+
+
+async def test_clients_with_other_settings_of_threads_do_not_share(
+    tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with clients(2) as (one, other):
+        await one.describe(tiny_pair)
+        monkeypatch.setenv("OMP_NUM_THREADS", "7")
+        await other.describe(tiny_pair)
+        assert one.pid != other.pid
+
+
+async def test_a_folder_named_from_here_is_found_and_keeps_its_name(
+    tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, aligned = Path(tiny_pair.base), Path(tiny_pair.aligned)
+    monkeypatch.chdir(base.parent)
+    relative = replace(tiny_pair, base=base.name, aligned=os.path.relpath(aligned))
+    async with clients(2) as (one, other):
+        described = await one.describe(relative)
+        assert (described.base.name, described.aligned.name) == (relative.base, relative.aligned)
+        await other.describe(tiny_pair)
+        assert one.pid == other.pid
+
+
+async def test_the_engine_belongs_to_no_terminal_and_to_no_folder_of_its_first_client(
+    tiny_pair: PairSpec, folder: Path
+) -> None:
+    async with clients(1) as (client,):
+        await client.describe(tiny_pair)
+        assert client.pid is not None
+        for pid in (client.pid, await host_pid()):
+            assert os.getsid(pid) != os.getsid(0)
+            assert os.getpgid(pid) != os.getpgid(0)
+            if Path("/proc/self/cwd").exists():
+                assert Path(f"/proc/{pid}/cwd").resolve() == folder.resolve()
+
+
+async def test_only_the_user_can_open_what_is_in_the_folder(tiny_pair: PairSpec, folder: Path) -> None:
+    async with clients(1) as (client,):
+        await client.describe(tiny_pair)
+        files = sorted(folder.iterdir())
+        assert {path.suffix for path in files} == {".lock", ".log", ".sock"}
+        assert [path.stat().st_mode & 0o077 for path in files] == [0, 0, 0]
+
+
+async def test_a_folder_that_others_can_open_is_not_used(tiny_pair: PairSpec, folder: Path) -> None:
+    said: list[str] = []
+    async with clients(2) as (private, shared):
+        await shared.describe(tiny_pair)
+        folder.chmod(0o755)
+        one = EngineClient(on_log=said.append)
+        await one.describe(tiny_pair)
+        assert one.pid != shared.pid
+        assert any("open to other users (mode 755" in line for line in said)
+        pid = one.pid
+        await one.describe(tiny_pair)
+        assert one.pid == pid
+        await one.close()
+        assert not is_alive(pid)
+        folder.chmod(0o700)
+        await private.describe(tiny_pair)
+        assert private.pid == shared.pid
+
+
+async def test_links_in_place_of_the_folder_or_of_a_socket_are_not_followed(
+    tiny_pair: PairSpec, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swapped = replace(tiny_pair, base=tiny_pair.aligned, aligned=tiny_pair.base)
+    async with clients(3) as (one, other, third):
+        await one.describe(tiny_pair)
+        place = place_for(swapped, program_build())
+        place.socket.symlink_to(place_for(tiny_pair, program_build()).socket)
+        await other.describe(swapped)
+        assert other.pid != one.pid
+        (folder / "link").symlink_to(folder)
+        monkeypatch.setenv(RUNTIME_DIR_VARIABLE, str(folder / "link"))
+        await third.describe(tiny_pair)
+        assert third.pid not in (one.pid, other.pid)
+
+
+async def test_a_path_too_long_for_a_socket_means_an_engine_of_ones_own(
+    tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(RUNTIME_DIR_VARIABLE, str(tmp_path / ("long" * 30)))
+    said: list[str] = []
+    async with clients(1, on_log=said.append) as (client,):
+        assert (await client.describe(tiny_pair)).base.parameters > 0
+    assert any("too long for a socket" in line for line in said)
+
+
+async def test_a_private_engine_is_not_shared_and_ends_with_its_client(tiny_pair: PairSpec, folder: Path) -> None:
+    async with clients(1, sharing=Sharing.OWN) as (client,):
+        await client.describe(tiny_pair)
+        pid = client.pid
+        assert is_alive(pid)
+        assert list(folder.iterdir()) == []
+    assert not is_alive(pid)
+
+
+async def test_a_client_may_choose_between_its_own_and_the_shared_engine_from_job_to_job(tiny_pair: PairSpec) -> None:
+    async with clients(2) as (one, other):
+        await other.describe(tiny_pair)
+        await one.describe(tiny_pair)
+        one.sharing = Sharing.OWN
+        await one.describe(tiny_pair)
+        own = one.pid
+        assert own != other.pid
+        one.sharing = Sharing.SHARED
+        await one.describe(tiny_pair)
+        assert one.pid == other.pid
+        assert not is_alive(own)
+
+
+async def test_who_only_looks_starts_no_engine_but_uses_the_one_there_is(tiny_pair: PairSpec) -> None:
+    async with clients(1, sharing=Sharing.SHARED_IF_RUNNING) as (client,):
+        await client.describe(tiny_pair)
+        assert await running_engines() == []
+    async with clients(1) as (shared,), clients(1, sharing=Sharing.SHARED_IF_RUNNING) as (client,):
+        await shared.describe(tiny_pair)
+        await client.describe(tiny_pair)
+        assert client.pid == shared.pid
+
+
+async def test_a_running_engine_says_what_it_holds_and_ends_when_it_is_told(tiny_pair: PairSpec) -> None:
+    assert await running_engines() == []
+    async with clients(2) as (one, other):
+        await one.score(tiny_pair, ScoreOptions(), [LONG])
+        await other.describe(tiny_pair)
+        (engine,) = await running_engines()
+        assert engine.said is not None
+        assert engine.said.engine_pid == one.pid
+        assert engine.said.pair == tiny_pair
+        assert (engine.said.clients, engine.said.jobs) == (2, 0)
+        assert engine.said.kv_bytes > 0
+        assert engine.said.resident_bytes is not None
+        assert engine.said.resident_bytes > 50 << 20
+        assert f"stop it: kill {engine.said.pid}" in engine.in_words()
+        job, _ = await busy(one, tiny_pair)
+        os.kill(engine.said.pid, signal.SIGTERM)
+        with pytest.raises(EngineError, match="unloaded"):
+            await asyncio.wait_for(job, SECONDS)
+        await until_gone(engine.said.engine_pid)
+    assert await running_engines() == []
+
+
+GARBAGE = {
+    "no frames": b"GET / HTTP/1.1\r\n\r\n" * 100,
+    "a huge frame": b"\xff\xff\xff\xff" + b"x" * 1000,
+    "no message": b"\x00\x00\x00\x04abcd",
+    "half a frame": b"\x00\x00\x10\x00abcd",
+    "nothing": b"",
+}
+
+
+async def test_a_client_that_sends_garbage_is_sent_away_and_the_others_go_on(tiny_pair: PairSpec) -> None:
+    async with clients(1) as (client,):
+        job, _ = await busy(client, tiny_pair, count=5)
+        pid = client.pid
+        for what, sent in GARBAGE.items():
+            stranger = await connect(place_for(tiny_pair, program_build()))
+            stranger.writer.write(sent)
+            stranger.writer.write_eof()
+            assert await asyncio.wait_for(stranger.reader.read(), SECONDS) == b"", what
+            stranger.writer.close()
+        await asyncio.wait_for(job, SECONDS)
+        assert client.pid == pid
+
+
+async def raw(place: Place, *messages: FromClient) -> Connection:
+    connection = await connect(place)
+    for message in messages:
+        connection.writer.write(encode_frame(message))
+    return connection
+
+
+async def test_a_client_of_another_build_or_without_a_hello_gets_nothing(tiny_pair: PairSpec) -> None:
+    build = program_build()
+    place = place_for(tiny_pair, build)
+    async with clients(1) as (client,):
+        await client.describe(tiny_pair)
+        silent = await raw(place, Describe(job=1, pair=tiny_pair))
+        assert await asyncio.wait_for(silent.reader.read(), SECONDS) == b""
+        older = await raw(place, Hello(build="older", idle_seconds=0), Describe(job=1, pair=tiny_pair))
+        assert await asyncio.wait_for(older.receive(), SECONDS) == Welcome(build=build)
+        assert b"Described" not in await asyncio.wait_for(older.reader.read(), SECONDS)
+
+
+async def test_an_engine_loads_no_other_pair_than_its_own(tiny_pair: PairSpec) -> None:
+    build = program_build()
+    async with clients(1) as (client,):
+        await client.describe(tiny_pair)
+        other = replace(tiny_pair, base="/etc", allow_pickle=True)
+        place = place_for(tiny_pair, build)
+        stranger = await raw(place, Hello(build=build, idle_seconds=0), Describe(job=1, pair=other))
+        await stranger.receive()
+        await stranger.receive()
+        assert "another pair" in str(await stranger.receive())
+        stranger.writer.close()
+
+
+async def test_a_client_that_does_not_read_does_not_stop_the_others(tiny_pair: PairSpec) -> None:
+    build = program_build()
+    async with clients(1) as (client,):
+        await client.describe(tiny_pair)
+        requests = [Describe(job=number, pair=tiny_pair) for number in range(2000)]
+        await raw(place_for(tiny_pair, build), Hello(build=build, idle_seconds=0), *requests)
+        await asyncio.wait_for(client.score(tiny_pair, ScoreOptions(), [SHORT]), SECONDS)
+
+
+FAILS = """
+import os, sys
+if sys.orig_argv[-1] == {module!r}:
+    os.write(2, b"a first line\\nno memory is left\\n")
+    os._exit(7)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "problem"),
+    [
+        ("shiftlens.engine", r"ended \(exit code 7\) before.*Its last lines: a first line \| no memory is left"),
+        ("shiftlens.engine.host", "could not be started .*no memory is left"),
+    ],
+)
+async def test_the_last_words_of_an_engine_reach_the_message(
+    tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, problem: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(FAILS.format(module=module))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    said: list[str] = []
+    async with clients(2, on_log=said.append) as (one, other):
+        with pytest.raises(EngineError, match=problem):
+            await asyncio.wait_for(one.describe(tiny_pair), SECONDS)
+        with pytest.raises(EngineError, match=problem):
+            await asyncio.wait_for(other.describe(tiny_pair), SECONDS)
+    assert not said or "no memory is left" in said
+
+
+async def test_an_engine_that_is_stopped_is_named_with_how_to_end_it(
+    tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shiftlens.engine.joining._ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("shiftlens.engine.running._ANSWER_SECONDS", 0.5)
+    async with clients(2) as (one, other):
+        await one.describe(tiny_pair)
+        host = await host_pid()
+        os.kill(host, signal.SIGSTOP)
+        try:
+            with pytest.raises(EngineError, match=rf"process {host}\) does not answer.*kill -9 {host}"):
+                await other.describe(tiny_pair)
+            (engine,) = await running_engines()
+            assert f"process {host} does not answer" in engine.in_words()
+        finally:
+            os.kill(host, signal.SIGCONT)
+        await other.describe(tiny_pair)
+        assert one.pid == other.pid
