@@ -104,7 +104,9 @@ export async function startVsCode({ name, settings = {}, files = {}, env = {} })
     async pids(pattern) {
       const { stdout } = await run("pgrep", ["-f", pattern]).catch(() => ({ stdout: "" }));
       const found = stdout.split("\n").filter(Boolean).map(Number);
-      const environments = await Promise.all(found.map((pid) => readFile(`/proc/${pid}/environ`, "utf8").catch(() => "")));
+      const environments = await Promise.all(
+        found.map((pid) => readFile(`/proc/${pid}/environ`, "utf8").catch(() => "")),
+      );
       return found.filter((_, at) => environments[at].includes(`SHIFTLENS_RUNTIME_DIR=${runtime}\0`));
     },
     async stop() {
