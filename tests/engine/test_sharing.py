@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -26,6 +27,8 @@ from shiftlens.engine.running import running_engines
 from shiftlens.errors import EngineError
 from shiftlens.models.conversation import ContextTurn, ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
+from tiny_adapters import save_adapter
+from tiny_models import byte_level_tokenizer, save_model
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="engines are shared over Unix sockets")
 
@@ -372,6 +375,21 @@ async def test_a_folder_named_from_here_is_found_and_keeps_its_name(
         assert (described.base.name, described.aligned.name) == (relative.base, relative.aligned)
         await other.describe(tiny_pair)
         assert one.pid == other.pid
+
+
+async def test_an_adapter_on_a_model_named_from_here_gets_an_engine_that_works_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    base = save_model(tmp_path / "base", byte_level_tokenizer(), seed=0)
+    adapter = tmp_path / "adapter"
+    save_adapter(adapter, base, seed=1)
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "base"}))
+    monkeypatch.chdir(tmp_path)
+    async with clients(1) as (client,):
+        described = await client.describe(PairSpec(base=str(base), aligned=str(adapter), device="cpu"))
+        assert Path(described.aligned.adapter_of).name == "base"
+        assert list(folder.iterdir()) == []
 
 
 async def test_the_engine_belongs_to_no_terminal_and_to_no_folder_of_its_first_client(

@@ -7,18 +7,13 @@ dies, the jobs in flight fail with an EngineError and the next job starts a new 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Callable, Sequence
 from enum import Enum
-from pathlib import Path
-from typing import TypeVar
 
-import msgspec
-
-from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.engine import DEFAULT_IDLE_MINUTES
 from shiftlens.engine.joining import SUPPORTED, NoHost, join, join_running
 from shiftlens.engine.links import EngineLeft, Job, Link, OwnEngine, SharedEngine
+from shiftlens.engine.naming import as_named, located, needs_working_folder
 from shiftlens.engine.place import Place, UnfitFolder, place_for, program_build
 from shiftlens.engine.protocol import (
     Cancel,
@@ -36,8 +31,6 @@ from shiftlens.errors import EngineError, ScoringError
 from shiftlens.models.pair import PairSpec, ScoreOptions
 
 _TRIES = 5
-
-Answer = TypeVar("Answer", Done, Described)
 
 
 class Sharing(Enum):
@@ -94,18 +87,18 @@ class EngineClient:
         Cancelling the awaiting task cancels the job. Raises ModelError when the pair can't be used, ScoringError
         when nothing can be scored, EngineError when the process does not start or ends early.
         """
-        request = Score(job=self._new_job(), pair=_located(pair), options=options, responses=tuple(responses))
+        request = Score(job=self._new_job(), pair=located(pair), options=options, responses=tuple(responses))
         answer = await self._ask(request, on_progress, on_scored, on_refused)
         if not isinstance(answer, Done):
             raise EngineError(f"The engine answered a score request with {type(answer).__name__}.")
-        return _as_named(answer, pair)
+        return as_named(answer, pair)
 
     async def describe(self, pair: PairSpec, *, on_progress: Callable[[Progress], None] | None = None) -> Described:
         """Load a pair and say what it is. Raises ModelError, EngineError."""
-        answer = await self._ask(Describe(job=self._new_job(), pair=_located(pair)), on_progress)
+        answer = await self._ask(Describe(job=self._new_job(), pair=located(pair)), on_progress)
         if not isinstance(answer, Described):
             raise EngineError(f"The engine answered a describe request with {type(answer).__name__}.")
-        return _as_named(answer, pair)
+        return as_named(answer, pair)
 
     async def unload(self) -> None:
         """Give the models' memory back by ending the engine, for all who share it; the next job starts another."""
@@ -178,7 +171,7 @@ class EngineClient:
 
     def _place(self, pair: PairSpec) -> Place | None:
         """Where a shared engine is met, None for one of our own."""
-        if self.sharing is Sharing.OWN or not SUPPORTED:
+        if self.sharing is Sharing.OWN or not SUPPORTED or needs_working_folder(pair):
             return None
         try:
             return place_for(pair, self._build)
@@ -230,23 +223,3 @@ class EngineClient:
 
 def _future() -> asyncio.Future[Done | Described]:
     return asyncio.get_running_loop().create_future()
-
-
-def _located(pair: PairSpec) -> PairSpec:
-    """The pair with folders named in full, since a shared engine works in a folder of its own."""
-    return dataclasses.replace(pair, base=_absolute(pair.base), aligned=_absolute(pair.aligned))
-
-
-def _absolute(name: str) -> str:
-    folder = Path(resolve_model_name(name))
-    return str(folder.absolute()) if resolve_model_name(name) == name and folder.is_dir() else name
-
-
-def _as_named(answer: Answer, pair: PairSpec) -> Answer:
-    """The answer with the models under the names that the caller gave them."""
-    named = {
-        side: msgspec.structs.replace(description, name=name)
-        for side, name in (("base", pair.base), ("aligned", pair.aligned))
-        if (description := getattr(answer, side)) is not None
-    }
-    return msgspec.structs.replace(answer, **named)
