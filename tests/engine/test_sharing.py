@@ -125,7 +125,7 @@ async def host_pid() -> int:
     return engine.said.pid
 
 
-async def busy(client: EngineClient, pair: PairSpec, *, count: int = 400) -> tuple[asyncio.Task[object], list[Scored]]:
+async def busy(client: EngineClient, pair: PairSpec, *, count: int = 100) -> tuple[asyncio.Task[object], list[Scored]]:
     """A job of many responses, of which the first one is being scored, and what comes of it."""
     scored: list[Scored] = []
     job = asyncio.create_task(client.score(pair, ScoreOptions(), [LONG] * count, on_scored=scored.append))
@@ -210,7 +210,7 @@ async def test_jobs_asked_while_an_engine_ends_are_done_by_the_next(tiny_pair: P
 async def test_killing_the_engine_fails_the_jobs_of_every_client_with_the_reason(tiny_pair: PairSpec) -> None:
     async with clients(2) as (one, other):
         first, _ = await busy(one, tiny_pair)
-        second = asyncio.create_task(other.score(tiny_pair, ScoreOptions(), [LONG] * 400))
+        second = asyncio.create_task(other.score(tiny_pair, ScoreOptions(), [LONG] * 100))
         await until(lambda: other.pid)
         assert one.pid is not None
         os.kill(one.pid, signal.SIGKILL)
@@ -241,7 +241,7 @@ async def test_killing_the_host_fails_the_jobs_leaves_no_engine_and_the_next_job
 
 async def test_a_client_that_is_killed_takes_its_jobs_along_and_no_others(tiny_pair: PairSpec) -> None:
     async with clients(1) as (client,):
-        async with client_process(tiny_pair, responses=2000) as other:
+        async with client_process(tiny_pair, responses=200) as other:
             pid = int(await line_of(other))
             assert await line_of(other) == "scored"
             job, _ = await busy(client, tiny_pair, count=10)
@@ -254,7 +254,7 @@ async def test_a_client_that_is_killed_takes_its_jobs_along_and_no_others(tiny_p
 
 
 async def test_an_engine_whose_clients_are_all_killed_ends(tiny_pair: PairSpec) -> None:
-    async with client_process(tiny_pair, responses=2000) as one, client_process(tiny_pair, responses=2000) as other:
+    async with client_process(tiny_pair, responses=200) as one, client_process(tiny_pair, responses=200) as other:
         pid = int(await line_of(one))
         assert int(await line_of(other)) == pid
         host = await host_pid()

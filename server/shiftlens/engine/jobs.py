@@ -63,7 +63,7 @@ class Worker:
             pass
 
     def steps(self, request: Score | Describe | Unload) -> Iterator[None]:
-        """The same in steps; between two of them (two responses, say) other jobs can be done."""
+        """The same in steps; between two of them other jobs can be done."""
         try:
             self._check(request.job)
             if isinstance(request, Score):
@@ -124,6 +124,7 @@ class Worker:
                 places.append(place)
             except ScoringError as error:
                 self._send(Refused(job=request.job, index=place, problem=error.problem, remedy=error.remedy))
+            yield
         if ready:
             yield from _Scoring(request, pair, ready, places, self._send, lambda: self._check(request.job)).steps()
         self._send(Done(job=request.job, base=pair.base.description, aligned=pair.aligned.description))
