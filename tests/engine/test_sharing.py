@@ -207,6 +207,23 @@ async def test_jobs_asked_while_an_engine_ends_are_done_by_the_next(tiny_pair: P
             await asyncio.sleep(0.005 * pause)
 
 
+async def test_an_engine_that_is_gone_before_it_is_asked_is_replaced(
+    tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with clients(1) as (client,):
+        await client.describe(tiny_pair)
+        gone, find = client._latest, client._linked
+        await client.unload()
+        links = [gone]
+
+        async def linked(pair: PairSpec) -> object:
+            return links.pop() if links else await find(pair)
+
+        monkeypatch.setattr(client, "_linked", linked)
+        assert (await asyncio.wait_for(client.describe(tiny_pair), SECONDS)).base.parameters > 0
+        assert not links
+
+
 async def test_killing_the_engine_fails_the_jobs_of_every_client_with_the_reason(tiny_pair: PairSpec) -> None:
     async with clients(2) as (one, other):
         first, _ = await busy(one, tiny_pair)

@@ -140,6 +140,9 @@ class EngineClient:
         raise EngineError("The engine ended each time before it was asked.", "Ask again.")
 
     async def _ask_on(self, link: Link, request: Score | Describe | Unload, job: Job) -> Done | Described:
+        if not link.is_open:
+            # It ended between its opening and this; nobody would answer.
+            raise EngineLeft
         link.jobs[request.job] = job
         try:
             await link.send(request)
