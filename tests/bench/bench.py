@@ -12,10 +12,11 @@ from pathlib import Path
 
 import engine_bench
 import lora_bench
+import server_bench
 
 from shiftlens.engine.allocator import keep_freed_memory
 
-BENCHES = (*engine_bench.BENCHES, *lora_bench.BENCHES)
+BENCHES = (*engine_bench.BENCHES, *lora_bench.BENCHES, *server_bench.BENCHES)
 TARGETS = {name: target for bench in BENCHES for name, target in bench.targets.items()}
 OUT = Path("build/bench.json")
 

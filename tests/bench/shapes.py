@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
+from shiftlens.bundled.paths import resolve_model_name
+from shiftlens.models.pair import BUNDLED_ALIGNED
 from shiftlens.models.prepare import Prepared, PreparedSide
 from shiftlens.scoring.causal import CausalModel
 from shiftlens.scoring.head import Heads
@@ -45,6 +48,17 @@ class Pair:
 
 def make_pair(shape: str) -> Pair:
     return Pair(*(_make(shape, seed) for seed in (0, 1)))
+
+
+def save_pair(shape: str, folder: Path) -> tuple[Path, Path]:
+    """A pair as two folders in `folder`, with the bundled pair's tokenizer, whose ids any vocabulary here has."""
+    tokenizer = AutoTokenizer.from_pretrained(resolve_model_name(BUNDLED_ALIGNED))
+    places = []
+    for seed, name in enumerate(("base", "aligned")):
+        _make(shape, seed).save_pretrained(folder / name)
+        tokenizer.save_pretrained(folder / name)
+        places.append(folder / name)
+    return places[0], places[1]
 
 
 def random_ids(count: int, vocabulary: int, seed: int) -> tuple[int, ...]:

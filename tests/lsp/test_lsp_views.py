@@ -120,3 +120,13 @@ def test_an_analysis_that_still_holds_is_not_made_again() -> None:
     moved = view("\n" + TEXT, WHOLE, before)
     assert moved.results[0].analysis is not before.results[0].analysis
     assert shown(moved) == COLOURS
+
+
+def test_a_response_that_is_as_it_was_is_not_built_anew() -> None:
+    outcome = scored(["one", " two", " six"], [1, 2, 9, 1])
+    first = view(TEXT, Known(outcome))
+    again = view(TEXT, Known(outcome), first)
+    assert again.results[0] is first.results[0]
+    assert all(one is other for one, other in zip(again.paints, first.paints, strict=True))
+    other = view(TEXT, Known(scored(["one", " two", " six"], [1, 1, 1, 1])), first)
+    assert [paint.type_index for paint in other.paints] != [paint.type_index for paint in first.paints]

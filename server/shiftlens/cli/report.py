@@ -7,7 +7,6 @@ import asyncio
 import functools
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +92,8 @@ def _in_the_way(output: Path, *, force: bool) -> str | None:
 
 def _write(output: Path, page: str) -> None:
     """Whole or not at all: a report that is there stays until the new one is complete. Raises OSError."""
+    import tempfile
+
     target = output.resolve()
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shiftlens.lsp.server import serve
+from shiftlens.lsp.start import start
 
 if __name__ == "__main__":
-    serve()
+    start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 from lsprotocol import types
 
@@ -154,6 +153,9 @@ async def debug_information(ls: ShiftLensServer) -> dict[str, object]:
 
 
 def _version(package: str) -> str | None:
+    # It brings half of `email` along, which the start of a server need not wait for.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 import sys
@@ -12,6 +13,8 @@ from shiftlens.lsp.commands import register_commands
 from shiftlens.lsp.features import register_features
 from shiftlens.lsp.language_server import ShiftLensServer
 from shiftlens.lsp.log import configure_logging
+
+_SWITCH_SECONDS = 0.0005
 
 
 def create_server() -> ShiftLensServer:
@@ -28,7 +31,12 @@ def serve(*, tcp: bool = False, host: str = "127.0.0.1", port: int = 0, log_leve
     The exit code is 0 after an orderly `shutdown`, as the protocol asks, else 1. Over TCP one client is served.
     """
     configure_logging(log_level)
+    # Beside a thread that computes, the event loop waits this long each time it wants to go on: by default 5 ms.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     server = create_server()
+    # What there is now stays to the end: the collector, if it was off till now, need not look at it again.
+    gc.freeze()
+    gc.enable()
     if tcp:
         port = port or _free_port(host)
         sys.stderr.write(f"shiftlens: listening on {host}:{port}\n")

@@ -38,11 +38,15 @@ Outcome = ScoredResponse | Refusal
 
 @dataclass(frozen=True, slots=True)
 class ResponseResult:
-    """What is known of one response: `analysis` of all its rows or (`partial`) of the first, or a `refusal`."""
+    """What is known of one response: `analysis` of all its rows or (`partial`) of the first, or a `refusal`.
+
+    `paints` are the colours of those rows.
+    """
 
     analysis: ResponseAnalysis | None = None
     refusal: Refusal | None = None
     partial: bool = False
+    paints: tuple[Paint, ...] = ()
 
     @property
     def is_final(self) -> bool:

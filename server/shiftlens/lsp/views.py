@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.highlights import highlights
-from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.lsp.documents import paints_now
 from shiftlens.lsp.semantic_tokens import Paint, paint
 from shiftlens.lsp.store import DocumentAnalysis, Outcome, Refusal, ResponseResult
@@ -52,7 +51,7 @@ def build_view(
     results: list[ResponseResult] = []
     paints: list[Paint] = []
     for index, (response, entry) in enumerate(zip(transcript.responses, known, strict=True)):
-        earlier = old.results[index].analysis if old is not None and index < len(old.results) else None
+        earlier = old.results[index] if old is not None and index < len(old.results) else ResponseResult()
         result = _result(response, entry, classify_options, score_options.compat, earlier)
         results.append(result)
         paints += _paints(response, result, carried)
@@ -73,26 +72,28 @@ def _result(
     known: Known | None,
     options: ClassifyOptions,
     compat: str,
-    earlier: ResponseAnalysis | None,
+    earlier: ResponseResult,
 ) -> ResponseResult:
+    """What is known of a response. Of one that is as it was, nothing is made anew, however many others change."""
     if known is None:
         return ResponseResult()
     outcome = known.outcome
     if isinstance(outcome, Refusal):
         return ResponseResult(refusal=outcome)
-    if earlier is not None and earlier.scored is outcome and earlier.response == response:
-        return ResponseResult(earlier, partial=known.partial)
-    return ResponseResult(build(response, outcome, options, compat=compat), partial=known.partial)
+    same = earlier.analysis
+    if same is not None and same.scored is outcome and same.response == response:
+        return earlier if earlier.partial == known.partial else replace(earlier, partial=known.partial)
+    analysis = build(response, outcome, options, compat=compat)
+    paints = tuple(paint(item) for item in highlights(analysis))
+    return ResponseResult(analysis, partial=known.partial, paints=paints)
 
 
-def _paints(response: Response, result: ResponseResult, carried: Sequence[Paint]) -> list[Paint]:
-    if result.refusal is not None:
-        return []
-    own = [paint(item) for item in highlights(result.analysis)] if result.analysis is not None else []
+def _paints(response: Response, result: ResponseResult, carried: Sequence[Paint]) -> tuple[Paint, ...]:
+    own = result.paints
     if result.is_final:
         return own
     source = response.turn.source
     start = own[-1].end if own else source.source_start
     first = bisect_left(carried, start, key=lambda item: item.start)
     past = bisect_left(carried, source.source_end, key=lambda item: item.start)
-    return own + [item for item in carried[first:past] if item.end <= source.source_end]
+    return own + tuple(item for item in carried[first:past] if item.end <= source.source_end)

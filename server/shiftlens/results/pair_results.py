@@ -6,7 +6,6 @@ import functools
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import metadata
 
 import msgspec
 
@@ -78,6 +77,9 @@ def _scoring() -> tuple[object, ...]:
 
 
 def _version(library: str) -> str:
+    # It brings half of `email` along, which the start of a server need not wait for.
+    from importlib import metadata
+
     try:
         return metadata.version(library)
     except metadata.PackageNotFoundError:
