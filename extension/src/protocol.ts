@@ -96,7 +96,9 @@ export interface Token {
   shortened: ("base" | "aligned")[];
   base: Side;
   aligned: Side;
-  baseRankOfAlignedTop: number;
+  baseRankOfAlignedTop: number | null;
+  /** For a token that the base model, of another vocabulary, cuts in another way: a sentence that says how. */
+  realigned: string | null;
   kl: number | null;
   jaccard: number | null;
 }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from array import array
 from collections.abc import Iterable, Sequence
 
-from shiftlens.scoring.columns import ScoredResponse, SideColumns
+from shiftlens.scoring.columns import BASE_ONLY, OwnTokens, ScoredResponse, SideColumns
 from shiftlens.transcripts.model import Response, Role, SourceMap, Turn
 
 END_ID = 2
@@ -92,3 +93,20 @@ def scored(
         decoded=decoded if decoded is not None else {},
         notes=("A note.",),
     )
+
+
+def two_vocabularies() -> ScoredResponse:
+    """Of "abc" under two vocabularies: "a" is one token of the base model, "b" and "c" together are three."""
+    tops = [[10, BASE_ONLY + 71], [10, 11], [-1, -1], [10, 11]]
+    nan = math.nan
+    base = side(4, ranks=[2, 9, 9, 1], tops=tops, end_id=BASE_ONLY + BASE_END_ID)
+    base = dataclasses.replace(base, logprob=floats([-0.5, nan, nan, -0.5]), entropy=floats([1, 1, nan, 1]))
+    found = scored([b"a", b"b", b"c"], base=base, kl=[nan] * 4, ranks_of_aligned_top=[0, 1, 0, 1])
+    own = OwnTokens(
+        ids=ints([100, -1, -1, BASE_ONLY + BASE_END_ID]),
+        first=ints([0, 1, 1, 3]),
+        base_tokens=ints([1, 3, 3, 1]),
+        logprob=floats([-0.5, -4.5, -4.5, -0.5]),
+        base_ids={100: 7, 10: 70, 11: 72, BASE_ONLY + 71: 71, BASE_ONLY + BASE_END_ID: BASE_END_ID},
+    )
+    return dataclasses.replace(found, own_tokens=own)

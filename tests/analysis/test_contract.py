@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from analysis.hand_made import BASE_END_ID, END_ID, floats, response, scored, side
+from analysis.hand_made import BASE_END_ID, END_ID, floats, response, scored, side, two_vocabularies
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.contract import error_json, to_json
 from shiftlens.analysis.model import Analysis
@@ -125,3 +125,23 @@ def test_a_position_that_did_not_see_the_whole_context_says_so_and_the_others_ha
     assert [token.get("context") for token in tokens] == [None, "shortened", "shortened"]
     assert [token["base"].get("context") for token in tokens] == [None, "shortened", "shortened"]
     assert [token["aligned"].get("context") for token in tokens] == [None, None, "shortened"]
+
+
+def test_two_vocabularies_give_the_base_side_ids_of_its_own_and_nothing_where_there_is_no_number() -> None:
+    scores = two_vocabularies()
+    found = as_json("abc", scores)["responses"][0]
+    one, first, second, end = found["tokens"]
+    assert one["base"]["id"] == 7
+    assert [candidate["id"] for candidate in one["base"]["top"]] == [70, 71]
+    assert "realigned" not in one
+    assert one["base_rank_of_aligned_top"] is None
+    group = {"first": 1, "last": 2, "base_tokens": 3, "base_logprob": pytest.approx(-4.5)}
+    for token in (first, second):
+        assert token["realigned"] == group
+        assert (token["base"]["id"], token["base"]["logprob"], token["base"]["prob"]) == (None, None, None)
+        assert (token["base"]["rank"], token["class"]) == (9, "shifted")
+    assert (second["base"]["top"], second["base"]["missing_mass"], second["jaccard@10"]) == ([], None, None)
+    assert end["base"]["id"] == BASE_END_ID
+    assert {token["kl"] for token in found["tokens"]} == {None}
+    assert (found["summary"]["realigned"], found["summary"]["flagged"]) == (2, 2)
+    assert found["summary"]["shares_without_flagged"]["tokens"] == 2

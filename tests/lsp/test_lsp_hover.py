@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from analysis.hand_made import response, scored
+from analysis.hand_made import BASE_END_ID, response, scored, two_vocabularies
 from shiftlens.analysis.tokens import token
 from shiftlens.lsp.hover import Card, hover_cards, probability, render_markdown, render_plaintext, visible_note
 from shiftlens.lsp.locate import Place
@@ -64,9 +64,9 @@ def test_a_position_with_a_shortened_context_says_which_model_did_not_see_it() -
     assert "Shortened context: both models did not see" in end
 
 
-def _facts(scores: ScoredResponse, row: int) -> str:
-    text = "a" * 100 + "ab"
-    one = response("ab")
+def _facts(scores: ScoredResponse, row: int, answer: str = "ab") -> str:
+    text = "a" * 100 + answer
+    one = response(answer)
     transcript = Transcript("labels", "", (one,))
     pair = PairSpec(base="b", aligned="a")
     view = build_view(
@@ -84,3 +84,14 @@ def _facts(scores: ScoredResponse, row: int) -> str:
     place = Place(view, 0, view.results[0], (token(analysis, row),), Edits.between(text, text))
     (card,) = hover_cards(place, "")
     return render_plaintext((card,))
+
+
+def test_a_token_that_the_base_model_cuts_otherwise_says_so_and_shows_no_number_that_is_none() -> None:
+    texts = [_facts(two_vocabularies(), row, "abc") for row in range(4)]
+    assert not any("nan" in text for text in texts)
+    assert "KL(aligned || base) – nats" in texts[0]
+    assert "Realigned" not in texts[0]
+    assert "Base rank 9 (–)" in texts[1]
+    assert "Realigned: the base model reads positions 2 to 3 together as 3 tokens" in texts[1]
+    assert "Jaccard@10 –" in texts[2]
+    assert f"the base model with id {BASE_END_ID}" in texts[3]

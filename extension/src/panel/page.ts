@@ -82,7 +82,11 @@ function facts(token: Token, found: TokenAnswer): string[] {
     ],
     [
       token.offGreedy,
-      `the aligned model would rather say another token (base rank ${token.baseRankOfAlignedTop})`,
+      `the aligned model would rather say another token (${
+        token.baseRankOfAlignedTop === null
+          ? "not one of the base model's here"
+          : `base rank ${token.baseRankOfAlignedTop}`
+      })`,
     ],
   ];
   const count = found.tokenCount;
@@ -91,6 +95,7 @@ function facts(token: Token, found: TokenAnswer): string[] {
     `KL(aligned || base) ${fixed(token.kl, 3)} nats`,
     `Jaccard@10 ${fixed(token.jaccard, 2)}`,
     `base context ${found.baseContext}`,
+    ...(token.realigned === null ? [] : [token.realigned]),
     ...flags.filter(([set]) => set).map(([, words]) => words),
   ];
 }
@@ -105,7 +110,8 @@ function side(title: string, model: string, of: Side, token: Token): HTMLElement
     element("th", { class: "bar", "aria-hidden": "true" }),
   );
   const rows = of.top.map((candidate, index) => candidateRow(candidate, index + 1));
-  if (!of.top.some((candidate) => candidate.isResponse)) {
+  // Without an id the token is not one of this model's.
+  if (of.id >= 0 && !of.top.some((candidate) => candidate.isResponse)) {
     const text = of.id === token.id && token.text !== "" ? token.text : `id ${of.id}`;
     rows.push(candidateRow({ id: of.id, text, prob: of.prob, isResponse: true }, of.rank));
   }

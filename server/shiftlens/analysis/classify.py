@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import or_
 
 from shiftlens.analysis.aligntds import shown_top_ranks
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, Summary
@@ -46,7 +47,7 @@ def build(
         ends=spans.ends,
         text_ends=spans.text_ends,
         cuts=spans.cuts,
-        summary=summarise(classes, scored.boundary),
+        summary=summarise(classes, scored.boundary, realigned_rows(scored)),
     )
 
 
@@ -55,7 +56,9 @@ def base_ranks(scored: ScoredResponse, classify_by: str, compat: str = "") -> Se
     if compat == "aligntds":
         return [place + 1 for place in shown_top_ranks(scored)]
     if classify_by == "aligned-top1":
-        return int32(scored.base_rank_of_aligned_top)
+        own = int32(scored.base.rank)
+        # In a pair of two vocabularies, 0 where the aligned model's choice is not one token of the base model.
+        return [rank or own[row] for row, rank in enumerate(int32(scored.base_rank_of_aligned_top))]
     return int32(scored.base.rank)
 
 
@@ -68,9 +71,15 @@ def classes_of(ranks: Iterable[int], thresholds: tuple[int, int]) -> bytes:
     )
 
 
-def summarise(classes: bytes, boundary: bytes) -> Summary:
-    """Count rows by class; both columns are uint8 [n]."""
-    flagged = bytes(shift for shift, flag in zip(classes, boundary, strict=True) if flag)
+def realigned_rows(scored: ScoredResponse) -> bytes:
+    """uint8 [n], 1 where a row is not exactly one token of the base model; empty in a pair of one vocabulary."""
+    return b"" if scored.own_tokens is None else bytes(i < 0 for i in int32(scored.own_tokens.ids))
+
+
+def summarise(classes: bytes, boundary: bytes, realigned: bytes = b"") -> Summary:
+    """Count rows by class; the columns are uint8 [n]. Those that are `boundary` or `realigned` are flagged."""
+    marks = bytes(map(or_, boundary, realigned)) if realigned else boundary
+    flagged = bytes(shift for shift, flag in zip(classes, marks, strict=True) if flag)
     return Summary(
         tokens=len(classes),
         unshifted=classes.count(ShiftClass.UNSHIFTED),
@@ -80,6 +89,7 @@ def summarise(classes: bytes, boundary: bytes) -> Summary:
         flagged_unshifted=flagged.count(ShiftClass.UNSHIFTED),
         flagged_marginal=flagged.count(ShiftClass.MARGINAL),
         flagged_shifted=flagged.count(ShiftClass.SHIFTED),
+        realigned=sum(realigned),
     )
 
 
@@ -95,6 +105,7 @@ def combine(summaries: Iterable[Summary]) -> Summary:
         flagged_unshifted=sum(s.flagged_unshifted for s in every),
         flagged_marginal=sum(s.flagged_marginal for s in every),
         flagged_shifted=sum(s.flagged_shifted for s in every),
+        realigned=sum(s.realigned for s in every),
     )
 
 
@@ -104,7 +115,7 @@ def shares(summary: Summary) -> Shares:
 
 
 def shares_without_flagged(summary: Summary) -> Shares:
-    """Shares of the positions that are not flagged `boundary`."""
+    """Shares of the positions that are not flagged `boundary`, nor realigned."""
     return _shares(
         summary.unshifted - summary.flagged_unshifted,
         summary.marginal - summary.flagged_marginal,

@@ -18,12 +18,19 @@
   a candidate, whose `text` then holds U+FFFD.
 - The last token of a response is its end: `"end_of_response": true`, `text` empty, `start` = `end`. There, a side
   that scored another id than `id` names its own `id`.
+- In a pair of two vocabularies each model reads its own tokens. `tokens` are the aligned model's; the base side has ids
+  of its own and always names its `id`. A position that is not exactly one of its tokens has "realigned": {"first",
+  "last", "base_tokens", "base_logprob"}, the positions that together are the bytes of so many tokens of the base
+  model, and the base model's logprob of these. There, base `id`, `logprob` and `prob` are null, its `rank` is the
+  worst of the group, and behind the first position of the group it has no entropy and no `top`. `kl` is null
+  everywhere; so is `base_rank_of_aligned_top` where that token is not one of the base model's. Such positions count as
+  flagged in summaries, which also give their number as "realigned".
 - Where a model takes fewer tokens than there are before a position, the position is scored with a shortened context
   and has "context": "shortened", as has the side that did not see all of it; elsewhere there is no such field. The
   notes of the response tell the rule.
 - Logprobs, entropies and `kl` (aligned || base, over the whole vocabulary) are in nats. `prob` is over the whole
   vocabulary; `missing_mass` is that of all tokens not in `top`.
-- `flagged` counts the positions with `boundary`; shares are given with and without them.
+- `flagged` counts the positions with `boundary` (or "realigned", see below); shares are given with and without them.
 - With compat="aligntds" each token has "aligntds": the reference's numbers, and `token`, the string it would show.
 - A model that is an adapter has "adapter_of", the name of the whole model that it is put on.
 - There is no NaN and no infinity: such a number is null.
@@ -40,7 +47,7 @@ from shiftlens.analysis.aligntds import measures_at, shown_text
 from shiftlens.analysis.classify import Shares, shares, shares_without_flagged
 from shiftlens.analysis.model import Analysis, Candidate, ResponseAnalysis, Summary, Token, TokenSide
 from shiftlens.analysis.tokens import tokens
-from shiftlens.scoring.columns import SideColumns
+from shiftlens.scoring.columns import OwnTokens, SideColumns
 from shiftlens.transcripts.model import Response, Role
 
 SCHEMA = "shiftlens/1"
@@ -120,6 +127,7 @@ def summary_json(summary: Summary) -> Json:
         "marginal": summary.marginal,
         "shifted": summary.shifted,
         "flagged": summary.flagged,
+        **({"realigned": summary.realigned} if summary.realigned else {}),
         "shares": _shares(shares(summary)),
         "shares_without_flagged": _shares(shares_without_flagged(summary)),
     }
@@ -173,6 +181,8 @@ def _prefix(side: SideColumns) -> Json:
 
 def _token(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
     sides = {"base": _side(token.base, token), "aligned": _side(token.aligned, token)}
+    if analysis.scored.own_tokens is not None:
+        sides["base"] = _with_own_ids(sides["base"], token.base, analysis.scored.own_tokens)
     found: Json = {
         "index": token.index,
         "id": token.id,
@@ -184,12 +194,19 @@ def _token(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
         "special": token.special,
         "off_greedy": token.off_greedy,
         **sides,
-        "base_rank_of_aligned_top": token.base_rank_of_aligned_top,
+        "base_rank_of_aligned_top": token.base_rank_of_aligned_top or None,
         "kl": _number(token.kl),
         "jaccard@10": _number(token.jaccard),
     }
     if token.is_end:
         found["end_of_response"] = True
+    if token.realigned is not None:
+        found["realigned"] = {
+            "first": token.realigned.first,
+            "last": token.realigned.end - 1,
+            "base_tokens": token.realigned.base_tokens,
+            "base_logprob": _number(token.realigned.base_logprob),
+        }
     if token.shortened:
         found["context"] = "shortened"
         for side in token.shortened:
@@ -213,6 +230,13 @@ def _side(side: TokenSide, token: Token) -> Json:
         "missing_mass": _number(side.missing_mass),
         "top": [_candidate(candidate) for candidate in side.top],
     }
+
+
+def _with_own_ids(side: Json, of: TokenSide, own: OwnTokens) -> Json:
+    """With the base model's own ids: -1 is for none, and the others stand for bytes."""
+    ids = own.base_ids
+    top = [{**_candidate(candidate), "id": ids.get(candidate.id)} for candidate in of.top]
+    return {**side, "id": ids.get(of.id), "top": top}
 
 
 def _candidate(candidate: Candidate) -> Json:

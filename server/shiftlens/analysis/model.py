@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from dataclasses import dataclass
 from enum import IntEnum
@@ -33,8 +34,27 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Realigned:
+    """A group of positions that are not exactly one token each of the base model, in a pair of two vocabularies.
+
+    Positions [first, end) are the bytes of `base_tokens` tokens of the base model; `base_logprob` is the base model's
+    of these tokens together.
+    """
+
+    first: int
+    end: int
+    base_tokens: int
+    base_logprob: float
+
+
+@dataclass(frozen=True, slots=True)
 class TokenSide:
-    """One model's view of a position. `id` is the id it scored there (the sides differ only at the end)."""
+    """One model's view of a position. `id` is the id it scored there (the sides differ only at the end).
+
+    In a pair of two vocabularies, ids of the base side stand for bytes (`scoring.columns.OwnTokens`). Where the
+    position is realigned, the base side has the `id` -1, the worst rank of the group and no logprob (not a number);
+    behind the first position of the group it has no entropy and no candidates either.
+    """
 
     id: int
     rank: int
@@ -44,7 +64,9 @@ class TokenSide:
 
     @property
     def missing_mass(self) -> float:
-        """Probability of everything not in `top`."""
+        """Probability of everything not in `top`; not a number where there is no `top`."""
+        if not self.top:
+            return math.nan
         return max(0.0, 1.0 - sum(c.prob for c in self.top))
 
 
@@ -75,11 +97,12 @@ class Token:
     kl: float
     jaccard: float
     shortened: tuple[str, ...] = ()
+    realigned: Realigned | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Counts of positions by class, with and without those flagged `boundary`."""
+    """Counts of positions by class, with and without those flagged `boundary` or realigned."""
 
     tokens: int
     unshifted: int
@@ -89,6 +112,7 @@ class Summary:
     flagged_unshifted: int = 0
     flagged_marginal: int = 0
     flagged_shifted: int = 0
+    realigned: int = 0
 
 
 @dataclass(frozen=True, slots=True)

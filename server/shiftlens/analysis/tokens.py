@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from shiftlens.analysis.model import Candidate, ResponseAnalysis, ShiftClass, Token, TokenSide
+from shiftlens.analysis.model import Candidate, Realigned, ResponseAnalysis, ShiftClass, Token, TokenSide
 from shiftlens.scoring.columns import (
     SHORTENED_ALIGNED,
     SHORTENED_BASE,
@@ -27,7 +27,8 @@ def token(analysis: ResponseAnalysis, row: int) -> Token:
     begin = analysis.text_ends[row - 1] if row else 0
     at_end = is_end(analysis, row)
     own = int32(scored.ids)[row]
-    base = _side(scored, scored.base, row, scored.base.end_id if at_end else own)
+    base_own = own if scored.own_tokens is None else int32(scored.own_tokens.ids)[row]
+    base = _side(scored, scored.base, row, scored.base.end_id if at_end else base_own)
     aligned = _side(scored, scored.aligned, row, scored.aligned.end_id if at_end else own)
     return Token(
         index=row,
@@ -45,8 +46,9 @@ def token(analysis: ResponseAnalysis, row: int) -> Token:
         aligned=aligned,
         base_rank_of_aligned_top=int32(scored.base_rank_of_aligned_top)[row],
         kl=float32(scored.kl)[row],
-        jaccard=jaccard(base, aligned),
+        jaccard=jaccard(base, aligned, by_bytes=scored.own_tokens is not None),
         shortened=shortened(scored, row),
+        realigned=realigned(scored, row),
     )
 
 
@@ -54,6 +56,23 @@ def shortened(scored: ScoredResponse, row: int) -> tuple[str, ...]:
     """The sides, "base" and "aligned", that did not see the whole context at a row."""
     flags = scored.shortened[row] if scored.shortened else 0
     return tuple(name for name, flag in (("base", SHORTENED_BASE), ("aligned", SHORTENED_ALIGNED)) if flags & flag)
+
+
+def is_realigned(scored: ScoredResponse, row: int) -> bool:
+    """Whether a row is not exactly one token of the base model."""
+    return scored.own_tokens is not None and int32(scored.own_tokens.ids)[row] < 0
+
+
+def realigned(scored: ScoredResponse, row: int) -> Realigned | None:
+    """The group of a row that is not exactly one token of the base model."""
+    own = scored.own_tokens
+    if own is None or not is_realigned(scored, row):
+        return None
+    firsts = int32(own.first)
+    end = row + 1
+    while end < len(firsts) and firsts[end] == firsts[row]:
+        end += 1
+    return Realigned(firsts[row], end, int32(own.base_tokens)[row], float32(own.logprob)[row])
 
 
 def tokens(analysis: ResponseAnalysis) -> Iterator[Token]:
@@ -71,10 +90,17 @@ def is_end(analysis: ResponseAnalysis, row: int) -> bool:
     )
 
 
-def jaccard(base: TokenSide, aligned: TokenSide) -> float:
-    """Jaccard@10: of the ids in either first-10 list, the part that is in both."""
-    first = {candidate.id for candidate in base.top[:JACCARD_AT]}
-    second = {candidate.id for candidate in aligned.top[:JACCARD_AT]}
+def jaccard(base: TokenSide, aligned: TokenSide, *, by_bytes: bool = False) -> float:
+    """Jaccard@10: of the tokens in either first-10 list, the part that is in both; not a number without lists.
+
+    Tokens are the same where their ids are; `by_bytes`, for two vocabularies, where their bytes are.
+    """
+    first, second = (
+        {candidate.piece if by_bytes else candidate.id for candidate in side.top[:JACCARD_AT]}
+        for side in (base, aligned)
+    )
+    if not first or not second:
+        return math.nan
     either = len(first | second)
     return len(first & second) / either if either else 1.0
 
@@ -91,5 +117,6 @@ def _side(scored: ScoredResponse, side: SideColumns, row: int, own: int) -> Toke
         top=tuple(
             Candidate(candidate, scored.pieces.get(candidate, b""), math.exp(logprob))
             for candidate, logprob in zip(ids, logprobs, strict=True)
+            if candidate >= 0
         ),
     )

@@ -27,9 +27,11 @@ from shiftlens.engine.protocol import (
 )
 from shiftlens.errors import ScoringError, ShiftLensError
 from shiftlens.models.prepare import Prepared
-from shiftlens.scoring.batches import batches
+from shiftlens.scoring.apart import score_apart
+from shiftlens.scoring.batches import batches, limits_of
+from shiftlens.scoring.columns import ScoredResponse
 from shiftlens.scoring.head import Heads
-from shiftlens.scoring.pack import pack
+from shiftlens.scoring.pack import pack, pack_apart
 from shiftlens.scoring.plan import PassPlan, plan_passes
 from shiftlens.scoring.rows import PairRows
 from shiftlens.scoring.teacher_forcing import Scorer
@@ -153,6 +155,9 @@ class _Scoring:
         """Do it, stopping after each stretch."""
         base, aligned = self._pair.base.causal, self._pair.aligned.causal
         top_k = COMPAT_TOP_K if self._with_decoded else self._request.options.top_k
+        if not self._pair.same_tokens:
+            yield from self._apart(top_k)
+            return
         scorer = Scorer(base, aligned, Heads(base, aligned, top_k), top_k, self._pair.memory)
         for group in batches(plan_passes(self._ready), scorer.limits.batch, scorer.longest):
             self._check()
@@ -162,6 +167,19 @@ class _Scoring:
                 for plan, rows in zip(group, scorer.score_together(group, self._check), strict=True):
                     self._report(plan, rows, before=0)
                 yield
+
+    def _apart(self, top_k: int) -> Iterator[None]:
+        """For a pair of two vocabularies: response by response, each model by itself."""
+        base, aligned = self._pair.base, self._pair.aligned
+        models, encoders = (base.causal, aligned.causal), (base.loaded.encoder, aligned.loaded.encoder)
+        stretch = limits_of(base.causal.device, base.causal.parameters + aligned.causal.parameters).stretch
+        for place, prepared in zip(self._places, self._ready, strict=True):
+            self._tell(place)
+            rows = score_apart(models, encoders, prepared, top_k, stretch, self._check)
+            self._rows_done += len(prepared.ids) + 1
+            vocabularies = (base.description.vocabulary, aligned.description.vocabulary)
+            self._send_packed(place, pack_apart(prepared, rows, encoders, vocabularies), partial=False)
+            yield
 
     def _one(self, scorer: Scorer, plan: PassPlan) -> Iterator[None]:
         before = 0
@@ -175,16 +193,7 @@ class _Scoring:
         done = len(rows.kl)
         self._rows_done += done - before
         reached = min(bisect_right(plan.ends, done), len(plan.members) - 1)
-        place, count = self._places[plan.members[reached]], len(self._request.responses)
-        self._send(
-            Progress(
-                job=self._request.job,
-                phase="scoring",
-                fraction=self._rows_done / self._rows,
-                message=f"Scoring response {place + 1} of {count}",
-                part=(place + 1, count),
-            )
-        )
+        self._tell(self._places[plan.members[reached]])
         starts = (0, *plan.ends)
         for member, start, end in zip(plan.members, starts, plan.ends, strict=False):
             if before < end <= done:
@@ -202,7 +211,20 @@ class _Scoring:
             vocabularies=(pair.base.description.vocabulary, pair.aligned.description.vocabulary),
             with_decoded=self._with_decoded,
         )
-        place = self._places[member]
+        self._send_packed(self._places[member], scored, partial=partial)
+
+    def _send_packed(self, place: int, scored: ScoredResponse, *, partial: bool) -> None:
+        prints = self._pair.fingerprints
+        self._send(Scored(job=self._request.job, index=place, scored=scored, partial=partial, fingerprints=prints))
+
+    def _tell(self, place: int) -> None:
+        count = len(self._request.responses)
         self._send(
-            Scored(job=self._request.job, index=place, scored=scored, partial=partial, fingerprints=pair.fingerprints)
+            Progress(
+                job=self._request.job,
+                phase="scoring",
+                fraction=self._rows_done / self._rows,
+                message=f"Scoring response {place + 1} of {count}",
+                part=(place + 1, count),
+            )
         )

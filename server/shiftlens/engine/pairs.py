@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from shiftlens.engine.protocol import ModelDescription
 from shiftlens.models.adapters import AdaptedModel
-from shiftlens.models.compatible import check_same_tokens
+from shiftlens.models.compatible import token_difference
 from shiftlens.models.conversation import ResponseToScore
 from shiftlens.models.fitting import fitted
 from shiftlens.models.loading import LoadedModel, load_adapter, load_model
@@ -33,12 +33,13 @@ class OpenedModel:
 
 @dataclass(frozen=True, slots=True)
 class OpenedPair:
-    """Two models that speak of the same tokens, what their last passes left behind, and what a reader should know."""
+    """Two models, what their last passes left behind, what a reader should know; whether their tokens are the same."""
 
     base: OpenedModel
     aligned: OpenedModel
     memory: PassMemory
     notes: tuple[str, ...] = ()
+    same_tokens: bool = True
 
     @property
     def fingerprints(self) -> tuple[str, str]:
@@ -47,8 +48,9 @@ class OpenedPair:
 
     def prepare(self, response: ResponseToScore, options: ScoreOptions) -> Prepared:
         """What to feed to both for a response, with what is to be said of the pair. Raises ScoringError."""
-        prepared = prepare(self.base.loaded, self.aligned.loaded, response, options)
-        base, about_base = fitted(self.base.loaded, prepared.base, len(prepared.ids))
+        prepared = prepare(self.base.loaded, self.aligned.loaded, response, options, same_tokens=self.same_tokens)
+        base_ids = prepared.ids if prepared.own is None else prepared.own.ids
+        base, about_base = fitted(self.base.loaded, prepared.base, len(base_ids))
         aligned, about_aligned = fitted(self.aligned.loaded, prepared.aligned, len(prepared.ids))
         notes = (*self.notes, *prepared.notes, *about_base, *about_aligned)
         return dataclasses.replace(prepared, base=base, aligned=aligned, notes=notes)
@@ -97,8 +99,9 @@ class PairHolder:
         for i, (key, source) in enumerate(zip(keys, sources, strict=True)):
             self._load(key, source, spec, functools.partial(_in_half, on_progress, i))
         base, aligned = (self._opened(self._wholes[key], source) for key, source in zip(keys, sources, strict=True))
-        check_same_tokens(base.loaded, aligned.loaded)
-        pair = OpenedPair(base, aligned, PassMemory(), adapter_notes(*sources, shared=keys[0] == keys[1]))
+        differ = token_difference(base.loaded, aligned.loaded)
+        notes = (*adapter_notes(*sources, shared=keys[0] == keys[1]), *vocabulary_notes(differ))
+        pair = OpenedPair(base, aligned, PassMemory(), notes, same_tokens=not differ)
         self._pair = (spec, pair)
         return pair
 
@@ -177,6 +180,18 @@ def adapter_notes(base: ModelSource, aligned: ModelSource, *, shared: bool) -> t
             " numbers too."
         )
     return tuple(found)
+
+
+def vocabulary_notes(difference: str) -> tuple[str, ...]:
+    """What the reader should know of a pair of two vocabularies."""
+    if not difference:
+        return ()
+    rule = (
+        "So each model reads its own tokens of the same text; those shown are the aligned model's. Where one of them is"
+        " not exactly one token of the base model, the fewest that end together are a group: its base rank is the worst"
+        " of the group's, and its probability that of the group cut in this way. There is no KL."
+    )
+    return (difference, rule)
 
 
 def _sources(spec: PairSpec) -> tuple[ModelSource, ModelSource]:

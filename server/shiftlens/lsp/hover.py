@@ -9,16 +9,18 @@ import math
 from dataclasses import dataclass
 
 from shiftlens.analysis.model import Candidate, Token, TokenSide
+from shiftlens.analysis.words import realigned_words
 from shiftlens.lsp.escape import markdown
 from shiftlens.lsp.locate import Place
 from shiftlens.lsp.store import DocumentAnalysis
-from shiftlens.scoring.columns import ScoredResponse
+from shiftlens.scoring.columns import ScoredResponse, own_id
 from shiftlens.visible import shorten, visible_piece, visible_text
 
 _LONGEST_TOKEN = 40
 _LONGEST_NOTE = 400
 RESPONSE_MARK = "◀"
 OTHERS = "all others"
+ABSENT = "–"
 
 # The columns of text, and the space before each; in the others numbers stand under each other.
 _GAPS = {1: "&ensp;", 3: "&emsp;"}
@@ -71,7 +73,9 @@ def visible_note(text: str) -> str:
 
 
 def probability(value: float) -> str:
-    """As a percentage; below a hundredth of a percent as it is, in powers of ten."""
+    """As a percentage; below a hundredth of a percent as it is, in powers of ten; a dash where it is no number."""
+    if math.isnan(value):
+        return ABSENT
     return f"{100 * value:.2f}%" if value >= 1e-4 or value == 0 else f"{value:.1e}"
 
 
@@ -87,7 +91,8 @@ def _card(item: Token, place: Place, parts: list[Token]) -> Card:
     facts = [
         f"Base rank {_rank(item.base, _vocabulary(place, base=True))},"
         f" aligned rank {_rank(item.aligned, _vocabulary(place, base=False))}",
-        f"KL(aligned || base) {item.kl:.3f} nats, Jaccard@{_compared(item)} {item.jaccard:.2f}, {position}",
+        f"KL(aligned || base) {_fixed(item.kl, 3)} nats, Jaccard@{_compared(item)} {_fixed(item.jaccard, 2)},"
+        f" {position}",
         f"Base context: {context_words(place.analysis)}",
     ]
     if len(parts) > 1 and not item.is_end:
@@ -99,6 +104,8 @@ def _card(item: Token, place: Place, parts: list[Token]) -> Card:
             f"Each model ends in its own way: the base model with {_name(item.base, place)},"
             f" the aligned model with {_name(item.aligned, place)}"
         )
+    if item.realigned is not None:
+        facts.append(realigned_words(item.realigned))
     if item.special:
         facts.append("Special token of the tokenizer")
     if item.boundary:
@@ -106,11 +113,18 @@ def _card(item: Token, place: Place, parts: list[Token]) -> Card:
     if item.shortened:
         facts.append(f"Shortened context: {shortened_words(item)} did not see the beginning of it here")
     if item.off_greedy:
-        facts.append(
-            "Off greedy: the aligned model's most likely token is another one"
-            f" (base rank {item.base_rank_of_aligned_top:,})"
-        )
+        facts.append(f"Off greedy: the aligned model's most likely token is another one ({off_greedy_rank(item)})")
     return Card(f"{what} · {item.shift.label}", tuple(facts), _table(item))
+
+
+def off_greedy_rank(item: Token) -> str:
+    """The base rank of the aligned model's first choice, in words."""
+    rank = item.base_rank_of_aligned_top
+    return f"base rank {rank:,}" if rank else "not a token of the base model's here"
+
+
+def _fixed(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if math.isfinite(value) else ABSENT
 
 
 def shortened_words(item: Token) -> str:
@@ -150,7 +164,8 @@ def _compared(item: Token) -> int:
 def _name(side: TokenSide, place: Place) -> str:
     scored: ScoredResponse | None = place.result.analysis.scored if place.result.analysis is not None else None
     piece = scored.pieces.get(side.id, b"") if scored is not None else b""
-    return f"{visible_piece(piece, limit=_LONGEST_TOKEN)} (id {side.id})" if piece else f"id {side.id}"
+    own = own_id(side.id)
+    return f"{visible_piece(piece, limit=_LONGEST_TOKEN)} (id {own})" if piece else f"id {own}"
 
 
 def _table(item: Token) -> tuple[tuple[str, ...], ...]:
@@ -168,16 +183,16 @@ def _cell(side: TokenSide, rank: int) -> tuple[str, str]:
     if rank >= len(side.top):
         return "", ""
     candidate: Candidate = side.top[rank]
-    text = visible_piece(candidate.piece, limit=_LONGEST_TOKEN) or f"id {candidate.id}"
+    text = visible_piece(candidate.piece, limit=_LONGEST_TOKEN) or f"id {own_id(candidate.id)}"
     mark = f" {RESPONSE_MARK}" if candidate.id == side.id else ""
     return f"{text}{mark}", probability(candidate.prob)
 
 
 def _own_cell(side: TokenSide, item: Token) -> tuple[str, str]:
     """The response token where it is not among the candidates, with its rank."""
-    if any(candidate.id == side.id for candidate in side.top):
+    if side.id < 0 or any(candidate.id == side.id for candidate in side.top):
         return "", ""
-    text = shown_text(item) if side.id == item.id and item.piece else f"id {side.id}"
+    text = shown_text(item) if item.piece and not (item.is_end and side.id != item.id) else f"id {own_id(side.id)}"
     return f"{text} (rank {side.rank:,})", probability(math.exp(side.logprob))
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, Summary, Token, TokenSide
+from shiftlens.analysis.words import realigned_words
 from shiftlens.geometry.lines import Unit
 from shiftlens.lsp.documents import OpenDocument, span_range
 from shiftlens.lsp.locate import Place
 from shiftlens.lsp.store import DocumentAnalysis, ResponseResult
 from shiftlens.lsp.trail import Edits
+from shiftlens.scoring.columns import own_id
 from shiftlens.transcripts.model import Response, Role
 from shiftlens.visible import ELLIPSIS, visible_piece
 
@@ -136,17 +138,24 @@ def _token(item: Token) -> Json:
         "boundary": item.boundary,
         "offGreedy": item.off_greedy,
         "shortened": list(item.shortened),
-        "base": _side(item.base),
+        "base": _base_side(item),
         "aligned": _side(item.aligned),
-        "baseRankOfAlignedTop": item.base_rank_of_aligned_top,
+        "baseRankOfAlignedTop": item.base_rank_of_aligned_top or None,
+        "realigned": None if item.realigned is None else realigned_words(item.realigned),
         "kl": _finite(item.kl),
         "jaccard": _finite(item.jaccard),
     }
 
 
+def _base_side(item: Token) -> Json:
+    """In a pair of two vocabularies, the same token has another id on this side; the client wants to know it again."""
+    same = item.base.id >= 0 and not item.is_end
+    return {**_side(item.base), **({"id": item.id} if same else {})}
+
+
 def _side(side: TokenSide) -> Json:
     return {
-        "id": side.id,
+        "id": own_id(side.id),
         "rank": side.rank,
         "logprob": _finite(side.logprob),
         "prob": _finite(math.exp(side.logprob)),
@@ -158,7 +167,7 @@ def _side(side: TokenSide) -> Json:
 
 def _candidate(candidate: Candidate, side: TokenSide) -> Json:
     return {
-        "id": candidate.id,
+        "id": own_id(candidate.id),
         "text": visible_piece(candidate.piece),
         "prob": _finite(candidate.prob),
         "isResponse": candidate.id == side.id,

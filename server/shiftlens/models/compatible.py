@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from shiftlens.errors import ModelError
 from shiftlens.models.loading import LoadedModel
 
 _PROBE = "The quick brown fox, naïve café — 12,345 tokens?\n\n\tif x == y: # 漢字 🙂 مرحبا\r\n"
 _EXAMPLES = 3
 
 
-def check_same_tokens(base: LoadedModel, aligned: LoadedModel) -> None:
-    """Raise ModelError, saying what differs, unless both give the same ids to the same text.
+def token_difference(base: LoadedModel, aligned: LoadedModel) -> str:
+    """In a sentence what differs; "" where both give the same ids to the same text.
 
     Tokens that one side has added on top (a padding or a chat token) do no harm.
     """
     ours, theirs = base.encoder.tokenizer.get_vocab(), aligned.encoder.tokenizer.get_vocab()
-    remedy = "Choose a base and an aligned model of one family, which share a tokenizer."
     moved = [t for t, i in ours.items() if theirs.get(t, i) != i]
     if moved:
         shown = "; ".join(f"{t!r} is {ours[t]} and {theirs[t]}" for t in sorted(moved)[:_EXAMPLES])
-        raise ModelError(
+        return (
             f"{base.name} and {aligned.name} number their tokens differently: {len(moved)} tokens have another id"
-            f" ({shown}).",
-            remedy,
+            f" ({shown})."
         )
     only_base = _missing(ours, theirs, base)
     only_aligned = _missing(theirs, ours, aligned)
@@ -32,17 +29,16 @@ def check_same_tokens(base: LoadedModel, aligned: LoadedModel) -> None:
             for tokens, name in ((only_base, base.name), (only_aligned, aligned.name))
             if tokens
         ]
-        raise ModelError(
+        return (
             f"The vocabularies of {base.name} ({len(ours)} tokens) and {aligned.name} ({len(theirs)} tokens) differ:"
-            f" {' and '.join(parts)}.",
-            remedy,
+            f" {' and '.join(parts)}."
         )
     if base.encoder.encode(_PROBE).ids != aligned.encoder.encode(_PROBE).ids:
-        raise ModelError(
+        return (
             f"{base.name} and {aligned.name} have the same tokens but cut a text into them differently"
-            " (other merges or normalisation).",
-            remedy,
+            " (other merges or normalisation)."
         )
+    return ""
 
 
 def _missing(these: dict[str, int], others: dict[str, int], loaded: LoadedModel) -> list[str]:

@@ -31,7 +31,10 @@ class PreparedSide:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Everything a scoring pass needs. `ids` and `byte_ends` are of the response, without its end."""
+    """Everything a scoring pass needs. `ids` and `byte_ends` are of the response, without its end.
+
+    `own` is how the base model cuts the response into tokens of its own, where the two do not have the same.
+    """
 
     base: PreparedSide
     aligned: PreparedSide
@@ -39,12 +42,25 @@ class Prepared:
     byte_ends: tuple[int, ...]
     boundary_first: bool
     notes: tuple[str, ...]
+    own: SplitEncoding | None = None
 
 
-def prepare(base: LoadedModel, aligned: LoadedModel, response: ResponseToScore, options: ScoreOptions) -> Prepared:
-    """Render, tokenise and flag. Raises ScoringError where a context can't be made, or a model lacks a token of it."""
+def prepare(
+    base: LoadedModel,
+    aligned: LoadedModel,
+    response: ResponseToScore,
+    options: ScoreOptions,
+    *,
+    same_tokens: bool = True,
+) -> Prepared:
+    """Render, tokenise and flag; without `same_tokens`, the base model gets tokens of its own.
+
+    Raises ScoringError where a context can't be made, or a model lacks a token of it.
+    """
     if not response.text:
         raise ScoringError("The response is empty.", "There is nothing to score.")
+    if not same_tokens:
+        return _prepare_apart(base, aligned, response, options)
     by_reference = options.compat == "aligntds"
     prepared = (
         _prepare_as_aligntds(base, aligned, response) if by_reference else _prepare(base, aligned, response, options)
@@ -90,6 +106,37 @@ def _prepare(base: LoadedModel, aligned: LoadedModel, response: ResponseToScore,
         byte_ends=joint.byte_ends,
         boundary_first=differs or not joint.joint,
         notes=tuple(notes),
+    )
+
+
+def _prepare_apart(
+    base: LoadedModel, aligned: LoadedModel, response: ResponseToScore, options: ScoreOptions
+) -> Prepared:
+    """For models of two vocabularies: each with its own tokens of the same text."""
+    if options.compat:
+        raise ScoringError(
+            "The numbers of AlignTDS compare ids, and these two models number their tokens differently.",
+            f"Leave out `compat`, or choose models of one family: {base.name} is not of that of {aligned.name}.",
+        )
+    chat = _aligned_context(aligned, response, options)
+    joint = _encode_in(aligned, chat.prefix, response.text, by_template=options.aligned_context == "chat")
+    is_chat = options.base_context == "chat"
+    context = ContextText(chat.prefix, "") if is_chat else render_named(options.base_context, response.turns)
+    own = _encode_in(base, context.prefix, response.text, by_template=False)
+    notes = list(chat.notes)
+    for loaded, encoding in ((base, own), (aligned, joint)):
+        if not encoding.joint:
+            notes.append(f"For {loaded.name}, prompt and response were tokenised separately.")
+        if not encoding.exact:
+            notes.append(f"The tokenizer of {loaded.name} rewrites this text; token spans follow its offset mapping.")
+    return Prepared(
+        base=_side(base, own.prefix_ids, _closing_id(base, context, response.text)),
+        aligned=_side(aligned, joint.prefix_ids, _aligned_end_id(aligned, chat.end)),
+        ids=joint.ids,
+        byte_ends=joint.byte_ends,
+        boundary_first=not (joint.joint and own.joint),
+        notes=tuple(notes),
+        own=own,
     )
 
 

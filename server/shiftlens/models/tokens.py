@@ -6,6 +6,7 @@ Spans come from the bytes of the tokens and are checked to join to the text. Whe
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,6 +47,16 @@ class TextEncoder:
         self.tokenizer = tokenizer
         self.pieces = Pieces(tokenizer)
         self.leading_ids = _leading_special_ids(tokenizer)
+
+    @functools.cached_property
+    def id_of_bytes(self) -> dict[bytes, int]:
+        """The id of each token by its bytes, special and added tokens left out.
+
+        Where several have the same, the last: SentencePiece numbers its single bytes before its words.
+        """
+        pieces = self.pieces
+        added = self.tokenizer.added_tokens_decoder
+        return {pieces[i]: i for i in sorted(self.tokenizer.get_vocab().values()) if i not in added}
 
     def encode(self, text: str) -> Encoding:
         """Encode without adding special tokens; special tokens spelt out in the text become their ids."""

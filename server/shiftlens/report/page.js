@@ -43,13 +43,16 @@
     const atEnd = scores.hasEnd && row === scores.piece.length - 1;
     const own = pieces[atEnd ? side.end : scores.piece[row]];
     table.append(element("caption", `${name}@${side.k}`));
+    // Of another vocabulary: the base model has no distribution in the middle of its own token.
+    if (side.entropy[row] === null && side.surprisal[row] === null) return table;
     for (let place = 0; place < side.k; place += 1) {
       const at = row * side.k + place;
       const isOwn = side.own[row] === place;
       const piece = pieces[side.top[at]] + (isOwn ? " ◀" : "");
       table.append(tableRow(String(place + 1), piece, side.topSurprisal[at], isOwn ? "own" : ""));
     }
-    if (side.own[row] < 0) {
+    const isRealigned = side === scores.base && scores.realigned[row];
+    if (side.own[row] < 0 && !isRealigned) {
       table.append(tableRow(side.rank[row].toLocaleString("en"), `${own} ◀`, side.surprisal[row], "own"));
     }
     table.append(tableRow("", "all others", side.others[row], "others"));
@@ -62,16 +65,21 @@
       return rank[row].toLocaleString("en") + of;
     });
     const { base, aligned } = scores;
+    const realigned = scores.realigned[row];
+    const number = (value) => (value === null ? "–" : value);
     const told = [
-      `Base rank ${ranks[0]} (${probability(base.surprisal[row]).text}), aligned rank ${ranks[1]} (${probability(aligned.surprisal[row]).text})`,
-      `KL(aligned || base) ${scores.kl[row]} nats, Jaccard@${Math.min(10, base.k)} ${scores.jaccard[row]}`,
-      `Entropy: base ${base.entropy[row]}, aligned ${aligned.entropy[row]} nats`,
+      `Base rank ${ranks[0]} (${realigned ? "–" : probability(base.surprisal[row]).text}), aligned rank ${ranks[1]} (${probability(aligned.surprisal[row]).text})`,
+      `KL(aligned || base) ${number(scores.kl[row])} nats, Jaccard@${Math.min(10, base.k)} ${number(scores.jaccard[row])}`,
+      `Entropy: base ${number(base.entropy[row])}, aligned ${number(aligned.entropy[row])} nats`,
       `Position ${row + 1} of ${scores.piece.length}`,
     ];
+    if (realigned) told.push(realigned);
     if (scores.flags[row] & 1) told.push("Special token of the tokenizer");
     if (scores.flags[row] & 2) told.push("Boundary: the way prompt and response were tokenised may explain this shift");
     if (scores.flags[row] & 4) {
-      told.push(`Off greedy: the aligned model's most likely token is another one (base rank ${scores.topRank[row].toLocaleString("en")})`);
+      const rank = scores.topRank[row];
+      const where = rank === null ? "not a token of the base model's here" : `base rank ${rank.toLocaleString("en")}`;
+      told.push(`Off greedy: the aligned model's most likely token is another one (${where})`);
     }
     return told;
   }

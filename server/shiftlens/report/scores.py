@@ -3,7 +3,7 @@
 Columns, because a table of twenty candidates for each token in HTML would be ten times the size.
 
     {"first": [...], "piece": [...], "class": [...], "flags": [...], "kl": [...], "jaccard": [...], "topRank": [...],
-     "hasEnd": bool, "base": {...}, "aligned": {...}}
+     "realigned": [...], "hasEnd": bool, "base": {...}, "aligned": {...}}
     side: {"k", "vocabulary", "end", "rank": [...], "surprisal": [...], "entropy": [...], "others": [...], "own": [...],
            "top": [...], "topSurprisal": [...]}
 
@@ -11,6 +11,9 @@ Columns, because a table of twenty candidates for each token in HTML would be te
 - `piece`, `top`, `end`: places in the report's list of pieces. `top` and `topSurprisal` have k entries for each row.
 - `flags`: 1 special, 2 boundary, 4 off greedy. `topRank` is the base rank of the aligned model's first choice.
 - surprisals are -ln p in thousandths of a nat, so that a probability is good to a thousandth of itself; null is p = 0.
+- In a pair of two vocabularies `kl` is null, as is `topRank` where that token is not one of the base model's, and
+  `realigned` has a sentence for each row that is not exactly one token of the base model (else null); the base side
+  has no surprisal there, and behind the first row of such a group no entropy and no candidates (`top` is filled up).
 - `own`: the place of the response's token among the row's candidates, from 0; -1 where it is not among them.
 """
 
@@ -20,8 +23,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, Token, TokenSide
+from shiftlens.analysis.model import Candidate, ResponseAnalysis, ShiftClass, Token, TokenSide
 from shiftlens.analysis.tokens import tokens
+from shiftlens.analysis.words import realigned_words
 from shiftlens.scoring.columns import SideColumns
 from shiftlens.visible import visible_piece
 
@@ -61,7 +65,7 @@ def spans_and_scores(analysis: ResponseAnalysis, pieces: Pieces) -> tuple[list[S
         Span(
             "".join(row.text for row in group),
             max(row.shift for row in group),
-            any(row.boundary for row in group),
+            any(row.boundary or row.realigned is not None for row in group),
             group[0].is_end,
         )
         for group in groups
@@ -73,7 +77,10 @@ def spans_and_scores(analysis: ResponseAnalysis, pieces: Pieces) -> tuple[list[S
         "flags": [row.special | row.boundary << 1 | row.off_greedy << 2 for row in rows],
         "kl": [_rounded(row.kl) for row in rows],
         "jaccard": [_rounded(row.jaccard) for row in rows],
-        "topRank": [row.base_rank_of_aligned_top for row in rows],
+        "topRank": [row.base_rank_of_aligned_top or None for row in rows],
+        "realigned": [realigned_words(row.realigned) if row.realigned is not None else None for row in rows]
+        if analysis.scored.own_tokens is not None
+        else [],
         "hasEnd": bool(rows) and rows[-1].is_end,
         "base": _side(analysis, analysis.scored.base, [row.base for row in rows], pieces),
         "aligned": _side(analysis, analysis.scored.aligned, [row.aligned for row in rows], pieces),
@@ -94,6 +101,8 @@ def _groups(analysis: ResponseAnalysis, rows: Sequence[Token]) -> list[list[Toke
 
 
 def _side(analysis: ResponseAnalysis, columns: SideColumns, sides: Sequence[TokenSide], pieces: Pieces) -> Json:
+    none = (Candidate(-1, b"", 0.0),) * analysis.scored.k
+    tops = [side.top or none for side in sides]
     return {
         "k": analysis.scored.k,
         "vocabulary": columns.vocabulary,
@@ -103,8 +112,8 @@ def _side(analysis: ResponseAnalysis, columns: SideColumns, sides: Sequence[Toke
         "entropy": [_rounded(side.entropy) for side in sides],
         "others": [_surprisal(_log(side.missing_mass)) for side in sides],
         "own": [_own(side) for side in sides],
-        "top": [pieces.place(candidate.piece) for side in sides for candidate in side.top],
-        "topSurprisal": [_surprisal(_log(candidate.prob)) for side in sides for candidate in side.top],
+        "top": [pieces.place(candidate.piece) for top in tops for candidate in top],
+        "topSurprisal": [_surprisal(_log(candidate.prob)) for top in tops for candidate in top],
     }
 
 

@@ -38,6 +38,36 @@ class SideColumns:
     vocabulary: int = 0
 
 
+BASE_ONLY = 1 << 30
+"""Added to an id of the base model, in a pair of two vocabularies, whose bytes are no token of the aligned model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTokens:
+    """How the base model's own tokens lie beside the response's, for a pair of two vocabularies.
+
+    Where a row's bytes are exactly one token of the base model, its numbers are those of that token. Elsewhere the row
+    is of a group, the fewest tokens of both models that end at a common byte: its base rank is the worst of the group,
+    its base logprob is no number, and the base model's entropy and candidates are those before the group, on its
+    first row only.
+
+    Ids of the base side stand for bytes: that of the aligned model's token with the same bytes, or the base model's own
+    with BASE_ONLY added.
+
+    - ids: int32 [n], the base model's token of the row; -1 where the row is of a group.
+    - first: int32 [n], the first row of the row's group; the row itself where it is not of one.
+    - base_tokens: int32 [n], how many tokens of the base model the group is.
+    - logprob: float32 [n], base logprob of the group cut into these tokens: the sum of theirs.
+    - base_ids: the base model's own id for each id of its side.
+    """
+
+    ids: bytes
+    first: bytes
+    base_tokens: bytes
+    logprob: bytes
+    base_ids: dict[int, int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredResponse:
     """The scores of one response under a pair.
@@ -54,6 +84,8 @@ class ScoredResponse:
     - kl: float32 [n], KL(aligned || base) in nats over the whole vocabulary.
     - pieces: the bytes of every token id named in any column.
     - decoded: the tokenizer's own text of each such id, only kept for `compat="aligntds"`.
+    - own_tokens: for a pair of two vocabularies, None for one. With it, KL is no number, and a rank in
+      `base_rank_of_aligned_top` is 0 where that token is not one of the base model's.
     - notes: what the reader should know of how this was scored, in whole sentences.
     """
 
@@ -70,11 +102,17 @@ class ScoredResponse:
     decoded: dict[int, str]
     notes: tuple[str, ...] = ()
     shortened: bytes = b""
+    own_tokens: OwnTokens | None = None
 
     @property
     def rows(self) -> int:
         """Number of positions, the end of the response included."""
         return len(self.ids) // 4
+
+
+def own_id(base_side_id: int) -> int:
+    """The id to show for one of the base side whose bytes say nothing: the base model's own."""
+    return base_side_id - BASE_ONLY if base_side_id >= BASE_ONLY else base_side_id
 
 
 def int32(column: bytes) -> Sequence[int]:

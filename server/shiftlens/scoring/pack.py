@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 
 from shiftlens.models.prepare import Prepared, PreparedSide
 from shiftlens.models.tokens import TextEncoder
-from shiftlens.scoring.columns import SHORTENED_ALIGNED, SHORTENED_BASE, ScoredResponse, SideColumns
+from shiftlens.scoring.apart import ApartRows, shared_ids
+from shiftlens.scoring.columns import (
+    BASE_ONLY,
+    SHORTENED_ALIGNED,
+    SHORTENED_BASE,
+    OwnTokens,
+    ScoredResponse,
+    SideColumns,
+)
 from shiftlens.scoring.rows import PairRows, SideRows
 
 
@@ -30,6 +40,7 @@ def pack(
     named = {*ids, prepared.base.end_id, prepared.aligned.end_id}
     for side in (rows.base, rows.aligned):
         named.update(side.top_ids.flatten().tolist())
+    named = {i for i in named if 0 <= i < BASE_ONLY}
     special = encoder.pieces.special_ids
     boundary = bytearray(count)
     boundary[0] = int(prepared.boundary_first)
@@ -49,6 +60,31 @@ def pack(
         notes=prepared.notes if count == total else (*prepared.notes, f"{count} of {total} positions are scored."),
         shortened=_shortened(prepared, count),
     )
+
+
+def pack_apart(
+    prepared: Prepared,
+    apart: ApartRows,
+    encoders: tuple[TextEncoder, TextEncoder],
+    vocabularies: tuple[int, int] = (0, 0),
+) -> ScoredResponse:
+    """The record of a response under a pair of two vocabularies; `encoders` and `vocabularies` are base and aligned."""
+    tops = apart.rows.base.top_ids
+    named = {*tops.flatten().tolist(), *apart.ids, prepared.base.end_id} - {-1}
+    shared = shared_ids(sorted(named), encoders)
+    ids = torch.tensor([shared.get(i, -1) for i in tops.flatten().tolist()], dtype=torch.int64).view_as(tops)
+    base = dataclasses.replace(prepared.base, end_id=shared[prepared.base.end_id])
+    rows = dataclasses.replace(apart.rows, base=dataclasses.replace(apart.rows.base, top_ids=ids))
+    packed = pack(dataclasses.replace(prepared, base=base), rows, encoders[1], vocabularies=vocabularies)
+    own = OwnTokens(
+        ids=_bytes(torch.tensor([shared.get(i, -1) for i in apart.ids]), torch.int32),
+        first=_bytes(torch.tensor(apart.first), torch.int32),
+        base_tokens=_bytes(torch.tensor(apart.base_tokens), torch.int32),
+        logprob=_bytes(torch.tensor(apart.logprob), torch.float32),
+        base_ids={theirs: own_id for own_id, theirs in shared.items()},
+    )
+    pieces = {**packed.pieces, **{theirs: encoders[0].pieces[i] for i, theirs in shared.items()}}
+    return dataclasses.replace(packed, pieces=pieces, own_tokens=own)
 
 
 def _shortened(prepared: Prepared, count: int) -> bytes:

@@ -61,6 +61,11 @@ def plan_one(response: Prepared) -> PassPlan:
     return _plan([response], (0,))
 
 
+def side_plan(side: PreparedSide, ids: tuple[int, ...]) -> SidePlan:
+    """One model's part of the pass of a response whose tokens are `ids` for it."""
+    return _side([(side, ids)])
+
+
 def _goes_on(earlier: Prepared, later: Prepared) -> bool:
     for before, after in ((earlier.base, later.base), (earlier.aligned, later.aligned)):
         shared = len(before.prefix_ids) + len(earlier.ids)

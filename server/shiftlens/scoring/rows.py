@@ -58,14 +58,14 @@ class PairRows:
 def joined(blocks: Sequence[PairRows]) -> PairRows:
     """Blocks of rows, one after another, as one."""
     return PairRows(
-        _joined_side([block.base for block in blocks]),
-        _joined_side([block.aligned for block in blocks]),
+        joined_side([block.base for block in blocks]),
+        joined_side([block.aligned for block in blocks]),
         torch.cat([block.kl for block in blocks]),
         torch.cat([block.base_rank_of_aligned_top for block in blocks]),
     )
 
 
-def _joined_side(sides: Sequence[SideRows]) -> SideRows:
+def joined_side(sides: Sequence[SideRows]) -> SideRows:
     return SideRows(
         torch.cat([side.logprob for side in sides]),
         torch.cat([side.rank for side in sides]),
@@ -120,6 +120,23 @@ def pair_rows(
         kl=kl.clamp_(min=0),
         base_rank_of_aligned_top=rank_of_top,
     )
+
+
+@torch.inference_mode()
+def side_rows(
+    logits: torch.Tensor, ids: torch.Tensor, k: int, others: torch.Tensor | None = None
+) -> tuple[SideRows, torch.Tensor]:
+    """One model's numbers of r rows, and the ranks int32 [r] of `others`, int64 [r]; 0 where that is below 0.
+
+    Logits float32 [r, V] are overwritten.
+    """
+    top = torch.topk(logits, min(k, logits.shape[-1]), dim=-1)
+    own = logits.gather(1, ids.unsqueeze(1))
+    rank = _ranks(logits, own, top.values)
+    wanted = others if others is not None else torch.full_like(ids, -1)
+    ranks = _ranks(logits, logits.gather(1, wanted.clamp(min=0).unsqueeze(1)), top.values)
+    side = _moments(logits, top.values, torch.empty_like(logits).flatten())
+    return side.side(own, rank, top.indices, top.values), torch.where(wanted >= 0, ranks, 0)
 
 
 @dataclass(frozen=True, slots=True)
