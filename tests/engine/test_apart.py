@@ -121,6 +121,30 @@ def test_the_notes_say_that_there_are_two_vocabularies_and_what_follows(pair: Op
     assert any("each model reads its own tokens" in note for note in analysis.scored.notes)
 
 
+def test_each_side_of_two_vocabularies_is_cut_where_its_own_tokens_outgrow_it(tmp_path: Path) -> None:
+    pair = opened(tmp_path, "sentence piece base", max_position_embeddings=96)
+    prepared, analysis = analysed(pair, TEXT, "aligntds")
+    own = prepared.own
+    assert own is not None
+    whole = 96 - len(prepared.base.prefix_ids) + 1
+    assert 0 < whole < len(own.ids)
+    seen = 0
+    for row in tokens(analysis):
+        end = prepared.byte_ends[(row.realigned.end - 1) if row.realigned else row.index] if not row.is_end else None
+        last = len(own.ids) if end is None else max(i for i in range(len(own.ids)) if own.byte_ends[i] <= end)
+        assert ("base" in row.shortened) is (last >= whole)
+        if row.realigned is None and last < whole:
+            (plain,) = plain_rows(
+                pair.base.loaded.model,
+                [*prepared.base.prefix_ids, *own.ids[:last]],
+                [],
+                [[*own.ids, prepared.base.end_id][last]],
+            )
+            assert_own(row.base.rank, row.base.logprob, plain)
+            seen += 1
+    assert seen > 3
+
+
 def test_a_pair_of_one_vocabulary_has_no_tokens_of_its_own(tiny_pair: PairSpec) -> None:
     pair = PairHolder().open(tiny_pair, lambda _message, _fraction: None)
     prepared, analysis = analysed(pair, TEXT, "aligntds")

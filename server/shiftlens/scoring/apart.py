@@ -34,6 +34,7 @@ class ApartRows:
         self.ids: list[int] = []
         self.first: list[int] = []
         self.base_tokens: list[int] = []
+        self.base_ends: list[int] = []
         self.logprob: list[float] = []
         logprobs = base.logprob.tolist()
         for group in groups:
@@ -41,6 +42,7 @@ class ApartRows:
             self.ids += [base_ids[group.other_first] if group.is_one_to_one else _NOT_THERE] * count
             self.first += [group.first] * count
             self.base_tokens += [group.other_end - group.other_first] * count
+            self.base_ends += [group.other_end] * count
             self.logprob += [math.fsum(logprobs[group.other_first : group.other_end])] * count
 
 

@@ -73,7 +73,10 @@ def pack_apart(
     named = {*tops.flatten().tolist(), *apart.ids, prepared.base.end_id} - {-1}
     shared = shared_ids(sorted(named), encoders)
     ids = torch.tensor([shared.get(i, -1) for i in tops.flatten().tolist()], dtype=torch.int64).view_as(tops)
-    base = dataclasses.replace(prepared.base, end_id=shared[prepared.base.end_id])
+    whole = prepared.base.whole_rows
+    if whole is not None:
+        whole = sum(end <= whole for end in apart.base_ends)
+    base = dataclasses.replace(prepared.base, end_id=shared[prepared.base.end_id], whole_rows=whole)
     rows = dataclasses.replace(apart.rows, base=dataclasses.replace(apart.rows.base, top_ids=ids))
     packed = pack(dataclasses.replace(prepared, base=base), rows, encoders[1], vocabularies=vocabularies)
     own = OwnTokens(
