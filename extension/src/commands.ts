@@ -142,6 +142,7 @@ export function registerCommands({ server, logs, installer, models, responses, h
     chooseTokenDefinition: chooseClassifyBy,
     openExample,
     toggleHeat: () => heat.toggle(),
+    listFolder: () => responses.listFolder(),
     sortResponsesByShift: () => responses.sort("shifted"),
     sortResponsesByPlace: () => responses.sort("file"),
     revealResponse: (node) => responses.reveal(node),

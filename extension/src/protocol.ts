@@ -27,6 +27,8 @@ export const STATUS = "shiftlens/status";
 export const OPEN_SETTINGS = "shiftlens/openSettings";
 export const CHOOSE_MODELS = "shiftlens/chooseModels";
 export const ANALYSIS = "shiftlens/analysis";
+/** As ANALYSIS, of a file that is not open. */
+export const SURVEY = "shiftlens/survey";
 export const TOKEN = "shiftlens/token";
 export const TOKENS = "shiftlens/tokens";
 

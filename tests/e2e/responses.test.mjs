@@ -25,7 +25,11 @@ let editor;
 before(async () => {
   [browser, pair] = await Promise.all([startBrowser(), modelPair()]);
   const settings = { ...pair.settings, "shiftlens.interpreter": PYTHON };
-  code = await startVsCode({ name: "responses", settings, files: { "chat.txt": CHAT, "other.txt": OTHER } });
+  code = await startVsCode({
+    name: "responses",
+    settings,
+    files: { "chat.txt": CHAT, "other.txt": OTHER, "shopping.txt": "Milk and eggs.\n" },
+  });
   editor = await openFile(browser, code, "chat.txt");
   await editor.waitForStatus("Shifts shown");
   // The Explorer shows a view that is new to it folded.
@@ -98,6 +102,26 @@ test("an edit brings new figures", async () => {
   await editor.click(await editor.find("helps!"));
   await editor.page.keyboard.type("really and truly ");
   await rowsWhen("other figures", (all) => all[2] && shareOf(all[2]) !== undefined && all[2] !== before[2]);
+});
+
+test("the transcripts of the folder are listed too, and opening one scores it", async () => {
+  const view = editor.page.locator(".pane", { hasText: "ShiftLens Responses" });
+  await editor.command("ShiftLens: List the Transcripts of the Folder");
+  const found = await rowsWhen("the file that is not open", (all) =>
+    all.some((row) => row.startsWith("other.txt")),
+  );
+  await editor.screenshot("responses-folder");
+  assert.ok(!found.some((row) => row.startsWith("shopping.txt")), "no transcript");
+  assert.match(found.at(-1), /^not scored ?Another one, please/);
+  await view.locator(".monaco-list-row", { hasText: "Another one, please" }).click();
+  await editor.until("the file", async () => (await editor.lines())[0]?.includes("Another one, please"));
+  await editor.waitForStatus("Shifts shown");
+  await rowsWhen("its share", (all) => all.some((row) => /^other\.txt ?1 response, [\d.]+ % shifted$/.test(row)));
+  await editor.command("View: Close Editor");
+  await editor.until("the first file", async () => (await editor.lines())[0]?.includes("Tell me about"));
+  await rowsWhen("the closed file with its share", (all) =>
+    all.some((row) => /^other\.txt ?1 response, [\d.]+ % shifted$/.test(row)),
+  );
 });
 
 test("every open transcript has its rows", async () => {

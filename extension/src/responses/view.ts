@@ -1,13 +1,17 @@
-// The Responses view: every open transcript with its responses, how much of each was shifted, and the way to it.
+// The Responses view: every open transcript, and those of the folder if asked for, with their responses, how much of
+// each was shifted, and the way to it.
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
-import { ANALYSIS, type AnalysisAnswer, type StatusParams } from "../protocol";
+import { ANALYSIS, type AnalysisAnswer, type StatusParams, SURVEY } from "../protocol";
 import { describeFile, type Order, type Row, rowsOf } from "./rows";
 
 const VIEW = "shiftlens.responses";
 const ORDER_KEY = "shiftlens.responsesOrder";
 const HAS_TRANSCRIPT = "shiftlens.hasTranscript";
 const SOON_MS = 150;
+const FILES = "**/*.{txt,md,markdown,json,jsonl}";
+const NOT_IN = "**/node_modules/**";
+const MOST_FILES = 1000;
 
 interface FileNode {
   kind: "file";
@@ -35,6 +39,8 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
   readonly onDidChangeTreeData = this.#changed.event;
   readonly #view: vscode.TreeView<Node>;
   readonly #files = new Map<string, FileNode>();
+  /** Files that stay in the view when they are closed. */
+  readonly #ofFolder = new Set<string>();
   readonly #waiting = new Map<string, NodeJS.Timeout>();
   readonly #subscriptions: vscode.Disposable[];
   #order: Order;
@@ -49,7 +55,7 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
       this.#view,
       this.#changed,
       vscode.window.onDidChangeActiveTextEditor((editor) => editor && this.#changed.fire(undefined)),
-      vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#forget(uri.toString())),
+      vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#closed(uri)),
     ];
     this.#tellCommands();
   }
@@ -63,6 +69,34 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
       key,
       setTimeout(() => void this.#ask(uri, status.uri), SOON_MS),
     );
+  }
+
+  /** Look through the folders of the workspace for transcripts, and list them with the scores that are kept. */
+  async listFolder(): Promise<void> {
+    const found = await vscode.window.withProgress(
+      {
+        location: vscode.ProgressLocation.Notification,
+        title: "ShiftLens: Looking for transcripts",
+        cancellable: true,
+      },
+      async (progress, cancel) => {
+        const uris = await vscode.workspace.findFiles(FILES, NOT_IN, MOST_FILES, cancel);
+        let transcripts = 0;
+        for (const [at, uri] of uris.entries()) {
+          if (cancel.isCancellationRequested) {
+            break;
+          }
+          progress.report({ message: `${at + 1} of ${uris.length} files`, increment: 100 / uris.length });
+          transcripts += (await this.#survey(uri)) ? 1 : 0;
+        }
+        return transcripts;
+      },
+    );
+    if (found === 0) {
+      void vscode.window.showInformationMessage("ShiftLens: no transcript was found in this folder.");
+    } else {
+      await vscode.commands.executeCommand(`${VIEW}.focus`);
+    }
   }
 
   /** File order, or the most shifted first. */
@@ -131,6 +165,36 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
     vscode.Disposable.from(...this.#subscriptions).dispose();
   }
 
+  /** False for what is no transcript. What is open is listed already. */
+  async #survey(uri: vscode.Uri): Promise<boolean> {
+    const key = uri.toString();
+    if (vscode.workspace.textDocuments.some((document) => document.uri.toString() === key)) {
+      if (this.#files.has(key)) {
+        this.#ofFolder.add(key);
+      }
+      return this.#files.has(key);
+    }
+    const answer = await this.#answer(this.client()?.code2ProtocolConverter.asUri(uri) ?? key, SURVEY);
+    if (answer) {
+      this.#ofFolder.add(key);
+      this.#files.set(key, { kind: "file", uri, answer });
+      this.#told();
+    }
+    return Boolean(answer);
+  }
+
+  #closed(uri: vscode.Uri): void {
+    const key = uri.toString();
+    clearTimeout(this.#waiting.get(key));
+    this.#waiting.delete(key);
+    if (this.#ofFolder.delete(key)) {
+      // What was not saved is gone: the file on disk counts again.
+      void this.#survey(uri).then((isThere) => isThere || this.#forget(key));
+    } else {
+      this.#forget(key);
+    }
+  }
+
   async #ask(uri: vscode.Uri, wireUri: string): Promise<void> {
     const answer = await this.#answer(wireUri);
     if (answer === undefined) {
@@ -145,9 +209,9 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
   }
 
   /** Null for a document that is not open, undefined if nobody could be asked. */
-  async #answer(uri: string): Promise<AnalysisAnswer | null | undefined> {
+  async #answer(uri: string, method = ANALYSIS): Promise<AnalysisAnswer | null | undefined> {
     try {
-      return await this.client()?.sendRequest<AnalysisAnswer | null>(ANALYSIS, { uri });
+      return await this.client()?.sendRequest<AnalysisAnswer | null>(method, { uri });
     } catch {
       return undefined;
     }

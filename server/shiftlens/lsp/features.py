@@ -27,6 +27,7 @@ from shiftlens.lsp.protocol import DocumentParams, TokenParams
 from shiftlens.lsp.requests import Json, analysis_answer, token_answer
 from shiftlens.lsp.semantic_tokens import LEGEND, edits_between
 from shiftlens.lsp.status import State
+from shiftlens.lsp.survey import survey
 from shiftlens.lsp.token_table import token_table
 
 _SHUTDOWN_SECONDS = 1.0
@@ -45,6 +46,7 @@ def register_features(server: ShiftLensServer) -> None:
         (types.WORKSPACE_DID_CHANGE_CONFIGURATION, did_change_configuration),
         (types.TEXT_DOCUMENT_HOVER, hover),
         ("shiftlens/analysis", analysis),
+        ("shiftlens/survey", survey_file),
         ("shiftlens/token", token),
         ("shiftlens/tokens", tokens),
     ):
@@ -194,6 +196,10 @@ def analysis(ls: ShiftLensServer, params: DocumentParams) -> Json | None:
     if document is None:
         return None
     return analysis_answer(document, ls.session.store.shown(params.uri), ls.session.editor.encoding)
+
+
+async def survey_file(ls: ShiftLensServer, params: DocumentParams) -> Json | None:
+    return await survey(ls.session, params.uri)
 
 
 def token(ls: ShiftLensServer, params: TokenParams) -> Json | None:

@@ -15,7 +15,7 @@ _INTERNAL_ERROR = -32603
 
 @attrs.define
 class DocumentParams:
-    """Parameters of `shiftlens/analysis` and `shiftlens/tokens`."""
+    """Parameters of `shiftlens/analysis`, `shiftlens/survey` and `shiftlens/tokens`."""
 
     uri: str
 
@@ -35,6 +35,16 @@ class AnalysisRequest:
     id: int | str
     params: DocumentParams
     method: str = "shiftlens/analysis"
+    jsonrpc: str = "2.0"
+
+
+@attrs.define
+class SurveyRequest:
+    """What is known of a file that is not open. Answered by a plain object or null, see `survey.survey`."""
+
+    id: int | str
+    params: DocumentParams
+    method: str = "shiftlens/survey"
     jsonrpc: str = "2.0"
 
 
@@ -60,6 +70,7 @@ class TokensRequest:
 
 _OWN_MESSAGES: dict[str, type[Any]] = {
     "shiftlens/analysis": AnalysisRequest,
+    "shiftlens/survey": SurveyRequest,
     "shiftlens/token": TokenRequest,
     "shiftlens/tokens": TokensRequest,
 }
