@@ -77,10 +77,10 @@ export class Status implements vscode.Disposable {
   #show(): void {
     const uri = vscode.window.activeTextEditor?.document.uri;
     const status = uri && this.of(uri);
-    const { text, detail, busy, severity, action } =
-      this.#trouble ?? statusText(status ?? { state: "noTranscript", message: "", fraction: null });
+    const words = this.#trouble ?? statusText(status ?? { state: "noTranscript", message: "", fraction: null });
+    const { text, detail, busy, severity, action } = words;
     this.#item.text = text;
-    this.#item.detail = shortDetail(detail);
+    this.#item.detail = shortDetail(words);
     this.#item.busy = busy;
     this.#item.severity = SEVERITIES[severity];
     this.#item.accessibilityInformation = { label: detail ? `${text}. ${detail}` : text };

@@ -28,16 +28,17 @@ const ACTIONS: Record<State, Action | undefined> = {
   error: { command: "shiftlens.scoreDocument", title: "Try Again" },
 };
 
-/** What follows a longer detail on the card, above all the action, would not be on the screen. */
-const LONGEST_DETAIL = 72;
+/** Letters that a line of the card has room for; what is behind them, above all the action, is not on the screen. */
+const ROOM = 64;
 
-/** The beginning of a detail, cut between words where that is possible. */
-export function shortDetail(detail: string): string {
-  if (detail.length <= LONGEST_DETAIL) {
+/** The beginning of the detail, as much as there is room for, cut between words where that is possible. */
+export function shortDetail({ text, detail, action }: StatusText): string {
+  const room = ROOM - text.length - (action?.title.length ?? 0);
+  if (detail.length <= room) {
     return detail;
   }
-  const cut = detail.slice(0, LONGEST_DETAIL - 1);
-  return `${cut.slice(0, cut.lastIndexOf(" ") > LONGEST_DETAIL / 2 ? cut.lastIndexOf(" ") : undefined)}…`;
+  const cut = detail.slice(0, room - 1);
+  return `${cut.slice(0, cut.lastIndexOf(" ") > room / 2 ? cut.lastIndexOf(" ") : undefined)}…`;
 }
 
 type Known = Pick<StatusParams, "state" | "message" | "fraction" | "part">;

@@ -51,11 +51,13 @@ test("an error and a missing pair stand out, and offer a way on", () => {
 });
 
 test("a long detail is cut where words end, so that the action behind it stays on the screen", () => {
-  assert.equal(shortDetail("Loading org/base"), "Loading org/base");
-  const long = "There is no model folder at /home/somebody/models/nowhere. Give the folder that holds it.";
-  assert.equal(shortDetail(long), "There is no model folder at /home/somebody/models/nowhere. Give the…");
-  const path = `/${"x".repeat(200)}`;
-  assert.equal(shortDetail(path).length, 72);
+  const short = (message: string) => shortDetail(statusText({ state: "error", message }));
+  assert.equal(short("It went wrong."), "It went wrong.");
+  assert.equal(
+    short("There is no model folder at /home/somebody/models. Give another."),
+    "There is no model folder at…",
+  );
+  assert.equal(short(`/${"x".repeat(200)}`).length, 39);
 });
 
 test("a file that is not a transcript is no trouble", () => {

@@ -70,7 +70,7 @@ async function openContextMenu(text) {
   const box = await editor.charBox(place);
   await editor.page.mouse.click(box.x + 1, box.y + box.height / 2, { button: "right" });
   await editor.page.locator(".context-view .action-label", { hasText: "Command Palette" }).waitFor();
-  return editor.page.locator(".context-view .action-label", { hasText: "Score with ShiftLens" });
+  return editor.page.locator(".context-view .action-label", { hasText: COMMAND });
 }
 
 test("under the policy manual nothing is scored until it is asked for", async () => {
