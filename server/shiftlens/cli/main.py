@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 from shiftlens import __version__
-from shiftlens.cli import analyze, cache, demo, doctor, report, serve
 
 INTERRUPTED = 130
 
+COMMANDS = ("analyze", "report", "cache", "demo", "doctor", "serve")
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; each sets `run`, which takes the parsed arguments and returns an exit code."""
+
+def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser of these commands, each a module of this room.
+
+    Each sets `run`, which takes the parsed arguments and returns an exit code.
+    """
     parser = argparse.ArgumentParser(
         prog="shiftlens", description="See which tokens of a model's response alignment shifted."
     )
     parser.add_argument("--version", action="version", version=f"shiftlens {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (analyze, report, cache, demo, doctor, serve):
-        command.add_parser(commands)
+    for name in names:
+        importlib.import_module(f"shiftlens.cli.{name}").add_parser(commands)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. Exit code 2 (through SystemExit) for wrong usage, 130 where the user interrupts it."""
-    args = build_parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    # The server starts sooner where it need not import every other command.
+    args = build_parser(given[:1] if given[:1] and given[0] in COMMANDS else COMMANDS).parse_args(given)
     for stream in (sys.stdout, sys.stderr):
         # A character that the terminal's encoding lacks must not end the command.
         if hasattr(stream, "reconfigure"):

@@ -114,6 +114,9 @@ def _unescaped(escape: str) -> str:
 
 
 def _skip(text: str, at: int, end: int) -> int:
+    # Asked for two or three times a value, mostly where there are none.
+    if at < end and text[at] > " ":
+        return at
     found = _BLANKS.match(text, at, end)
     return found.end() if found else at
 
