@@ -84,6 +84,7 @@ test("a pair is loaded by percent, and responses are counted while they are scor
 
 test("loading can be cancelled from the status item, and begun again", async () => {
   await editor.command("ShiftLens: Unload the Models");
+  await editor.until("the engine's end", async () => (await code.pids("shiftlens.engine")).length === 0);
   await editor.click(await editor.find("Question 0"));
   // A new question before them makes every response new.
   await editor.page.keyboard.type("Another ");
