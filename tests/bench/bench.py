@@ -10,13 +10,23 @@ import json
 import sys
 from pathlib import Path
 
+import corpus_bench
 import engine_bench
+import gpu_bench
 import lora_bench
+import peers_bench
 import server_bench
 
 from shiftlens.engine.allocator import keep_freed_memory
 
-BENCHES = (*engine_bench.BENCHES, *lora_bench.BENCHES, *server_bench.BENCHES)
+BENCHES = (
+    *engine_bench.BENCHES,
+    *corpus_bench.BENCHES,
+    *lora_bench.BENCHES,
+    *gpu_bench.BENCHES,
+    *server_bench.BENCHES,
+    *peers_bench.BENCHES,
+)
 TARGETS = {name: target for bench in BENCHES for name, target in bench.targets.items()}
 OUT = Path("build/bench.json")
 

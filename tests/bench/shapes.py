@@ -31,6 +31,17 @@ SHAPES: dict[str, dict[str, object]] = {
         "tie_word_embeddings": True,
         "max_position_embeddings": 32_768,
     },
+    "qwen2.5-7b": {
+        "model_type": "qwen2",
+        "vocab_size": 152_064,
+        "hidden_size": 3_584,
+        "intermediate_size": 18_944,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 28,
+        "num_key_value_heads": 4,
+        "tie_word_embeddings": False,
+        "max_position_embeddings": 32_768,
+    },
 }
 
 
@@ -46,8 +57,8 @@ class Pair:
         return int(self.base.config.vocab_size)
 
 
-def make_pair(shape: str) -> Pair:
-    return Pair(*(_make(shape, seed) for seed in (0, 1)))
+def make_pair(shape: str, *, device: torch.device | None = None, dtype: torch.dtype = torch.float32) -> Pair:
+    return Pair(*(_make(shape, seed, device, dtype) for seed in (0, 1)))
 
 
 def save_pair(shape: str, folder: Path) -> tuple[Path, Path]:
@@ -87,7 +98,10 @@ def score_rows(
         yield from scorer.score(plan)
 
 
-def _make(shape: str, seed: int) -> PreTrainedModel:
+def _make(
+    shape: str, seed: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+) -> PreTrainedModel:
     torch.manual_seed(seed)
     config = AutoConfig.for_model(**SHAPES[shape])
-    return AutoModelForCausalLM.from_config(config).train(False)
+    with device or torch.device("cpu"):
+        return AutoModelForCausalLM.from_config(config, dtype=dtype).train(False)

@@ -6,12 +6,14 @@ import itertools
 
 import pytest
 import torch
+from transformers.cache_utils import DynamicCache
 
 from passes import assert_same, score_rows
 from shiftlens.engine.pairs import OpenedPair, PairHolder
 from shiftlens.models.conversation import ContextTurn, ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.models.prepare import prepare
+from shiftlens.scoring.caches import RoomyLayer, can_be_cut, cut, make_room
 from shiftlens.scoring.causal import CausalModel
 from shiftlens.scoring.memory import PassMemory
 from shiftlens.scoring.rows import PairRows
@@ -114,3 +116,20 @@ def rows(pair: OpenedPair, response: ResponseToScore, memory: PassMemory | None,
     prepared = prepare(pair.base.loaded, pair.aligned.loaded, response, ScoreOptions())
     checks = {"check": check} if check else {}
     return list(score_rows(pair.base.causal, pair.aligned.causal, prepared, 10, memory=memory, **checks))[-1].all()  # type: ignore[arg-type]
+
+
+def test_a_layer_with_room_holds_what_a_plain_one_does_through_cuts_and_overflow() -> None:
+    plain, roomy = DynamicCache(), DynamicCache()
+    torch.manual_seed(0)
+    steps = [("feed", 3), ("feed", 4), ("cut", 5), ("feed", 2), ("feed", 9), ("cut", 8), ("feed", 1), ("feed", 2)]
+    for place, (what, size) in enumerate(steps):
+        if place == 1:
+            make_room(roomy, 10)
+            assert isinstance(roomy.layers[0], RoomyLayer)
+        if what == "cut":
+            cut(plain, size), cut(roomy, size)
+            continue
+        keys, values = torch.randn(1, 2, size, 4), torch.randn(1, 2, size, 4)
+        for ours, theirs in zip(roomy.update(keys, values, 0), plain.update(keys, values, 0), strict=True):
+            assert torch.equal(ours, theirs)
+    assert can_be_cut(roomy)

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transformers.cache_utils import DynamicCache, DynamicLayer
-
+from shiftlens.scoring.caches import bytes_of, can_be_cut
 from shiftlens.scoring.plan import PassPlan, SidePlan
 from shiftlens.scoring.rows import PairRows
 
@@ -34,7 +33,7 @@ class RememberedSide:
 
     @property
     def nbytes(self) -> int:
-        return sum(layer.keys.nbytes + layer.values.nbytes for layer in self.cache.layers if layer.is_initialized)
+        return bytes_of(self.cache)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +106,6 @@ def common_length(these: Sequence[int], others: Sequence[int]) -> int:
         if this != other:
             return i
     return min(len(these), len(others))
-
-
-def can_be_cut(cache: Any) -> bool:
-    """Whether a cache keeps every position of every layer (sliding windows and state-space layers do not)."""
-    return isinstance(cache, DynamicCache) and all(type(layer) is DynamicLayer for layer in cache.layers)
-
-
-def cut(cache: DynamicCache, length: int) -> None:
-    """Drop all but the first `length` positions."""
-    for layer in cache.layers:
-        if isinstance(layer, DynamicLayer) and layer.keys is not None and layer.values is not None:
-            layer.keys = layer.keys[..., :length, :]
-            layer.values = layer.values[..., :length, :]
 
 
 def _same_rows(before: SidePlan, fed: int, now: SidePlan, start: int) -> int:

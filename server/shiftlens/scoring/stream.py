@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from shiftlens.scoring.caches import cut, make_room
 from shiftlens.scoring.causal import CausalModel
-from shiftlens.scoring.memory import RememberedSide, common_length, cut
+from shiftlens.scoring.memory import RememberedSide, common_length
 from shiftlens.scoring.plan import SidePlan
 
 
@@ -53,6 +54,8 @@ class RowStream:
         while self._fed < end:
             self._check()
             upto = min(end, self._fed + self._stretch)
+            if self._fed:
+                make_room(self._cache, len(self._ids))
             states, self._cache = self.model.states(self._ids[self._fed : upto].unsqueeze(0), self._cache)
             first, last = (bisect_left(rows, at, self._done, count) for at in (self._fed, upto))
             found.append(states[0, [row - self._fed for row in rows[first:last]]])
