@@ -68,8 +68,15 @@ pictures: setup vsix
 	tests/e2e/setup.sh
 	cd tests/e2e && node pictures.mjs
 
+# The tools that the benches compare with, in an environment of their own.
+build/peers/.installed: tests/bench/peers.lock requirements.lock
+	$(PYTHON) -m venv build/peers
+	build/peers/bin/python -m pip install --quiet --constraint requirements.lock --constraint tests/bench/peers.lock \
+		minicons "lm-eval[hf]" --editable .
+	touch $@
+
 # Ratios, each measured side by side in one run; takes minutes and wants a quiet machine.
-bench: setup
+bench: setup build/peers/.installed
 	$(BIN)/python tests/bench/bench.py
 
 clean:
