@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from shiftlens.engine.jobs import Worker
-from shiftlens.engine.protocol import Done, Reply, Score, Scored
+from shiftlens.engine.pairs import OpenedPair
+from shiftlens.engine.protocol import Done, Progress, Reply, Score, Scored
 from shiftlens.models.conversation import ContextTurn, ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.scoring.causal import CausalModel
@@ -36,3 +37,33 @@ def test_an_edit_at_the_end_feeds_only_the_end(tiny_pair: PairSpec, monkeypatch:
 def _score(job: int, pair: PairSpec, text: str) -> Score:
     response = ResponseToScore(turns=(ContextTurn("user", "Why?"),), text=text, source_format="labels")
     return Score(job=job, pair=pair, options=ScoreOptions(), responses=(response,))
+
+
+def test_a_request_of_many_responses_scores_its_first_before_it_prepares_its_last(
+    tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    prepare = OpenedPair.prepare
+
+    def told(self: OpenedPair, response: ResponseToScore, options: ScoreOptions) -> object:
+        heard.append("prepared")
+        return prepare(self, response, options)
+
+    monkeypatch.setattr(OpenedPair, "prepare", told)
+    responses = tuple(
+        ResponseToScore(turns=(ContextTurn("user", f"Why {i}?"),), text="Because.", source_format="labels")
+        for i in range(80)
+    )
+    replies: list[Reply] = []
+
+    def send(reply: Reply) -> None:
+        replies.append(reply)
+        if isinstance(reply, Scored):
+            heard.append("scored")
+
+    Worker(send, lambda _job: False).do(Score(job=1, pair=tiny_pair, options=ScoreOptions(), responses=responses))
+    assert heard.count("scored") == heard.count("prepared") == 80
+    assert heard.index("scored") < 20
+    fractions = [reply.fraction for reply in replies if isinstance(reply, Progress) and reply.phase == "scoring"]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0

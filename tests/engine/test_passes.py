@@ -167,6 +167,14 @@ def test_kl_of_vocabularies_of_different_width_is_summed_over_what_both_have() -
     torch.testing.assert_close(rows.kl.double(), (p.exp() * (p - q)).sum(-1).clamp(min=0), atol=1e-5, rtol=1e-5)
 
 
+def test_a_token_that_the_base_model_lacks_ranks_below_all_that_it_has() -> None:
+    torch.manual_seed(0)
+    base, aligned = torch.randn(2, 50), torch.randn(2, 60)
+    aligned[0, 55] = 100.0
+    own = torch.tensor([1, 2])
+    assert pair_rows(base, aligned, own, own, K).base_rank_of_aligned_top.tolist()[0] == 51
+
+
 def ask(text: str) -> ContextTurn:
     return ContextTurn("user", text)
 

@@ -87,7 +87,7 @@ def pair_rows(
     """Numbers of r rows. Logits float32 [r, V] are overwritten; ids int64 [r] are what each side scores.
 
     KL(aligned || base) = sum over x of a(x) (ln a(x) - ln b(x)). Where one vocabulary is wider (padding rows), the sum
-    runs over the ids both have. `scratch` is float32 of at least r x V elements (of the wider vocabulary) to work in:
+    runs over the ids both have, and a token that only the aligned model has ranks below all of the base model's. `scratch` is float32 of at least r x V elements (of the wider vocabulary) to work in:
     memory that is fresh for every block costs more than the arithmetic.
     """
     base_top = torch.topk(base_logits, min(k, base_logits.shape[-1]), dim=-1)
@@ -98,6 +98,7 @@ def pair_rows(
     base_rank = _ranks(base_logits, base_own, base_top.values)
     aligned_rank = _ranks(aligned_logits, aligned_own, aligned_top.values)
     rank_of_top = _ranks(base_logits, base_logits.gather(1, shared_top.unsqueeze(1)), base_top.values)
+    rank_of_top[aligned_top.indices[:, 0] != shared_top] = base_logits.shape[-1] + 1
 
     if scratch is None:
         scratch = base_logits.new_empty(max(base_logits.numel(), aligned_logits.numel()))
