@@ -87,8 +87,9 @@ def pair_rows(
     """Numbers of r rows. Logits float32 [r, V] are overwritten; ids int64 [r] are what each side scores.
 
     KL(aligned || base) = sum over x of a(x) (ln a(x) - ln b(x)). Where one vocabulary is wider (padding rows), the sum
-    runs over the ids both have, and a token that only the aligned model has ranks below all of the base model's. `scratch` is float32 of at least r x V elements (of the wider vocabulary) to work in:
-    memory that is fresh for every block costs more than the arithmetic.
+    runs over the ids both have, and a token that only the aligned model has ranks below all of the base model's.
+    `scratch` is float32 of at least r x V elements (of the wider vocabulary) to work in: memory that is fresh for every
+    block costs more than the arithmetic.
     """
     base_top = torch.topk(base_logits, min(k, base_logits.shape[-1]), dim=-1)
     aligned_top = torch.topk(aligned_logits, min(k, aligned_logits.shape[-1]), dim=-1)
