@@ -17,7 +17,7 @@ import torch
 from registry import Bench, one
 from shapes import make_pair, prepared, random_ids
 
-PROMPT, RESPONSE, K, BLOCK, RANK = 60, 257, 10, 64, 16
+PROMPT, RESPONSE, K, BLOCK, RANK = 60, 257, 10, 86, 16
 _SHAPE = "qwen2.5-0.5b"
 
 

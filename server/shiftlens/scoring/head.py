@@ -10,7 +10,7 @@ import torch
 from shiftlens.scoring.causal import CausalModel
 from shiftlens.scoring.rows import PairRows, joined, pair_rows
 
-BLOCK_BYTES = 96 << 20
+BLOCK_BYTES = 104 << 20
 """Both models' logits of one block. Fewer, larger blocks read the heads' weights less often."""
 
 _CACHED_ELEMENTS = 2_500_000
