@@ -10,10 +10,10 @@ import torch
 from shiftlens.scoring.causal import CausalModel
 from shiftlens.scoring.rows import PairRows, joined, pair_rows
 
-BLOCK_BYTES = 104 << 20
+BLOCK_BYTES = 160 << 20
 """Both models' logits of one block. Fewer, larger blocks read the heads' weights less often."""
 
-_CACHED_ELEMENTS = 2_500_000
+_CACHED_ELEMENTS = 1_250_000
 """Logits whose numbers are taken at a time on a CPU, so that they stay in its cache."""
 
 _MOST_ROWS = 512
