@@ -10,7 +10,7 @@ from shiftlens.models.prepare import Prepared
 from shiftlens.scoring.causal import CausalModel
 from shiftlens.scoring.head import Heads
 from shiftlens.scoring.memory import PassMemory
-from shiftlens.scoring.plan import plan_one
+from shiftlens.scoring.plan import plan_passes
 from shiftlens.scoring.rows import PairRows
 from shiftlens.scoring.teacher_forcing import RowCollector, Scorer
 
@@ -26,7 +26,8 @@ def score_rows(
     memory: PassMemory | None = None,
 ) -> Iterator[RowCollector]:
     """The rows of one response as they come."""
-    return Scorer(base, aligned, Heads(base, aligned, k), k, memory).score(plan_one(prepared), check)
+    (plan,) = plan_passes([prepared])
+    return Scorer(base, aligned, Heads(base, aligned, k), k, memory).score(plan, check)
 
 
 def assert_same(these: PairRows, others: PairRows) -> None:

@@ -20,7 +20,7 @@ from shiftlens.models.prepare import Prepared, PreparedSide, prepare
 from shiftlens.scoring.batches import batches
 from shiftlens.scoring.head import Heads, even_slices
 from shiftlens.scoring.memory import PassMemory
-from shiftlens.scoring.plan import PassPlan, plan_one, plan_passes
+from shiftlens.scoring.plan import PassPlan, plan_passes
 from shiftlens.scoring.rows import PairRows, pair_rows
 from shiftlens.scoring.teacher_forcing import Scorer
 from tiny_models import CHATML, byte_level_tokenizer, save_model
@@ -75,7 +75,7 @@ def test_after_an_edit_in_a_conversation_only_what_follows_it_is_fed(
 
     monkeypatch.setattr(type(pair.base.causal), "states", counted)
     # The server asks for what it does not have: the last response alone, or all that follow an edit.
-    rows = in_one_pass(pair, plan_one(after[3]), after[3:], memory)
+    rows = in_one_pass(pair, plan_passes(after[3:])[0], after[3:], memory)
     assert 0 < sum(fed) < 40
     monkeypatch.undo()
     assert_each_as_alone(pair, after[3:], rows)

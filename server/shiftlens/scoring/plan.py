@@ -56,11 +56,6 @@ def plan_passes(responses: Sequence[Prepared]) -> list[PassPlan]:
     return [_plan([responses[place] for place in chain], tuple(chain)) for chain in chains]
 
 
-def plan_one(response: Prepared) -> PassPlan:
-    """The pass of a response by itself."""
-    return _plan([response], (0,))
-
-
 def side_plan(side: PreparedSide, ids: tuple[int, ...]) -> SidePlan:
     """One model's part of the pass of a response whose tokens are `ids` for it."""
     return _side([(side, ids)])
