@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 
 import torch
@@ -30,13 +31,14 @@ def score_rows(
     return Scorer(base, aligned, Heads(base, aligned, k), k, memory).score(plan, check)
 
 
-def assert_same(these: PairRows, others: PairRows) -> None:
-    """The same ranks, and logprobs within NATS."""
+def assert_same(these: PairRows, others: PairRows, *, equal_nan: bool = False) -> None:
+    """The same ranks, and logprobs within NATS; with `equal_nan`, what is no number in both is the same too."""
     assert len(these.kl) == len(others.kl)
+    near = functools.partial(torch.testing.assert_close, atol=NATS, equal_nan=equal_nan)
     for this, other in ((these.base, others.base), (these.aligned, others.aligned)):
-        torch.testing.assert_close(this.logprob, other.logprob, atol=NATS, rtol=0)
-        torch.testing.assert_close(this.entropy, other.entropy, atol=NATS, rtol=0)
-        torch.testing.assert_close(this.top_logprobs, other.top_logprobs, atol=NATS, rtol=0)
+        near(this.logprob, other.logprob, rtol=0)
+        near(this.entropy, other.entropy, rtol=0)
+        near(this.top_logprobs, other.top_logprobs, rtol=0)
         assert (this.rank != other.rank).sum() == 0
-    torch.testing.assert_close(these.kl, others.kl, atol=NATS, rtol=NATS)
+    near(these.kl, others.kl, rtol=NATS)
     assert torch.equal(these.base_rank_of_aligned_top, others.base_rank_of_aligned_top)

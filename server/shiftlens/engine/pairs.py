@@ -16,10 +16,14 @@ from shiftlens.models.loading import LoadedModel, load_adapter, load_model
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.models.prepare import Prepared, prepare
 from shiftlens.models.sources import ModelSource, find_source
+from shiftlens.models.tokens import TextEncoder
 from shiftlens.results.fingerprint import model_fingerprint
 from shiftlens.scoring.adapted import open_adapted
+from shiftlens.scoring.apart import ApartHeads
 from shiftlens.scoring.causal import CausalModel, open_model
+from shiftlens.scoring.head import Heads
 from shiftlens.scoring.memory import PassMemory
+from shiftlens.scoring.teacher_forcing import Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,17 @@ class OpenedPair:
     def fingerprints(self) -> tuple[str, str]:
         """Of the base and the aligned model, as they were when they were loaded."""
         return self.base.description.fingerprint, self.aligned.description.fingerprint
+
+    @property
+    def encoders(self) -> tuple[TextEncoder, TextEncoder]:
+        """The tokenizers of the base and the aligned model."""
+        return self.base.loaded.encoder, self.aligned.loaded.encoder
+
+    def scorer(self, k: int) -> Scorer:
+        """What scores passes, keeping k candidates per row."""
+        base, aligned = self.base.causal, self.aligned.causal
+        heads = Heads(base, aligned, k) if self.same_tokens else ApartHeads(base, aligned, k, self.encoders)
+        return Scorer(base, aligned, heads, k, self.memory)
 
     def prepare(self, response: ResponseToScore, options: ScoreOptions) -> Prepared:
         """What to feed to both for a response, with what is to be said of the pair. Raises ScoringError."""

@@ -10,10 +10,7 @@ from shiftlens.engine.pairs import OpenedPair
 from shiftlens.engine.protocol import Progress, Refused, Reply, Score, Scored
 from shiftlens.errors import ScoringError
 from shiftlens.models.prepare import Prepared
-from shiftlens.scoring.apart import score_apart
-from shiftlens.scoring.batches import batches, limits_of
-from shiftlens.scoring.columns import ScoredResponse
-from shiftlens.scoring.head import Heads
+from shiftlens.scoring.batches import batches
 from shiftlens.scoring.pack import pack, pack_apart
 from shiftlens.scoring.plan import PassPlan, plan_passes
 from shiftlens.scoring.rows import PairRows
@@ -43,11 +40,10 @@ class ScoreRequest:
 
     def steps(self) -> Iterator[None]:
         """Do it, stopping after each stretch, so that other jobs can be done between."""
-        score = self._in_passes if self._pair.same_tokens else self._apart
         for portion in portions(len(self._request.responses)):
             yield from self._prepare(portion)
             if self._ready:
-                yield from score()
+                yield from self._in_passes()
 
     def _prepare(self, portion: range) -> Iterator[None]:
         self._portion, self._ready, self._places, self._rows_done = portion, [], [], 0
@@ -61,8 +57,7 @@ class ScoreRequest:
             yield
 
     def _in_passes(self) -> Iterator[None]:
-        base, aligned = self._pair.base.causal, self._pair.aligned.causal
-        scorer = Scorer(base, aligned, Heads(base, aligned, self._top_k), self._top_k, self._pair.memory)
+        scorer = self._pair.scorer(self._top_k)
         for group in batches(plan_passes(self._ready), scorer.limits.batch, scorer.longest):
             self._check()
             if len(group) == 1:
@@ -71,19 +66,6 @@ class ScoreRequest:
                 for plan, rows in zip(group, scorer.score_together(group, self._check), strict=True):
                     self._report(plan, rows, before=0)
                 yield
-
-    def _apart(self) -> Iterator[None]:
-        """For a pair of two vocabularies: response by response, each model by itself."""
-        base, aligned = self._pair.base, self._pair.aligned
-        models, encoders = (base.causal, aligned.causal), (base.loaded.encoder, aligned.loaded.encoder)
-        stretch = limits_of(base.causal.device, base.causal.parameters + aligned.causal.parameters).stretch
-        for place, prepared in zip(self._places, self._ready, strict=True):
-            self._tell(place)
-            rows = score_apart(models, encoders, prepared, self._top_k, stretch, self._check)
-            self._rows_done += len(prepared.ids) + 1
-            vocabularies = (base.description.vocabulary, aligned.description.vocabulary)
-            self._send_packed(place, pack_apart(prepared, rows, encoders, vocabularies), partial=False)
-            yield
 
     def _one(self, scorer: Scorer, plan: PassPlan) -> Iterator[None]:
         before = 0
@@ -107,19 +89,15 @@ class ScoreRequest:
                 self._send_scored(member, rows.part(start, done), partial=True)
 
     def _send_scored(self, member: int, rows: PairRows, *, partial: bool) -> None:
-        pair = self._pair
-        scored = pack(
-            self._ready[member],
-            rows,
-            pair.aligned.loaded.encoder,
-            vocabularies=(pair.base.description.vocabulary, pair.aligned.description.vocabulary),
-            with_decoded=self._with_decoded,
-        )
-        self._send_packed(self._places[member], scored, partial=partial)
-
-    def _send_packed(self, place: int, scored: ScoredResponse, *, partial: bool) -> None:
-        prints = self._pair.fingerprints
-        self._send(Scored(job=self._request.job, index=place, scored=scored, partial=partial, fingerprints=prints))
+        pair, prepared = self._pair, self._ready[member]
+        vocabularies = (pair.base.description.vocabulary, pair.aligned.description.vocabulary)
+        if prepared.own is not None:
+            scored = pack_apart(prepared, rows, pair.encoders, vocabularies)
+        else:
+            encoder = pair.aligned.loaded.encoder
+            scored = pack(prepared, rows, encoder, vocabularies=vocabularies, with_decoded=self._with_decoded)
+        job, index = self._request.job, self._places[member]
+        self._send(Scored(job=job, index=index, scored=scored, partial=partial, fingerprints=pair.fingerprints))
 
     def _tell(self, place: int) -> None:
         count = len(self._request.responses)

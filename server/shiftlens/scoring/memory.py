@@ -1,18 +1,20 @@
 """What earlier passes left behind: KV caches and rows that a later pass can go on from.
 
 An edit at position p of a response, the next turn of a conversation, a second response to the same question: each
-shares its first ids with a pass that was just made. Reuse is decided by comparing ids, never by assuming.
+shares its first ids with a pass that was just made. Reuse is decided by comparing ids, never by assuming. Rows can be
+gone on from without a cache, where the model's caches can't be cut back or would take too much memory.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shiftlens.scoring.caches import bytes_of, can_be_cut
-from shiftlens.scoring.plan import PassPlan, SidePlan
+from shiftlens.scoring.plan import PassPlan, RowGroup, SidePlan
 from shiftlens.scoring.rows import PairRows
 
 DEFAULT_LIMIT_BYTES = 1 << 30
@@ -21,45 +23,78 @@ _LEAST_SHARED_IDS = 16
 
 @dataclass(frozen=True, slots=True)
 class RememberedSide:
-    """One model's part of a pass: what it was to be fed, how many ids it was fed, and the cache that holds them."""
+    """One model's part of a pass: what it was to be fed, how many of its ids were read in order, and a cache.
+
+    `held` are the ids in the cache, which are the first of the plan, or those of a window of it.
+    """
 
     plan: SidePlan
-    fed: int
+    read: int
+    held: tuple[int, ...]
     cache: Any
 
     @property
     def ids(self) -> tuple[int, ...]:
-        return self.plan.ids[: self.fed]
+        return self.plan.ids[: self.read]
 
     @property
     def nbytes(self) -> int:
-        return bytes_of(self.cache)
+        return 0 if self.cache is None else bytes_of(self.cache)
+
+    def without_cache(self) -> RememberedSide:
+        return RememberedSide(self.plan, self.read, (), None)
+
+    def shared_rows(self, now: SidePlan, start: int) -> int:
+        """How many rows of this, from row `start` on, are the first rows of `now`."""
+        # Where a text outgrows its model, later rows have these before what is left of their context.
+        if self.plan.lead != now.lead:
+            return 0
+        known = common_length(self.ids, now.ids)
+        earlier = zip(self.plan.rows[start:], self.plan.targets[start:], strict=True)
+        count = 0
+        for this, other in zip(earlier, zip(now.rows, now.targets, strict=True), strict=False):
+            if this != other or this[0] >= known:
+                break
+            count += 1
+        return count
 
 
 @dataclass(frozen=True, slots=True)
 class RememberedPass:
-    """Both models' parts, and the numbers of the first rows of the pass (None before the first)."""
+    """Both models' parts, the groups of their rows, and the numbers of the first rows (None before the first)."""
 
     base: RememberedSide
     aligned: RememberedSide
+    groups: tuple[RowGroup, ...] | None
     k: int
     rows: PairRows | None
 
     @property
     def nbytes(self) -> int:
-        return self.base.nbytes + self.aligned.nbytes
+        return self.base.nbytes + self.aligned.nbytes + (0 if self.rows is None else self.rows.nbytes)
 
     def rows_for(self, plan: PassPlan, k: int) -> PairRows | None:
         """The numbers of the first rows of `plan`, as many as hold there: same ids so far, same id to score."""
         if self.rows is None or self.k != k:
             return None
-        start = bisect_left(self.base.plan.rows, plan.base.rows[0])
-        count = min(
-            _same_rows(self.base.plan, self.base.fed, plan.base, start),
-            _same_rows(self.aligned.plan, self.aligned.fed, plan.aligned, start),
-            len(self.rows.kl) - start,
-        )
+        base_start = bisect_left(self.base.plan.rows, plan.base.rows[0])
+        start = bisect_left(self.aligned.plan.rows, plan.aligned.rows[0])
+        base = self.base.shared_rows(plan.base, base_start)
+        aligned = min(self.aligned.shared_rows(plan.aligned, start), len(self.rows.kl) - start)
+        count = self._side_by_side(plan, (start, base_start), aligned, base)
         return self.rows.part(start, start + count) if count > 0 else None
+
+    def _side_by_side(self, plan: PassPlan, starts: tuple[int, int], aligned: int, base: int) -> int:
+        """How many rows lie beside the same as in `plan`, of so many that each side has for it by itself."""
+        if self.groups is None or plan.groups is None:
+            return min(aligned, base) if starts[0] == starts[1] and self.groups == plan.groups else 0
+        count = 0
+        first = bisect_left(self.groups, starts[0], key=lambda group: group.place.first)
+        for this, now in zip(self.groups[first:], plan.groups, strict=False):
+            if this.moved(*starts) != now or now.place.end > aligned or now.place.other_end > base:
+                break
+            count = now.place.end
+        return count
 
 
 class PassMemory:
@@ -71,7 +106,7 @@ class PassMemory:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all caches held."""
+        """Bytes of all caches and rows held."""
         return sum(p.nbytes for p in self._passes)
 
     def take(self, base_ids: Sequence[int], aligned_ids: Sequence[int]) -> RememberedPass | None:
@@ -92,8 +127,14 @@ class PassMemory:
         return best
 
     def keep(self, remembered: RememberedPass) -> None:
-        """Remember a pass whose caches can be cut back; others, and those over the limit, are let go."""
-        if not (can_be_cut(remembered.base.cache) and can_be_cut(remembered.aligned.cache)):
+        """Remember a pass: without caches that can't be cut back, or that are more than the limit by themselves."""
+        base, aligned = (
+            side if can_be_cut(side.cache) else side.without_cache() for side in (remembered.base, remembered.aligned)
+        )
+        remembered = dataclasses.replace(remembered, base=base, aligned=aligned)
+        if remembered.nbytes > self.limit_bytes:
+            remembered = dataclasses.replace(remembered, base=base.without_cache(), aligned=aligned.without_cache())
+        if remembered.nbytes == 0:
             return
         self._passes.append(remembered)
         while self._passes and self.nbytes > self.limit_bytes:
@@ -106,15 +147,3 @@ def common_length(these: Sequence[int], others: Sequence[int]) -> int:
         if this != other:
             return i
     return min(len(these), len(others))
-
-
-def _same_rows(before: SidePlan, fed: int, now: SidePlan, start: int) -> int:
-    """How many rows of `before`, from row `start` on, are the first rows of `now`."""
-    known = common_length(before.ids[:fed], now.ids)
-    earlier = zip(before.rows[start:], before.targets[start:], strict=True)
-    count = 0
-    for this, other in zip(earlier, zip(now.rows, now.targets, strict=True), strict=False):
-        if this != other or this[0] >= known:
-            break
-        count += 1
-    return count

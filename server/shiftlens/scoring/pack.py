@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import torch
 
 from shiftlens.models.prepare import Prepared, PreparedSide
 from shiftlens.models.tokens import TextEncoder
-from shiftlens.scoring.apart import ApartRows, shared_ids
+from shiftlens.scoring.apart import shared_ids
 from shiftlens.scoring.columns import (
     BASE_ONLY,
     SHORTENED_ALIGNED,
@@ -17,6 +18,7 @@ from shiftlens.scoring.columns import (
     ScoredResponse,
     SideColumns,
 )
+from shiftlens.scoring.plan import response_groups
 from shiftlens.scoring.rows import PairRows, SideRows
 
 
@@ -64,26 +66,40 @@ def pack(
 
 def pack_apart(
     prepared: Prepared,
-    apart: ApartRows,
+    rows: PairRows,
     encoders: tuple[TextEncoder, TextEncoder],
     vocabularies: tuple[int, int] = (0, 0),
 ) -> ScoredResponse:
-    """The record of a response under a pair of two vocabularies; `encoders` and `vocabularies` are base and aligned."""
-    tops = apart.rows.base.top_ids
-    named = {*tops.flatten().tolist(), *apart.ids, prepared.base.end_id} - {-1}
+    """The record of the rows scored so far under a pair of two vocabularies, which are whole groups.
+
+    `encoders` and `vocabularies` are base and aligned.
+    """
+    if prepared.own is None:
+        raise ValueError("these models have the same tokens")
+    count = len(rows.kl)
+    base_ids = (*prepared.own.ids, prepared.base.end_id)
+    of_row = [group for group in response_groups(prepared) for _ in range(group.end - group.first)][:count]
+    own_ids = [base_ids[group.other_first] if group.is_one_to_one else -1 for group in of_row]
+    tops = rows.base.top_ids
+    named = {*tops.flatten().tolist(), *own_ids, prepared.base.end_id} - {-1}
     shared = shared_ids(sorted(named), encoders)
-    ids = torch.tensor([shared.get(i, -1) for i in tops.flatten().tolist()], dtype=torch.int64).view_as(tops)
+    top_ids = torch.tensor([shared.get(i, -1) for i in tops.flatten().tolist()], dtype=torch.int64).view_as(tops)
+    logprob = rows.base.logprob.where(torch.tensor([group.is_one_to_one for group in of_row]), math.nan)
     whole = prepared.base.whole_rows
     if whole is not None:
-        whole = sum(end <= whole for end in apart.base_ends)
+        whole = sum(group.other_end <= whole for group in of_row)
     base = dataclasses.replace(prepared.base, end_id=shared[prepared.base.end_id], whole_rows=whole)
-    rows = dataclasses.replace(apart.rows, base=dataclasses.replace(apart.rows.base, top_ids=ids))
-    packed = pack(dataclasses.replace(prepared, base=base), rows, encoders[1], vocabularies=vocabularies)
+    packed = pack(
+        dataclasses.replace(prepared, base=base),
+        dataclasses.replace(rows, base=dataclasses.replace(rows.base, top_ids=top_ids, logprob=logprob)),
+        encoders[1],
+        vocabularies=vocabularies,
+    )
     own = OwnTokens(
-        ids=_bytes(torch.tensor([shared.get(i, -1) for i in apart.ids]), torch.int32),
-        first=_bytes(torch.tensor(apart.first), torch.int32),
-        base_tokens=_bytes(torch.tensor(apart.base_tokens), torch.int32),
-        logprob=_bytes(torch.tensor(apart.logprob), torch.float32),
+        ids=_bytes(torch.tensor([shared.get(i, -1) for i in own_ids]), torch.int32),
+        first=_bytes(torch.tensor([group.first for group in of_row]), torch.int32),
+        base_tokens=_bytes(torch.tensor([group.other_end - group.other_first for group in of_row]), torch.int32),
+        logprob=_bytes(rows.base.logprob, torch.float32),
         base_ids={theirs: own_id for own_id, theirs in shared.items()},
     )
     pieces = {**packed.pieces, **{theirs: encoders[0].pieces[i] for i, theirs in shared.items()}}

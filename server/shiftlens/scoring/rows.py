@@ -24,6 +24,12 @@ class SideRows:
     top_ids: torch.Tensor
     top_logprobs: torch.Tensor
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all columns."""
+        columns = (self.logprob, self.rank, self.entropy, self.top_ids, self.top_logprobs)
+        return sum(column.nbytes for column in columns)
+
     def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> SideRows:
         """The same change to every column."""
         return SideRows(
@@ -49,6 +55,11 @@ class PairRows:
         return PairRows(
             self.base.map(change), self.aligned.map(change), change(self.kl), change(self.base_rank_of_aligned_top)
         )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all columns."""
+        return self.base.nbytes + self.aligned.nbytes + self.kl.nbytes + self.base_rank_of_aligned_top.nbytes
 
     def part(self, start: int, stop: int) -> PairRows:
         """Some of the rows."""

@@ -41,9 +41,10 @@ class RowStream:
         self._fed = 0
         if resume is not None:
             needed = plan.rows[done] if done < len(plan.rows) else len(plan.ids)
-            self._fed = min(common_length(resume.ids, plan.ids), needed)
-            self._cache = resume.cache
-            cut(self._cache, self._fed)
+            self._fed = min(common_length(resume.held, plan.ids), needed)
+            self._cache = resume.cache if self._fed else None
+            if self._fed:
+                cut(self._cache, self._fed)
 
     @torch.inference_mode()
     def upto(self, count: int) -> torch.Tensor:
@@ -65,4 +66,5 @@ class RowStream:
 
     def remember(self) -> RememberedSide:
         """What a later pass can go on from."""
-        return RememberedSide(self._plan, self._fed, self._cache)
+        read = max(self._fed, self._plan.rows[self._done - 1] + 1 if self._done else 0)
+        return RememberedSide(self._plan, read, self._plan.ids[: self._fed], self._cache)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import torch
 
+from shiftlens.scoring.apart import ApartHeads
 from shiftlens.scoring.batches import Limits, limits_of, padded
 from shiftlens.scoring.causal import CausalModel
 from shiftlens.scoring.head import Heads
 from shiftlens.scoring.memory import PassMemory, RememberedPass, RememberedSide
-from shiftlens.scoring.plan import PassPlan, SidePlan
+from shiftlens.scoring.plan import PassPlan, RowTargets, SidePlan, joined_targets
 from shiftlens.scoring.rows import PairRows, joined
 from shiftlens.scoring.stream import RowStream
 from shiftlens.scoring.windows import WindowedStream
@@ -34,7 +35,7 @@ class RowCollector:
 
     def all(self) -> PairRows:
         """Everything so far as one block, on the CPU."""
-        self._blocks = [joined(self._blocks).map(torch.Tensor.cpu)]
+        self._blocks = [joined([block.map(torch.Tensor.cpu) for block in self._blocks])]
         return self._blocks[0]
 
 
@@ -44,7 +45,7 @@ class Scorer:
 
     base: CausalModel
     aligned: CausalModel
-    heads: Heads
+    heads: Heads | ApartHeads
     k: int
     memory: PassMemory | None = None
 
@@ -63,34 +64,41 @@ class Scorer:
 
         `check` is called between stretches and blocks and may raise to stop the pass. With a memory, ids that an
         earlier pass began with are not fed again, and what this one fed is left there, also when it is stopped. A pass
-        that is longer than a model goes in windows (`scoring.windows`), of which nothing is left.
+        that is longer than a model goes in windows (`scoring.windows`).
         """
-        fits = not (_is_longer(plan.base, self.base) or _is_longer(plan.aligned, self.aligned))
-        earlier = self.memory.take(plan.base.ids, plan.aligned.ids) if self.memory is not None and fits else None
+        earlier = self.memory.take(plan.base.ids, plan.aligned.ids) if self.memory is not None else None
         collector = RowCollector()
         known = None if earlier is None else earlier.rows_for(plan, self.k)
         if known is not None:
             collector.add(known)
+        done = collector.rows
         left = (None, None) if earlier is None else (earlier.base, earlier.aligned)
-        base_stream, aligned_stream = (
-            self._stream(model, side, check, resume, collector.rows)
-            for model, side, resume in zip((self.base, self.aligned), (plan.base, plan.aligned), left, strict=True)
-        )
+        base_stream = self._stream(self.base, plan.base, check, left[0], plan.base_rows(done))
+        aligned_stream = self._stream(self.aligned, plan.aligned, check, left[1], done)
         keeps = self.base.keeps_cache and self.aligned.keeps_cache
-        ends = self.limits.ends(collector.rows, plan.rows) if keeps or collector.rows == plan.rows else [plan.rows]
-        targets = self._tensor(plan.base.targets), self._tensor(plan.aligned.targets)
         try:
-            for end in ends:
-                states = base_stream.upto(end), aligned_stream.upto(end)
-                rows = slice(collector.rows, end)
-                collector.add(self.heads.numbers(states, (targets[0][rows], targets[1][rows]), check))
+            for end in self.limits.ends(done, plan.rows) if keeps or done == plan.rows else [plan.rows]:
+                start, end = collector.rows, plan.whole(end)
+                if start == end:
+                    continue
+                states = base_stream.upto(plan.base_rows(end)), aligned_stream.upto(end)
+                collector.add(self._numbers(states, plan.targets(start, end), check))
                 yield collector
             if known is not None and collector.rows == len(known.kl):
                 yield collector
         finally:
-            if self.memory is not None and isinstance(base_stream, RowStream) and isinstance(aligned_stream, RowStream):
+            if self.memory is not None:
                 kept = collector.all() if collector.rows else None
-                self.memory.keep(RememberedPass(base_stream.remember(), aligned_stream.remember(), self.k, kept))
+                sides = base_stream.remember(), aligned_stream.remember()
+                self.memory.keep(RememberedPass(*sides, plan.groups, self.k, kept))
+
+    def _numbers(
+        self, states: tuple[torch.Tensor, torch.Tensor], targets: RowTargets, check: Callable[[], None]
+    ) -> PairRows:
+        ids = self._tensor(targets.base), self._tensor(targets.aligned)
+        if isinstance(self.heads, Heads):
+            return self.heads.numbers(states, ids, check)
+        return self.heads.numbers(states, ids, targets.groups or (), check)
 
     def _stream(
         self,
@@ -100,9 +108,10 @@ class Scorer:
         resume: RememberedSide | None,
         done: int,
     ) -> RowStream | WindowedStream:
-        if model.positions is not None and _is_longer(side, model):
-            return WindowedStream(model, side, model.positions, self.limits.stretch, check)
-        return RowStream(model, side, self.limits.stretch, check, resume=resume, done=done)
+        most, stretch = model.positions, self.limits.stretch
+        if most is not None and len(side.ids) > most:
+            return WindowedStream(model, side, most, stretch, check, resume=resume, done=done)
+        return RowStream(model, side, stretch, check, resume=resume, done=done)
 
     @torch.inference_mode()
     def score_together(self, plans: Sequence[PassPlan], check: Callable[[], None] = lambda: None) -> list[PairRows]:
@@ -115,11 +124,8 @@ class Scorer:
             for model, sides in ((self.base, [p.base for p in plans]), (self.aligned, [p.aligned for p in plans]))
         ]
         check()
-        targets = [
-            self._tensor([target for side in sides for target in side.targets])
-            for sides in ([p.base for p in plans], [p.aligned for p in plans])
-        ]
-        rows = self.heads.numbers((states[0], states[1]), (targets[0], targets[1]), check).map(torch.Tensor.cpu)
+        targets = joined_targets([plan.targets(0, plan.rows) for plan in plans])
+        rows = self._numbers((states[0], states[1]), targets, check).map(torch.Tensor.cpu)
         found, start = [], 0
         for plan in plans:
             found.append(rows.part(start, start + plan.rows))
@@ -133,7 +139,3 @@ class Scorer:
 
     def _tensor(self, ids: Sequence[object]) -> torch.Tensor:
         return torch.tensor(ids, dtype=torch.int64, device=self.base.device)
-
-
-def _is_longer(side: SidePlan, model: CausalModel) -> bool:
-    return model.positions is not None and len(side.ids) > model.positions

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from shiftlens.scoring.causal import CausalModel
+from shiftlens.scoring.memory import RememberedSide
 from shiftlens.scoring.plan import SidePlan
 from shiftlens.scoring.stream import RowStream
 
@@ -38,23 +39,32 @@ def windows(length: int, most: int, lead: int) -> Iterator[Window]:
 
 
 class WindowedStream:
-    """As `RowStream`, for a pass that is longer than the model. Nothing of it can be gone on from later."""
+    """As `RowStream`, for a pass that is longer than the model. What it leaves is the cache of its last window."""
 
     def __init__(
-        self, model: CausalModel, plan: SidePlan, most: int, stretch: int, check: Callable[[], None] = lambda: None
+        self,
+        model: CausalModel,
+        plan: SidePlan,
+        most: int,
+        stretch: int,
+        check: Callable[[], None] = lambda: None,
+        *,
+        resume: RememberedSide | None = None,
+        done: int = 0,
     ) -> None:
         self._model, self._plan, self._stretch, self._check = model, plan, stretch, check
         self._windows = windows(len(plan.ids), most, plan.lead)
+        self._resume = resume
         self._stream: RowStream | None = None
         self._first = self._last = 0
-        self._done = 0
+        self._done = done
 
     @torch.inference_mode()
     def upto(self, count: int) -> torch.Tensor:
         """States [r, D] of the rows not yet handed out, before the `count`-th."""
         found: list[torch.Tensor] = []
         while self._done < count:
-            while self._done == self._last:
+            while self._done >= self._last:
                 self._open(next(self._windows))
             upto = min(count, self._last)
             if self._stream is not None:
@@ -62,11 +72,23 @@ class WindowedStream:
             self._done = upto
         return found[0] if len(found) == 1 else torch.cat(found)
 
+    def remember(self) -> RememberedSide:
+        """What a later pass can go on from."""
+        read = self._plan.rows[self._done - 1] + 1 if self._done else 0
+        last = self._resume if self._stream is None else self._stream.remember()
+        return RememberedSide(self._plan, read, last.held if last else (), last.cache if last else None)
+
     def _open(self, window: Window) -> None:
         """Begin a window; one without a wanted row costs nothing."""
         plan = self._plan
         self._first, self._last = (bisect_left(plan.rows, at) for at in (window.first, window.end))
+        if self._done >= self._last:
+            return
         inside = slice(self._first, self._last)
         ids = (*plan.ids[: window.lead], *plan.ids[window.start : window.end])
         rows = tuple(row - window.start + window.lead for row in plan.rows[inside])
-        self._stream = RowStream(self._model, SidePlan(ids, rows, plan.targets[inside]), self._stretch, self._check)
+        side = SidePlan(ids, rows, plan.targets[inside])
+        # The earlier pass's last window may be another one than this; then only its first ids are the same.
+        resume, self._resume, self._stream = self._resume, None, None
+        done = self._done - self._first
+        self._stream = RowStream(self._model, side, self._stretch, self._check, resume=resume, done=done)
