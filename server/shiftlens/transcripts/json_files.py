@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.conversation import Conversation, LineCounter, Problem, Reading, line_number
+from shiftlens.transcripts.json_glance import may_hold_records
 from shiftlens.transcripts.json_shapes import SHAPES, RecordError, Shape
 from shiftlens.transcripts.json_source import JsonArray, JsonNode, JsonSourceError, parse
 
@@ -32,9 +33,13 @@ def read_json(text: str, start: int, forced: str | None, filename: str | None = 
     shapes = [s for s in SHAPES if (s.format == forced if forced else all(key in text for key in s.keys))]
     if not shapes or (not forced and text[start : start + 4096].lstrip()[:1] not in ("{", "[")):
         return None
-    records = _records(text, start, filename)
+    by_lines = _may_be_lines(text, start, filename)
+    meant = any(shape.means_to_be.search(text, start) for shape in shapes)
+    if not forced and not meant and not may_hold_records(text, start, by_lines):
+        return None
+    records = _records(text, start, by_lines, filename)
     if not records.values:
-        if forced or any(shape.means_to_be.search(text, start) for shape in shapes):
+        if forced or meant:
             raise _broken(text, records, forced)
         return None
     chosen = next((s for s in shapes if any(s.matches(value) for _, value in records.values)), None)
@@ -73,14 +78,21 @@ def _reading(text: str, shape: Shape, records: _Records) -> Reading:
     return Reading(evidence, tuple(conversations), tuple(sorted(problems)))
 
 
-def _records(text: str, start: int, filename: str | None) -> _Records:
+def _records(text: str, start: int, by_lines: bool, filename: str | None) -> _Records:
     """By lines where the file's name or its first lines say so; a file named so that is one value is read whole."""
-    named_lines = bool(filename) and PurePath(filename or "").suffix.lower() in (".jsonl", ".ndjson")
-    if not named_lines and not _TWO_RECORDS.match(text, start):
+    if not by_lines:
         return _whole(text, start)
     lines = _by_lines(text, start)
-    whole = _whole(text, start) if not lines.values or not named_lines else None
+    whole = _whole(text, start) if not lines.values or not _is_named_lines(filename) else None
     return whole if whole and whole.values else lines
+
+
+def _is_named_lines(filename: str | None) -> bool:
+    return bool(filename) and PurePath(filename or "").suffix.lower() in (".jsonl", ".ndjson")
+
+
+def _may_be_lines(text: str, start: int, filename: str | None) -> bool:
+    return _is_named_lines(filename) or _TWO_RECORDS.match(text, start) is not None
 
 
 def _whole(text: str, start: int) -> _Records:

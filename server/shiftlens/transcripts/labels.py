@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from shiftlens.errors import TranscriptError
-from shiftlens.transcripts.conversation import LineCounter, Problem, Reading, Said, line_number, trimmed, verbatim_turn
+from shiftlens.transcripts.conversation import (
+    LineCounter,
+    Problem,
+    Reading,
+    Said,
+    check_turns,
+    line_number,
+    trimmed,
+    verbatim_turn,
+)
 from shiftlens.transcripts.fences import unfenced_lines
 from shiftlens.transcripts.model import Role
 from shiftlens.transcripts.roles import ALL_NAMES, PAIRS, Pair, pair_of
@@ -32,8 +41,7 @@ def _label_pattern() -> re.Pattern[str]:
     return re.compile(rf"(?:{who}:|\*\*{bold}(?::\*\*|\*\*:))(?=[ \t\r\n]|\Z)(?:[ \t]*\r?\n|[ \t])?")
 
 
-@dataclass(frozen=True, slots=True)
-class _Label:
+class _Label(NamedTuple):
     role: Role
     shown: str
     start: int
@@ -52,6 +60,8 @@ def read_labels(text: str, start: int, forced: bool) -> Reading | None:
     if not forced and not _label_pattern().match(text, begin):
         return None
     every = _labels(text, start if forced else begin)
+    if not forced and all(label.role is not Role.ASSISTANT for label in every):
+        return None
     labels, problems = _alternating(every, text)
     first_answer = next((label for label in labels if label.role is Role.ASSISTANT), None)
     if first_answer is None:
@@ -62,6 +72,7 @@ def read_labels(text: str, start: int, forced: bool) -> Reading | None:
             "Begin each turn with such a label, or choose another format.",
         )
     ends = [label.start for label in labels[1:]] + [len(text)]
+    check_turns(len(labels))
     said: list[Said] = []
     for label, end in zip(labels, ends, strict=True):
         first, last = _text_span(text, label, end)

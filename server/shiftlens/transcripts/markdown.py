@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shiftlens.errors import TranscriptError
-from shiftlens.transcripts.conversation import LineCounter, Problem, Reading, Said, line_number, trimmed, verbatim_turn
+from shiftlens.transcripts.conversation import (
+    LineCounter,
+    Problem,
+    Reading,
+    Said,
+    check_turns,
+    line_number,
+    trimmed,
+    verbatim_turn,
+)
 from shiftlens.transcripts.fences import unfenced_lines
 from shiftlens.transcripts.model import Role
-from shiftlens.transcripts.roles import SYSTEM_NAMES, Pair, pair_of
+from shiftlens.transcripts.roles import ALL_NAMES, SYSTEM_NAMES, Pair, pair_of
 
 _HEADING = re.compile(r"[ ]{0,3}(#{1,6})[ \t]+([^\r\n]*)(?:\r?\n|\Z)")
 _LONGEST_NAME = 120
@@ -18,8 +27,7 @@ _PARENTHESIS = re.compile(r"\([^()]*\)\W*$")
 _RULE_AT_END = re.compile(r"(?:^|\n)[ ]{0,3}(?:-{3,}|\*{3,}|_{3,})[ \t\r\n]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class _Heading:
+class _Heading(NamedTuple):
     level: int
     name: str
     shown: str
@@ -36,21 +44,17 @@ def read_markdown(text: str, start: int, forced: bool) -> Reading | None:
     """
     if not _QUICK.search(text, start):
         return _refused(forced)
-    headings = _headings(text, start)
-    first = next((i for i, heading in enumerate(headings) if _opens(heading.name)), None)
-    if first is None:
+    headings = _role_headings(text, start, forced)
+    if not headings:
         return _refused(forced)
-    level = headings[first].level
-    if not forced and any(heading.level == level for heading in headings[:first]):
-        return None
-    same = [heading for heading in headings[first:] if heading.level == level]
-    pair = next((p for p in (pair_of(heading.name) for heading in same) if p), None)
-    if pair is None:
+    pair = next((p for p in (pair_of(heading.name) for heading in headings) if p), None)
+    if pair is None or not any(heading.name in pair.assistant for heading in headings):
         return _refused(forced)
-    turns, problems = _turns(same, pair, text)
+    turns, problems = _turns(headings, pair, text)
     answer = next((heading for role, heading in turns if role is Role.ASSISTANT), None)
     if answer is None:
         return _refused(forced)
+    check_turns(len(turns))
     asked = next(heading for role, heading in turns if role is Role.USER)
     evidence = (
         f"`{asked.shown}` on line {line_number(text, asked.start)} and "
@@ -79,12 +83,27 @@ def _text_span(text: str, start: int, end: int) -> tuple[int, int]:
     return max(start, text.rfind("\n", start, first) + 1) if first < last else first, last
 
 
-def _headings(text: str, start: int) -> list[_Heading]:
+def _role_headings(text: str, start: int, forced: bool) -> list[_Heading]:
+    """From the first heading that opens a conversation on, those of its level with a role's name.
+
+    Empty where another heading of that level comes before it, unless `forced`.
+    """
     found: list[_Heading] = []
+    levels_before: set[int] = set()
     for at in unfenced_lines(text, start):
         match = _HEADING.match(text, at)
-        if match:
-            found.append(_Heading(len(match[1]), _plain(match[2]), match[0].strip(), at, match.end()))
+        if match is None or (found and len(match[1]) != found[0].level):
+            continue
+        level, name = len(match[1]), _plain(match[2])
+        if found:
+            if name in ALL_NAMES:
+                found.append(_Heading(level, name, match[0].strip(), at, match.end()))
+        elif not _opens(name):
+            levels_before.add(level)
+        elif forced or level not in levels_before:
+            found.append(_Heading(level, name, match[0].strip(), at, match.end()))
+        else:
+            return []
     return found
 
 
@@ -92,6 +111,8 @@ def _plain(heading: str) -> str:
     """A heading's words in lower case, without emoji, emphasis, punctuation and a remark in parentheses."""
     if len(heading) > _LONGEST_NAME:
         return ""
+    if heading.isalnum():
+        return heading.lower()
     words = _PARENTHESIS.sub("", heading.strip())
     return re.sub(r"[\W_]+", " ", words).strip().lower()
 
