@@ -58,8 +58,6 @@ class EngineClient:
         self.sharing = sharing
         self.idle_minutes = idle_minutes
         self._on_log = on_log or (lambda _: None)
-        # The code that runs now: an installation may change under a client that goes on.
-        self._build = program_build() if SUPPORTED else ""
         self._links: dict[PairSpec | None, Link] = {}
         self._latest: Link | None = None
         self._linking = asyncio.Lock()
@@ -177,7 +175,7 @@ class EngineClient:
         if self.sharing is Sharing.OWN or not SUPPORTED or needs_working_folder(pair):
             return None
         try:
-            return place_for(pair, self._build)
+            return place_for(pair, program_build())
         except UnfitFolder as unfit:
             if not self._told_of_folder:
                 self._told_of_folder = True
@@ -207,13 +205,13 @@ class EngineClient:
     async def _share(self, pair: PairSpec, place: Place) -> Link | None:
         idle_seconds = 60 * self.idle_minutes
         if self.sharing is Sharing.SHARED:
-            connection = await join(place, pair, self._build, idle_seconds)
+            connection = await join(place, pair, program_build(), idle_seconds)
         else:
             try:
-                connection = await join_running(place, self._build, idle_seconds)
+                connection = await join_running(place, program_build(), idle_seconds)
             except NoHost:
                 return None
-        return SharedEngine(connection, place, self._build, idle_seconds, self._on_log)
+        return SharedEngine(connection, place, program_build(), idle_seconds, self._on_log)
 
     async def _leave(self, *, release: bool) -> None:
         if self._opening is not None:

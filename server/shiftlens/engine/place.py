@@ -13,10 +13,8 @@ import platform
 import re
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import msgspec
@@ -147,7 +145,8 @@ def what_is_unfit(folder: Path) -> str | None:
 def program_build() -> str:
     """A hash of the code that runs, by versions and times of change, as it was when it was first asked for.
 
-    An installation that is changed while clients of the older one still run gets engines of its own.
+    An installation that is changed while clients of the older one still run gets engines of its own. A client that
+    waits long before it needs an engine asks for this early.
     """
     package = Path(shiftlens.__file__).parent
     newest = max(path.stat().st_mtime_ns for path in package.rglob("*.py"))
@@ -165,10 +164,15 @@ def _candidates() -> Iterator[Path]:
     if runtime.is_absolute() and what_is_unfit(runtime) is None:
         yield runtime / "shiftlens"
     yield cache_folder().absolute() / "run"
+    # Imported here, as `metadata` below: the start of a server need not wait for it.
+    import tempfile
+
     yield Path(tempfile.gettempdir()).absolute() / f"shiftlens-{os.geteuid()}"
 
 
 def _version(library: str) -> str:
+    from importlib import metadata
+
     try:
         return metadata.version(library)
     except metadata.PackageNotFoundError:

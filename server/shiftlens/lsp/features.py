@@ -29,6 +29,7 @@ from shiftlens.lsp.semantic_tokens import LEGEND, edits_between
 from shiftlens.lsp.status import State
 from shiftlens.lsp.survey import survey
 from shiftlens.lsp.token_table import token_table
+from shiftlens.lsp.warm_up import warm_up
 
 _SHUTDOWN_SECONDS = 1.0
 
@@ -68,6 +69,7 @@ def initialize(ls: ShiftLensServer, params: types.InitializeParams) -> None:
 
 def initialized(ls: ShiftLensServer, params: types.InitializedParams) -> None:  # noqa: ARG001
     ls.session.editor.watch_configuration()
+    ls.session.in_background(asyncio.to_thread(warm_up))
 
 
 async def shutdown(ls: ShiftLensServer, *args: object) -> None:  # noqa: ARG001
