@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 
+import pytest
 import torch
 
 from shiftlens.models.prepare import Prepared
@@ -42,3 +43,16 @@ def assert_same(these: PairRows, others: PairRows, *, equal_nan: bool = False) -
         assert (this.rank != other.rank).sum() == 0
     near(these.kl, others.kl, rtol=NATS)
     assert torch.equal(these.base_rank_of_aligned_top, others.base_rank_of_aligned_top)
+
+
+def ids_fed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many ids the models are fed at each time from now on."""
+    fed: list[int] = []
+    states = CausalModel.states
+
+    def counted(self: CausalModel, ids: torch.Tensor, cache: object, **keep: bool) -> object:
+        fed.append(ids.numel())
+        return states(self, ids, cache, **keep)
+
+    monkeypatch.setattr(CausalModel, "states", counted)
+    return fed

@@ -177,7 +177,7 @@ def test_a_conversation_is_one_pass_where_each_models_ids_go_on(tmp_path: Path) 
     list(scorer(pair, memory).score(plan))
     # The server asks for what it does not have: the last response alone.
     (last,) = plan_passes(longer[2:])
-    known = memory.take(last.base.ids, last.aligned.ids)
+    known = memory.take(last)
     assert known is not None
     remembered = known.rows_for(last, K)
     assert remembered is not None
@@ -202,7 +202,7 @@ def test_rows_do_not_hold_where_the_response_ends_with_another_token(pair: Opene
     list(scorer(pair, memory).score(plan))
     other = dataclasses.replace(prepared, base=dataclasses.replace(prepared.base, end_id=prepared.base.end_id - 1))
     (changed,) = plan_passes([other])
-    remembered = memory.take(changed.base.ids, changed.aligned.ids)
+    remembered = memory.take(changed)
     assert remembered is not None
     assert remembered.rows_for(changed, K) is None
 

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
+from passes import ids_fed
 from shiftlens.engine.jobs import Worker
 from shiftlens.engine.pairs import OpenedPair
 from shiftlens.engine.protocol import Done, Progress, Reply, Score, Scored
 from shiftlens.models.conversation import ContextTurn, ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
-from shiftlens.scoring.causal import CausalModel
 
 TEXT = "The quick brown fox jumps over the lazy dog. Great question! " * 6
 
 
 def test_an_edit_at_the_end_feeds_only_the_end(tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    fed: list[int] = []
-    states = CausalModel.states
-
-    def counted(self: CausalModel, ids: torch.Tensor, cache: object, **keep: bool) -> object:
-        fed.append(ids.numel())
-        return states(self, ids, cache, **keep)
-
-    monkeypatch.setattr(CausalModel, "states", counted)
+    fed = ids_fed(monkeypatch)
     replies: list[Reply] = []
     worker = Worker(replies.append, lambda _job: False)
     worker.do(_score(1, tiny_pair, TEXT))

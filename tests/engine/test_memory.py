@@ -8,13 +8,12 @@ import pytest
 import torch
 from transformers.cache_utils import DynamicCache
 
-from passes import assert_same, score_rows
+from passes import assert_same, ids_fed, score_rows
 from shiftlens.engine.pairs import OpenedPair, PairHolder
 from shiftlens.models.conversation import ContextTurn, ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.models.prepare import prepare
 from shiftlens.scoring.caches import RoomyLayer, can_be_cut, cut, make_room
-from shiftlens.scoring.causal import CausalModel
 from shiftlens.scoring.memory import PassMemory
 from shiftlens.scoring.rows import PairRows
 
@@ -58,14 +57,7 @@ def test_a_pass_after_many_edits_has_the_numbers_of_a_fresh_one(pair: OpenedPair
 
 
 def test_an_edit_feeds_only_the_ids_from_the_edit_on(pair: OpenedPair, monkeypatch: pytest.MonkeyPatch) -> None:
-    fed: list[int] = []
-    states = CausalModel.states
-
-    def counted(self: CausalModel, ids: torch.Tensor, cache: object, **keep: bool) -> object:
-        fed.append(ids.numel())
-        return states(self, ids, cache, **keep)
-
-    monkeypatch.setattr(CausalModel, "states", counted)
+    fed = ids_fed(monkeypatch)
     memory = PassMemory()
     rows(pair, of(WORDS), memory)
     whole = sum(fed)
@@ -89,6 +81,52 @@ def test_a_pass_that_was_stopped_is_gone_on_from(pair: OpenedPair) -> None:
         rows(pair, of(WORDS), memory, stop)
     assert memory.nbytes > 0
     assert_same(rows(pair, of(WORDS), memory), rows(pair, of(WORDS), None))
+
+
+def test_an_edit_early_in_a_text_feeds_what_follows_it(pair: OpenedPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = PassMemory()
+    rows(pair, of(WORDS), memory)
+    one = memory.nbytes
+    with monkeypatch.context() as patch:
+        fed = ids_fed(patch)
+        early = of(WORDS[:150] + "red" + WORDS[150:])
+        rows(pair, early, None)
+        whole = sum(fed)
+        fed.clear()
+        again = rows(pair, early, memory)
+        assert sum(fed) < whole * 0.8
+    assert memory.nbytes < one * 3 // 2
+    assert_same(again, rows(pair, early, None))
+
+
+def test_another_response_to_a_long_question_goes_on_from_the_question_and_leaves_the_first(
+    pair: OpenedPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = PassMemory()
+    question = ContextTurn("user", WORDS)
+    rows(pair, of("Great question! " + WORDS, question), memory)
+    other = of("Blue. " + WORDS, question)
+    with monkeypatch.context() as patch:
+        fed = ids_fed(patch)
+        rows(pair, other, None)
+        whole = sum(fed)
+        fed.clear()
+        again = rows(pair, other, memory)
+        assert sum(fed) < whole * 0.7
+        fed.clear()
+        rows(pair, of("Great question! " + WORDS, question), memory)
+        assert not fed
+    assert_same(again, rows(pair, other, None))
+
+
+def test_rows_are_kept_where_the_caches_alone_are_more_than_the_limit(pair: OpenedPair) -> None:
+    roomy = PassMemory()
+    found = rows(pair, of(WORDS), roomy)
+    assert found.nbytes < roomy.nbytes / 2
+    memory = PassMemory(limit_bytes=found.nbytes)
+    rows(pair, of(WORDS), memory)
+    assert memory.nbytes == found.nbytes
+    assert_same(rows(pair, EDITS["an edit at the end"], memory), rows(pair, EDITS["an edit at the end"], None))
 
 
 def test_a_response_to_another_question_leaves_the_pass_of_the_first(pair: OpenedPair) -> None:

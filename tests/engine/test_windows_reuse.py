@@ -6,13 +6,11 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-import torch
 
-from passes import assert_same
+from passes import assert_same, ids_fed
 from shiftlens.engine.pairs import OpenedPair, PairHolder
 from shiftlens.models.conversation import ContextTurn, ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
-from shiftlens.scoring.causal import CausalModel
 from shiftlens.scoring.memory import PassMemory
 from shiftlens.scoring.plan import plan_passes
 from shiftlens.scoring.rows import PairRows
@@ -78,7 +76,7 @@ def test_an_unchanged_text_is_not_fed_at_all(pair: OpenedPair, monkeypatch: pyte
     memory = PassMemory()
     for _ in range(2):
         before = rows(pair, of(TEXT), memory)
-    fed = counted(monkeypatch)
+    fed = ids_fed(monkeypatch)
     assert_same(rows(pair, of(TEXT), memory), before, equal_nan=not pair.same_tokens)
     assert not fed
 
@@ -90,7 +88,7 @@ def test_an_edit_at_the_end_feeds_only_the_end_of_the_last_window(
     pair = opened(tmp_path, way)
     memory = PassMemory()
     rows(pair, of(TEXT), memory)
-    fed = counted(monkeypatch)
+    fed = ids_fed(monkeypatch)
     rows(pair, EDITS["an edit at the end"], memory)
     assert 0 < sum(fed) <= 40
 
@@ -101,7 +99,7 @@ def test_an_edit_leaves_the_windows_before_it(tmp_path: Path, monkeypatch: pytes
         memory = PassMemory()
         rows(pair, of(TEXT), memory)
         with monkeypatch.context() as patch:
-            fed = counted(patch)
+            fed = ids_fed(patch)
             rows(pair, of(TEXT))
             whole = sum(fed)
             fed.clear()
@@ -143,16 +141,3 @@ def rows(pair: OpenedPair, response: ResponseToScore, memory: PassMemory | None 
     (plan,) = plan_passes([pair.prepare(response, ScoreOptions())])
     (*_, collector) = dataclasses.replace(pair.scorer(K), memory=memory).score(plan)
     return collector.all()
-
-
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many ids the models are fed at each time from now on."""
-    fed: list[int] = []
-    states = CausalModel.states
-
-    def counting(self: CausalModel, ids: torch.Tensor, cache: object, **keep: bool) -> object:
-        fed.append(ids.numel())
-        return states(self, ids, cache, **keep)
-
-    monkeypatch.setattr(CausalModel, "states", counting)
-    return fed

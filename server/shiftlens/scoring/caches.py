@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -65,6 +66,18 @@ def cut(cache: DynamicCache, length: int) -> None:
         if isinstance(layer, DynamicLayer) and layer.keys is not None and layer.values is not None:
             layer.keys = layer.keys[..., :length, :]
             layer.values = layer.values[..., :length, :]
+
+
+def first_of(cache: DynamicCache, length: int) -> DynamicCache:
+    """A copy of the first `length` positions."""
+    found = copy.copy(cache)
+    found.layers = [
+        RoomyLayer(layer.keys[..., :length, :], layer.values[..., :length, :], length)
+        if isinstance(layer, DynamicLayer) and layer.keys is not None and layer.values is not None
+        else layer
+        for layer in cache.layers
+    ]
+    return found
 
 
 def bytes_of(cache: Any) -> int:

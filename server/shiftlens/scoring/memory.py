@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shiftlens.scoring.caches import bytes_of, can_be_cut
+from shiftlens.scoring.caches import bytes_of, can_be_cut, cut, first_of
 from shiftlens.scoring.plan import PassPlan, RowGroup, SidePlan
 from shiftlens.scoring.rows import PairRows
 
@@ -25,13 +25,15 @@ _LEAST_SHARED_IDS = 16
 class RememberedSide:
     """One model's part of a pass: what it was to be fed, how many of its ids were read in order, and a cache.
 
-    `held` are the ids in the cache, which are the first of the plan, or those of a window of it.
+    `held` are the ids in the cache, which are the first of the plan, or those of a window of it. A cache that is `lent`
+    stays in the memory as it is.
     """
 
     plan: SidePlan
     read: int
     held: tuple[int, ...]
     cache: Any
+    lent: bool = False
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -41,6 +43,17 @@ class RememberedSide:
     def nbytes(self) -> int:
         return 0 if self.cache is None else bytes_of(self.cache)
 
+    def first(self, length: int) -> Any:
+        """A cache of the first `length` ids held, to go on from: this one, cut back, or a copy if it is lent."""
+        if self.lent:
+            return first_of(self.cache, length)
+        cut(self.cache, length)
+        return self.cache
+
+    def shared_ids(self, now: SidePlan) -> int:
+        """How many ids this and another plan have in common from the beginning."""
+        return common_length(self.ids, now.ids)
+
     def without_cache(self) -> RememberedSide:
         return RememberedSide(self.plan, self.read, (), None)
 
@@ -49,7 +62,7 @@ class RememberedSide:
         # Where a text outgrows its model, later rows have these before what is left of their context.
         if self.plan.lead != now.lead:
             return 0
-        known = common_length(self.ids, now.ids)
+        known = self.shared_ids(now)
         earlier = zip(self.plan.rows[start:], self.plan.targets[start:], strict=True)
         count = 0
         for this, other in zip(earlier, zip(now.rows, now.targets, strict=True), strict=False):
@@ -109,22 +122,28 @@ class PassMemory:
         """Bytes of all caches and rows held."""
         return sum(p.nbytes for p in self._passes)
 
-    def take(self, base_ids: Sequence[int], aligned_ids: Sequence[int]) -> RememberedPass | None:
-        """The pass that shares most ids with these, removed from the memory: going on from it changes its caches.
+    def take(self, plan: PassPlan) -> RememberedPass | None:
+        """The pass that shares most ids with this one, to be gone on from.
 
-        A pass that shares little more than a template with these is left for the response it belongs to.
+        What shares half of it, or the beginning of a response, is likely the same text before an edit; that pass is
+        removed from the memory. One that shares only what was asked is lent: it belongs to another response.
         """
-        best, most = None, _LEAST_SHARED_IDS - 1
+        best, most, is_same_text = None, _LEAST_SHARED_IDS - 1, False
         for remembered in self._passes:
-            shared = min(
-                common_length(remembered.base.ids, base_ids), common_length(remembered.aligned.ids, aligned_ids)
-            )
-            shorter = min(len(remembered.base.ids), len(base_ids))
-            if shared > most and shared * 2 >= shorter:
+            base, aligned = remembered.base.shared_ids(plan.base), remembered.aligned.shared_ids(plan.aligned)
+            shared = min(base, aligned)
+            if shared > most:
                 best, most = remembered, shared
-        if best is not None:
+                answered = min(base - plan.base.rows[0], aligned - plan.aligned.rows[0]) - 1
+                half = min(len(remembered.base.ids), len(plan.base.ids)) / 2
+                is_same_text = answered >= _LEAST_SHARED_IDS or shared >= half
+        if best is None:
+            return None
+        if is_same_text:
             self._passes = [p for p in self._passes if p is not best]
-        return best
+            return best
+        lent = [dataclasses.replace(side, lent=True) for side in (best.base, best.aligned)]
+        return dataclasses.replace(best, base=lent[0], aligned=lent[1])
 
     def keep(self, remembered: RememberedPass) -> None:
         """Remember a pass: without caches that can't be cut back, or that are more than the limit by themselves."""

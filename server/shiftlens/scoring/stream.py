@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from shiftlens.scoring.caches import cut, make_room
+from shiftlens.scoring.caches import make_room
 from shiftlens.scoring.causal import CausalModel
 from shiftlens.scoring.memory import RememberedSide, common_length
 from shiftlens.scoring.plan import SidePlan
@@ -42,9 +42,7 @@ class RowStream:
         if resume is not None:
             needed = plan.rows[done] if done < len(plan.rows) else len(plan.ids)
             self._fed = min(common_length(resume.held, plan.ids), needed)
-            self._cache = resume.cache if self._fed else None
-            if self._fed:
-                cut(self._cache, self._fed)
+            self._cache = resume.first(self._fed) if self._fed else None
 
     @torch.inference_mode()
     def upto(self, count: int) -> torch.Tensor:

@@ -66,7 +66,7 @@ class Scorer:
         earlier pass began with are not fed again, and what this one fed is left there, also when it is stopped. A pass
         that is longer than a model goes in windows (`scoring.windows`).
         """
-        earlier = self.memory.take(plan.base.ids, plan.aligned.ids) if self.memory is not None else None
+        earlier = self.memory.take(plan) if self.memory is not None else None
         collector = RowCollector()
         known = None if earlier is None else earlier.rows_for(plan, self.k)
         if known is not None:

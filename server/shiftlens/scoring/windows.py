@@ -76,7 +76,9 @@ class WindowedStream:
         """What a later pass can go on from."""
         read = self._plan.rows[self._done - 1] + 1 if self._done else 0
         last = self._resume if self._stream is None else self._stream.remember()
-        return RememberedSide(self._plan, read, last.held if last else (), last.cache if last else None)
+        if last is None or last.lent:
+            return RememberedSide(self._plan, read, (), None)
+        return RememberedSide(self._plan, read, last.held, last.cache)
 
     def _open(self, window: Window) -> None:
         """Begin a window; one without a wanted row costs nothing."""
