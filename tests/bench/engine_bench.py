@@ -9,7 +9,7 @@ import functools
 import gc
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -29,19 +29,31 @@ def aligntds_speedup(rounds: int) -> float:
     """AlignTDS's way over ours: a forward of all ids per position, no cache, softmax, top-30 to Python. One model."""
     pair = make_pair("gpt2-124m")
     prefix, ids = random_ids(PROMPT, pair.vocabulary, 2), random_ids(RESPONSE - 1, pair.vocabulary, 3)
-    model = open_model(pair.base)
+    # Opening a model makes its layers quicker: theirs is the other one.
+    model = open_model(pair.aligned)
     theirs = _seconds(lambda: _aligntds_pass(pair.base, prefix, ids))
     # Both sides of our pass are this one model, so half of it is one model's share.
     ours = min(_seconds(lambda: _drain(model, model, prepared(prefix, ids))) for _ in range(rounds)) / 2
     return theirs / ours
 
 
-def pair_overhead(rounds: int) -> float:
-    """The whole analysis over two bare forwards: body over all ids, head over the response's rows."""
-    pair = make_pair("qwen2.5-0.5b")
+def pair_overhead(rounds: int) -> dict[str, float]:
+    """The whole analysis over two bare forwards: body over all ids, head over the response's rows.
+
+    Both sides take their matrix products alike; what that brings is a value of its own, bare over bare.
+    """
+    plain, pair = make_pair("qwen2.5-0.5b"), make_pair("qwen2.5-0.5b")
     prefix, ids = random_ids(PROMPT, pair.vocabulary, 2), random_ids(RESPONSE - 1, pair.vocabulary, 3)
     base, aligned = open_model(pair.base), open_model(pair.aligned)
-    return _ratio(lambda: _drain(base, aligned, prepared(prefix, ids)), lambda: _bare(pair, prefix, ids), rounds)
+    ours, bare, as_it_comes = _least_seconds(
+        (
+            lambda: _drain(base, aligned, prepared(prefix, ids)),
+            lambda: _bare(pair, prefix, ids),
+            lambda: _bare(plain, prefix, ids),
+        ),
+        rounds,
+    )
+    return {"pair_overhead": ours / bare, "products_speedup": as_it_comes / bare}
 
 
 def edits(rounds: int) -> dict[str, float]:
@@ -93,7 +105,8 @@ def conversation(rounds: int) -> float:
             pass
 
     whole = tuple(i for turn in turns for part in turn for i in part)
-    return _ratio(ours, lambda: _bare(pair, whole[:20], whole[20:]), rounds)
+    one_pass, bare = _least_seconds((ours, lambda: _bare(pair, whole[:20], whole[20:])), rounds)
+    return one_pass / bare
 
 
 def peak_extra_mib() -> float:
@@ -134,10 +147,10 @@ def _aligntds_pass(model: PreTrainedModel, prefix: tuple[int, ...], ids: tuple[i
         [(int(t), float(v), float(probs[0, t])) for t, v in zip(top.indices, top.values, strict=True)]
 
 
-def _ratio(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> float:
-    ours(), theirs()
-    times = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds)]
-    return min(a for a, _ in times) / min(b for _, b in times)
+def _least_seconds(works: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+    """The least time of each, taking turns, after a round that is not counted."""
+    times = [[_seconds(work) for work in works] for _ in range(rounds + 1)]
+    return [min(each) for each in zip(*times[1:], strict=True)]
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -173,7 +186,7 @@ class _Peak:
 
 BENCHES = (
     Bench({"aligntds_speedup": ">= 110"}, one("aligntds_speedup", aligntds_speedup)),
-    Bench({"pair_overhead": "<= 1.10"}, one("pair_overhead", pair_overhead)),
+    Bench({"pair_overhead": "<= 1.10", "products_speedup": ">= 1"}, pair_overhead),
     Bench({"peak_extra_mib": "<= 200"}, one("peak_extra_mib", lambda _rounds: peak_extra_mib()), linux_only=True),
     Bench({"edit_tail": "<= 0.12", "edit_middle": "<= 0.60", "first_colours": "<= 0.30"}, edits),
     Bench({"conversation": "<= 1.15"}, one("conversation", conversation)),

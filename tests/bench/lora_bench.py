@@ -17,7 +17,7 @@ import torch
 from registry import Bench, one
 from shapes import make_pair, prepared, random_ids
 
-PROMPT, RESPONSE, K, BLOCK, RANK = 60, 257, 10, 129, 16
+PROMPT, RESPONSE, K, RANK = 60, 257, 10, 16
 _SHAPE = "qwen2.5-0.5b"
 
 
@@ -60,15 +60,18 @@ def _alone(folder: Path) -> None:
     from shiftlens.models.loading import load_model
     from shiftlens.models.pair import PairSpec
     from shiftlens.scoring.causal import open_model
+    from shiftlens.scoring.head import Blocks, even_slices
+    from shiftlens.scoring.numbers import side_rows
 
     base = str(folder / "base")
     model = open_model(load_model(base, PairSpec(base=base, aligned=base, device="cpu")).model)
-    ids = torch.tensor([*random_ids(PROMPT, 150_000, 2), *random_ids(RESPONSE - 1, 150_000, 3)])
-    states, _cache = model.states(ids.unsqueeze(0), None)
-    room = torch.empty(BLOCK, model.vocabulary)
-    for start in range(PROMPT - 1, len(ids), BLOCK):
-        rows = states[0, start : start + BLOCK]
-        torch.topk(model.logits(rows, room[: len(rows)]), K)
+    prompt, response = random_ids(PROMPT, 150_000, 2), random_ids(RESPONSE - 1, 150_000, 3)
+    states, _cache = model.states(torch.tensor([[*prompt, *response]]), None)
+    blocks = Blocks(model.vocabulary, model.device)
+    rows, targets = states[0, PROMPT - 1 :], torch.tensor([*response, 0])
+    for block in even_slices(RESPONSE, blocks.rows):
+        tiles = model.tiles(rows[block], blocks.tiles(model.vocabulary))
+        side_rows(tiles, targets[block], K, blocks.scratch)
 
 
 def _both(folder: Path) -> None:

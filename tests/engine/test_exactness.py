@@ -24,6 +24,14 @@ NATS = 1e-4
 QUESTION = (ContextTurn("user", "Why is the sky blue?"),)
 CONTEXTS = ["aligntds", "chat", "raw", "few-shot", "template:{{ query }} -> "]
 
+SMALL = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+
 hostile_text = st.lists(
     st.one_of(
         st.characters(codec="utf-8"),
@@ -95,24 +103,17 @@ def test_a_line_of_ten_thousand_characters_is_scored_whole(tmp_path: Path) -> No
         ("mistral", {"sliding_window": 16}),
         ("qwen2", {"tie_word_embeddings": True}),
         ("gemma2", {"head_dim": 8, "sliding_window": 16, "query_pre_attn_scalar": 8}),
+        ("cohere", {**SMALL, "logit_scale": 0.0625}),
+        ("granite", {**SMALL, "logits_scaling": 8.0}),
         ("gpt2", {"n_embd": 32, "n_layer": 2, "n_head": 4}),
         ("gpt_neox", {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}),
         ("mamba", {"hidden_size": 32, "num_hidden_layers": 2}),
-        (
-            "mixtral",
-            {
-                "hidden_size": 32,
-                "intermediate_size": 64,
-                "num_hidden_layers": 2,
-                "num_attention_heads": 4,
-                "num_key_value_heads": 2,
-                "num_local_experts": 4,
-            },
-        ),
+        ("mixtral", {**SMALL, "num_local_experts": 4}),
     ],
 )
 def test_other_architectures_are_exact_too(tmp_path: Path, model_type: str, overrides: dict[str, object]) -> None:
     pair = _open(tmp_path, model_type, byte_level_tokenizer(), **overrides)
+    assert pair.base.causal.head is not None
     prepared, scored = _score(pair, "The sky is blue because air scatters blue light. " * 6, "aligntds")
     assert _worst_difference(pair, prepared, scored, every=9) < NATS
 

@@ -21,7 +21,7 @@ from shiftlens.scoring.batches import batches
 from shiftlens.scoring.head import Heads, even_slices
 from shiftlens.scoring.memory import PassMemory
 from shiftlens.scoring.plan import PassPlan, plan_passes
-from shiftlens.scoring.rows import PairRows, pair_rows
+from shiftlens.scoring.rows import PairRows
 from shiftlens.scoring.teacher_forcing import Scorer
 from tiny_models import CHATML, byte_level_tokenizer, save_model
 
@@ -139,40 +139,6 @@ def test_even_slices_cover_everything_in_order(count: int, most: int) -> None:
     sizes = [part.stop - part.start for part in slices]
     assert max(sizes) <= most
     assert max(sizes) - min(sizes) <= 1
-
-
-def test_a_logit_of_minus_infinity_makes_no_number_undefined() -> None:
-    torch.manual_seed(0)
-    base, aligned = torch.randn(3, 50), torch.randn(3, 50)
-    base[:, 7] = aligned[:, 7] = -torch.inf
-    aligned[1, 9] = -torch.inf
-    own = torch.tensor([1, 2, 3])
-    rows = pair_rows(base.clone(), aligned.clone(), own, own, K)
-    p, q = aligned.double().log_softmax(-1), base.double().log_softmax(-1)
-    expected = torch.where(p.exp() > 0, p.exp() * (p - q), 0.0).sum(-1)
-    torch.testing.assert_close(rows.kl.double(), expected, atol=1e-5, rtol=1e-5)
-    entropy = -torch.where(p.exp() > 0, p.exp() * p, 0.0).sum(-1)
-    torch.testing.assert_close(rows.aligned.entropy.double(), entropy, atol=1e-5, rtol=1e-5)
-
-
-def test_kl_of_vocabularies_of_different_width_is_summed_over_what_both_have() -> None:
-    torch.manual_seed(0)
-    base, aligned = torch.randn(4, 60), torch.randn(4, 50)
-    own = torch.tensor([1, 2, 3, 4])
-    p, q = aligned.double().log_softmax(-1), base.double().log_softmax(-1)[:, :50]
-    rows = pair_rows(base.clone(), aligned.clone(), own, own, K)
-    torch.testing.assert_close(rows.kl.double(), (p.exp() * (p - q)).sum(-1), atol=1e-5, rtol=1e-5)
-    p, q = base.double().log_softmax(-1)[:, :50], aligned.double().log_softmax(-1)
-    rows = pair_rows(aligned.clone(), base.clone(), own, own, K)
-    torch.testing.assert_close(rows.kl.double(), (p.exp() * (p - q)).sum(-1).clamp(min=0), atol=1e-5, rtol=1e-5)
-
-
-def test_a_token_that_the_base_model_lacks_ranks_below_all_that_it_has() -> None:
-    torch.manual_seed(0)
-    base, aligned = torch.randn(2, 50), torch.randn(2, 60)
-    aligned[0, 55] = 100.0
-    own = torch.tensor([1, 2])
-    assert pair_rows(base, aligned, own, own, K).base_rank_of_aligned_top.tolist()[0] == 51
 
 
 def ask(text: str) -> ContextTurn:

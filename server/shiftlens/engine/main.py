@@ -68,6 +68,10 @@ def main() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    # oneDNN compiles a kernel for each number of rows and keeps a thousand of them, torch does so again: hundreds of
+    # megabytes, with the holes that they leave in the heap. Making one anew takes half a millisecond.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    os.environ.setdefault("LRU_CACHE_CAPACITY", "64")
 
     keep_freed_memory()
     inbox = Inbox()

@@ -10,11 +10,11 @@ import torch
 from shiftlens.models.tokens import TextEncoder
 from shiftlens.scoring.causal import CausalModel
 from shiftlens.scoring.columns import BASE_ONLY
-from shiftlens.scoring.head import even_slices
+from shiftlens.scoring.head import Blocks, even_slices
+from shiftlens.scoring.numbers import side_rows
 from shiftlens.scoring.plan import RowGroup
-from shiftlens.scoring.rows import PairRows, SideRows, joined_side, side_rows
+from shiftlens.scoring.rows import PairRows, SideRows, joined_side
 
-_BLOCK_BYTES = 40 << 20
 _NOT_THERE = -1
 
 
@@ -27,8 +27,7 @@ class ApartHeads:
         self._base, self._aligned, self._k, self._encoders = base, aligned, k, encoders
         self._aligned_added = encoders[1].tokenizer.added_tokens_decoder
         self._base_added = {token.content: i for i, token in encoders[0].tokenizer.added_tokens_decoder.items()}
-        widest = max(base.vocabulary, aligned.vocabulary)
-        self._room = torch.empty(max(widest, _BLOCK_BYTES // 4), device=base.device)
+        self._blocks = Blocks(max(base.vocabulary, aligned.vocabulary), base.device)
 
     def numbers(
         self,
@@ -71,14 +70,14 @@ class ApartHeads:
     ) -> tuple[SideRows, torch.Tensor]:
         """One model's numbers, on the CPU, and the ranks of `others`."""
         wanted = None if others is None else torch.tensor(others, dtype=torch.int64, device=model.device)
-        width = model.vocabulary
+        cut = self._blocks.tiles(model.vocabulary)
         sides: list[SideRows] = []
         ranks: list[torch.Tensor] = []
-        for block in even_slices(len(states), self._room.numel() // width):
+        for block in even_slices(len(states), self._blocks.rows):
             check()
-            room = self._room[: (block.stop - block.start) * width].view(-1, width)
-            logits = model.logits(states[block], room)
-            side, ranked = side_rows(logits, targets[block], self._k, None if wanted is None else wanted[block])
+            others_here = None if wanted is None else wanted[block]
+            tiles = model.tiles(states[block], cut)
+            side, ranked = side_rows(tiles, targets[block], self._k, self._blocks.scratch, others_here)
             sides.append(side.map(torch.Tensor.cpu))
             ranks.append(ranked.cpu())
         return joined_side(sides), torch.cat(ranks)

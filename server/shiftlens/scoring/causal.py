@@ -2,22 +2,39 @@
 
 Holding [n, D] hidden states and running the head over a few rows at a time keeps an [n, V] tensor from ever being
 made. That the body and the head together are the model is checked once, on a few ids, when the model is opened; where
-they are not (Gemma 2 caps its logits, Cohere scales them), the model's own forward gives the logits of each stretch.
+they are not, the model's own forward gives the logits of each stretch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel
+from transformers.configuration_utils import PreTrainedConfig
 
 from shiftlens.models.loading import max_positions
+from shiftlens.scoring.products import is_plain, linear, quicken
 
 _PROBE_IDS = 8
 _PROBE_TOLERANCE = 1e-3
 _WHOLE_FORWARD_STRETCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """What a model does to its head's logits: `scale` times them (Cohere, Granite), held below `cap` (Gemma)."""
+
+    scale: float = 1.0
+    cap: float | None = None
+
+    def __call__(self, logits: torch.Tensor) -> torch.Tensor:
+        """The model's logits; the head's are written over."""
+        if self.scale != 1.0:
+            logits = logits.mul_(self.scale)
+        return logits if self.cap is None else logits.div_(self.cap).tanh_().mul_(self.cap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +53,7 @@ class CausalModel:
     keeps_cache: bool
     stretch: int | None
     positions: int | None = None
+    finish: Finish = Finish()
 
     @property
     def parameters(self) -> int:
@@ -55,18 +73,36 @@ class CausalModel:
         states: torch.Tensor = output.last_hidden_state if self.head is not None else output.logits
         return states, getattr(output, "past_key_values", None)
 
-    def logits(self, states: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
-        """Logits float32 [r, V] of rows of what `states` gave. `room` is float32 [r, V] to put them in."""
-        if self.head is None:
-            return states.float()
-        if _is_bare(self.head) and states.dtype is torch.float32:
-            return torch.mm(states, self.head.get_parameter("weight").t(), out=room)
-        return room.copy_(self.head(states))
+    def tiles(self, states: torch.Tensor, cut: Sequence[slice]) -> Iterator[torch.Tensor]:
+        """Logits float32 [r, w] of rows of what `states` gave, for each slice of the ids."""
+        if self.head is not None and is_plain(self.head):
+            for ids in cut:
+                yield self._some(self.head, states, ids)
+        else:
+            logits = states if self.head is None else self.finish(self.head(states))
+            for ids in cut:
+                yield logits[:, ids].float()
+
+    def logits_of(self, states: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """The logit of one id [r] in each row, float32 [r]; of all other ids too only where the head can't do less."""
+        if self.head is not None and is_plain(self.head):
+            return self._some(self.head, states, ids).diagonal()
+        (logits,) = self.tiles(states, [slice(0, self.vocabulary)])
+        return logits.gather(1, ids.unsqueeze(1)).squeeze(1)
+
+    def _some(self, head: torch.nn.Module, states: torch.Tensor, ids: slice | torch.Tensor) -> torch.Tensor:
+        """Logits float32 [r, w] of these ids, by a head that is a matrix."""
+        weight, bias = head.get_parameter("weight"), getattr(head, "bias", None)
+        return self.finish(linear(states, weight[ids], None if bias is None else bias[ids])).float()
 
 
 @torch.inference_mode()
 def open_model(model: PreTrainedModel) -> CausalModel:
-    """Split a model, checking on a few ids that body and head give its logits."""
+    """Split a model, checking on a few ids that body and head give its logits.
+
+    On a CPU its layers are made quicker (`scoring.products`).
+    """
+    quicken(model)
     ids = torch.arange(_PROBE_IDS, device=next(model.parameters()).device) % int(
         model.config.get_text_config().vocab_size
     )
@@ -83,14 +119,19 @@ def open_model(model: PreTrainedModel) -> CausalModel:
             and isinstance(weight, torch.Tensor)
             and hidden.shape[-1] == weight.shape[-1]
         ):
-            logits = head(hidden).float()
+            finish = _finish(model.config)
+            logits = finish(head(hidden)).float()
             scale = whole.logits.float().abs().max().clamp(min=1.0)
             if bool(((logits - whole.logits.float()).abs().max() / scale) < _PROBE_TOLERANCE):
-                return CausalModel(model, body, head, int(whole.logits.shape[-1]), keeps_cache, None, positions)
+                return CausalModel(model, body, head, int(whole.logits.shape[-1]), keeps_cache, None, positions, finish)
     stretch = _WHOLE_FORWARD_STRETCH if keeps_cache else None
     return CausalModel(model, model, None, int(whole.logits.shape[-1]), keeps_cache, stretch, positions)
 
 
-def _is_bare(head: torch.nn.Module) -> bool:
-    """Whether a head is a matrix and nothing else; subclasses (quantised, adapted) do more."""
-    return type(head) is torch.nn.Linear and getattr(head, "bias", None) is None
+def _finish(config: PreTrainedConfig) -> Finish:
+    """What a model's configuration says that it does to its head's logits."""
+    text = config.get_text_config()
+    by, over = getattr(text, "logit_scale", None), getattr(text, "logits_scaling", None)
+    scale = (by if isinstance(by, float) else 1.0) / (over if isinstance(over, (int, float)) and over else 1.0)
+    cap = getattr(text, "final_logit_softcapping", None)
+    return Finish(scale, cap if isinstance(cap, (int, float)) and cap else None)

@@ -1,4 +1,8 @@
-"""From states to numbers: both LM heads over the same block of rows, in memory that is allotted once."""
+"""From states to numbers: both LM heads over the same block of rows, a tile of the vocabulary at a time.
+
+The base model's logits of a block are kept until the aligned model's have gone by; of those there is one tile at a
+time. So the heads' weights are read once per block of many rows, and a row takes the memory of one model's logits.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +12,38 @@ from itertools import pairwise
 import torch
 
 from shiftlens.scoring.causal import CausalModel
-from shiftlens.scoring.rows import PairRows, joined, pair_rows
+from shiftlens.scoring.numbers import pair_rows
+from shiftlens.scoring.rows import PairRows, joined
+from shiftlens.scoring.tiles import Scratch, above
 
-BLOCK_BYTES = 160 << 20
-"""Both models' logits of one block. Fewer, larger blocks read the heads' weights less often."""
+_BLOCK_BYTES = 80 << 20
+"""One model's logits of one block. Fewer, larger blocks read the heads' weights less often."""
 
-_CACHED_ELEMENTS = 1_250_000
-"""Logits whose numbers are taken at a time on a CPU, so that they stay in its cache."""
+_TILE_ELEMENTS, _LEAST_TILE = 1_100_000, 4096
+"""Logits in a tile on a CPU, so that it stays in the cache while its numbers are taken."""
 
 _MOST_ROWS = 512
 
 
+class Blocks:
+    """How the logits of models of these widths are cut: rows into blocks, and blocks into tiles of the vocabulary."""
+
+    def __init__(self, widest: int, device: torch.device) -> None:
+        self.rows = max(1, min(_MOST_ROWS, _BLOCK_BYTES // (4 * widest)))
+        self._tile = widest if device.type != "cpu" else max(_LEAST_TILE, _TILE_ELEMENTS // self.rows // 64 * 64)
+        self.scratch = Scratch(self.rows * min(self._tile, widest), device)
+
+    def tiles(self, width: int) -> list[slice]:
+        """The ids of each tile, of all those below `width`."""
+        return [slice(start, min(start + self._tile, width)) for start in range(0, width, self._tile)]
+
+
 class Heads:
-    """The heads of a pair. One pass uses it at a time: its blocks are written over."""
+    """The heads of a pair. One pass uses it at a time: its scratch is written over."""
 
     def __init__(self, base: CausalModel, aligned: CausalModel, k: int) -> None:
         self._base, self._aligned, self._k = base, aligned, k
-        widest = max(base.vocabulary, aligned.vocabulary)
-        self._rows = max(1, min(_MOST_ROWS, BLOCK_BYTES // (4 * (base.vocabulary + aligned.vocabulary))))
-        self._part = max(1, _CACHED_ELEMENTS // widest) if base.device.type == "cpu" else self._rows
-        self._blocks = [torch.empty(self._rows, model.vocabulary, device=model.device) for model in (base, aligned)]
-        self._scratch = torch.empty(min(self._part, self._rows) * widest, device=base.device)
+        self._blocks = Blocks(max(base.vocabulary, aligned.vocabulary), base.device)
 
     def numbers(
         self,
@@ -45,15 +60,34 @@ class Heads:
         targets: tuple[torch.Tensor, torch.Tensor],
         check: Callable[[], None],
     ) -> Iterator[PairRows]:
-        rows = len(states[0])
-        for block in even_slices(rows, self._rows):
+        for block in even_slices(len(states[0]), self._blocks.rows):
             check()
-            size = block.stop - block.start
-            base = self._base.logits(states[0][block], self._blocks[0][:size])
-            aligned = self._aligned.logits(states[1][block], self._blocks[1][:size])
-            own = targets[0][block], targets[1][block]
-            for part in even_slices(size, self._part):
-                yield pair_rows(base[part], aligned[part], own[0][part], own[1][part], self._k, self._scratch)
+            base_states, aligned_states = states[0][block], states[1][block]
+            aligned_ids = targets[1][block]
+            cut = self._blocks.tiles(self._aligned.vocabulary)
+            early = self._aligned.logits_of(aligned_states, aligned_ids) if len(cut) > 1 else None
+            rows, unranked = pair_rows(
+                self._base.tiles(base_states, self._blocks.tiles(self._base.vocabulary)),
+                self._aligned.tiles(aligned_states, cut),
+                targets[0][block],
+                aligned_ids,
+                self._k,
+                self._blocks.scratch,
+                early,
+            )
+            if bool(unranked.any()):
+                again = unranked.nonzero().squeeze(1)
+                rows.aligned.rank[again] = self._ranked(aligned_states[again], aligned_ids[again])
+            yield rows
+
+    def _ranked(self, states: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """Aligned ranks of rows whose logits came out otherwise when they were taken apart; all logits are kept."""
+        tiles = [*self._aligned.tiles(states, self._blocks.tiles(self._aligned.vocabulary))]
+        own = torch.cat(tiles, dim=1).gather(1, ids.unsqueeze(1)).squeeze(1)
+        ranks = torch.ones(len(ids), dtype=torch.int32, device=ids.device)
+        for tile in tiles:
+            ranks += above(tile, own, tile[:, :0], self._blocks.scratch)
+        return ranks
 
 
 def even_slices(count: int, most: int) -> list[slice]:
