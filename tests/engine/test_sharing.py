@@ -24,6 +24,7 @@ from shiftlens.engine.joining import Connection, connect
 from shiftlens.engine.place import RUNTIME_DIR_VARIABLE, Place, place_for, program_build
 from shiftlens.engine.protocol import Describe, Scored
 from shiftlens.engine.running import running_engines
+from shiftlens.engine.urgency import NICENESS
 from shiftlens.errors import EngineError
 from shiftlens.models.conversation import ContextTurn, ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
@@ -420,6 +421,18 @@ async def test_the_engine_belongs_to_no_terminal_and_to_no_folder_of_its_first_c
             assert os.getpgid(pid) != os.getpgid(0)
             if Path("/proc/self/cwd").exists():
                 assert Path(f"/proc/{pid}/cwd").resolve() == folder.resolve()
+
+
+async def test_a_shared_engine_is_less_urgent_than_its_clients(tiny_pair: PairSpec) -> None:
+    async with clients(1) as (client,):
+        await client.describe(tiny_pair)
+        assert client.pid is not None
+        ours = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, client.pid) == min(ours + NICENESS, 19)
+        session = Path(f"/proc/{client.pid}/autogroup")
+        # Where there are such groups, the one above says nothing of processes in other sessions.
+        if session.exists() and (said := session.read_text(encoding="ascii")):
+            assert said.split()[-1] == str(NICENESS)
 
 
 async def test_only_the_user_can_open_what_is_in_the_folder(tiny_pair: PairSpec, folder: Path) -> None:

@@ -22,6 +22,7 @@ import msgspec
 from shiftlens.engine.host_protocol import Order
 from shiftlens.engine.hosting import Host
 from shiftlens.engine.place import Place, program_build, what_is_unfit
+from shiftlens.engine.urgency import make_session_less_urgent
 
 _LOCK_SECONDS = 20.0
 _LOCK_POLL_SECONDS = 0.05
@@ -40,6 +41,7 @@ def main() -> None:
     if lock is None:
         return
     listener = _listen(place)
+    make_session_less_urgent()
     if os.fork() > 0:
         os._exit(0)
     os.ftruncate(lock, 0)

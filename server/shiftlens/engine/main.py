@@ -12,9 +12,7 @@ from shiftlens.engine.allocator import keep_freed_memory
 from shiftlens.engine.frames import encode_frame, read_request
 from shiftlens.engine.protocol import Cancel, Describe, Held, Reply, Score, Unload
 from shiftlens.engine.turns import Turns
-
-# Scoring takes every core: what a user waits for goes first. On an idle machine this costs nothing.
-_NICENESS = 5
+from shiftlens.engine.urgency import be_less_urgent
 
 
 class Inbox:
@@ -59,8 +57,7 @@ def main() -> None:
     Libraries and models may print: only the saved descriptor carries frames, whatever is written to standard output
     goes to standard error.
     """
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
+    be_less_urgent()
     frames_out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
