@@ -29,7 +29,7 @@ from shiftlens.errors import EngineError
 from shiftlens.models.conversation import ContextTurn, ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from tiny_adapters import save_adapter
-from tiny_models import byte_level_tokenizer, save_model
+from tiny_models import byte_level_tokenizer, save_model, save_pair
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="engines are shared over Unix sockets")
 
@@ -346,16 +346,18 @@ async def test_unloading_ends_the_engine_for_everybody_and_says_so_to_who_waits(
         assert one.pid != pid
 
 
-async def test_another_pair_gets_another_engine_after_the_first_is_let_go_of(tiny_pair: PairSpec) -> None:
-    swapped = replace(tiny_pair, base=tiny_pair.aligned, aligned=tiny_pair.base)
+async def test_a_pair_of_other_models_gets_another_engine_after_the_first_is_let_go_of(
+    tiny_pair: PairSpec, tmp_path: Path
+) -> None:
+    other_pair = replace(tiny_pair, **dict(zip(("base", "aligned"), map(str, save_pair(tmp_path)), strict=True)))
     async with clients(1) as (client,):
         await client.describe(tiny_pair)
         pid = client.pid
-        await client.describe(swapped)
+        await client.describe(other_pair)
         assert not is_alive(pid)
         assert len(await running_engines()) == 1
         async with clients(1) as (other,):
-            await other.describe(swapped)
+            await other.describe(other_pair)
             # Somebody else has it now, so that it stays.
             await client.describe(tiny_pair)
             assert is_alive(other.pid)
@@ -568,8 +570,8 @@ async def test_a_client_that_sends_garbage_is_sent_away_and_the_others_go_on(tin
 
 async def raw(place: Place, *messages: FromClient) -> Connection:
     connection = await connect(place)
-    for message in messages:
-        connection.writer.write(encode_frame(message))
+    # In one go: the host may send this client away after the first of them.
+    connection.writer.write(b"".join(encode_frame(message) for message in messages))
     return connection
 
 
@@ -580,7 +582,9 @@ async def test_a_client_of_another_build_or_without_a_hello_gets_nothing(tiny_pa
         await client.describe(tiny_pair)
         silent = await raw(place, Describe(job=1, pair=tiny_pair))
         assert await asyncio.wait_for(silent.reader.read(), SECONDS) == b""
-        older = await raw(place, Hello(build="older", idle_seconds=0), Describe(job=1, pair=tiny_pair))
+        older = await raw(
+            place, Hello(build="older", idle_seconds=0, place=place.name), Describe(job=1, pair=tiny_pair)
+        )
         assert await asyncio.wait_for(older.receive(), SECONDS) == Welcome(build=build)
         assert b"Described" not in await asyncio.wait_for(older.reader.read(), SECONDS)
 
@@ -591,7 +595,7 @@ async def test_an_engine_loads_no_other_pair_than_its_own(tiny_pair: PairSpec) -
         await client.describe(tiny_pair)
         other = replace(tiny_pair, base="/etc", allow_pickle=True)
         place = place_for(tiny_pair, build)
-        stranger = await raw(place, Hello(build=build, idle_seconds=0), Describe(job=1, pair=other))
+        stranger = await raw(place, Hello(build=build, idle_seconds=0, place=place.name), Describe(job=1, pair=other))
         await stranger.receive()
         await stranger.receive()
         assert "another pair" in str(await stranger.receive())
@@ -603,7 +607,8 @@ async def test_a_client_that_does_not_read_does_not_stop_the_others(tiny_pair: P
     async with clients(1) as (client,):
         await client.describe(tiny_pair)
         requests = [Describe(job=number, pair=tiny_pair) for number in range(2000)]
-        await raw(place_for(tiny_pair, build), Hello(build=build, idle_seconds=0), *requests)
+        place = place_for(tiny_pair, build)
+        await raw(place, Hello(build=build, idle_seconds=0, place=place.name), *requests)
         await asyncio.wait_for(client.score(tiny_pair, ScoreOptions(), [SHORT]), SECONDS)
 
 

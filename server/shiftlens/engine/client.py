@@ -155,20 +155,34 @@ class EngineClient:
             link.jobs.pop(request.job, None)
 
     async def _linked(self, pair: PairSpec) -> Link:
-        """The engine of a pair. Those of other pairs are let go of first, so that two pairs need not fit in memory."""
+        """The engine of a pair. Those of other pairs are let go of first, so that two pairs need not fit in memory.
+
+        One of a pair that shares a model with this goes on as the engine of this, if nobody else uses it.
+        """
         async with self._linking:
             place = self._place(pair)
             # An engine of our own takes any pair.
             wanted = None if place is None else pair
+            kin: PairSpec | None = None
             for known, link in list(self._links.items()):
-                if not link.is_open or (known != wanted and not link.jobs):
+                if link.is_open and (known == wanted or link.jobs):
+                    continue
+                if kin is None and self._can_become(link, known, wanted):
+                    kin = known
+                else:
                     del self._links[known]
                     await link.close(release=True)
             if wanted not in self._links:
-                await self._opened(wanted, place)
+                await self._opened(wanted, place, kin)
             self._latest = self._links[wanted]
             self._latest.wish(60 * self.idle_minutes)
             return self._latest
+
+    def _can_become(self, link: Link, known: PairSpec | None, wanted: PairSpec | None) -> bool:
+        """Whether the engine of one pair may go on as that of another."""
+        if known is None or wanted is None or wanted in self._links or self.sharing is not Sharing.SHARED:
+            return False
+        return link.is_open and known.shares_a_model(wanted)
 
     def _place(self, pair: PairSpec) -> Place | None:
         """Where a shared engine is met, None for one of our own."""
@@ -182,13 +196,13 @@ class EngineClient:
                 self._on_log(f"No engine is shared with other windows. {unfit}")
             return None
 
-    async def _opened(self, pair: PairSpec | None, place: Place | None) -> None:
+    async def _opened(self, pair: PairSpec | None, place: Place | None, kin: PairSpec | None) -> None:
         """Opening takes a moment; who asked may give up meanwhile, but the next one finds it done."""
         if self._opening is not None and self._opening[0] != pair:
             await asyncio.gather(self._opening[1], return_exceptions=True)
             self._opening = None
         if self._opening is None:
-            self._opening = pair, asyncio.create_task(self._open(pair, place))
+            self._opening = pair, asyncio.create_task(self._open(pair, place, kin))
         opening = self._opening[1]
         try:
             await asyncio.shield(opening)
@@ -196,11 +210,23 @@ class EngineClient:
             if opening.done():
                 self._opening = None
 
-    async def _open(self, pair: PairSpec | None, place: Place | None) -> None:
+    async def _open(self, pair: PairSpec | None, place: Place | None, kin: PairSpec | None) -> None:
         link: Link | None = None
         if pair is not None and place is not None:
-            link = await self._share(pair, place)
+            link = await self._moved(kin, pair, place) or await self._share(pair, place)
         self._links[pair] = link or await OwnEngine.start(self._on_log)
+
+    async def _moved(self, kin: PairSpec | None, pair: PairSpec, place: Place) -> Link | None:
+        """The engine of `kin` as that of `pair`; None where it can't be, after leaving it."""
+        if kin is None or kin not in self._links or self._links[kin].jobs:
+            return None
+        link, has_moved = self._links.pop(kin), False
+        try:
+            has_moved = await link.move(place, pair)
+        finally:
+            if not has_moved:
+                await link.close(release=True)
+        return link if has_moved else None
 
     async def _share(self, pair: PairSpec, place: Place) -> Link | None:
         idle_seconds = 60 * self.idle_minutes

@@ -8,8 +8,6 @@ happens to that one, every client hears of it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import os
 import signal
 import socket
@@ -19,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from shiftlens.engine.holding import HeldPlace, hold
 from shiftlens.engine.host_protocol import Order
 from shiftlens.engine.hosting import Host
 from shiftlens.engine.place import Place, program_build, what_is_unfit
@@ -26,7 +25,6 @@ from shiftlens.engine.urgency import make_session_less_urgent
 
 _LOCK_SECONDS = 20.0
 _LOCK_POLL_SECONDS = 0.05
-_BACKLOG = 64
 
 
 def main() -> None:
@@ -37,53 +35,38 @@ def main() -> None:
         sys.exit(problem)
     if order.build != program_build():
         sys.exit("ShiftLens was changed on disk: start its clients again")
-    lock = _take_lock(place)
-    if lock is None:
+    held = _held(place)
+    if held is None:
         return
-    listener = _listen(place)
     make_session_less_urgent()
     if os.fork() > 0:
         os._exit(0)
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    held.settle()
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
-    asyncio.run(_serve(place, order, listener))
+    asyncio.run(_serve(held, order))
 
 
-async def _serve(place: Place, order: Order, listener: socket.socket) -> None:
-    host = Host(place, order.pair, order.build)
+async def _serve(held: HeldPlace, order: Order) -> None:
+    host = Host(held, order.pair, order.build)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, host.end)
     try:
-        await host.serve(listener)
+        await host.serve()
     finally:
-        # While the lock is ours, these files are; whoever waits for the lock finds that it is another file now.
-        empty = not place.log.exists() or place.log.stat().st_size == 0
-        for path in (place.socket, *([place.log] if empty else []), place.lock):
-            with contextlib.suppress(OSError):
-                path.unlink()
+        host.held.give_up()
 
 
-def _take_lock(place: Place) -> int | None:
-    """The lock's descriptor, or None where another host has it and listens. Exits where that one does not."""
+def _held(place: Place) -> HeldPlace | None:
+    """The place, or None where another host has it and listens. Exits where that one does not."""
     deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
-        lock = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            if _somebody_listens(place):
-                return None
-            if time.monotonic() > deadline:
-                sys.exit(f"process {place.host_pid()} holds {place.lock}, but does not listen: end it")
-            time.sleep(_LOCK_POLL_SECONDS)
-            continue
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(lock), place.lock.stat()):
-                return lock
-        os.close(lock)
+    while (held := hold(place)) is None:
+        if _somebody_listens(place):
+            return None
+        if time.monotonic() > deadline:
+            sys.exit(f"process {place.host_pid()} holds {place.lock}, but does not listen: end it")
+        time.sleep(_LOCK_POLL_SECONDS)
+    return held
 
 
 def _somebody_listens(place: Place) -> bool:
@@ -93,16 +76,6 @@ def _somebody_listens(place: Place) -> bool:
         except OSError:
             return False
     return True
-
-
-def _listen(place: Place) -> socket.socket:
-    """Take the place of whatever socket an earlier host left behind."""
-    place.socket.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(place.socket))
-    place.socket.chmod(0o600)
-    listener.listen(_BACKLOG)
-    return listener
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import msgspec
 from shiftlens.engine.protocol import Reply, Request
 from shiftlens.models.pair import PairSpec
 
-HOST_PROTOCOL_VERSION = 1
+HOST_PROTOCOL_VERSION = 2
 """Raise it when a message here or in `protocol` changes; host and clients of two versions never meet."""
 
 MAX_REQUEST_BYTES = 1 << 28
@@ -27,16 +27,30 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The first message of a client, and again when its wish changes: how long the engine may be idle, 0 for ever."""
+    """The first message of a client, and again when its wish changes: how long the engine may be idle, 0 for ever.
+
+    `place` is the name of the place where the client came to: an engine that has moved is not the one it looks for.
+    """
 
     build: str
     idle_seconds: float
+    place: str
 
 
 class Goodbye(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The client leaves. With `release` it will not be back soon: the engine ends at once if nobody else is there."""
 
     release: bool = False
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Go on at another place of the same folder, as the engine of another pair. Answered by Moved.
+
+    Only the one client of an engine can ask for that, and where no engine is yet; what both pairs share stays loaded.
+    """
+
+    place: str
+    pair: PairSpec
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -47,6 +61,12 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Answer to Hello. `build` is the host's own."""
 
     build: str
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Answer to Move: whether the engine is there now. Where not, all is as it was."""
+
+    done: bool
 
 
 class EngineProcess(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -80,5 +100,5 @@ class Running(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     cuda_bytes: int
 
 
-FromClient = Request | Hello | Goodbye | Look
-FromHost = Reply | Welcome | EngineProcess | Logged | Leaving | Running
+FromClient = Request | Hello | Goodbye | Move | Look
+FromHost = Reply | Welcome | Moved | EngineProcess | Logged | Leaving | Running

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import itertools
 import os
-import socket
 import sys
 import time
 
@@ -14,6 +13,7 @@ import msgspec
 
 from shiftlens import __version__
 from shiftlens.engine.guest import Guest
+from shiftlens.engine.holding import HeldPlace, hold
 from shiftlens.engine.host_protocol import (
     EngineProcess,
     FromClient,
@@ -22,11 +22,13 @@ from shiftlens.engine.host_protocol import (
     Leaving,
     Logged,
     Look,
+    Move,
+    Moved,
     Running,
     Welcome,
 )
 from shiftlens.engine.peer import is_our_user
-from shiftlens.engine.place import Place
+from shiftlens.engine.place import IS_NAME, Place
 from shiftlens.engine.process_memory import resident_bytes
 from shiftlens.engine.protocol import (
     Cancel,
@@ -54,6 +56,8 @@ LINGER_SECONDS = 60.0
 _FIRST_GUEST_SECONDS = 30.0
 _FIRST_WORDS_SECONDS = 10.0
 _LAST_WORDS_SECONDS = 1.0
+_DRAIN_SECONDS = 1.0
+_DRAIN_POLL_SECONDS = 0.02
 _MOST_GUESTS = 256
 _MOST_JOBS_EACH = 256
 _LOG_LIMIT_BYTES = 1 << 18
@@ -66,8 +70,9 @@ _UNLOADED = EngineError("The models were unloaded, here or in another window.", 
 class Host:
     """One shared engine. Use it from one event loop."""
 
-    def __init__(self, place: Place, pair: PairSpec, build: str) -> None:
-        self._place = place
+    def __init__(self, held: HeldPlace, pair: PairSpec, build: str) -> None:
+        self.held = held
+        self._server: asyncio.Server | None = None
         self._pair = pair
         self._build = build
         self._guests: dict[int, Guest] = {}
@@ -83,9 +88,9 @@ class Host:
         self._news = asyncio.Event()
         self._ending = False
 
-    async def serve(self, listener: socket.socket) -> None:
+    async def serve(self) -> None:
         """Until the engine is idle, or told to end. The socket is gone when this returns, and so is the engine."""
-        server = await asyncio.start_unix_server(self._on_connection, sock=listener)
+        self._server = await asyncio.start_unix_server(self._on_connection, sock=self.held.listener)
         # Who connects does so to ask for something: torch takes seconds to import, so begin with it.
         with contextlib.suppress(EngineError):
             await self._ensure_worker()
@@ -98,8 +103,8 @@ class Host:
                 await asyncio.wait_for(self._news.wait(), left)
             self._news.clear()
         self._ending = True
-        self._place.socket.unlink(missing_ok=True)
-        server.close()
+        self.held.place.socket.unlink(missing_ok=True)
+        self._server.close()
         await self._leave()
 
     def end(self) -> None:
@@ -151,6 +156,8 @@ class Host:
             guest.send(self._running())
             return True
         if isinstance(message, Hello):
+            if message.place != self.held.place.name:
+                return False
             self._welcome(guest, message)
             return message.build == self._build
         if guest.number not in self._guests:
@@ -165,6 +172,8 @@ class Host:
             if message.release and not self._guests:
                 self.end()
             return False
+        elif isinstance(message, Move):
+            guest.send(Moved(done=await self._move(guest, message)))
         else:
             self._unload(guest, message)
         return True
@@ -213,6 +222,42 @@ class Host:
     def _unload(self, guest: Guest, request: Unload) -> None:
         guest.send(Done(job=request.job))
         self.end()
+
+    async def _move(self, guest: Guest, request: Move) -> bool:
+        """Become the engine of another pair, at the place where others look for that one."""
+        # Jobs that were cancelled are under way until their next stretch; if that is far, a new engine comes sooner.
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while self._jobs and set(self._guests) == {guest.number} and time.monotonic() < deadline:
+            await asyncio.sleep(_DRAIN_POLL_SECONDS)
+        place = Place(self.held.place.folder, request.place)
+        if not self._is_only(guest) or not IS_NAME.fullmatch(request.place) or place == self.held.place:
+            return False
+        held = None
+        with contextlib.suppress(OSError):
+            held = hold(place)
+        if held is None:
+            return False
+        server = await asyncio.start_unix_server(self._on_connection, sock=held.listener)
+        try:
+            if self._is_only(guest):
+                held.settle()
+                self._go_on_at(held, server, request.pair)
+                return True
+        except OSError as error:
+            _log(f"the engine could not move: {error.strerror}")
+        server.close()
+        held.give_up()
+        return False
+
+    def _go_on_at(self, held: HeldPlace, server: asyncio.Server, pair: PairSpec) -> None:
+        """Who has come to the place that is left, but has not said so yet, is sent away at its Hello."""
+        if self._server is not None:
+            self._server.close()
+        self.held.give_up()
+        self.held, self._server, self._pair = held, server, pair
+
+    def _is_only(self, guest: Guest) -> bool:
+        return not self._ending and not self._jobs and set(self._guests) == {guest.number}
 
     def _part_with(self, guest: Guest) -> None:
         for job, number in guest.jobs.items():

@@ -63,7 +63,7 @@ async def join_running(place: Place, build: str, idle_seconds: float) -> Connect
     """The same, but starts nothing. Raises NoHost, EngineError."""
     connection = await connect(place)
     try:
-        connection.post(Hello(build=build, idle_seconds=idle_seconds))
+        connection.post(Hello(build=build, idle_seconds=idle_seconds, place=place.name))
         answer = await asyncio.wait_for(connection.receive(), _ANSWER_SECONDS)
     except asyncio.TimeoutError:
         connection.writer.close()

@@ -20,6 +20,8 @@ from shiftlens.engine.host_protocol import (
     Hello,
     Leaving,
     Logged,
+    Move,
+    Moved,
     Running,
     Welcome,
 )
@@ -38,9 +40,11 @@ from shiftlens.engine.protocol import (
 )
 from shiftlens.engine.worker_process import STDERR_LINES_SHOWN, WorkerProcess, ended
 from shiftlens.errors import EngineError, ModelError, ScoringError, ShiftLensError
+from shiftlens.models.pair import PairSpec
 
 _ERRORS: dict[str, type[ShiftLensError]] = {"ModelError": ModelError, "ScoringError": ScoringError}
 _RELEASE_SECONDS = 5.0
+_MOVE_SECONDS = 10.0
 
 
 class EngineLeft(Exception):
@@ -106,6 +110,10 @@ class Link(ABC):
 
     def wish(self, idle_seconds: float) -> None:  # noqa: B027 (an engine of one's own ends with its client)
         """How long the engine may be idle, 0 for ever."""
+
+    async def move(self, place: Place, pair: PairSpec) -> bool:  # noqa: ARG002
+        """Have a shared engine go on as that of another pair, which others find at `place`; False where it does not."""
+        return False
 
     def kill(self) -> None:
         """Stop the engine process without asking."""
@@ -174,6 +182,7 @@ class SharedEngine(Link):
         self._idle_seconds = idle_seconds
         self._is_open = True
         self._in_order = False
+        self._moving: asyncio.Future[bool] | None = None
         self._reading = asyncio.create_task(self._read())
 
     @property
@@ -196,7 +205,20 @@ class SharedEngine(Link):
     def wish(self, idle_seconds: float) -> None:
         if idle_seconds != self._idle_seconds:
             self._idle_seconds = idle_seconds
-            self._connection.post(Hello(build=self._build, idle_seconds=idle_seconds))
+            self._connection.post(Hello(build=self._build, idle_seconds=idle_seconds, place=self._place.name))
+
+    async def move(self, place: Place, pair: PairSpec) -> bool:
+        if place.folder != self._place.folder or not self._is_open:
+            return False
+        self._moving = asyncio.get_running_loop().create_future()
+        self._connection.post(Move(place=place.name, pair=pair))
+        try:
+            moved = await asyncio.wait_for(self._moving, _MOVE_SECONDS)
+        except asyncio.TimeoutError:
+            return False
+        if moved:
+            self._place = place
+        return moved and self._is_open
 
     async def close(self, *, release: bool = False) -> None:
         self._is_open = False
@@ -218,6 +240,7 @@ class SharedEngine(Link):
             why = f"It wrote something that is no reply ({error})."
         self._is_open = False
         self._connection.writer.close()
+        self._has_moved(done=False)
         if self._in_order:
             self._fail_jobs(EngineLeft())
         elif self.jobs:
@@ -228,9 +251,15 @@ class SharedEngine(Link):
             self._pid = message.pid
         elif isinstance(message, Logged):
             self._on_log(message.line)
+        elif isinstance(message, Moved):
+            self._has_moved(done=message.done)
         elif isinstance(message, Leaving):
             # Not open for new jobs from now on; those that were answered before this are.
             self._in_order = True
             self._is_open = False
         elif not isinstance(message, (Welcome, Running)):
             self._deliver(message)
+
+    def _has_moved(self, *, done: bool) -> None:
+        if self._moving is not None and not self._moving.done():
+            self._moving.set_result(done)

@@ -30,6 +30,9 @@ RUNTIME_DIR_VARIABLE = "SHIFTLENS_RUNTIME_DIR"
 # The address of a Unix socket holds 104 bytes on macOS and 108 on Linux, the last one for the zero.
 _LONGEST_SOCKET_PATH = 100
 _NAME_LENGTH = 16
+IS_NAME = re.compile(rf"[0-9a-f]{{{_NAME_LENGTH}}}")
+"""What names of places look like."""
+
 _SHARED = 0o077
 _LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "peft")
 _PREFIXES = (

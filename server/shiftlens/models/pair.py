@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 BUNDLED_BASE = "bundled:base"
@@ -30,6 +31,11 @@ class PairSpec:
     dtype: str = "auto"
     allow_download: bool = False
     allow_pickle: bool = False
+
+    def shares_a_model(self, other: PairSpec) -> bool:
+        """Whether a model of this pair is one of the other's, loaded in the same way."""
+        alike = dataclasses.replace(self, base=other.base, aligned=other.aligned) == other
+        return alike and not {self.base, self.aligned}.isdisjoint({other.base, other.aligned})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
