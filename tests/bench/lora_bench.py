@@ -70,7 +70,7 @@ def _alone(folder: Path) -> None:
     blocks = Blocks(model.vocabulary, model.device)
     rows, targets = states[0, PROMPT - 1 :], torch.tensor([*response, 0])
     for block in even_slices(RESPONSE, blocks.rows):
-        tiles = model.tiles(rows[block], blocks.tiles(model.vocabulary))
+        tiles = model.tiles(rows[block], blocks.tiles(block.stop - block.start, model.vocabulary))
         side_rows(tiles, targets[block], K, blocks.scratch)
 
 

@@ -70,13 +70,12 @@ class ApartHeads:
     ) -> tuple[SideRows, torch.Tensor]:
         """One model's numbers, on the CPU, and the ranks of `others`."""
         wanted = None if others is None else torch.tensor(others, dtype=torch.int64, device=model.device)
-        cut = self._blocks.tiles(model.vocabulary)
         sides: list[SideRows] = []
         ranks: list[torch.Tensor] = []
         for block in even_slices(len(states), self._blocks.rows):
             check()
             others_here = None if wanted is None else wanted[block]
-            tiles = model.tiles(states[block], cut)
+            tiles = model.tiles(states[block], self._blocks.tiles(block.stop - block.start, model.vocabulary))
             side, ranked = side_rows(tiles, targets[block], self._k, self._blocks.scratch, others_here)
             sides.append(side.map(torch.Tensor.cpu))
             ranks.append(ranked.cpu())

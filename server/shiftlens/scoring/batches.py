@@ -44,7 +44,8 @@ def limits_of(device: torch.device, parameters: int) -> Limits:
     if device.type != "cpu":
         return _ACCELERATOR
     stretch = int(min(512, max(64, _CPU_WORK // max(1, parameters))))
-    return Limits(whole=min(320, stretch), first=min(128, stretch // 2), stretch=stretch, batch=512)
+    batch = int(min(512, max(64, 2 * _CPU_WORK // max(1, parameters))))
+    return Limits(whole=min(320, stretch), first=min(128, stretch // 2), stretch=stretch, batch=batch)
 
 
 def batches(plans: Sequence[PassPlan], most_ids: int, longest: int | None = None) -> list[list[PassPlan]]:

@@ -16,11 +16,12 @@ from shiftlens.scoring.numbers import pair_rows
 from shiftlens.scoring.rows import PairRows, joined
 from shiftlens.scoring.tiles import Scratch, above
 
-_BLOCK_BYTES = 80 << 20
+_BLOCK_BYTES, _ACCELERATOR_BLOCK_BYTES = 80 << 20, 128 << 20
 """One model's logits of one block. Fewer, larger blocks read the heads' weights less often."""
 
-_TILE_ELEMENTS, _LEAST_TILE = 1_100_000, 4096
-"""Logits in a tile on a CPU, so that it stays in the cache while its numbers are taken."""
+_TILE_ELEMENTS, _LEAST_TILE = 3_500_000, 4096
+"""Logits in a tile on a CPU: few enough to stay in its last cache while numbers are taken, and no fewer, since each
+tile takes some fifty calls."""
 
 _MOST_ROWS = 512
 
@@ -29,13 +30,16 @@ class Blocks:
     """How the logits of models of these widths are cut: rows into blocks, and blocks into tiles of the vocabulary."""
 
     def __init__(self, widest: int, device: torch.device) -> None:
-        self.rows = max(1, min(_MOST_ROWS, _BLOCK_BYTES // (4 * widest)))
-        self._tile = widest if device.type != "cpu" else max(_LEAST_TILE, _TILE_ELEMENTS // self.rows // 64 * 64)
-        self.scratch = Scratch(self.rows * min(self._tile, widest), device)
+        most = _BLOCK_BYTES if device.type == "cpu" else _ACCELERATOR_BLOCK_BYTES
+        self.rows = max(1, min(_MOST_ROWS, most // (4 * widest)))
+        self._whole = device.type != "cpu"
+        tile = self.rows * widest
+        self.scratch = Scratch(tile if self._whole else min(tile, _TILE_ELEMENTS), device)
 
-    def tiles(self, width: int) -> list[slice]:
-        """The ids of each tile, of all those below `width`."""
-        return [slice(start, min(start + self._tile, width)) for start in range(0, width, self._tile)]
+    def tiles(self, rows: int, width: int) -> list[slice]:
+        """The ids of each tile of so many rows, of all ids below `width`."""
+        most = width if self._whole else max(_LEAST_TILE, _TILE_ELEMENTS // rows // 64 * 64)
+        return [slice(start, min(start + most, width)) for start in range(0, width, most)]
 
 
 class Heads:
@@ -64,10 +68,11 @@ class Heads:
             check()
             base_states, aligned_states = states[0][block], states[1][block]
             aligned_ids = targets[1][block]
-            cut = self._blocks.tiles(self._aligned.vocabulary)
+            size = len(aligned_ids)
+            cut = self._blocks.tiles(size, self._aligned.vocabulary)
             early = self._aligned.logits_of(aligned_states, aligned_ids) if len(cut) > 1 else None
             rows, unranked = pair_rows(
-                self._base.tiles(base_states, self._blocks.tiles(self._base.vocabulary)),
+                self._base.tiles(base_states, self._blocks.tiles(size, self._base.vocabulary)),
                 self._aligned.tiles(aligned_states, cut),
                 targets[0][block],
                 aligned_ids,
@@ -82,7 +87,7 @@ class Heads:
 
     def _ranked(self, states: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Aligned ranks of rows whose logits came out otherwise when they were taken apart; all logits are kept."""
-        tiles = [*self._aligned.tiles(states, self._blocks.tiles(self._aligned.vocabulary))]
+        tiles = [*self._aligned.tiles(states, self._blocks.tiles(len(ids), self._aligned.vocabulary))]
         own = torch.cat(tiles, dim=1).gather(1, ids.unsqueeze(1)).squeeze(1)
         ranks = torch.ones(len(ids), dtype=torch.int32, device=ids.device)
         for tile in tiles:

@@ -101,8 +101,8 @@ def above(tile: torch.Tensor, values: torch.Tensor, top: torch.Tensor, scratch: 
     counts = (top > values.unsqueeze(1)).sum(dim=-1, dtype=torch.int32)
     if top.shape[1] == tile.shape[1]:
         return counts
-    # On a GPU, looking which rows need it would cost more than counting them all.
-    deeper = None if tile.is_cuda else counts == top.shape[1]
+    # On an accelerator, looking which rows need it would cost more than counting them all.
+    deeper = None if tile.device.type != "cpu" else counts == top.shape[1]
     number = len(counts) if deeper is None else int(deeper.sum())
     if deeper is None or number > _FEW * len(counts):
         # As float32, which counts exactly up to 2^24 and is added up fastest.
@@ -121,18 +121,20 @@ def largest(tile: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
     """
     rows, width = tile.shape
     groups = width // _GROUP
-    if tile.is_cuda or groups < 2 * k:
+    if tile.device.type != "cpu" or groups < 2 * k:
         found = torch.topk(tile, min(k, width), dim=-1)
         return found.values, found.indices
     even = groups * _GROUP
     grouped = tile[:, :even].reshape(rows, groups, _GROUP)
     chosen = torch.topk(grouped.amax(dim=-1), k, dim=-1).indices
-    within = torch.arange(_GROUP, device=tile.device)
-    ids = (chosen.unsqueeze(-1) * _GROUP + within).flatten(1)
+    pool = grouped[torch.arange(rows).unsqueeze(1), chosen].flatten(1)
     if even < width:
-        ids = torch.cat([ids, torch.arange(even, width, device=tile.device).expand(rows, -1)], dim=1)
-    found = torch.topk(tile.gather(1, ids), k, dim=-1)
-    return found.values, ids.gather(1, found.indices)
+        pool = torch.cat([pool, tile[:, even:]], dim=1)
+    found = torch.topk(pool, k, dim=-1)
+    ids = chosen.gather(1, (found.indices // _GROUP).clamp(max=k - 1)) * _GROUP + found.indices % _GROUP
+    # What follows the groups' k x _GROUP is the rest of the row.
+    rest = found.indices - k * _GROUP
+    return found.values, torch.where(rest < 0, ids, even + rest)
 
 
 def _weights(tile: torch.Tensor, largest_logit: torch.Tensor, scratch: Scratch) -> tuple[torch.Tensor, torch.Tensor]:
