@@ -14,6 +14,7 @@ import corpus_bench
 import engine_bench
 import gpu_bench
 import lora_bench
+import peak_bench
 import peers_bench
 import server_bench
 
@@ -22,6 +23,7 @@ from shiftlens.engine.allocator import keep_freed_memory
 BENCHES = (
     *engine_bench.BENCHES,
     *corpus_bench.BENCHES,
+    *peak_bench.BENCHES,
     *lora_bench.BENCHES,
     *gpu_bench.BENCHES,
     *server_bench.BENCHES,

@@ -1,4 +1,4 @@
-"""Ratios of the engine's speed and memory.
+"""Ratios of the engine's speed.
 
 Every ratio takes turns between its two sides and compares the best of each, so that a noisy machine harms both alike.
 """
@@ -6,11 +6,8 @@ Every ratio takes turns between its two sides and compares the best of each, so 
 from __future__ import annotations
 
 import functools
-import gc
-import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import torch
 from registry import Bench, one
@@ -109,22 +106,6 @@ def conversation(rounds: int) -> float:
     return one_pass / bare
 
 
-def peak_extra_mib() -> float:
-    """Memory beyond weights and KV cache while 4096 tokens over 151,936 ids are scored (resident set, sampled)."""
-    pair = make_pair("qwen2.5-0.5b")
-    base, aligned = open_model(pair.base), open_model(pair.aligned)
-    prefix, ids = random_ids(PROMPT, pair.vocabulary, 2), random_ids(4096, pair.vocabulary, 3)
-    _drain(base, aligned, prepared(prefix, ids[:64]))
-    gc.collect()
-    before = _resident_mib()
-    peak = _Peak()
-    _drain(base, aligned, prepared(prefix, ids))
-    config = pair.base.config
-    head = config.hidden_size // config.num_attention_heads
-    cache = 2 * 2 * 4 * config.num_hidden_layers * config.num_key_value_heads * head * (len(prefix) + len(ids))
-    return peak.stop() - before - cache / 2**20
-
-
 def _drain(base: CausalModel, aligned: CausalModel, ready: Prepared, memory: PassMemory | None = None) -> None:
     for _collector in score_rows(base, aligned, [ready], K, memory):
         pass
@@ -159,35 +140,9 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _resident_mib() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 2**20
-
-
-class _Peak:
-    """Samples the resident set on a thread until stopped."""
-
-    def __init__(self) -> None:
-        self._most = 0.0
-        self._going = True
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        while self._going:
-            self._most = max(self._most, _resident_mib())
-            time.sleep(0.01)
-
-    def stop(self) -> float:
-        self._going = False
-        self._thread.join()
-        return self._most
-
-
 BENCHES = (
     Bench({"aligntds_speedup": ">= 110"}, one("aligntds_speedup", aligntds_speedup)),
     Bench({"pair_overhead": "<= 1.10", "products_speedup": ">= 1"}, pair_overhead),
-    Bench({"peak_extra_mib": "<= 200"}, one("peak_extra_mib", lambda _rounds: peak_extra_mib()), linux_only=True),
     Bench({"edit_tail": "<= 0.12", "edit_middle": "<= 0.60", "first_colours": "<= 0.30"}, edits),
     Bench({"conversation": "<= 1.15"}, one("conversation", conversation)),
 )

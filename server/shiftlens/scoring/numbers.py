@@ -40,8 +40,8 @@ class Side:
         return merged(self.numbers, self._k)
 
     def logits_of(self, ids: torch.Tensor) -> torch.Tensor:
-        """The logit of one id [r] in each row, float32 [r]; only of kept tiles."""
-        found = torch.empty(len(ids), device=ids.device)
+        """The logit of one id [r] in each row, float32 [r], -inf for one that is not there; only of kept tiles."""
+        found = torch.full((len(ids),), -torch.inf, device=ids.device)
         start = 0
         for tile in self.tiles:
             own_logits(tile, start, ids, found)
@@ -112,7 +112,7 @@ def pair_rows(
     base_own = base.logits_of(base_ids)
     aligned = Side(k, scratch, keep=False)
     early = aligned_early
-    own = torch.empty_like(base_own)
+    own = torch.full_like(base_own, -torch.inf)
     base_rank, aligned_rank = (torch.ones(len(own), dtype=torch.int32, device=own.device) for _ in range(2))
     cross: list[torch.Tensor] = []
     mass: list[torch.Tensor] = []
