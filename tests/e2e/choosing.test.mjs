@@ -9,6 +9,8 @@ import { saveRandomPair } from "./lib/pair.mjs";
 import { PYTHON } from "./lib/paths.mjs";
 import { startVsCode } from "./lib/vscode.mjs";
 
+// Its host is `shiftlens.engine.host`.
+const ENGINE = "shiftlens[.]engine$";
 const CHAT = "User: Hi\nAssistant: Great question! The sum of it all.\n";
 
 let browser;
@@ -86,7 +88,13 @@ test("without models the status says so, and a pair is chosen from a list that t
     assert.match(again[0], /now, [\d.]+ [kM]B together, Hugging Face cache and folder/);
     await editor.screenshot("choose-recent");
     await editor.pick("The bundled pair");
-    await editor.until("the bundled pair", async () => (await code.pids("shiftlens.engine")).length === 1);
+    await editor.until("the bundled pair", async () => {
+      const now = JSON.parse(await readFile(join(code.workspace, ".vscode", "settings.json"), "utf8"));
+      return now["shiftlens.base"] === "bundled:base" && now["shiftlens.aligned"] === "bundled:aligned";
+    });
+    await editor.until("one engine, of this pair or gone on as that of it", async () => {
+      return (await code.pids(ENGINE)).length === 1;
+    });
     await editor.waitForStatus("Shifts shown");
     await editor.close();
   });

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from edits import QUESTION, edits, of
 from passes import assert_same
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import Token
@@ -32,7 +33,6 @@ from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokeniz
 
 K = 10
 WORDS = "Great question! The sky is blue because 🙂 air scatters 漢字 light. I hope this helps.\r\n" * 8
-QUESTION = ContextTurn("user", "Why is the sky blue?")
 PAIRS = {
     "fewer merges": (byte_level_tokenizer(262), byte_level_tokenizer(330)),
     "sentence piece base": (sentence_piece_tokenizer(), byte_level_tokenizer()),
@@ -45,20 +45,9 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return opened(tmp_path_factory.mktemp("pair"), request.param)
 
 
-def of(text: str, *turns: ContextTurn) -> ResponseToScore:
-    return ResponseToScore(turns=turns or (QUESTION,), text=text, source_format="labels")
-
-
 EDITS = {
-    "the same text": of(WORDS),
-    "an edit at the end": of(WORDS[:-12] + "blue sky"),
-    "an edit in the middle": of(WORDS[:303] + "red" + WORDS[303:]),
+    **edits(WORDS),
     "an edit inside of a character of several tokens": of(WORDS.replace("漢", "溢")),
-    "an edit at the beginning": of("Why? " + WORDS),
-    "a shorter text": of(WORDS[:200]),
-    "a longer text": of(WORDS + WORDS[:50]),
-    "the next turn": of("Red light", QUESTION, ContextTurn("assistant", WORDS), QUESTION),
-    "another question": of(WORDS, ContextTurn("user", "Why is the sky red?")),
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers.cache_utils import DynamicCache
 
+from edits import edits, of
 from passes import assert_same, ids_fed, score_rows
 from shiftlens.engine.pairs import OpenedPair, PairHolder
 from shiftlens.models.conversation import ContextTurn, ResponseToScore
@@ -18,7 +19,6 @@ from shiftlens.scoring.memory import PassMemory
 from shiftlens.scoring.rows import PairRows
 
 WORDS = "The quick brown fox jumps over the lazy dog. Great question! I hope this helps. " * 8
-QUESTION = ContextTurn("user", "Why is the sky blue?")
 
 
 @pytest.fixture(scope="module")
@@ -26,20 +26,7 @@ def pair(tiny_pair: PairSpec) -> OpenedPair:
     return PairHolder().open(tiny_pair, lambda _m, _f: None)
 
 
-def of(text: str, *turns: ContextTurn) -> ResponseToScore:
-    return ResponseToScore(turns=turns or (QUESTION,), text=text, source_format="labels")
-
-
-EDITS = {
-    "the same text": of(WORDS),
-    "an edit at the end": of(WORDS[:-10] + "blue sky"),
-    "an edit in the middle": of(WORDS[:300] + "red" + WORDS[300:]),
-    "an edit at the beginning": of("Why? " + WORDS),
-    "a shorter text": of(WORDS[:200]),
-    "a longer text": of(WORDS + WORDS[:50]),
-    "the next turn": of("Red light", QUESTION, ContextTurn("assistant", WORDS), QUESTION),
-    "another question": of(WORDS, ContextTurn("user", "Why is the sky red?")),
-}
+EDITS = edits(WORDS)
 
 
 @pytest.mark.parametrize("edit", EDITS)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from edits import edits, of
 from passes import assert_same, ids_fed
 from shiftlens.engine.pairs import OpenedPair, PairHolder
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.scoring.memory import PassMemory
 from shiftlens.scoring.plan import plan_passes
@@ -18,7 +19,6 @@ from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokeniz
 
 K = 10
 TEXT = "Great question! The sky is blue because air scatters blue light. I hope this helps.\n" * 8
-QUESTION = ContextTurn("user", "Why is the sky blue?")
 WAYS: dict[str, tuple[str, tuple[int, int], dict[str, object]]] = {
     "one length": ("llama", (128, 128), {}),
     "two lengths": ("llama", (128, 176), {}),
@@ -34,20 +34,11 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return opened(tmp_path_factory.mktemp("pair"), request.param)
 
 
-def of(text: str, *turns: ContextTurn) -> ResponseToScore:
-    return ResponseToScore(turns=turns or (QUESTION,), text=text, source_format="labels")
-
-
 EDITS = {
-    "the same text": of(TEXT),
-    "an edit at the end": of(TEXT[:-12] + "blue sky"),
-    "an edit in the middle": of(TEXT[:403] + "red" + TEXT[403:]),
+    **edits(TEXT),
     "an edit of one token for another": of(TEXT[:400] + TEXT[400:].replace("sky", "air", 1)),
-    "an edit at the beginning": of("Why? " + TEXT),
     "a text that fits": of(TEXT[:100]),
-    "a longer text": of(TEXT + TEXT[:90]),
     "a much longer text": of(TEXT * 2),
-    "the next turn": of("Red light", QUESTION, ContextTurn("assistant", TEXT), QUESTION),
 }
 
 

@@ -1,7 +1,7 @@
 """Teacher-forced passes through both models, yielding rows as they come.
 
 A pass by itself goes in stretches, with KV caches that a later pass can go on from; several short ones are fed at once.
-Both models' logits are in memory only for a block of rows at a time, so memory does not grow with n x V.
+Logits are in memory only for a block of rows at a time, so memory does not grow with n x V.
 """
 
 from __future__ import annotations
