@@ -1,8 +1,8 @@
 """Matrix products of float32 on a CPU, by whichever of torch's two libraries is the quicker one there.
 
-torch takes every such product from MKL, which on CPUs of other makers than its own leaves half of the arithmetic unused
-(measured on a Zen 5: 190 GFLOP/s beside 420 of oneDNN, which torch brings as well, from the same weights). Neither is
-more exact: both add up in float32.
+torch takes every such product from MKL, which on a CPU of another maker may leave half of the arithmetic unused (on a
+Zen 5, the only one measured: 190 GFLOP/s beside 420 of oneDNN, which torch brings as well, from the same weights).
+Neither is more exact: both add up in float32.
 """
 
 from __future__ import annotations

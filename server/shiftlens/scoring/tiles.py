@@ -59,11 +59,9 @@ def tile_numbers(tile: torch.Tensor, first_id: int, k: int, scratch: Scratch) ->
     A logit of -inf counts as very low where it would make no number of a sum: 0 x inf is none.
     """
     top, top_ids = largest(tile, k)
-    shown = tile
-    weights, mean = _weights(shown, top[:, :1], scratch)
+    weights, mean = _weights(tile, top[:, :1], scratch)
     if not bool(mean.isfinite().all()):
-        shown = tile.clamp(min=_LOWEST)
-        weights, mean = _weights(shown, top[:, :1].clamp(min=_LOWEST), scratch)
+        weights, mean = _weights(tile.clamp(min=_LOWEST), top[:, :1].clamp(min=_LOWEST), scratch)
     # The largest logit's share is exp(0) over the total.
     total = weights.gather(1, top_ids[:, :1]).squeeze(1).reciprocal()
     return TileNumbers(top, top_ids + first_id, total, mean), weights
