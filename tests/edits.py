@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 
-QUESTION = ContextTurn("user", "Why is the sky blue?")
+QUESTION = ContextTurn.of("user", "Why is the sky blue?")
 
 
 def of(text: str, *turns: ContextTurn) -> ResponseToScore:
     """A response with this text to these turns, or to a question."""
-    return ResponseToScore(turns=turns or (QUESTION,), text=text, source_format="labels")
+    return ResponseToScore(turns=turns or (QUESTION,), parts=one_text(text), source_format="labels")
 
 
 def edits(text: str) -> dict[str, ResponseToScore]:
@@ -22,6 +22,6 @@ def edits(text: str) -> dict[str, ResponseToScore]:
         "an edit at the beginning": of("Why? " + text),
         "a shorter text": of(text[: len(text) // 3]),
         "a longer text": of(text + text[:50]),
-        "the next turn": of("Red light", QUESTION, ContextTurn("assistant", text), QUESTION),
-        "another question": of(text, ContextTurn("user", "Why is the sky red?")),
+        "the next turn": of("Red light", QUESTION, ContextTurn.of("assistant", text), QUESTION),
+        "another question": of(text, ContextTurn.of("user", "Why is the sky red?")),
     }

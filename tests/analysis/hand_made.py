@@ -23,9 +23,9 @@ def floats(values: Iterable[float]) -> bytes:
 
 
 def response(text: str, source: SourceMap | None = None, question: str = "Why?") -> Response:
-    asked = Turn(Role.USER, question, SourceMap.verbatim(0, len(question)))
+    asked = Turn.of(Role.USER, question, SourceMap.verbatim(0, len(question)))
     place = source if source is not None else SourceMap.verbatim(100, len(text))
-    return Response(0, (asked,), Turn(Role.ASSISTANT, text, place))
+    return Response(0, (asked,), Turn.of(Role.ASSISTANT, text, place))
 
 
 def side(

@@ -73,11 +73,11 @@ def _check(pair: OpenedPair, text: str, source_format: str, response: Response) 
 
 
 def _assert_spans(text: str, source_format: str, found: list[Token], response: Response) -> None:
-    at = response.turn.source.source_start
+    at = response.turn.source_start
     for token in found:
         assert token.start == at
         at = token.end
         if source_format not in {"openai", "aligntds-json"}:
             assert text[token.start : token.end] == token.text
-    assert at == response.turn.source.source_end
+    assert at == response.turn.source_end
     assert found[-1].start == found[-1].end

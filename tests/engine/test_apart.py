@@ -16,7 +16,7 @@ from shiftlens.engine.jobs import Worker
 from shiftlens.engine.pairs import OpenedPair, PairHolder
 from shiftlens.engine.protocol import Refused, Reply, Score, Scored
 from shiftlens.geometry.groups import common_groups
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.models.prepare import Prepared
 from shiftlens.transcripts.model import Response, Role, SourceMap, Turn
@@ -24,7 +24,7 @@ from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokeniz
 
 NATS = 1e-4
 TEXT = "Great question! The sky is blue \u2028 because 🙂 air\r\nscatters 漢字 light. I hope this helps.  "
-TURNS = (ContextTurn("user", "Why is the sky blue?"),)
+TURNS = (ContextTurn.of("user", "Why is the sky blue?"),)
 cuts = st.lists(st.integers(0, 12), max_size=12).map(lambda ends: [*sorted(ends), 12])
 
 
@@ -155,7 +155,9 @@ def test_a_pair_of_one_vocabulary_has_no_tokens_of_its_own(tiny_pair: PairSpec) 
 
 def test_the_reference_numbers_are_refused_for_two_vocabularies(pair: OpenedPair) -> None:
     replies = work(
-        pair, ResponseToScore(turns=TURNS, text=TEXT, source_format="labels"), ScoreOptions(compat="aligntds")
+        pair,
+        ResponseToScore(turns=TURNS, parts=one_text(TEXT), source_format="labels"),
+        ScoreOptions(compat="aligntds"),
     )
     (refused,) = [reply for reply in replies if isinstance(reply, Refused)]
     assert "compare ids" in refused.problem
@@ -179,10 +181,10 @@ def work(pair: OpenedPair, response: ResponseToScore, options: ScoreOptions) -> 
 
 def analysed(pair: OpenedPair, text: str, context: str) -> tuple[Prepared, ResponseAnalysis]:
     options = ScoreOptions(base_context=context)
-    response = ResponseToScore(turns=TURNS, text=text, source_format="labels")
+    response = ResponseToScore(turns=TURNS, parts=one_text(text), source_format="labels")
     (scored,) = [reply.scored for reply in work(pair, response, options) if isinstance(reply, Scored)]
-    asked = Turn(Role.USER, TURNS[0].text, SourceMap.verbatim(0, len(TURNS[0].text)))
-    answer = Response(0, (asked,), Turn(Role.ASSISTANT, text, SourceMap.verbatim(100, len(text))))
+    asked = Turn.of(Role.USER, TURNS[0].text, SourceMap.verbatim(0, len(TURNS[0].text)))
+    answer = Response(0, (asked,), Turn.of(Role.ASSISTANT, text, SourceMap.verbatim(100, len(text))))
     return pair.prepare(response, options), build(answer, scored, ClassifyOptions())
 
 

@@ -234,7 +234,7 @@ def conversation(pair: OpenedPair, answers: Sequence[str], context: str) -> list
     for answer in answers:
         turns.append(QUESTION)
         ready.append(pair.prepare(of(answer, *turns), ScoreOptions(base_context=context)))
-        turns.append(ContextTurn("assistant", answer))
+        turns.append(ContextTurn.of("assistant", answer))
     return ready
 
 
@@ -262,8 +262,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
 
 def shown(scored: ScoredResponse) -> list[Token]:
     text = WORDS * 3
-    asked = Turn(Role.USER, QUESTION.text, SourceMap.verbatim(0, len(QUESTION.text)))
-    answer = Response(0, (asked,), Turn(Role.ASSISTANT, text, SourceMap.verbatim(100, len(text))))
+    asked = Turn.of(Role.USER, QUESTION.text, SourceMap.verbatim(0, len(QUESTION.text)))
+    answer = Response(0, (asked,), Turn.of(Role.ASSISTANT, text, SourceMap.verbatim(100, len(text))))
     return list(tokens(build(answer, scored, ClassifyOptions())))
 
 

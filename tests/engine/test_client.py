@@ -19,18 +19,18 @@ from shiftlens.engine.client import EngineClient
 from shiftlens.engine.frames import HEADER_BYTES, body_length, decode_reply, encode_frame
 from shiftlens.engine.protocol import Progress, Refused, Score, Scored
 from shiftlens.errors import EngineError, ModelError
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokenizer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SECONDS = 60
-QUESTION = (ContextTurn("user", "Why is the sky blue?"),)
+QUESTION = (ContextTurn.of("user", "Why is the sky blue?"),)
 
 
 def response(text: str) -> ResponseToScore:
-    return ResponseToScore(turns=QUESTION, text=text, source_format="labels")
+    return ResponseToScore(turns=QUESTION, parts=one_text(text), source_format="labels")
 
 
 LONG = response("The quick brown fox jumps over the lazy dog. " * 80)

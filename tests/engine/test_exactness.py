@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from passes import score_rows
 from plain_scoring import PlainRow, kl, plain_rows
 from shiftlens.engine.pairs import OpenedPair, PairHolder
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.models.prepare import Prepared, prepare
 from shiftlens.scoring.columns import ScoredResponse, SideColumns, float32, int32, uint32
@@ -21,7 +21,7 @@ from shiftlens.scoring.pack import pack
 from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokenizer
 
 NATS = 1e-4
-QUESTION = (ContextTurn("user", "Why is the sky blue?"),)
+QUESTION = (ContextTurn.of("user", "Why is the sky blue?"),)
 CONTEXTS = ["aligntds", "chat", "raw", "few-shot", "template:{{ query }} -> "]
 
 SMALL = {
@@ -78,7 +78,7 @@ def test_any_text_is_scored_exactly_and_its_tokens_join_to_it(
 @given(text=hostile_text)
 def test_tokens_join_to_the_response(request: pytest.FixtureRequest, pair_name: str, text: str) -> None:
     pair: OpenedPair = request.getfixturevalue(pair_name)
-    response = ResponseToScore(turns=QUESTION, text=text, source_format="labels")
+    response = ResponseToScore(turns=QUESTION, parts=one_text(text), source_format="labels")
     prepared = prepare(pair.base.loaded, pair.aligned.loaded, response, ScoreOptions())
     pieces = pair.aligned.loaded.encoder.pieces
     data, start = text.encode(), 0
@@ -141,7 +141,7 @@ def _open(folder: Path, model_type: str, tokenizer: object, **overrides: object)
 
 
 def _score(pair: OpenedPair, text: str, context: str) -> tuple[Prepared, ScoredResponse]:
-    response = ResponseToScore(turns=QUESTION, text=text, source_format="labels")
+    response = ResponseToScore(turns=QUESTION, parts=one_text(text), source_format="labels")
     prepared = prepare(pair.base.loaded, pair.aligned.loaded, response, ScoreOptions(base_context=context))
     collectors = list(score_rows(pair.base.causal, pair.aligned.causal, prepared, 10))
     return prepared, pack(prepared, collectors[-1].all(), pair.aligned.loaded.encoder)

@@ -8,7 +8,7 @@ from passes import ids_fed
 from shiftlens.engine.jobs import Worker
 from shiftlens.engine.pairs import OpenedPair
 from shiftlens.engine.protocol import Done, Progress, Reply, Score, Scored
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import PairSpec, ScoreOptions
 
 TEXT = "The quick brown fox jumps over the lazy dog. Great question! " * 6
@@ -27,7 +27,7 @@ def test_an_edit_at_the_end_feeds_only_the_end(tiny_pair: PairSpec, monkeypatch:
 
 
 def _score(job: int, pair: PairSpec, text: str) -> Score:
-    response = ResponseToScore(turns=(ContextTurn("user", "Why?"),), text=text, source_format="labels")
+    response = ResponseToScore(turns=(ContextTurn.of("user", "Why?"),), parts=one_text(text), source_format="labels")
     return Score(job=job, pair=pair, options=ScoreOptions(), responses=(response,))
 
 
@@ -43,7 +43,9 @@ def test_a_request_of_many_responses_scores_its_first_before_it_prepares_its_las
 
     monkeypatch.setattr(OpenedPair, "prepare", told)
     responses = tuple(
-        ResponseToScore(turns=(ContextTurn("user", f"Why {i}?"),), text="Because.", source_format="labels")
+        ResponseToScore(
+            turns=(ContextTurn.of("user", f"Why {i}?"),), parts=one_text("Because."), source_format="labels"
+        )
         for i in range(80)
     )
     replies: list[Reply] = []

@@ -90,7 +90,7 @@ def test_another_response_to_a_long_question_goes_on_from_the_question_and_leave
     pair: OpenedPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = PassMemory()
-    question = ContextTurn("user", WORDS)
+    question = ContextTurn.of("user", WORDS)
     rows(pair, of("Great question! " + WORDS, question), memory)
     other = of("Blue. " + WORDS, question)
     with monkeypatch.context() as patch:
@@ -120,7 +120,7 @@ def test_a_response_to_another_question_leaves_the_pass_of_the_first(pair: Opene
     memory = PassMemory()
     rows(pair, of(WORDS), memory)
     one = memory.nbytes
-    rows(pair, of(WORDS, ContextTurn("user", "Why is the sky red?")), memory)
+    rows(pair, of(WORDS, ContextTurn.of("user", "Why is the sky red?")), memory)
     assert memory.nbytes > one * 3 // 2
 
 
@@ -133,7 +133,7 @@ def test_the_memory_stays_within_its_bytes(pair: OpenedPair) -> None:
     one = roomy.nbytes
     two = PassMemory(limit_bytes=one + one // 2)
     for text in (WORDS, "Other. " + WORDS, "More. " + WORDS):
-        rows(pair, of(text, ContextTurn("user", text[:5] * 20)), two)
+        rows(pair, of(text, ContextTurn.of("user", text[:5] * 20)), two)
     assert 0 < two.nbytes <= two.limit_bytes
 
 

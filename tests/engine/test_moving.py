@@ -20,7 +20,7 @@ from shiftlens.engine.joining import connect
 from shiftlens.engine.place import RUNTIME_DIR_VARIABLE, place_for, program_build
 from shiftlens.engine.protocol import Scored
 from shiftlens.engine.running import running_engines
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from tiny_models import byte_level_tokenizer, save_model
 
@@ -82,7 +82,9 @@ async def test_the_engine_of_a_pair_becomes_that_of_another_and_loads_only_what_
 
 
 async def test_scores_after_the_change_are_those_of_a_new_engine(tiny_pair: PairSpec, other_pair: PairSpec) -> None:
-    response = ResponseToScore(turns=(ContextTurn("user", "Why?"),), text="Great question!", source_format="labels")
+    response = ResponseToScore(
+        turns=(ContextTurn.of("user", "Why?"),), parts=one_text("Great question!"), source_format="labels"
+    )
     scored: list[Scored] = []
     async with clients(1) as (client,):
         await client.score(other_pair, ScoreOptions(), [response], on_scored=scored.append)
@@ -113,7 +115,7 @@ async def test_an_engine_that_the_other_pair_has_already_is_joined(tiny_pair: Pa
 
 async def test_a_pair_can_be_changed_right_after_a_job_was_cancelled(tiny_pair: PairSpec, other_pair: PairSpec) -> None:
     text = "The quick brown fox jumps over the lazy dog. " * 80
-    response = ResponseToScore(turns=(ContextTurn("user", "Why?"),), text=text, source_format="labels")
+    response = ResponseToScore(turns=(ContextTurn.of("user", "Why?"),), parts=one_text(text), source_format="labels")
     begun = asyncio.Event()
     async with clients(1) as (client,):
         job = asyncio.create_task(

@@ -14,7 +14,7 @@ from passes import assert_same, score_rows
 from shiftlens.engine.jobs import Worker
 from shiftlens.engine.pairs import OpenedPair, PairHolder
 from shiftlens.engine.protocol import Progress, Reply, Score, Scored
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.models.prepare import Prepared, PreparedSide, prepare
 from shiftlens.scoring.batches import batches
@@ -107,9 +107,9 @@ def test_responses_fed_together_have_the_numbers_of_each_alone(
 
 def test_every_response_of_a_request_is_sent_once_and_progress_never_falls(tiny_pair: PairSpec) -> None:
     replies: list[Reply] = []
-    lone = [ResponseToScore(turns=(ask("Why?"),), text=text * 3, source_format="labels") for text in ANSWERS]
+    lone = [ResponseToScore(turns=(ask("Why?"),), parts=one_text(text * 3), source_format="labels") for text in ANSWERS]
     chain = [asked(ANSWERS[: i + 1]) for i in range(len(ANSWERS))]
-    refused = ResponseToScore(turns=(ask("Why?"),), text="", source_format="labels")
+    refused = ResponseToScore(turns=(ask("Why?"),), parts=one_text(""), source_format="labels")
     request = Score(
         job=1, pair=tiny_pair, options=ScoreOptions(base_context="chat"), responses=(*lone, refused, *chain)
     )
@@ -142,15 +142,15 @@ def test_even_slices_cover_everything_in_order(count: int, most: int) -> None:
 
 
 def ask(text: str) -> ContextTurn:
-    return ContextTurn("user", text)
+    return ContextTurn.of("user", text)
 
 
 def asked(answers: Sequence[str]) -> ResponseToScore:
     """The last of these answers, after the others, each to a question."""
     turns: list[ContextTurn] = []
     for answer in answers[:-1]:
-        turns += [ask("Why is the sky blue?"), ContextTurn("assistant", answer)]
-    return ResponseToScore(turns=(*turns, ask("And then?")), text=answers[-1], source_format="labels")
+        turns += [ask("Why is the sky blue?"), ContextTurn.of("assistant", answer)]
+    return ResponseToScore(turns=(*turns, ask("And then?")), parts=one_text(answers[-1]), source_format="labels")
 
 
 def conversation(pair: OpenedPair, answers: Sequence[str], base_context: str) -> list[Prepared]:
@@ -158,15 +158,15 @@ def conversation(pair: OpenedPair, answers: Sequence[str], base_context: str) ->
     ready = []
     for answer in answers:
         turns.append(ask("Why is the sky blue?"))
-        response = ResponseToScore(turns=tuple(turns), text=answer, source_format="labels")
+        response = ResponseToScore(turns=tuple(turns), parts=one_text(answer), source_format="labels")
         options = ScoreOptions(base_context=base_context)
         ready.append(prepare(pair.base.loaded, pair.aligned.loaded, response, options))
-        turns.append(ContextTurn("assistant", answer))
+        turns.append(ContextTurn.of("assistant", answer))
     return ready
 
 
 def one(pair: OpenedPair, text: str) -> Prepared:
-    response = ResponseToScore(turns=(ask("Why is the sky blue?"),), text=text, source_format="labels")
+    response = ResponseToScore(turns=(ask("Why is the sky blue?"),), parts=one_text(text), source_format="labels")
     return prepare(pair.base.loaded, pair.aligned.loaded, response, ScoreOptions())
 
 

@@ -26,7 +26,7 @@ from shiftlens.engine.protocol import Describe, Scored
 from shiftlens.engine.running import running_engines
 from shiftlens.engine.urgency import NICENESS
 from shiftlens.errors import EngineError
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from tiny_adapters import save_adapter
 from tiny_models import byte_level_tokenizer, save_model, save_pair
@@ -46,7 +46,9 @@ async def main():
     client = EngineClient()
     await client.describe(pair)
     print(client.pid, flush=True)
-    response = ResponseToScore(turns=(ContextTurn("user", "Why?"),), text="The lazy dog. " * 90, source_format="labels")
+    response = ResponseToScore(
+        turns=(ContextTurn.of("user", "Why?"),), parts=one_text("The lazy dog. " * 90), source_format="labels"
+    )
     done = lambda message: None if message.partial else print("scored", flush=True)
     await client.score(pair, ScoreOptions(), [response] * count, on_scored=done)
     await asyncio.to_thread(sys.stdin.read)
@@ -56,7 +58,9 @@ asyncio.run(main())
 
 
 def response(text: str) -> ResponseToScore:
-    return ResponseToScore(turns=(ContextTurn("user", "Why is the sky blue?"),), text=text, source_format="labels")
+    return ResponseToScore(
+        turns=(ContextTurn.of("user", "Why is the sky blue?"),), parts=one_text(text), source_format="labels"
+    )
 
 
 LONG = response("The quick brown fox jumps over the lazy dog. " * 80)

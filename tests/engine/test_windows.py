@@ -13,7 +13,7 @@ from plain_scoring import kl, plain_rows
 from shiftlens.engine.jobs import Worker
 from shiftlens.engine.pairs import OpenedPair, PairHolder
 from shiftlens.engine.protocol import Refused, Reply, Score, Scored
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.models.prepare import Prepared, PreparedSide
 from shiftlens.scoring.columns import SHORTENED_ALIGNED, SHORTENED_BASE, ScoredResponse, float32, int32
@@ -22,7 +22,7 @@ from tiny_models import byte_level_tokenizer, save_model
 
 NATS = 1e-4
 TEXT = "Great question! The sky is blue because air scatters blue light. " * 6
-TURNS = (ContextTurn("user", "Why is the sky blue?"),)
+TURNS = (ContextTurn.of("user", "Why is the sky blue?"),)
 GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4}
 
 
@@ -74,7 +74,7 @@ def test_a_text_longer_than_a_model_is_scored_in_the_windows_that_the_notes_name
 
 def test_a_context_that_alone_is_longer_than_the_model_is_cut_too(tmp_path: Path) -> None:
     pair = opened(tmp_path, "llama", (64, 64))
-    prepared, scored = score(pair, "Because air scatters blue light.", (ContextTurn("user", TEXT),))
+    prepared, scored = score(pair, "Because air scatters blue light.", (ContextTurn.of("user", TEXT),))
     assert len(prepared.base.prefix_ids) > 64
     assert set(scored.shortened) == {SHORTENED_BASE | SHORTENED_ALIGNED}
     assert_plain(pair, prepared, scored, (64, 64))
@@ -96,7 +96,7 @@ def test_models_without_a_length_have_no_windows(tmp_path: Path) -> None:
 def test_turns_of_a_conversation_that_fit_keep_their_whole_context_beside_one_that_does_not(tmp_path: Path) -> None:
     pair = opened(tmp_path, "llama", (256, 256))
     first = response("Because air scatters blue light.")
-    later = response(TEXT, (*TURNS, ContextTurn("assistant", first.text), *TURNS))
+    later = response(TEXT, (*TURNS, ContextTurn.of("assistant", first.text), *TURNS))
     together = scored_by_worker(pair, [first, later])
     for each, found in zip((first, later), together, strict=True):
         prepared, alone = score(pair, each.text, each.turns)
@@ -107,7 +107,7 @@ def test_turns_of_a_conversation_that_fit_keep_their_whole_context_beside_one_th
 
 
 def response(text: str, turns: tuple[ContextTurn, ...] = TURNS) -> ResponseToScore:
-    return ResponseToScore(turns=turns, text=text, source_format="labels")
+    return ResponseToScore(turns=turns, parts=one_text(text), source_format="labels")
 
 
 def opened(folder: Path, model_type: str, limits: Sequence[int | None], **overrides: object) -> OpenedPair:

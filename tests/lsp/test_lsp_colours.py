@@ -60,7 +60,7 @@ async def expected(engine: EngineClient, pair: PairSpec, text: str) -> dict[int,
         for offset, char in enumerate(response.text):
             past = at + len(char.encode())
             worst = max(shown[row] for row in range(len(ends)) if begins[row] < past and ends[row] > at)
-            classes[response.turn.source.start_of(offset)] = NAMES[worst]
+            classes[response.turn.parts[0].source.start_of(offset)] = NAMES[worst]
             at = past
     return classes
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shiftlens.lsp.store import AnalysisStore, Refusal, content_key, size_of
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import PairSpec, ScoreOptions
 
-_RESPONSE = ResponseToScore(turns=(ContextTurn("user", "q"),), text="o", source_format="labels")
+_RESPONSE = ResponseToScore(turns=(ContextTurn.of("user", "q"),), parts=one_text("o"), source_format="labels")
 _PAIR = PairSpec(base="b", aligned="a")
 
 
 def test_what_changes_the_numbers_changes_the_key() -> None:
     keys = {
         content_key(_RESPONSE, _PAIR, ScoreOptions()),
-        content_key(ResponseToScore(turns=(), text="o", source_format="labels"), _PAIR, ScoreOptions()),
+        content_key(ResponseToScore(turns=(), parts=one_text("o"), source_format="labels"), _PAIR, ScoreOptions()),
         content_key(_RESPONSE, replace(_PAIR, base="c"), ScoreOptions()),
         content_key(_RESPONSE, _PAIR, ScoreOptions(top_k=3)),
     }

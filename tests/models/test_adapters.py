@@ -17,7 +17,7 @@ from plain_scoring import kl, plain_rows
 from shiftlens.engine.pairs import OpenedPair, PairHolder
 from shiftlens.errors import ModelError, ScoringError
 from shiftlens.models import adapters
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.models.prepare import Prepared
 from shiftlens.scoring.columns import ScoredResponse, float32, int32
@@ -235,7 +235,9 @@ def opened(base: Path, aligned: Path, holder: PairHolder | None = None) -> Opene
 
 
 def score(pair: OpenedPair, text: str = TEXT) -> tuple[Prepared, ScoredResponse]:
-    response = ResponseToScore(turns=(ContextTurn("user", "Why is the sky blue?"),), text=text, source_format="labels")
+    response = ResponseToScore(
+        turns=(ContextTurn.of("user", "Why is the sky blue?"),), parts=one_text(text), source_format="labels"
+    )
     prepared = pair.prepare(response, ScoreOptions())
     *_, collector = score_rows(pair.base.causal, pair.aligned.causal, prepared, 10)
     return prepared, pack(prepared, collector.all(), pair.aligned.loaded.encoder)

@@ -8,13 +8,13 @@ import pytest
 
 from shiftlens.engine.pairs import OpenedPair, PairHolder
 from shiftlens.models.contexts import aligntds_query
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.models.prepare import Prepared, prepare
 from shiftlens.models.tokens import TextEncoder
 from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokenizer
 
-QUESTION = ContextTurn("user", "Why is the sky blue?")
+QUESTION = ContextTurn.of("user", "Why is the sky blue?")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def prepared(pair: OpenedPair, response: ResponseToScore, **options: str) -> Pre
 
 
 def of(text: str, *, turns: tuple[ContextTurn, ...] = (QUESTION,), **extra: str) -> ResponseToScore:
-    return ResponseToScore(turns=turns, text=text, source_format="labels", **extra)
+    return ResponseToScore(turns=turns, parts=one_text(text), source_format="labels", **extra)
 
 
 def test_a_clean_boundary_keeps_the_tokens_of_the_prefix() -> None:
@@ -91,7 +91,7 @@ def test_the_base_gets_one_bos_and_the_fence_to_the_letter(chatml_like: OpenedPa
 
 
 def test_earlier_turns_are_in_every_context(chatml_like: OpenedPair) -> None:
-    turns = (ContextTurn("system", "Be brief."), QUESTION, ContextTurn("assistant", "Red light"), QUESTION)
+    turns = (ContextTurn.of("system", "Be brief."), QUESTION, ContextTurn.of("assistant", "Red light"), QUESTION)
     for context in ("aligntds", "chat", "raw", "few-shot"):
         text = prepared(chatml_like, of("Great", turns=turns), base_context=context).base.prefix_text
         assert "Be brief." in text

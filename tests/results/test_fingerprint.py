@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec, ScoreOptions
 from shiftlens.results import pair_results
 from shiftlens.results.fingerprint import model_fingerprint
@@ -21,7 +21,7 @@ from shiftlens.results.pair_results import PairResults, open_pair_results
 from shiftlens.results.store import ResultStore
 from shiftlens.scoring.columns import ScoredResponse
 
-_RESPONSE = ResponseToScore(turns=(ContextTurn("user", "q"),), text="o", source_format="labels")
+_RESPONSE = ResponseToScore(turns=(ContextTurn.of("user", "q"),), parts=one_text("o"), source_format="labels")
 _HUB = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME")
 
 
@@ -202,7 +202,7 @@ def test_whatever_changes_the_numbers_changes_the_key(results: PairResults) -> N
         key(plain, _RESPONSE, fingerprints=base, pair=replace(results.pair, dtype="float16")),
         key(replace(plain, base_context="raw"), _RESPONSE, fingerprints=base),
         key(replace(plain, top_k=5), _RESPONSE, fingerprints=base),
-        key(plain, ResponseToScore(turns=(), text="o", source_format="labels"), fingerprints=base),
+        key(plain, ResponseToScore(turns=(), parts=one_text("o"), source_format="labels"), fingerprints=base),
     ]
     assert len(set(keys)) == len(keys)
 

@@ -156,7 +156,7 @@ def test_the_end_of_sequence_literal_is_no_text_of_the_response() -> None:
     response = readable(text).responses[0]
     assert (response.text, response.end_marker) == ("Hi\n", "</s>")
     assert response.verbatim_prefix == "<s>[INST] q [/INST] "
-    assert text[response.turn.source.source_end :].startswith("</s>")
+    assert text[response.turn.source_end :].startswith("</s>")
 
 
 def test_offsets_in_jsonl_count_code_points_of_the_whole_text() -> None:

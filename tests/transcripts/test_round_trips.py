@@ -31,7 +31,7 @@ def test_chatml_is_read_back_exactly(pairs: Pairs, front: str) -> None:
     assert_verbatim(text, found)
     for response in found.responses:
         assert response.end_marker == "<|im_end|>"
-        start = response.turn.source.start_of(0)
+        start = response.turn.parts[0].source.start_of(0)
         assert response.verbatim_prefix == text[len(front) : start]
 
 

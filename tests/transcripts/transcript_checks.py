@@ -6,7 +6,7 @@ import json
 
 from hypothesis import strategies as st
 
-from shiftlens.transcripts import Transcript, Turn, read
+from shiftlens.transcripts import Part, Transcript, read
 
 AWKWARD = ["\u2028", "\x00", "\r\n", "\n", "\r", "😀", "e\u0301", "שלום", "\u202e", "\x85", "\x1c", "\t", "```", "---"]
 texts = st.lists(st.one_of(st.sampled_from(AWKWARD), st.text(max_size=8)), max_size=8).map("".join)
@@ -29,20 +29,21 @@ def said(transcript: Transcript) -> list[tuple[str, str]]:
 
 
 def assert_verbatim(text: str, transcript: Transcript) -> None:
-    for turn in _turns(transcript):
-        source = turn.source
-        assert source.decoded_length == len(turn.text)
-        for i, character in enumerate(turn.text):
+    for part in _parts(transcript):
+        source = part.source
+        assert source.decoded_length == len(part.text)
+        for i, character in enumerate(part.text):
             assert text[source.start_of(i) : source.end_of(i)] == character
 
 
 def assert_escaped(text: str, transcript: Transcript) -> None:
-    for turn in _turns(transcript):
-        source = turn.source
-        assert source.decoded_length == len(turn.text)
-        for i, character in enumerate(turn.text):
+    for part in _parts(transcript):
+        source = part.source
+        assert source.decoded_length == len(part.text)
+        for i, character in enumerate(part.text):
             assert json.loads(f'"{text[source.start_of(i) : source.end_of(i)]}"') == character
 
 
-def _turns(transcript: Transcript) -> list[Turn]:
-    return [turn for response in transcript.responses for turn in (*response.context, response.turn)]
+def _parts(transcript: Transcript) -> list[Part]:
+    turns = [turn for response in transcript.responses for turn in (*response.context, response.turn)]
+    return [part for turn in turns for part in turn.parts]

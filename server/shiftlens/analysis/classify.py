@@ -7,7 +7,7 @@ choice, marginal where it is the second or third, shifted otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import or_
 
 from shiftlens.analysis.aligntds import shown_top_ranks
@@ -15,7 +15,7 @@ from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, Summary
 from shiftlens.geometry.spans import token_spans
 from shiftlens.models.pair import ClassifyOptions
 from shiftlens.scoring.columns import ScoredResponse, int32, uint32
-from shiftlens.transcripts.model import Response
+from shiftlens.transcripts.model import Response, SourceMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,14 @@ def build(
     With compat="aligntds" the class follows the reference: the 0-based place, among the base model's first 10
     strings, of the aligned model's first (TR@10). Raises ValueError where the columns don't fit the text.
     """
-    spans = token_spans(response.text, uint32(scored.byte_ends), response.turn.source)
+    text, source = response.passage(scored.parts)
+    spans = token_spans(text, uint32(scored.byte_ends), source)
     classes = classes_of(base_ranks(scored, classify_options.classify_by, compat), classify_options.thresholds)
     return ResponseAnalysis(
         response=response,
         scored=scored,
+        text=text,
+        source=source,
         classes=classes,
         off_greedy=bytes(rank != 1 for rank in int32(scored.aligned.rank)),
         starts=spans.starts,
@@ -49,6 +52,13 @@ def build(
         cuts=spans.cuts,
         summary=summarise(classes, scored.boundary, realigned_rows(scored)),
     )
+
+
+def in_own_text(analysis: ResponseAnalysis) -> ResponseAnalysis:
+    """The same with places in its own text instead of the file's."""
+    source = SourceMap.verbatim(0, len(analysis.text))
+    spans = token_spans(analysis.text, uint32(analysis.scored.byte_ends), source)
+    return replace(analysis, source=source, starts=spans.starts, ends=spans.ends)
 
 
 def base_ranks(scored: ScoredResponse, classify_by: str, compat: str = "") -> Sequence[int]:

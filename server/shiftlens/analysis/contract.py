@@ -165,9 +165,9 @@ def _response(analysis: ResponseAnalysis, compat: str) -> Json:
     return {
         "index": response.index,
         "prompt": prompt_of(response),
-        "text": response.text,
-        "start": response.turn.source.source_start,
-        "end": response.turn.source.source_end,
+        "text": analysis.text,
+        "start": response.turn.source_start,
+        "end": response.turn.source_end,
         "prefix": {"base": _prefix(scored.base), "aligned": _prefix(scored.aligned)},
         "tokens": [_token(token, analysis, compat) for token in tokens(analysis)],
         "summary": summary_json(analysis.summary),

@@ -30,7 +30,7 @@ def highlights(analysis: ResponseAnalysis) -> Sequence[Highlight]:
     A character split over several tokens is one highlight with the worst class of its parts and the flags of
     any. Rows without text give none; what the file holds between two parts of a response is left out.
     """
-    breaks = gaps(analysis.response.turn.source)
+    breaks = gaps(analysis.source)
     if breaks or any(analysis.cuts):
         return tuple(_across(analysis, breaks))
     return tuple(
@@ -56,7 +56,7 @@ def rows_at(analysis: ResponseAnalysis, offset: int) -> range:
         last = len(analysis.ends) - 1
         at_end = last >= 0 and offset == analysis.ends[last] and is_end(analysis, last)
         return range(last, last + 1) if at_end else range(0)
-    if not analysis.cuts[row] or offset < analysis.response.turn.source.start_of(analysis.text_ends[row] - 1):
+    if not analysis.cuts[row] or offset < analysis.source.start_of(analysis.text_ends[row] - 1):
         return range(row, row + 1)
     return range(row, _past_split(analysis, row))
 
@@ -97,7 +97,7 @@ def _across(analysis: ResponseAnalysis, breaks: list[int]) -> Iterator[Highlight
 
 
 def _split_character(analysis: ResponseAnalysis, row: int, character: int) -> Highlight:
-    start, end = analysis.response.turn.source.span(character, character + 1)
+    start, end = analysis.source.span(character, character + 1)
     parts = [_of_row(analysis, part, start, end) for part in range(row, _past_split(analysis, row))]
     return Highlight(
         start,
@@ -115,4 +115,4 @@ def _runs(analysis: ResponseAnalysis, breaks: list[int], begin: int, end: int) -
     edges = [begin, *inside, end]
     for first, past in pairwise(edges):
         if first < past:
-            yield analysis.response.turn.source.span(first, past)
+            yield analysis.source.span(first, past)

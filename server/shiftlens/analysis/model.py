@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scoring.columns import ScoredResponse
-from shiftlens.transcripts.model import Response, Transcript
+from shiftlens.transcripts.model import Response, SourceMap, Transcript
 
 
 class ShiftClass(IntEnum):
@@ -119,15 +119,18 @@ class Summary:
 class ResponseAnalysis:
     """A response, its scores, and a class for each row.
 
+    - text, source: the parts of the response that were scored, as one text, and where it stands in the file.
     - classes: uint8 [n], values of `ShiftClass`.
     - off_greedy: uint8 [n].
     - starts, ends: uint32 [n], code-point offsets into the file's text; together the spans cover the response.
-    - text_ends: uint32 [n], where each row ends in `response.text`, in code points.
+    - text_ends: uint32 [n], where each row ends in `text`, in code points.
     - cuts: uint8 [n], 1 where the row ends inside a character, whose other bytes the next rows hold.
     """
 
     response: Response
     scored: ScoredResponse
+    text: str
+    source: SourceMap
     classes: bytes
     off_greedy: bytes
     starts: array[int]

@@ -34,7 +34,7 @@ def token(analysis: ResponseAnalysis, row: int) -> Token:
         index=row,
         id=own,
         piece=scored.pieces.get(own, b""),
-        text=analysis.response.text[begin : analysis.text_ends[row]],
+        text=analysis.text[begin : analysis.text_ends[row]],
         start=analysis.starts[row],
         end=analysis.ends[row],
         shift=ShiftClass(analysis.classes[row]),
@@ -85,7 +85,7 @@ def is_end(analysis: ResponseAnalysis, row: int) -> bool:
     byte_ends = uint32(analysis.scored.byte_ends)
     return (
         row == len(byte_ends) - 1
-        and analysis.text_ends[row] == len(analysis.response.text)
+        and analysis.text_ends[row] == len(analysis.text)
         and byte_ends[row] == (byte_ends[row - 1] if row else 0)
     )
 

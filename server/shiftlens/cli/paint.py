@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import IO, Protocol
 
 from rich.console import Console
 from rich.text import Text
 
-from shiftlens.analysis.classify import Shares, build, shares, shares_without_flagged
+from shiftlens.analysis.classify import Shares, in_own_text, shares, shares_without_flagged
 from shiftlens.analysis.contract import prompt_of
 from shiftlens.analysis.highlights import highlights
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Summary
-from shiftlens.models.pair import ClassifyOptions
-from shiftlens.transcripts.model import SourceMap
 from shiftlens.visible import harmless, one_line
 
 COLORS = ("auto", "always", "never")
@@ -54,12 +52,9 @@ class Painter:
     def title(self, text: str) -> None:
         self.line(Text(text, style="bold"))
 
-    def response(self, analysis: ResponseAnalysis, options: ClassifyOptions, compat: str) -> None:
+    def response(self, analysis: ResponseAnalysis) -> None:
         """The response's own text, painted."""
-        text = analysis.response.text
-        turn = replace(analysis.response.turn, source=SourceMap.verbatim(0, len(text)))
-        decoded = build(replace(analysis.response, turn=turn), analysis.scored, options, compat=compat)
-        self.spans(text, highlights(decoded))
+        self.spans(analysis.text, highlights(in_own_text(analysis)))
 
     def spans(self, text: str, spans: Iterable[Span]) -> None:
         """A text and its highlights, which are in order; what is between them stays plain."""
@@ -133,7 +128,7 @@ def print_analysis(paint: Painter, file: str, analysis: Analysis) -> None:
     for response in analysis.responses:
         paint.line()
         paint.title(f"Response {response.response.index + 1}: {one_line(prompt_of(response.response))}")
-        paint.response(response, analysis.classify_options, analysis.score_options.compat)
+        paint.response(response)
         paint.line()
         paint.summary("Summary", response.summary)
         for note in response.scored.notes:

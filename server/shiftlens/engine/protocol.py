@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextPart, ContextTurn, ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.scoring.columns import ScoredResponse
 
@@ -16,6 +16,7 @@ __all__ = [
     "MAX_FRAME_BYTES",
     "Cancel",
     "Cancelled",
+    "ContextPart",
     "ContextTurn",
     "Describe",
     "Described",

@@ -49,7 +49,7 @@ def place_at(document: OpenDocument, analysis: DocumentAnalysis, position: types
     elif at == len(analysis.text) and edits.is_at_end:
         touched = True
     for index, response in enumerate(analysis.transcript.responses):
-        source = response.turn.source
+        source = response.turn
         if source.source_start <= at <= source.source_end:
             result = analysis.results[index]
             tokens = () if touched else _tokens_at(result, at, source.source_end)
@@ -64,7 +64,7 @@ def is_in_response(document: OpenDocument, position: types.Position, unit: Unit)
     if parsed is None or parsed.transcript is None:
         return False
     at = Edit.between(parsed.text, document.text).offset_to_old(offset(document.lines, position, unit))
-    sources = (response.turn.source for response in parsed.transcript.responses)
+    sources = (response.turn for response in parsed.transcript.responses)
     return at is not None and any(source.source_start <= at <= source.source_end for source in sources)
 
 

@@ -98,7 +98,7 @@ def _response(
     edits: Edits,
     unit: Unit,
 ) -> Json:
-    source = analysis.transcript.responses[index].turn.source
+    source = analysis.transcript.responses[index].turn
     span = edits.span_to_new(source.source_start, source.source_end)
     found: ResponseAnalysis | None = result.analysis
     return {

@@ -92,7 +92,7 @@ def _paints(response: Response, result: ResponseResult, carried: Sequence[Paint]
     own = result.paints
     if result.is_final:
         return own
-    source = response.turn.source
+    source = response.turn
     start = own[-1].end if own else source.source_start
     first = bisect_left(carried, start, key=lambda item: item.start)
     past = bisect_left(carried, source.source_end, key=lambda item: item.start)

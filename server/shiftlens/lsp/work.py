@@ -91,7 +91,7 @@ def plan_work(
 
 def touched(transcript: Transcript, start: int, end: int) -> frozenset[int]:
     """The responses that a selection [start, end) of the text touches; with none selected, the one at the cursor."""
-    spans = [(response.turn.source.source_start, response.turn.source.source_end) for response in transcript.responses]
+    spans = [(response.turn.source_start, response.turn.source_end) for response in transcript.responses]
     if start == end:
         return frozenset(at for at, (first, last) in enumerate(spans) if first <= start <= last)
     return frozenset(at for at, (first, last) in enumerate(spans) if first < end and start < last)

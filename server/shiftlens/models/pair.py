@@ -11,6 +11,9 @@ BUNDLED_ALIGNED = "bundled:aligned"
 BASE_CONTEXTS = ("aligntds", "chat", "raw", "few-shot")
 """The named base contexts; anything else is a Jinja template of the user's (`template:` and its text)."""
 
+SCORE_PARTS = ("answer", "reasoning", "tool_call")
+"""The kinds of parts of a response that can be scored, by the names that options and JSON give them."""
+
 CLASSIFY_BY = ("response", "aligned-top1")
 COMPAT_MODES = ("aligntds",)
 DEVICES = ("auto", "cuda", "mps", "cpu")
@@ -43,13 +46,15 @@ class ScoreOptions:
     """What changes the numbers of a scoring pass. `compat` is "" or one of COMPAT_MODES.
 
     `aligned_context` is "chat" (the aligned model's own template) or any base context but "chat", for aligned
-    models that have no template.
+    models that have no template. `parts` are the kinds of parts that are scored, of SCORE_PARTS; those that are not
+    stand in the context of what comes after them.
     """
 
     base_context: str = "aligntds"
     aligned_context: str = "chat"
     top_k: int = 10
     compat: str = ""
+    parts: tuple[str, ...] = ("answer", "reasoning")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,8 +74,8 @@ class ScoredResponse:
 
     - k: candidates kept per row.
     - ids: int32 [n]; the last one is the aligned model's end-of-turn id.
-    - byte_ends: uint32 [n]; where each token ends, in UTF-8 bytes of the response. The tokens partition the
-      response; the last row is empty.
+    - byte_ends: uint32 [n]; where each token ends, in UTF-8 bytes of the parts that were scored. The tokens partition
+      these; the last row is empty.
     - special: uint8 [n], 1 for tokens that the tokenizer calls special.
     - boundary: uint8 [n], 1 where the way prompt and response were tokenised may itself explain the shift.
     - shortened: uint8 [n], which models did not see the whole context: SHORTENED_BASE, SHORTENED_ALIGNED or both added
@@ -87,6 +87,7 @@ class ScoredResponse:
     - own_tokens: for a pair of two vocabularies, None for one. With it, KL is no number, and a rank in
       `base_rank_of_aligned_top` is 0 where that token is not one of the base model's.
     - notes: what the reader should know of how this was scored, in whole sentences.
+    - parts: which parts of the response's turn were scored, by index. `byte_ends` count in their texts, joined.
     """
 
     k: int
@@ -103,6 +104,7 @@ class ScoredResponse:
     notes: tuple[str, ...] = ()
     shortened: bytes = b""
     own_tokens: OwnTokens | None = None
+    parts: tuple[int, ...] = (0,)
 
     @property
     def rows(self) -> int:

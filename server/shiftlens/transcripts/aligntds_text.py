@@ -6,7 +6,15 @@ import re
 from dataclasses import dataclass
 
 from shiftlens.errors import TranscriptError
-from shiftlens.transcripts.conversation import Reading, Said, after_blanks, check_turns, trimmed, verbatim_turn
+from shiftlens.transcripts.conversation import (
+    Conversation,
+    Reading,
+    Said,
+    after_blanks,
+    check_turns,
+    trimmed,
+    verbatim_turn,
+)
 from shiftlens.transcripts.model import Role
 
 _FENCE = "```"
@@ -59,7 +67,7 @@ def read_aligntds_text(text: str, start: int, forced: bool) -> Reading | None:
         said.append(Said(turn, marker, scored=not preamble or i == last_answer))
     answers = sum(block.role is Role.ASSISTANT for block in blocks)
     evidence = f"{answers} `# Answer:` block{'s' if answers != 1 else ''} with a fence"
-    return Reading(evidence + (" after URIAL's preamble" if preamble else ""), (tuple(said),))
+    return Reading(evidence + (" after URIAL's preamble" if preamble else ""), (Conversation(tuple(said)),))
 
 
 def _blocks(text: str, start: int) -> list[_Block]:

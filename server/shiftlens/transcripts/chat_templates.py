@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.conversation import (
+    Conversation,
     Problem,
     Reading,
     Said,
@@ -116,7 +117,7 @@ def read_headers(template: HeaderTemplate, text: str, start: int, forced: bool) 
         at = following
     count = len(said)
     evidence = f"{count} `{template.marker}` turn{'s' if count != 1 else ''}"
-    return Reading(evidence, (tuple(said),), tuple(problems))
+    return Reading(evidence, (Conversation(tuple(said)),), tuple(problems))
 
 
 def _header_error(template: HeaderTemplate, text: str, at: int, header: re.Match[str] | None) -> TranscriptError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shiftlens.errors import TranscriptError
@@ -23,8 +23,18 @@ class Said:
     scored: bool = True
 
 
-Conversation = tuple[Said, ...]
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Turns that one model saw together. `tools`, `label` and `notes` are those of its responses (see `Response`)."""
+
+    said: tuple[Said, ...]
+    tools: str = ""
+    label: str = ""
+    notes: tuple[str, ...] = ()
+
+
 Problem = tuple[int, str]
+"""A 1-based line and what could not be read there, in whole sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +48,34 @@ class Reading:
 
 def verbatim_turn(role: Role, text: str, start: int, end: int) -> Turn:
     """The turn whose text is text[start:end] as it stands."""
-    return Turn(role, text[start:end], SourceMap.verbatim(start, end - start))
+    return Turn.of(role, text[start:end], SourceMap.verbatim(start, end - start))
 
 
-def responses(conversations: Iterable[Sequence[Said]]) -> tuple[Response, ...]:
-    """Every assistant turn that has text, with the turns before it; numbered through the file.
+def responses(conversations: Iterable[Conversation]) -> tuple[Response, ...]:
+    """Every assistant turn that has text, reasoning or a tool call, with the turns before it; numbered in the file.
 
-    An assistant's turn without text can't be scored. It stays in the context of the later ones.
+    An assistant's turn without any of these can't be scored. It stays in the context of the later ones.
     """
     found: list[Response] = []
-    for conversation in conversations:
-        check_turns(len(conversation))
-        turns = tuple(said.turn for said in conversation)
-        for at, said in enumerate(conversation):
-            if said.turn.role is Role.ASSISTANT and said.scored and said.turn.text:
-                found.append(Response(len(found), turns[:at], said.turn, said.end_marker, said.verbatim_prefix))
+    for number, conversation in enumerate(conversations):
+        check_turns(len(conversation.said))
+        turns = tuple(said.turn for said in conversation.said)
+        for at, said in enumerate(conversation.said):
+            if said.turn.role is Role.ASSISTANT and said.scored and any(part.text for part in said.turn.parts):
+                found.append(
+                    Response(
+                        len(found),
+                        turns[:at],
+                        said.turn,
+                        said.end_marker,
+                        said.verbatim_prefix,
+                        conversation=number,
+                        turn_index=at,
+                        tools=conversation.tools,
+                        label=conversation.label,
+                        notes=conversation.notes,
+                    )
+                )
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.json_source import JsonArray, JsonNode, JsonObject, JsonScalar, JsonString, decoded
-from shiftlens.transcripts.model import Role, Segment, SourceMap, Turn
+from shiftlens.transcripts.model import Role, Segment, SourceMap, Turn, joined, slice_of
 from shiftlens.transcripts.roles import TEMPLATE_ROLES
 
 
@@ -40,9 +40,9 @@ def _member(node: JsonNode, name: str) -> JsonNode | None:
 def _turn(role: Role, text: str, node: JsonNode) -> Turn:
     """The turn whose text is a string, or the text parts of a list; null is an empty text."""
     if isinstance(node, JsonString):
-        return Turn(role, *decoded(text, node))
+        return Turn.of(role, *decoded(text, node))
     if isinstance(node, JsonScalar) and node.is_null:
-        return Turn(role, "", SourceMap(node.start, ()))
+        return Turn.of(role, "", SourceMap(node.start, ()))
     if isinstance(node, JsonArray):
         literals = [part for item in node.items if (part := _text_part(item)) is not None]
         return _joined(role, text, literals, node.start)
@@ -55,18 +55,9 @@ def _text_part(item: JsonNode) -> JsonString | None:
 
 
 def _joined(role: Role, text: str, literals: list[JsonString], start: int) -> Turn:
-    parts: list[str] = []
-    segments: list[Segment] = []
-    length = 0
-    for literal in literals:
-        part, source = decoded(text, literal)
-        segments += [
-            Segment(s.decoded_start + length, s.decoded_length, s.source_start, s.source_length)
-            for s in source.segments
-        ]
-        parts.append(part)
-        length += len(part)
-    return Turn(role, "".join(parts), SourceMap(literals[0].start + 1 if literals else start, tuple(segments)))
+    if not literals:
+        return Turn.of(role, "", SourceMap(start, ()))
+    return Turn.of(role, *joined([decoded(text, literal) for literal in literals]))
 
 
 def _messages(record: JsonNode) -> JsonArray | None:
@@ -89,10 +80,10 @@ def _spoken(text: str, messages: JsonArray, who: str, what: str, extra: dict[str
         if role is None:
             raise RecordError(f"the role {name!r} is not known", speaker.start if speaker else message.start)
         if content is None:
-            said.append(Said(Turn(role, "", SourceMap(message.start, ()))))
+            said.append(Said(Turn.of(role, "", SourceMap(message.start, ()))))
         else:
             said.append(Said(_turn(role, text, content)))
-    return (tuple(said),)
+    return (Conversation(tuple(said)),)
 
 
 def _read_openai(text: str, record: JsonNode) -> tuple[Conversation, ...]:
@@ -151,20 +142,10 @@ def _read_aligntds(text: str, record: JsonNode) -> tuple[Conversation, ...]:
         turn = _turn(Role.ASSISTANT, text, answer)
         marker = _EOS if turn.text.endswith(_EOS) else None
         if marker:
-            turn = _shortened(turn, len(turn.text) - len(_EOS))
-        read.append((asked, Said(turn, marker, prefix or None)))
+            part = turn.parts[0]
+            turn = Turn.of(turn.role, *slice_of(part.text, part.source, 0, len(part.text) - len(_EOS)))
+        read.append(Conversation((asked, Said(turn, marker, prefix or None))))
     return tuple(read)
-
-
-def _shortened(turn: Turn, length: int) -> Turn:
-    segments: list[Segment] = []
-    for s in turn.source.segments:
-        keep = min(s.decoded_length, length - s.decoded_start)
-        if keep <= 0:
-            break
-        source_length = s.source_length if keep == s.decoded_length else keep
-        segments.append(Segment(s.decoded_start, keep, s.source_start, source_length))
-    return Turn(turn.role, turn.text[:length], SourceMap(turn.source.source_start, tuple(segments)))
 
 
 def _is_just_eval(record: JsonNode) -> bool:
@@ -185,11 +166,12 @@ def _read_instruction(text: str, record: JsonNode) -> tuple[Conversation, ...]:
     instruction = _member(record, "instruction")
     if instruction is None:
         return ()
-    asked: Conversation = (Said(_turn(Role.USER, text, instruction)),)
+    asked: tuple[Said, ...] = (Said(_turn(Role.USER, text, instruction)),)
     given = _member(record, "input")
     if isinstance(given, JsonString) and given.end - given.start > 2:
         asked = _with_input(asked[0], Said(_turn(Role.USER, text, given)))
-    return tuple((*asked, Said(_turn(Role.ASSISTANT, text, node))) for node in _answers(_member(record, "output")))
+    answers = _answers(_member(record, "output"))
+    return tuple(Conversation((*asked, Said(_turn(Role.ASSISTANT, text, node)))) for node in answers)
 
 
 def _with_input(instruction: Said, given: Said) -> tuple[Said, ...]:
@@ -197,18 +179,13 @@ def _with_input(instruction: Said, given: Said) -> tuple[Said, ...]:
 
     Where the file has the input first, a map can't ascend, so both stay turns of their own.
     """
-    before, after = instruction.turn, given.turn
+    before, after = instruction.turn.parts[0], given.turn.parts[0]
     gap = before.source.source_end, after.source.source_start
     if gap[0] >= gap[1]:
         return instruction, given
-    length = len(before.text)
-    newline = Segment(length, 1, gap[0], gap[1] - gap[0])
-    moved = tuple(
-        Segment(s.decoded_start + length + 1, s.decoded_length, s.source_start, s.source_length)
-        for s in after.source.segments
-    )
-    source = SourceMap(before.source.source_start, (*before.source.segments, newline, *moved))
-    return (Said(Turn(Role.USER, f"{before.text}\n{after.text}", source)),)
+    newline = SourceMap(gap[0], (Segment(0, 1, gap[0], gap[1] - gap[0]),))
+    parts = (before.text, before.source), ("\n", newline), (after.text, after.source)
+    return (Said(Turn.of(Role.USER, *joined(parts))),)
 
 
 SHAPES = (

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.conversation import (
+    Conversation,
     LineCounter,
     Problem,
     Reading,
@@ -82,7 +83,7 @@ def read_labels(text: str, start: int, forced: bool) -> Reading | None:
         f"`{asked.shown}` on line {line_number(text, asked.start)} and "
         f"`{first_answer.shown}` on line {line_number(text, first_answer.start)}"
     )
-    return Reading(evidence, (tuple(said),), problems)
+    return Reading(evidence, (Conversation(tuple(said)),), problems)
 
 
 def _labels(text: str, start: int) -> list[_Label]:

@@ -6,6 +6,7 @@ import re
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.conversation import (
+    Conversation,
     Problem,
     Reading,
     Said,
@@ -76,4 +77,4 @@ def read_llama2(text: str, start: int, forced: bool) -> Reading | None:
             line = line_number(text, trimmed(text, after, len(text))[0])
             problems.append((line, "Text after `</s>` that begins no `[INST]` was left out."))
     evidence = f"{turns} `[INST]` turn{'s' if turns != 1 else ''}"
-    return Reading(evidence, (tuple(said),), tuple(problems))
+    return Reading(evidence, (Conversation(tuple(said)),), tuple(problems))

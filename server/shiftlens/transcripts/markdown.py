@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.conversation import (
+    Conversation,
     LineCounter,
     Problem,
     Reading,
@@ -60,7 +61,7 @@ def read_markdown(text: str, start: int, forced: bool) -> Reading | None:
         f"`{asked.shown}` on line {line_number(text, asked.start)} and "
         f"`{answer.shown}` on line {line_number(text, answer.start)}"
     )
-    return Reading(evidence, (_said(turns, text),), problems)
+    return Reading(evidence, (Conversation(_said(turns, text)),), problems)
 
 
 def _said(turns: list[tuple[Role, _Heading]], text: str) -> tuple[Said, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -35,8 +35,8 @@ class Segment:
 class SourceMap:
     """Where in the file each decoded character of one text stands.
 
-    `segments` are in the order of the text and leave no decoded character out; their source runs ascend and do
-    not overlap. `source_start` is where the text begins in the file, for texts of no characters too.
+    `segments` are in the order of the text and leave no decoded character out; their source runs do not overlap, and
+    ascend within a part of a turn. `source_start` is where the text begins in the file, for texts of no characters too.
     """
 
     source_start: int
@@ -100,22 +100,87 @@ class SourceMap:
         return self.segments[bisect_right(self._starts, index) - 1]
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One message. `text` is decoded (escapes undone), `source` leads back to the file."""
+class PartKind(str, Enum):
+    """What a part of a turn is. A user's or a system turn has `TEXT` only; a tool's turn has `TOOL_RESULT`."""
 
-    role: Role
+    TEXT = "text"
+    REASONING = "reasoning"
+    TOOL_CALL = "tool_call"
+    TOOL_RESULT = "tool_result"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call as the file gives it. `arguments` is JSON text, or what the file holds in its place."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a turn of one kind. `text` is decoded (escapes undone), `source` leads back to the file.
+
+    `marked` says that the text spells its own marks (`<think>`, `</think>`, `<tool_call>`), as it stands in the file:
+    the part joins what is beside it, and no template puts marks around it. The text of a tool call is its arguments or,
+    where it is marked, the call as the file spells it; `call` is set for every call that could be read.
+    """
+
+    kind: PartKind
     text: str
     source: SourceMap
+    marked: bool = False
+    call: ToolCall | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message. `parts` are in the order in which the speaker wrote them, which may not be the file's.
+
+    `name` is who speaks where the file says so (a tool's name); `call_id` is the call that a tool's turn answers.
+    """
+
+    role: Role
+    parts: tuple[Part, ...]
+    name: str = ""
+    call_id: str = ""
+
+    @classmethod
+    def of(cls, role: Role, text: str, source: SourceMap) -> Turn:
+        """The turn that is one text."""
+        kind = PartKind.TOOL_RESULT if role is Role.TOOL else PartKind.TEXT
+        return cls(role, (Part(kind, text, source),))
+
+    @property
+    def text(self) -> str:
+        """What was said: the texts of the turn, or of a tool its results; without reasoning and tool calls."""
+        return "".join(part.text for part in self.parts if part.kind in (PartKind.TEXT, PartKind.TOOL_RESULT))
+
+    @property
+    def source_start(self) -> int:
+        """Offset in the file of the first of its parts there."""
+        return min((part.source.source_start for part in self.parts), default=0)
+
+    @property
+    def source_end(self) -> int:
+        """Offset in the file just past the last of its parts there."""
+        return max((part.source.source_end for part in self.parts), default=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An assistant turn with all that came before it.
+    """An assistant's turn with all that came before it.
 
-    `end_marker` is the literal that ends the response in the file where it has one (`</s>`, `<|im_end|>`); it is
-    not part of `turn.text`. `verbatim_prefix` is the file's own text before the response where the file is
-    written in a chat template, and None elsewhere.
+    - index: its number in the file, from 0; `conversation` and `turn_index` number the conversation in the file and the
+      turn in the conversation.
+    - end_marker: the literal that ends the response in the file where it has one (`</s>`, `<|im_end|>`); it is not part
+      of the turn.
+    - verbatim_prefix: the file's own text before the response where the file is written in a chat template (newlines as
+      LF), and None elsewhere.
+    - tools: the tools that the model was offered, as the JSON text of a list; "" for none.
+    - label: which of several answers to one prompt this is, in the file's word ("chosen", "rejected"); "" for the one.
+    - notes: what the reader of the file has to say of this response, in whole sentences.
     """
 
     index: int
@@ -123,10 +188,20 @@ class Response:
     turn: Turn
     end_marker: str | None = None
     verbatim_prefix: str | None = None
+    conversation: int = 0
+    turn_index: int = 0
+    tools: str = ""
+    label: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
+        """The answer alone: the turn without its reasoning and its tool calls."""
         return self.turn.text
+
+    def passage(self, parts: Sequence[int]) -> tuple[str, SourceMap]:
+        """The texts of some parts of the turn, by index, as one. Raises ValueError where there are none."""
+        return joined([(self.turn.parts[at].text, self.turn.parts[at].source) for at in parts])
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +211,7 @@ class Transcript:
     `format` is the detected format's name; `detected_by` says in a few words what gave it away, for the user to
     check. `front_matter` holds the keys of the `shiftlens` mapping in the YAML front matter. `problems` lists
     parts that could not be read while the rest could (one bad line among good ones), as (1-based line, message).
+    `conversations` holds the turns of every conversation, those without a response too.
     """
 
     format: str
@@ -143,3 +219,43 @@ class Transcript:
     responses: tuple[Response, ...]
     front_matter: Mapping[str, object] = field(default_factory=dict)
     problems: tuple[tuple[int, str], ...] = ()
+    conversations: tuple[tuple[Turn, ...], ...] = ()
+
+
+def joined(parts: Sequence[tuple[str, SourceMap]]) -> tuple[str, SourceMap]:
+    """Several texts as one, in the order given.
+
+    What the file holds between them is no part of it. The source runs of the result ascend only where those of the
+    parts do. Raises ValueError where there are none.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    segments: list[Segment] = []
+    length = 0
+    for text, source in parts:
+        segments += (
+            Segment(s.decoded_start + length, s.decoded_length, s.source_start, s.source_length)
+            for s in source.segments
+        )
+        length += len(text)
+    with_text = [source for text, source in parts if text]
+    first = with_text[0] if with_text else parts[0][1] if parts else None
+    if first is None:
+        raise ValueError("there is nothing to join")
+    return "".join(text for text, _ in parts), SourceMap(first.source_start, tuple(segments))
+
+
+def slice_of(text: str, source: SourceMap, start: int, end: int) -> tuple[str, SourceMap]:
+    """The decoded characters [start, end) of a text, with their own map."""
+    segments: list[Segment] = []
+    for s in source.segments:
+        first, past = max(start, s.decoded_start), min(end, s.decoded_start + s.decoded_length)
+        if first >= past:
+            continue
+        if s.decoded_length == s.source_length:
+            at, length = s.source_start + first - s.decoded_start, past - first
+        else:
+            at, length = s.source_start, s.source_length
+        segments.append(Segment(first - start, past - first, at, length))
+    at = segments[0].source_start if segments else source.start_of(start)
+    return text[start:end], SourceMap(at, tuple(segments))

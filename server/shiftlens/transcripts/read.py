@@ -58,7 +58,10 @@ def read(text: str, *, filename: str | None = None, format: str | None = None) -
             return None
         read_as, reading = detected
         evidence = reading.detected_by
-    return Transcript(read_as, evidence, responses(reading.conversations), front.values, reading.problems)
+    turns = tuple(tuple(said.turn for said in conversation.said) for conversation in reading.conversations)
+    return Transcript(
+        read_as, evidence, responses(reading.conversations), front.values, reading.problems, conversations=turns
+    )
 
 
 def _names() -> str:
