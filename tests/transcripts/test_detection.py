@@ -10,7 +10,8 @@ import pytest
 from transcript_checks import assert_verbatim, readable, said
 
 from shiftlens import errors
-from shiftlens.transcripts import FORMATS, read
+from shiftlens.transcripts import read
+from shiftlens.transcripts.registry import formats
 
 README = """# widget
 
@@ -216,7 +217,7 @@ def test_a_named_format_goes_before_the_front_matter_and_that_before_detection()
     assert readable(body).format == "markdown"
 
 
-@pytest.mark.parametrize("name", [name for name, _ in FORMATS])
+@pytest.mark.parametrize("name", [each.name for each in formats()])
 def test_a_named_format_that_does_not_fit_is_an_error(name: str) -> None:
     with pytest.raises(errors.TranscriptError):
         read("Nothing of the kind.\n", format=name)

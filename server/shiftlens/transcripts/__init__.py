@@ -2,10 +2,9 @@
 
 from shiftlens.transcripts.files import decode
 from shiftlens.transcripts.model import Part, PartKind, Response, Role, Segment, SourceMap, ToolCall, Transcript, Turn
-from shiftlens.transcripts.read import FORMATS, read
+from shiftlens.transcripts.read import read
 
 __all__ = [
-    "FORMATS",
     "Part",
     "PartKind",
     "Response",

@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from shiftlens.errors import TranscriptError
-from shiftlens.transcripts.aligntds_text import read_aligntds_text
-from shiftlens.transcripts.chat_templates import read_chatml, read_gemma, read_llama3
 from shiftlens.transcripts.conversation import Reading
-from shiftlens.transcripts.json_files import read_json
-from shiftlens.transcripts.json_shapes import SHAPES
-from shiftlens.transcripts.labels import read_labels
-from shiftlens.transcripts.llama2 import read_llama2
-from shiftlens.transcripts.markdown import read_markdown
-
-_TEXT_FORMATS: dict[str, Callable[[str, int, bool], Reading | None]] = {
-    "chatml": read_chatml,
-    "llama3": read_llama3,
-    "gemma": read_gemma,
-    "llama2": read_llama2,
-    "aligntds-text": read_aligntds_text,
-    "labels": read_labels,
-    "markdown": read_markdown,
-}
-_JSON_FORMATS = frozenset(shape.format for shape in SHAPES)
-_PROSE_FORMATS = frozenset({"labels", "markdown"})
+from shiftlens.transcripts.json.files import read_json
+from shiftlens.transcripts.registry import json_formats, names, text_formats
 
 # `user:` on the first line of such files is a key or code.
 _NO_PROSE = re.compile(
@@ -35,29 +17,30 @@ _NO_PROSE = re.compile(
 )
 
 
-def read_forced(text: str, start: int, name: str, filename: str | None, names: str) -> tuple[str, Reading]:
-    """Read text[start:] in the format `name`; raises TranscriptError where that is none of `names` or can't be."""
-    if name in _JSON_FORMATS:
-        found = read_json(text, start, name, filename)
-    elif name in _TEXT_FORMATS:
-        reading = _TEXT_FORMATS[name](text, start, True)
-        found = (name, reading) if reading else None
+def read_forced(text: str, start: int, name: str, filename: str | None) -> tuple[str, Reading]:
+    """Read text[start:] in the format `name`; raises TranscriptError where there is no such one or it can't be."""
+    wanted = [f for f in json_formats() if f.name == name]
+    if wanted:
+        found = read_json(text, start, wanted, True, filename)
+        reading = found[1] if found else None
     else:
-        raise TranscriptError(f"There is no transcript format {name!r}.", f"Choose one of {names}.")
-    if found is None:
+        named = next((f for f in text_formats() if f.name == name), None)
+        if named is None:
+            raise TranscriptError(f"There is no transcript format {name!r}.", f"Choose one of {names()}.")
+        reading = named.read(text, start, True)
+    if reading is None:
         raise TranscriptError(f"The file can't be read as {name!r}.", "Choose another format.")
-    return found
+    return name, reading
 
 
 def read_detected(text: str, start: int, filename: str | None) -> tuple[str, Reading] | None:
     """Read text[start:] in the first format that fits; the format's name with what was read."""
-    found = read_json(text, start, None, filename)
+    found = read_json(text, start, json_formats(), False, filename)
     if found:
-        return found
+        return found[0].name, found[1]
     prose = not (filename and _NO_PROSE.search(filename))
-    for name, reader in _TEXT_FORMATS.items():
-        if name not in _PROSE_FORMATS or prose:
-            reading = reader(text, start, False)
-            if reading:
-                return name, reading
+    for known in text_formats():
+        reading = known.read(text, start, False) if prose or not known.prose else None
+        if reading:
+            return known.name, reading
     return None

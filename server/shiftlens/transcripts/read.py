@@ -5,28 +5,13 @@ from __future__ import annotations
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.model import Transcript
 
-FORMATS: tuple[tuple[str, str], ...] = (
-    ("chatml", "ChatML template text: <|im_start|>role ... <|im_end|>"),
-    ("llama3", "Llama-3 template text: <|start_header_id|>role<|end_header_id|> ... <|eot_id|>"),
-    ("gemma", "Gemma template text: <start_of_turn>role ... <end_of_turn>"),
-    ("llama2", "Llama-2 and Mistral template text: [INST] query [/INST] response</s>"),
-    ("aligntds-text", "AlignTDS and URIAL text: # Query: and # Answer: over ``` fences"),
-    ("labels", "User: and Assistant: (also Human/AI, Q/A, Prompt/Response) at the start of lines"),
-    ("markdown", "Markdown with role headings: ## User and ## Assistant"),
-    ("openai", 'OpenAI chat JSON or JSONL: {"messages": [{"role", "content"}]}'),
-    ("aligntds-json", 'AlignTDS JSON or JSONL: {"pure_input", "input", "output"}'),
-    ("sharegpt", 'ShareGPT JSON or JSONL: {"conversations": [{"from", "value"}]}'),
-    ("alpaca", 'Alpaca JSON or JSONL: {"instruction", "input", "output"}'),
-    ("just-eval", 'just-eval and AlpacaEval JSON or JSONL: {"instruction", "output", "generator"}'),
-)
-"""Name and one-line description of every format."""
-
 
 def read(text: str, *, filename: str | None = None, format: str | None = None) -> Transcript | None:  # noqa: A002
     """Read the text of a file as a transcript; None where it is not one.
 
-    `filename` helps with detection only (its suffix). `format` is a name in FORMATS and goes before `format` in the
-    front matter, which goes before detection. All offsets count code points of `text`, front matter included.
+    `filename` helps with detection only (its suffix). `format` is the name of a format (see `registry`) and goes
+    before `format` in the front matter, which goes before detection. All offsets count code points of `text`, front
+    matter included.
     Raises TranscriptError where the format is named, by argument or front matter, and the text is not in it; where
     the name is unknown; and where JSON of a known shape is broken.
     """
@@ -36,6 +21,7 @@ def read(text: str, *, filename: str | None = None, format: str | None = None) -
     from shiftlens.transcripts.conversation import responses
     from shiftlens.transcripts.detection import read_detected, read_forced
     from shiftlens.transcripts.front_matter import read_front_matter
+    from shiftlens.transcripts.registry import names
 
     start = 1 if text.startswith("\ufeff") else 0
     front = read_front_matter(text, start)
@@ -44,7 +30,7 @@ def read(text: str, *, filename: str | None = None, format: str | None = None) -
     if chosen == "auto":
         chosen = None
     if chosen is not None:
-        read_as, reading = read_forced(text, front.end, str(chosen), filename, _names())
+        read_as, reading = read_forced(text, front.end, str(chosen), filename)
         by = "the format setting" if format else "the front matter"
         evidence = f"{by}; {reading.detected_by}"
     else:
@@ -53,7 +39,7 @@ def read(text: str, *, filename: str | None = None, format: str | None = None) -
             if front.ours:
                 raise TranscriptError(
                     "The front matter has a `shiftlens` mapping, but no transcript format was recognised below it.",
-                    f"Add `format:` to it, one of {_names()}.",
+                    f"Add `format:` to it, one of {names()}.",
                 )
             return None
         read_as, reading = detected
@@ -62,7 +48,3 @@ def read(text: str, *, filename: str | None = None, format: str | None = None) -
     return Transcript(
         read_as, evidence, responses(reading.conversations), front.values, reading.problems, conversations=turns
     )
-
-
-def _names() -> str:
-    return ", ".join(name for name, _ in FORMATS)

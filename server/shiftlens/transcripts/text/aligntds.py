@@ -15,6 +15,7 @@ from shiftlens.transcripts.conversation import (
     trimmed,
     verbatim_turn,
 )
+from shiftlens.transcripts.format import Example, TextFormat
 from shiftlens.transcripts.model import Role
 
 _FENCE = "```"
@@ -106,3 +107,17 @@ def _block_end(text: str, block: _Block, end: int) -> tuple[int, bool]:
 
 def _fence_lines(text: str, block: _Block, end: int) -> int:
     return sum(1 for _ in _FENCE_LINE.finditer(text, block.text_start, end))
+
+
+FORMAT = TextFormat(
+    name="aligntds-text",
+    summary="AlignTDS and URIAL text: # Query: and # Answer: over ``` fences",
+    examples=(
+        Example(
+            "urial.txt",
+            "# Query:\n```\nWhy is the sky blue?\n```\n\n# Answer:\n```\n"
+            "Great question! Air scatters blue light more than red.\n```\n",
+        ),
+    ),
+    read=read_aligntds_text,
+)

@@ -18,9 +18,10 @@ from shiftlens.transcripts.conversation import (
     trimmed,
     verbatim_turn,
 )
-from shiftlens.transcripts.fences import unfenced_lines
+from shiftlens.transcripts.format import Example, TextFormat
 from shiftlens.transcripts.model import Role
 from shiftlens.transcripts.roles import ALL_NAMES, PAIRS, Pair, pair_of
+from shiftlens.transcripts.text.fences import unfenced_lines
 
 
 def _spellings(name: str) -> set[str]:
@@ -128,3 +129,17 @@ def _text_span(text: str, label: _Label, end: int) -> tuple[int, int]:
     blank_line = re.compile(r"(?:[ \t]*\r?\n)+")
     skipped = blank_line.match(text, first, last)
     return (skipped.end() if skipped else first), last
+
+
+FORMAT = TextFormat(
+    name="labels",
+    summary="User: and Assistant: (also Human/AI, Q/A, Prompt/Response) at the start of lines",
+    examples=(
+        Example(
+            "labels.txt",
+            "User: Why is the sky blue?\n\nAssistant: Great question! Air scatters blue light more than red.\n",
+        ),
+    ),
+    read=read_labels,
+    prose=True,
+)

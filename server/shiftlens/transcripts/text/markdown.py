@@ -17,9 +17,10 @@ from shiftlens.transcripts.conversation import (
     trimmed,
     verbatim_turn,
 )
-from shiftlens.transcripts.fences import unfenced_lines
+from shiftlens.transcripts.format import Example, TextFormat
 from shiftlens.transcripts.model import Role
 from shiftlens.transcripts.roles import ALL_NAMES, SYSTEM_NAMES, Pair, pair_of
+from shiftlens.transcripts.text.fences import unfenced_lines
 
 _HEADING = re.compile(r"[ ]{0,3}(#{1,6})[ \t]+([^\r\n]*)(?:\r?\n|\Z)")
 _LONGEST_NAME = 120
@@ -147,3 +148,18 @@ def _refused(forced: bool) -> Reading | None:
             "Put each turn under such a heading, or choose another format.",
         )
     return None
+
+
+FORMAT = TextFormat(
+    name="markdown",
+    summary="Markdown with role headings: ## User and ## Assistant",
+    examples=(
+        Example(
+            "chat.md",
+            "## User\n\nWhy is the sky blue?\n\n## Assistant\n\n"
+            "Great question! Air scatters blue light more than red.\n",
+        ),
+    ),
+    read=read_markdown,
+    prose=True,
+)

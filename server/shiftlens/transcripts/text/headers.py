@@ -1,4 +1,4 @@
-"""Text rendered by a chat template that puts a header before each turn: ChatML, Llama-3, Gemma."""
+"""Text rendered by a chat template that puts a header before each turn."""
 
 from __future__ import annotations
 
@@ -31,44 +31,6 @@ class HeaderTemplate:
     bos: str
     header: re.Pattern[str]
     end: re.Pattern[str]
-
-
-CHATML = HeaderTemplate(
-    "ChatML",
-    "<|im_start|>",
-    "<s>",
-    re.compile(r"<\|im_start\|>[ ]?([^\s<|]*)[^\S\r\n]*(?:<\|im_sep\|>|\r?\n|\Z)"),
-    re.compile(r"<\|im_end\|>|(?=<\|im_start\|>)|<\|endoftext\|>"),
-)
-LLAMA3 = HeaderTemplate(
-    "Llama-3",
-    "<|start_header_id|>",
-    "<|begin_of_text|>",
-    re.compile(r"<\|start_header_id\|>[ ]?([^\s<|]*)[ ]?<\|end_header_id\|>(?:\r?\n){0,2}"),
-    re.compile(r"<\|eot_id\|>|<\|eom_id\|>|<\|end_of_text\|>|(?=<\|start_header_id\|>)"),
-)
-GEMMA = HeaderTemplate(
-    "Gemma",
-    "<start_of_turn>",
-    "<bos>",
-    re.compile(r"<start_of_turn>([^\s<|]*)[^\S\r\n]*(?:\r?\n|\Z)"),
-    re.compile(r"<end_of_turn>|<eos>|(?=<start_of_turn>)"),
-)
-
-
-def read_chatml(text: str, start: int, forced: bool) -> Reading | None:
-    """Read text[start:] as ChatML (see `read_headers`)."""
-    return read_headers(CHATML, text, start, forced)
-
-
-def read_llama3(text: str, start: int, forced: bool) -> Reading | None:
-    """Read text[start:] as Llama-3 template text (see `read_headers`)."""
-    return read_headers(LLAMA3, text, start, forced)
-
-
-def read_gemma(text: str, start: int, forced: bool) -> Reading | None:
-    """Read text[start:] as Gemma template text (see `read_headers`)."""
-    return read_headers(GEMMA, text, start, forced)
 
 
 def read_headers(template: HeaderTemplate, text: str, start: int, forced: bool) -> Reading | None:

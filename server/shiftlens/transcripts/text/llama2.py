@@ -18,6 +18,7 @@ from shiftlens.transcripts.conversation import (
     verbatim_turn,
     without_last_newline,
 )
+from shiftlens.transcripts.format import Example, TextFormat
 from shiftlens.transcripts.model import Role
 
 _OPENING = re.compile(r"((?:<s>\s*)*(?:\[SYSTEM_PROMPT\](.*?)\[/SYSTEM_PROMPT\]\s*)?\[INST\])", re.DOTALL)
@@ -78,3 +79,16 @@ def read_llama2(text: str, start: int, forced: bool) -> Reading | None:
             problems.append((line, "Text after `</s>` that begins no `[INST]` was left out."))
     evidence = f"{turns} `[INST]` turn{'s' if turns != 1 else ''}"
     return Reading(evidence, (Conversation(tuple(said)),), tuple(problems))
+
+
+FORMAT = TextFormat(
+    name="llama2",
+    summary="Llama-2 and Mistral template text: [INST] query [/INST] response</s>",
+    examples=(
+        Example(
+            "llama2.txt",
+            "<s>[INST] Why is the sky blue? [/INST] Great question! Air scatters blue light more than red. </s>\n",
+        ),
+    ),
+    read=read_llama2,
+)

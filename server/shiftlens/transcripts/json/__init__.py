@@ -1,0 +1,1 @@
+"""Readers of JSON and JSONL files, one format a module."""

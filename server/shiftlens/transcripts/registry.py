@@ -1,0 +1,47 @@
+"""The formats that are known, in the order in which they are looked for: what is more special comes first."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from shiftlens.transcripts.format import Format, JsonFormat, TextFormat
+
+_JSON = (
+    "aligntds",
+    "openai",
+    "sharegpt",
+    "just_eval",
+    "alpaca",
+)
+_TEXT = (
+    "chatml",
+    "llama3",
+    "gemma",
+    "llama2",
+    "aligntds",
+    "labels",
+    "markdown",
+)
+
+
+@cache
+def json_formats() -> tuple[JsonFormat, ...]:
+    """The formats of JSON and JSONL files."""
+    return tuple(import_module(f"shiftlens.transcripts.json.{name}").FORMAT for name in _JSON)
+
+
+@cache
+def text_formats() -> tuple[TextFormat, ...]:
+    """The formats of plain text."""
+    return tuple(import_module(f"shiftlens.transcripts.text.{name}").FORMAT for name in _TEXT)
+
+
+def formats() -> tuple[Format, ...]:
+    """Every format. Names are unique."""
+    return (*text_formats(), *json_formats())
+
+
+def names() -> str:
+    """The names of all formats, for messages."""
+    return ", ".join(each.name for each in formats())
