@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from shiftlens.cli.options import add_numbers_arguments, add_pair_arguments, check_pair_arguments, choose
@@ -12,6 +13,7 @@ from shiftlens.errors import ShiftLensError
 
 if TYPE_CHECKING:
     from shiftlens.pipeline.analyse import Analysed
+    from shiftlens.transcripts.model import Transcript
 
 _DEFAULT_MAX_BYTES = 5_000_000
 
@@ -52,47 +54,66 @@ async def analyse_files(
 
     What went wrong is told on standard error as well.
     """
-    from shiftlens.cli.progress import progress_on
-    from shiftlens.engine.client import EngineClient, Sharing
-    from shiftlens.pipeline.analyse import analyse
     from shiftlens.pipeline.reading import STDIN, read_transcript
-    from shiftlens.results.location import user_store
 
-    engine = EngineClient(sharing=Sharing.OWN if args.private_engine else Sharing.SHARED)
-    store = None if args.no_cache else user_store()
     all_fine = True
-    try:
+    async with analyst(args) as analyse_transcript:
         for name in args.paths:
             shown = "<stdin>" if name == STDIN else name
             try:
                 transcript = read_transcript(name, stdin, format_name=args.transcript_format, max_bytes=args.max_bytes)
-                choice = choose(args, transcript.front_matter)
-                with progress_on(sys.stderr, shown) as on_progress:
-                    found = await analyse(engine, transcript, choice, store=store, on_progress=on_progress)
+                found = await analyse_transcript(shown, transcript)
             except ShiftLensError as error:
                 all_fine = False
-                _complain(shown, str(error))
+                complain(shown, str(error))
                 each(shown, error)
                 continue
-            all_fine &= _tell_of_gaps(shown, found)
+            all_fine &= tell_of_gaps(shown, found)
             each(shown, found)
-    finally:
-        await engine.close()
     return all_fine
 
 
-def _tell_of_gaps(file: str, found: Analysed) -> bool:
+Analyst = Callable[[str, "Transcript"], Awaitable["Analysed"]]
+
+
+@asynccontextmanager
+async def analyst(args: argparse.Namespace) -> AsyncIterator[Analyst]:
+    """What analyses a transcript under the name it is given, with the pair and options of the command line.
+
+    One engine serves all. Raises ShiftLensError as `pipeline.analyse` and `choose` do.
+    """
+    from shiftlens.cli.progress import progress_on
+    from shiftlens.engine.client import EngineClient, Sharing
+    from shiftlens.pipeline.analyse import analyse
+    from shiftlens.results.location import user_store
+
+    engine = EngineClient(sharing=Sharing.OWN if args.private_engine else Sharing.SHARED)
+    store = None if args.no_cache else user_store()
+
+    async def analyse_transcript(shown: str, transcript: Transcript) -> Analysed:
+        choice = choose(args, transcript.front_matter)
+        with progress_on(sys.stderr, shown) as on_progress:
+            return await analyse(engine, transcript, choice, store=store, on_progress=on_progress)
+
+    try:
+        yield analyse_transcript
+    finally:
+        await engine.close()
+
+
+def tell_of_gaps(file: str, found: Analysed) -> bool:
     """Say what of the file is not in its analysis; whether all is."""
     for line, message in found.analysis.transcript.problems:
-        _complain(file, f"line {line}: {message}")
+        complain(file, f"line {line}: {message}")
     for index, message in found.refused:
-        _complain(file, f"response {index + 1}: {message}")
+        complain(file, f"response {index + 1}: {message}")
     for message in found.problems:
-        _complain(file, message)
+        complain(file, message)
     return not (found.analysis.transcript.problems or found.refused)
 
 
-def _complain(file: str, message: str) -> None:
+def complain(file: str, message: str) -> None:
+    """Tell of a file on standard error."""
     from shiftlens.visible import harmless
 
     print(harmless(f"{file}: {message}"), file=sys.stderr)

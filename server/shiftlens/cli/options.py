@@ -113,6 +113,11 @@ def check_pair_arguments(parser: argparse.ArgumentParser, args: argparse.Namespa
         parser.error("--bundled names both models; leave out --base and --aligned, or leave out --bundled")
 
 
+def names_models(args: argparse.Namespace, front_matter: Mapping[str, object]) -> bool:
+    """Whether the command line or the file's front matter names any model."""
+    return bool(args.bundled or args.base or args.aligned or front_matter.get("base") or front_matter.get("aligned"))
+
+
 def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choice:
     """The command line goes before the file's front matter. Raises ModelError where a model is not named."""
     keys = {_SEPARATOR.sub(lambda found: found[1].upper(), str(key)): value for key, value in front_matter.items()}

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from shiftlens.analysis.classify import Shares, in_own_text, shares, shares_without_flagged
 from shiftlens.analysis.contract import prompt_of
-from shiftlens.analysis.highlights import highlights
+from shiftlens.analysis.highlights import Highlight, highlights
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Summary
 from shiftlens.visible import harmless, one_line
 
@@ -27,13 +27,18 @@ STYLES = {
 MARKS = {ShiftClass.UNSHIFTED: ("", ""), ShiftClass.MARGINAL: ("⟨", "⟩"), ShiftClass.SHIFTED: ("⟦", "⟧")}
 
 
-class Span(Protocol):
-    """A highlight: offsets into the text at hand, and a class."""
+class Stretch(Protocol):
+    """Offsets into the text at hand."""
 
     @property
     def start(self) -> int: ...
     @property
     def end(self) -> int: ...
+
+
+class Span(Stretch, Protocol):
+    """A highlight, with its class."""
+
     @property
     def shift(self) -> ShiftClass: ...
 
@@ -55,6 +60,21 @@ class Painter:
     def response(self, analysis: ResponseAnalysis) -> None:
         """The response's own text, painted."""
         self.spans(analysis.text, highlights(in_own_text(analysis)))
+
+    def page(self, text: str, headings: Iterable[Stretch], responses: Iterable[ResponseAnalysis]) -> None:
+        """A page of turns: its headings bold, its responses painted."""
+        every: list[Stretch] = [item for response in responses for item in highlights(response)]
+        painted = Text()
+        at = 0
+        for span in sorted((*every, *headings), key=lambda item: item.start):
+            painted.append(harmless(text[at : span.start]))
+            if isinstance(span, Highlight):
+                self._append(painted, text[span.start : span.end], span.shift)
+            else:
+                painted.append(harmless(text[span.start : span.end]), style="bold")
+            at = span.end
+        painted.append(harmless(text[at:].rstrip("\n")))
+        self.line(painted)
 
     def spans(self, text: str, spans: Iterable[Span]) -> None:
         """A text and its highlights, which are in order; what is between them stays plain."""

@@ -20,12 +20,7 @@ def read_stdin(max_bytes: int) -> bytes:
 
 def read_transcript(name: str, stdin: bytes, *, format_name: str | None, max_bytes: int) -> Transcript:
     """Read a file, or what came over standard input for `-`. Raises TranscriptError where it is no transcript."""
-    raw = stdin if name == STDIN else _read_file(name, max_bytes)
-    if len(raw) > max_bytes:
-        raise TranscriptError(
-            f"The file has more than {max_bytes:,} bytes.", "Split it, or raise the limit with --max-bytes."
-        )
-    text = decode(raw, max_bytes)
+    text = decode(read_bytes(name, stdin, max_bytes), max_bytes)
     transcript = read(text, filename=None if name == STDIN else name, format=format_name)
     if transcript is None:
         raise TranscriptError(
@@ -36,6 +31,16 @@ def read_transcript(name: str, stdin: bytes, *, format_name: str | None, max_byt
         line, message = next(iter(transcript.problems), (None, "There is no response in this transcript."))
         raise TranscriptError(message, line=line)
     return transcript
+
+
+def read_bytes(name: str, stdin: bytes, max_bytes: int) -> bytes:
+    """A file's bytes, or what came over standard input for `-`. Raises TranscriptError for more than allowed."""
+    raw = stdin if name == STDIN else _read_file(name, max_bytes)
+    if len(raw) > max_bytes:
+        raise TranscriptError(
+            f"The file has more than {max_bytes:,} bytes.", "Split it, or raise the limit with --max-bytes."
+        )
+    return raw
 
 
 def _read_file(name: str, max_bytes: int) -> bytes:

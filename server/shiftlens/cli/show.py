@@ -1,0 +1,58 @@
+"""`shiftlens show`: a file of conversations as a page of turns, coloured where a pair of models is named."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import functools
+import sys
+
+from shiftlens.cli.files import add_file_arguments, analyst, complain, stdin_of, tell_of_gaps
+from shiftlens.cli.options import names_models
+from shiftlens.errors import ShiftLensError
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "show",
+        help="show a file of conversations as a page of turns",
+        description="Show a file of conversations as a page of turns. With a pair of models, or one named in the file's"
+        " front matter, the responses are coloured as `analyze` colours them; without, no model is loaded.",
+    )
+    add_file_arguments(parser)
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default %(default)s")
+    parser.set_defaults(run=functools.partial(run, parser))
+
+
+def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    stdin = stdin_of(parser, args)
+    return asyncio.run(_show(args, stdin))
+
+
+async def _show(args: argparse.Namespace, stdin: bytes) -> int:
+    from shiftlens.cli.paint import painter
+    from shiftlens.page.build import build_page
+    from shiftlens.page.sources import sources_in
+    from shiftlens.pipeline.reading import STDIN
+
+    paint = painter(sys.stdout, args.color)
+    all_fine = True
+    async with analyst(args) as analyse_transcript:
+        for name in args.paths:
+            shown = "<stdin>" if name == STDIN else name
+            try:
+                page = build_page(sources_in(name, stdin, args.max_bytes, args.transcript_format))
+                if not names_models(args, page.transcript.front_matter) or not page.transcript.responses:
+                    paint.page(page.text, page.headings, ())
+                    continue
+                found = await analyse_transcript(shown, page.transcript)
+            except ShiftLensError as error:
+                all_fine = False
+                complain(shown, str(error))
+                continue
+            all_fine &= tell_of_gaps(shown, found)
+            paint.page(page.text, page.headings, found.analysis.responses)
+            paint.line()
+            paint.legend()
+            paint.summary("All responses", found.analysis.summary)
+    return 0 if all_fine else 1

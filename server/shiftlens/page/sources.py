@@ -1,0 +1,32 @@
+"""From a file to what a page of it shows."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from shiftlens.errors import TranscriptError
+from shiftlens.page.build import Source
+from shiftlens.pipeline.reading import STDIN, read_bytes
+from shiftlens.transcripts.files import decode
+from shiftlens.transcripts.read import read
+
+
+def sources_of_text(text: str, name: str, format_name: str | None = None) -> tuple[Source, ...]:
+    """What a page of a text shows. Raises TranscriptError where it is no transcript."""
+    transcript = read(text, filename=name, format=format_name)
+    if transcript is None:
+        raise TranscriptError(
+            "This is not a transcript in any format that shiftlens knows.",
+            "If it is one, name its format (`--transcript-format`, or the setting `shiftlens.format`).",
+        )
+    return (Source(PurePath(name).name, text, transcript),)
+
+
+def sources_of(raw: bytes, name: str, max_bytes: int, format_name: str | None = None) -> tuple[Source, ...]:
+    """What a page of a file's bytes shows. Raises TranscriptError where they are no transcript."""
+    return sources_of_text(decode(raw, max_bytes), name, format_name)
+
+
+def sources_in(name: str, stdin: bytes, max_bytes: int, format_name: str | None = None) -> tuple[Source, ...]:
+    """What a page of a file shows, or of standard input for `-`. Raises TranscriptError as `sources_of` does."""
+    return sources_of(read_bytes(name, stdin, max_bytes), "" if name == STDIN else name, max_bytes, format_name)
