@@ -71,6 +71,7 @@ class EditorClient(LanguageClient):
         self.notifications: list[tuple[str, Any]] = []
         self.answer: str | None = None
         self.refreshes = 0
+        self.stale_pages: list[str] = []
         self.events: list[object] = []
         self.configuration_requests = 0
         self.bad_messages: list[Exception] = []
@@ -127,6 +128,11 @@ class EditorClient(LanguageClient):
         def on_refresh(*_: Any) -> None:
             self.refreshes += 1
             self.events.append("refresh")
+            self._news.set()
+
+        @self.feature(types.WORKSPACE_TEXT_DOCUMENT_CONTENT_REFRESH)
+        def on_page_refresh(params: types.TextDocumentContentRefreshParams) -> None:
+            self.stale_pages.append(params.uri)
             self._news.set()
 
         @self.feature(types.WORKSPACE_CONFIGURATION)

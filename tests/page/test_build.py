@@ -40,7 +40,7 @@ def test_every_character_of_a_turn_leads_back_to_its_own_place_in_the_file(
                 assert found is not None
                 assert found[0] == 0
                 rest = text[found[1] :]
-                assert rest.startswith(character) or rest.startswith("\\")
+                assert rest.startswith((character, "\\"))
 
 
 @given(messages)

@@ -16,6 +16,7 @@ from shiftlens.engine.protocol import Progress, Refused, Scored
 from shiftlens.errors import EngineError, ShiftLensError
 from shiftlens.lsp.diagnostics import diagnostics_of
 from shiftlens.lsp.documents import OpenDocument, ParsedDocument, Reading, filename_of, offset, parse
+from shiftlens.lsp.pages import is_page, parse_page, stale_pages
 from shiftlens.lsp.pair_choice import BUNDLED_NAMES, choose_pair
 from shiftlens.lsp.progress import WorkDone
 from shiftlens.lsp.session import Session
@@ -187,7 +188,12 @@ class Analyser:
         reading = Reading(filename_of(document.uri), settings.format, settings.max_file_bytes)
         parsed = document.parsed
         if parsed is None or parsed.reading != reading or parsed.text != text:
-            parsed = await asyncio.to_thread(parse, version, text, reading)
+            if is_page(document.uri):
+                parsed = await parse_page(self._session, document, reading)
+            else:
+                parsed = await asyncio.to_thread(parse, version, text, reading)
+                for page_uri in stale_pages(self._session, document.uri, text):
+                    self._session.editor.refresh_page(page_uri)
         else:
             parsed = dataclasses.replace(parsed, version=version)
         document.parsed = parsed

@@ -56,6 +56,11 @@ class Editor:
         if self._capability("workspace.semantic_tokens.refresh_support"):
             _quietly(lambda: self._server.workspace_semantic_tokens_refresh(None))
 
+    def refresh_page(self, uri: str) -> None:
+        """Make the editor come back for the text of a page."""
+        params = types.TextDocumentContentRefreshParams(uri=uri)
+        _quietly(lambda: self._server.workspace_text_document_content_refresh(params))
+
     def publish_diagnostics(self, uri: str, version: int | None, diagnostics: Sequence[types.Diagnostic]) -> None:
         params = types.PublishDiagnosticsParams(uri=uri, version=version, diagnostics=list(diagnostics))
         _quietly(lambda: self._server.text_document_publish_diagnostics(params))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from lsprotocol import types
 from pygls.exceptions import JsonRpcContentModified
 
+from shiftlens.errors import TranscriptError
 from shiftlens.lsp.analyser import Trigger
 from shiftlens.lsp.documents import (
     EncodedTokens,
@@ -23,6 +24,7 @@ from shiftlens.lsp.documents import (
 from shiftlens.lsp.hover import Card, hover_cards, render_markdown, render_plaintext, waiting_card
 from shiftlens.lsp.language_server import ShiftLensServer
 from shiftlens.lsp.locate import Place, is_in_response, place_at
+from shiftlens.lsp.pages import page_text, place_in_source
 from shiftlens.lsp.protocol import DocumentParams, TokenParams
 from shiftlens.lsp.requests import Json, analysis_answer, token_answer
 from shiftlens.lsp.semantic_tokens import LEGEND, edits_between
@@ -46,6 +48,8 @@ def register_features(server: ShiftLensServer) -> None:
         (types.TEXT_DOCUMENT_DID_CLOSE, did_close),
         (types.WORKSPACE_DID_CHANGE_CONFIGURATION, did_change_configuration),
         (types.TEXT_DOCUMENT_HOVER, hover),
+        (types.TEXT_DOCUMENT_DEFINITION, definition),
+        (types.WORKSPACE_TEXT_DOCUMENT_CONTENT, text_document_content),
         ("shiftlens/analysis", analysis),
         ("shiftlens/survey", survey_file),
         ("shiftlens/token", token),
@@ -101,6 +105,7 @@ def did_close(ls: ShiftLensServer, params: types.DidCloseTextDocumentParams) -> 
     ls.analyser.forget(uri)
     ls.session.store.hide(uri)
     ls.session.configuration.forget(uri)
+    ls.session.pages.pop(uri, None)
     document = ls.session.documents.pop(uri, None)
     if document is not None and document.diagnosed:
         ls.session.editor.publish_diagnostics(uri, None, ())
@@ -191,6 +196,22 @@ def _hover(ls: ShiftLensServer, cards: tuple[Card, ...], shown: types.Range | No
     else:
         contents = types.MarkupContent(kind=types.MarkupKind.PlainText, value=render_plaintext(cards))
     return types.Hover(contents=contents, range=shown)
+
+
+async def text_document_content(
+    ls: ShiftLensServer, params: types.TextDocumentContentParams
+) -> types.TextDocumentContentResult:
+    """The text of a page; why there is none is its text as well, since an editor would show an empty document."""
+    try:
+        text = await page_text(ls.session, params.uri)
+    except TranscriptError as error:
+        text = f"{error}\n"
+    return types.TextDocumentContentResult(text=text)
+
+
+def definition(ls: ShiftLensServer, params: types.DefinitionParams) -> types.Location | None:
+    """From what a page shows, to where it stands in the file. In other documents nothing is defined."""
+    return place_in_source(ls.session, params.text_document.uri, params.position)
 
 
 def analysis(ls: ShiftLensServer, params: DocumentParams) -> Json | None:

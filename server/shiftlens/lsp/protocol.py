@@ -10,6 +10,9 @@ import attrs
 from lsprotocol import types
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
+PAGE_SCHEME = "shiftlens-conversation"
+"""The scheme of the URIs of pages, see `pages`."""
+
 _INTERNAL_ERROR = -32603
 
 
@@ -116,6 +119,15 @@ class ShiftLensProtocol(LanguageServerProtocol):
         # pygls keeps the future of every notification for ever.
         for msg_id in [key for key, future in self._request_futures.items() if future.done()]:
             del self._request_futures[msg_id]
+
+    @lsp_method(types.INITIALIZE)
+    def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
+        """As pygls has it, and says whose content the server writes: pygls knows the request, but not the answer."""
+        result: types.InitializeResult = yield from super().lsp_initialize(params)
+        workspace = result.capabilities.workspace or types.WorkspaceOptions()
+        workspace.text_document_content = types.TextDocumentContentOptions(schemes=[PAGE_SCHEME])
+        result.capabilities.workspace = workspace
+        return result
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
     def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> Generator[Any, Any, None]:

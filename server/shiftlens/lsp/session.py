@@ -16,6 +16,7 @@ from shiftlens.lsp.saved_results import SavedResults
 from shiftlens.lsp.scheduler import Scheduler
 from shiftlens.lsp.status import Status
 from shiftlens.lsp.store import AnalysisStore
+from shiftlens.page.build import Page
 from shiftlens.results.location import user_store
 
 _log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ _log = logging.getLogger(__name__)
 @dataclass(slots=True)
 class Session:
     """Lives on the event loop. `pair` is the pair (base, aligned) that the user chose for this session.
+
+    `pages` are those that the client asked for, by URI.
 
     `picks_models` tells whether the editor has a list of its own to choose a pair from.
     """
@@ -35,6 +38,7 @@ class Session:
     saved: SavedResults = field(default_factory=lambda: SavedResults(user_store()))
     scheduler: Scheduler = field(default_factory=Scheduler)
     documents: dict[str, OpenDocument] = field(default_factory=dict)
+    pages: dict[str, Page] = field(default_factory=dict)
     trusted: bool = True
     picks_models: bool = False
     pair: tuple[str, str] | None = None
