@@ -10,7 +10,7 @@ import {
 } from "vscode-languageclient/node";
 import { TokenLook } from "./colours/middleware";
 import type { Logs } from "./log";
-import { CHOOSE_MODELS, OPEN_SETTINGS, STATUS, type StatusParams } from "./protocol";
+import { CHOOSE_MODELS, OPEN_SETTINGS, PAGE_REFRESH, STATUS, type StatusParams } from "./protocol";
 import type { ServerProcess } from "./serverProcess";
 import { documentSelector, SECTION } from "./settings";
 
@@ -20,6 +20,8 @@ const ERRORS_IN_A_ROW = 3;
 export interface Listener {
   status(params: StatusParams): void;
   running(): void;
+  /** The page with this URI is to be asked for again. */
+  pageChanged(uri: string): void;
   /** The server, which had been running, ended without being asked to. Shall it be started again? */
   ended(): Promise<boolean>;
 }
@@ -68,6 +70,7 @@ export async function startClient(server: ServerProcess, logs: Logs, listener: L
   const client: Client = new Client(SECTION, "ShiftLens", () => server.start(), options);
   client.registerFeature(look.feature);
   client.onNotification(STATUS, (params: StatusParams) => listener.status(params));
+  client.onRequest(PAGE_REFRESH, ({ uri }: { uri: string }) => listener.pageChanged(uri));
   client.onNotification(OPEN_SETTINGS, () =>
     vscode.commands.executeCommand("workbench.action.openSettings", "@ext:shiftlens.shiftlens"),
   );

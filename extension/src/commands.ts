@@ -1,6 +1,7 @@
 // The commands of the palette.
 import * as vscode from "vscode";
 import { chooseBaseContext, chooseClassifyBy } from "./choices";
+import type { ConversationPages } from "./conversation/pages";
 import { DebugInformation } from "./debug";
 import { openExample } from "./example";
 import type { Heat } from "./heat/view";
@@ -25,10 +26,19 @@ export interface Parts {
   installer: Installer;
   models: ModelPicker;
   responses: ResponsesView;
+  pages: ConversationPages;
   heat: Heat;
 }
 
-export function registerCommands({ server, logs, installer, models, responses, heat }: Parts): vscode.Disposable {
+export function registerCommands({
+  server,
+  logs,
+  installer,
+  models,
+  responses,
+  pages,
+  heat,
+}: Parts): vscode.Disposable {
   const debug = new DebugInformation(server);
   const reports = new Reports();
 
@@ -146,6 +156,9 @@ export function registerCommands({ server, logs, installer, models, responses, h
     sortResponsesByShift: () => responses.sort("shifted"),
     sortResponsesByPlace: () => responses.sort("file"),
     revealResponse: (node) => responses.reveal(node),
+    openAsConversation: (uri) => pages.open(uri instanceof vscode.Uri ? uri : undefined),
+    openResponseAsConversation: (node: ResponseNode) => pages.open(node.file.uri, node.row.index),
+    showInSource: () => pages.showSource(),
     nextShifted: () => go("next"),
     previousShifted: () => go("previous"),
     showDistributions: () => vscode.commands.executeCommand("shiftlens.distributions.focus"),

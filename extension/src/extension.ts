@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import { redrawOnChange } from "./colours/middleware";
 import { registerCommands } from "./commands";
 import { CommandContexts } from "./contexts";
+import { ConversationPages } from "./conversation/pages";
 import { Heat } from "./heat/view";
 import { Installer } from "./install/installer";
 import { createLogs, type Logs } from "./log";
@@ -30,6 +31,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
         part.statusChanged(params);
       }
     },
+    pageChanged: (uri) => pages.fileChanged(uri),
     runs: (isRunning) => contexts.serverChanged(isRunning),
   };
   const running: Server = new Server(context.extensionPath, logs, status, reactions, () =>
@@ -37,6 +39,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   );
   const distributions = new DistributionsView(context.extensionUri, () => running.client);
   const responses = new ResponsesView(() => running.client, context.workspaceState);
+  const pages = new ConversationPages(() => running.client);
   const heat = new Heat(() => running.client, context.workspaceState);
   const contexts = new CommandContexts();
   const models = new ModelPicker(() => running.client, context.globalState);
@@ -48,10 +51,11 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     distributions,
     installer,
     responses,
+    pages,
     heat,
     contexts,
     redrawOnChange(() => running.client),
-    registerCommands({ server: running, logs, installer, models, responses, heat }),
+    registerCommands({ server: running, logs, installer, models, responses, pages, heat }),
     vscode.workspace.onDidChangeConfiguration(async (event) => {
       if (changesLanguages(event)) {
         status.selector = documentSelector();

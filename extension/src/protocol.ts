@@ -29,6 +29,9 @@ export const CHOOSE_MODELS = "shiftlens/chooseModels";
 export const ANALYSIS = "shiftlens/analysis";
 /** As ANALYSIS, of a file that is not open. */
 export const SURVEY = "shiftlens/survey";
+/** The text of a page; LSP 3.18 has it. */
+export const PAGE_CONTENT = "workspace/textDocumentContent";
+export const PAGE_REFRESH = "workspace/textDocumentContent/refresh";
 export const TOKEN = "shiftlens/token";
 export const TOKENS = "shiftlens/tokens";
 

@@ -21,6 +21,7 @@ export interface Reactions {
   /** No server can be started. Called once per reason. */
   notFound(reason: NotFound): void;
   statusChanged(params: StatusParams): void;
+  pageChanged(uri: string): void;
   /** A server answers now, or none does any more. */
   runs(isRunning: boolean): void;
 }
@@ -100,6 +101,7 @@ export class Server implements vscode.Disposable {
           this.status.update(params);
           this.reactions.statusChanged(params);
         },
+        pageChanged: (uri) => this.reactions.pageChanged(uri),
         running: () => {
           this.status.running();
           this.reactions.runs(true);

@@ -2,6 +2,7 @@
 import { homedir } from "node:os";
 import * as vscode from "vscode";
 import type { Palette } from "./colours/paint";
+import { PAGE_LANGUAGE, PAGE_SCHEME } from "./conversation/uri";
 import { activeInterpreter } from "./python";
 import type { Wishes } from "./resolve";
 import { expand } from "./variables";
@@ -34,8 +35,10 @@ export function languages(): readonly string[] {
   return vscode.workspace.getConfiguration(SECTION).get<string[]>("languages", []);
 }
 
+/** Files in the languages of the settings, and every page that the server writes. */
 export function documentSelector(): { scheme: string; language: string }[] {
-  return languages().flatMap((language) => ["file", "untitled"].map((scheme) => ({ scheme, language })));
+  const files = languages().flatMap((language) => ["file", "untitled"].map((scheme) => ({ scheme, language })));
+  return [...files, { scheme: PAGE_SCHEME, language: PAGE_LANGUAGE }];
 }
 
 export function changesProcess(event: vscode.ConfigurationChangeEvent): boolean {

@@ -169,6 +169,7 @@ const ALWAYS: Record<string, string> = {
 
 /** Commands that are started from a place of their own, with something to act on. */
 const NOT_IN_PALETTE = [
+  "shiftlens.openResponseAsConversation",
   "shiftlens.revealResponse",
   "shiftlens.scoreResponse",
   "shiftlens.sortResponsesByPlace",

@@ -1,0 +1,15 @@
+// The URI of a page: where it seems to lie, and which file it shows.
+
+export const PAGE_SCHEME = "shiftlens-conversation";
+export const PAGE_LANGUAGE = "shiftlens-conversation";
+
+/** What is asked of a URI here; a `vscode.Uri` has it all. */
+export interface Source {
+  path: string;
+  toString(): string;
+}
+
+/** The parts of the URI of a file's page: the tab names the file, the query is its whole URI. */
+export function pageOf(source: Source): { scheme: string; path: string; query: string } {
+  return { scheme: PAGE_SCHEME, path: `${source.path} (conversation)`, query: source.toString() };
+}
