@@ -54,7 +54,7 @@ test("a record file opens as a page of turns, coloured", async () => {
   await editor.until("the page", async () => (await editor.lines()).includes("── user ──"));
   await editor.waitForStatus("Shifts shown");
   const lines = await editor.lines();
-  assert.ok(lines.includes("════ conversation 1 of 2 · line 1 ════"), lines.join("\n"));
+  assert.ok(lines.includes("━━━━ conversation 1 of 2 · line 1 ━━━━"), lines.join("\n"));
   assert.ok(lines.includes("Great question! A bat is the only mammal that can truly fly."));
   const { line } = await editor.find("Great question!");
   await editor.until("colours on the page", async () => {

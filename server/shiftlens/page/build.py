@@ -15,7 +15,7 @@ from shiftlens.transcripts.model import Part, PartKind, Response, Role, SourceMa
 from shiftlens.visible import one_line
 
 _RULE = "──"
-_CONVERSATION_RULE = "════"
+_CONVERSATION_RULE = "━━━━"
 _NOTHING = "(no text)"
 
 
@@ -169,7 +169,7 @@ class _Writer:
     def _heading(self, line: str, level: int, index: int, source_start: int) -> None:
         start = self._length
         self._write(line)
-        self._headings.append(Heading(start, self._length, line.strip("─═ "), level, index, source_start))
+        self._headings.append(Heading(start, self._length, line.strip("─━ "), level, index, source_start))
         self._write("\n\n")
 
     def _write(self, text: str) -> None:
