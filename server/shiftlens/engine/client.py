@@ -144,7 +144,8 @@ class EngineClient:
         link.jobs[request.job] = job
         try:
             await link.send(request)
-            return await job.answer
+            # Shielded: a cancelled task would cancel the answer as well, which then looks as if the engine had given it.
+            return await asyncio.shield(job.answer)
         except asyncio.CancelledError:
             if link.is_open and not job.answer.done():
                 link.post(Cancel(job=request.job))
