@@ -144,7 +144,7 @@ class EngineClient:
         link.jobs[request.job] = job
         try:
             await link.send(request)
-            # Shielded: a cancelled task would cancel the answer as well, which then looks as if the engine had given it.
+            # Shielded: a task that is cancelled would cancel the answer too, which then looks like one of the engine's.
             return await asyncio.shield(job.answer)
         except asyncio.CancelledError:
             if link.is_open and not job.answer.done():

@@ -17,7 +17,7 @@ from shiftlens.results.fingerprint import model_fingerprint
 from shiftlens.results.store import ResultStore
 from shiftlens.scoring.columns import ScoredResponse
 
-SCORING_VERSION = 2
+SCORING_VERSION = 3
 """Raise it when the same models, text and options come to give other numbers within one release."""
 
 _encoder = msgspec.msgpack.Encoder()
