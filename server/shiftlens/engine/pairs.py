@@ -12,6 +12,8 @@ from shiftlens.models.adapters import AdaptedModel
 from shiftlens.models.compatible import token_difference
 from shiftlens.models.conversation import ResponseToScore
 from shiftlens.models.fitting import fitted
+from shiftlens.models.hub import hub_access
+from shiftlens.models.load_errors import guarded
 from shiftlens.models.loading import LoadedModel, load_adapter, load_model
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.models.prepare import Prepared, prepare
@@ -108,14 +110,16 @@ class PairHolder:
         if self._pair is not None and self._pair[0] == spec:
             return self._pair[1]
         self._pair = None
-        sources = _sources(spec)
-        keys = _keys(sources, spec)
-        self._let_go(keys, sources)
-        for i, (key, source) in enumerate(zip(keys, sources, strict=True)):
-            self._load(key, source, spec, functools.partial(_in_half, on_progress, i))
+        with hub_access(spec.allow_download):
+            sources = _sources(spec)
+            keys = _keys(sources, spec)
+            self._let_go(keys, sources)
+            for i, (key, source) in enumerate(zip(keys, sources, strict=True)):
+                self._load(key, source, spec, functools.partial(_in_half, on_progress, i))
         base, aligned = (self._opened(self._wholes[key], source) for key, source in zip(keys, sources, strict=True))
         differ = token_difference(base.loaded, aligned.loaded)
-        notes = (*adapter_notes(*sources, shared=keys[0] == keys[1]), *vocabulary_notes(differ))
+        about_files = dict.fromkeys((*base.loaded.notes, *aligned.loaded.notes))
+        notes = (*adapter_notes(*sources, shared=keys[0] == keys[1]), *vocabulary_notes(differ), *about_files)
         pair = OpenedPair(base, aligned, PassMemory(), notes, same_tokens=not differ)
         self._pair = (spec, pair)
         return pair
@@ -147,6 +151,9 @@ class PairHolder:
         whole = self._wholes.get(key)
         if whole is None:
             below = model_fingerprint(source.whole)
+            named = source.whole in (spec.base, spec.aligned)
+            # A pickle is opened only where the user named it: not one that the files of an adapter name.
+            spec = dataclasses.replace(spec, allow_pickle=spec.allow_pickle and named)
             loaded = load_model(source.whole, spec, functools.partial(on_progress, f"Loading {source.whole}"))
             whole = self._wholes[key] = _Whole(loaded, _sure(below, source.whole))
         if source.adapter is None or source.name in whole.adapters:
@@ -171,10 +178,14 @@ class PairHolder:
             else:
                 loaded = dataclasses.replace(whole.loaded, name=source.name, adapted=whole.adapted)
                 fingerprint = whole.fingerprint
-            shared = loaded.adapted
-            causal = open_model(loaded.model) if shared is None else open_adapted(shared, loaded.adapter)
+            causal = guarded(source.name, lambda: _split(loaded))
             whole.opened[source.name] = OpenedModel(loaded, causal, describe(loaded, fingerprint))
         return whole.opened[source.name]
+
+
+def _split(loaded: LoadedModel) -> CausalModel:
+    shared = loaded.adapted
+    return open_model(loaded.model) if shared is None else open_adapted(shared, loaded.adapter)
 
 
 def _in_half(on_progress: Callable[[str, float], None], half: int, message: str, part: float) -> None:
