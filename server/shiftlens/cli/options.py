@@ -19,6 +19,7 @@ from shiftlens.models.pair import (
     DEVICES,
     DTYPES,
     PairSpec,
+    pickle_allowed,
 )
 from shiftlens.pipeline.choice import Choice
 
@@ -114,7 +115,10 @@ def check_pair_arguments(parser: argparse.ArgumentParser, args: argparse.Namespa
 
 
 def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choice:
-    """The command line goes before the file's front matter. Raises ModelError where a model is not named."""
+    """The command line goes before the file's front matter, which names no pickle to be opened.
+
+    Raises ModelError where a model is not named.
+    """
     keys = {_SEPARATOR.sub(lambda found: found[1].upper(), str(key)): value for key, value in front_matter.items()}
     values, problems = check_values({key: keys[key] for key in _FILE_KEYS if key in keys})
     given = {
@@ -130,6 +134,8 @@ def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choi
     values.update({name: value for name, value in given.items() if value is not None})
     chosen = dataclasses.replace(Settings(), **values)  # type: ignore[arg-type]
     pair = pair_of(args, chosen.base, chosen.aligned)
+    of_user = (given["base"], given["aligned"])
+    pair = dataclasses.replace(pair, allow_pickle=pickle_allowed(pair.allow_pickle, (pair.base, pair.aligned), of_user))
     in_file = tuple(f"Front matter: {problem}" for problem in problems)
     return Choice(pair, chosen.score_options, chosen.classify_options, in_file)
 

@@ -6,6 +6,7 @@ Whatever goes wrong comes out as a ModelError that names the model and says what
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from transformers.utils.hub import cached_file
 
 from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.errors import ModelError
-from shiftlens.models.adapter_files import AdapterFolder
+from shiftlens.models.adapter_files import ADAPTER_CONFIG, AdapterFolder
 from shiftlens.models.adapters import AdaptedModel
 from shiftlens.models.checkpoint_files import CONFIG, WEIGHTS_INDEX, check_files
 from shiftlens.models.checkpoint_fit import check_fit
@@ -233,17 +234,17 @@ def _to_device(name: str, model: torch.nn.Module, device: torch.device) -> None:
 
 
 def _files_of(name: str, source: str, spec: PairSpec) -> Path:
-    """The folder that a model is read from: its own, or the snapshot of the hub, with what tells which files it has."""
+    """The folder that a model is read from: its own, or a snapshot of the hub with what says which files it has."""
     offline = not spec.allow_download
     config = guarded(name, lambda: cached_file(source, CONFIG, local_files_only=offline), offline=offline, file=CONFIG)
+    folder = Path(str(config)).parent
     if not offline:
-        guarded(
-            name,
-            lambda: cached_file(source, WEIGHTS_INDEX, _raise_exceptions_for_missing_entries=False),
-            offline=offline,
-            file=WEIGHTS_INDEX,
-        )
-    return Path(str(config)).parent
+        for file in (WEIGHTS_INDEX, ADAPTER_CONFIG):
+            guarded(name, functools.partial(cached_file, source, file, _raise_exceptions_for_missing_entries=False))
+    if (folder / ADAPTER_CONFIG).is_file():
+        # transformers would put it on, whatever its weights are.
+        raise ModelError(f"{name} holds an adapter beside a whole model.", "Name a folder that holds only one of them.")
+    return folder
 
 
 def _take_no_orders(config: PreTrainedConfig) -> None:

@@ -22,7 +22,8 @@ class PairSpec:
     """A base and an aligned model, each a Hugging Face name, a folder, or a `bundled:` name.
 
     `allow_download` lets the engine fetch a model that is not in the local cache; `allow_pickle` lets it load a
-    checkpoint that has no safetensors. Both are off unless the user turns them on in user scope.
+    checkpoint that has no safetensors. Both are off unless the user turns them on in user scope. A pickle can run code,
+    so that `allow_pickle` stays off where a file to be analysed chose a model (see `pickle_allowed`).
     """
 
     base: str
@@ -36,6 +37,11 @@ class PairSpec:
         """Whether a model of this pair is one of the other's, loaded in the same way."""
         alike = dataclasses.replace(self, base=other.base, aligned=other.aligned) == other
         return alike and not {self.base, self.aligned}.isdisjoint({other.base, other.aligned})
+
+
+def pickle_allowed(wanted: bool, names: tuple[str, str], of_user: tuple[str | None, str | None]) -> bool:
+    """Whether the models `names` may be pickles: only if the user wants that, and has named both of them."""
+    return wanted and set(names) <= {*of_user, BUNDLED_BASE, BUNDLED_ALIGNED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
