@@ -11,6 +11,7 @@ from pathlib import Path
 from shiftlens.errors import ModelError
 from shiftlens.lsp.settings import TEMPLATE_PREFIX, Settings, check_values
 from shiftlens.models.pair import (
+    AUTO_LIBRARY,
     BASE_CONTEXTS,
     BUNDLED_ALIGNED,
     BUNDLED_BASE,
@@ -18,6 +19,7 @@ from shiftlens.models.pair import (
     COMPAT_MODES,
     DEVICES,
     DTYPES,
+    MATRIX_LIBRARIES,
     PairSpec,
     pickle_allowed,
 )
@@ -41,6 +43,12 @@ def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
     )
     models.add_argument("--device", choices=DEVICES, default="auto")
     models.add_argument("--dtype", choices=DTYPES, default="auto")
+    models.add_argument(
+        "--matrix-library",
+        choices=MATRIX_LIBRARIES,
+        default=AUTO_LIBRARY,
+        help="what takes the matrix products on a CPU: torch's own (MKL on x86), oneDNN, or the quicker one (default)",
+    )
     models.add_argument("--allow-download", action="store_true", help="fetch models that are not in the local cache")
     models.add_argument(
         "--allow-pickle",
@@ -153,6 +161,7 @@ def pair_of(args: argparse.Namespace, base: str, aligned: str) -> PairSpec:
         aligned=aligned,
         device=args.device,
         dtype=args.dtype,
+        matrix_library=args.matrix_library,
         allow_download=args.allow_download,
         allow_pickle=args.allow_pickle,
     )

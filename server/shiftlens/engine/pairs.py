@@ -15,11 +15,13 @@ from shiftlens.models.fitting import fitted
 from shiftlens.models.hub import hub_access
 from shiftlens.models.load_errors import guarded
 from shiftlens.models.loading import LoadedModel, load_adapter, load_model
-from shiftlens.models.pair import PairSpec, ScoreOptions
+from shiftlens.models.pair import AUTO_LIBRARY, PairSpec, ScoreOptions
 from shiftlens.models.prepare import Prepared, prepare
 from shiftlens.models.sources import ModelSource, find_source
 from shiftlens.models.tokens import TextEncoder
 from shiftlens.results.fingerprint import model_fingerprint
+from shiftlens.results.matrix_library import expected_library, remember
+from shiftlens.scoring import products
 from shiftlens.scoring.adapted import open_adapted
 from shiftlens.scoring.apart import ApartHeads
 from shiftlens.scoring.causal import CausalModel, open_model
@@ -92,7 +94,7 @@ class _Whole:
     opened: dict[str, OpenedModel] = field(default_factory=dict)
 
 
-_Key = tuple[str, str, str, str]
+_Key = tuple[str, str, str, str, str]
 
 
 class PairHolder:
@@ -110,6 +112,7 @@ class PairHolder:
         if self._pair is not None and self._pair[0] == spec:
             return self._pair[1]
         self._pair = None
+        _choose_library(spec.matrix_library)
         with hub_access(spec.allow_download):
             sources = _sources(spec)
             keys = _keys(sources, spec)
@@ -183,6 +186,14 @@ class PairHolder:
         return whole.opened[source.name]
 
 
+def _choose_library(wanted: str) -> None:
+    """Have products taken as the user wants; `auto` is what was measured on this machine once, or is measured now."""
+    library = expected_library(wanted)
+    if wanted == AUTO_LIBRARY and not (library and (library != "onednn" or products.has_onednn())):
+        library = remember(products.quicker())
+    products.use(library)
+
+
 def _split(loaded: LoadedModel) -> CausalModel:
     shared = loaded.adapted
     return open_model(loaded.model) if shared is None else open_adapted(shared, loaded.adapter)
@@ -234,7 +245,8 @@ def _keys(sources: tuple[ModelSource, ModelSource], spec: PairSpec) -> tuple[_Ke
     """Which whole model in memory each side uses. Adapters of two kinds can't be put on one."""
     base, aligned = sources
     apart = aligned.kind if base.kind and aligned.kind and base.kind != aligned.kind else ""
-    return (base.whole_place, "", spec.device, spec.dtype), (aligned.whole_place, apart, spec.device, spec.dtype)
+    how = (spec.device, spec.dtype, products.in_use())
+    return (base.whole_place, "", *how), (aligned.whole_place, apart, *how)
 
 
 def _sure(before: str | None, name: str) -> str:
@@ -259,4 +271,5 @@ def describe(loaded: LoadedModel, fingerprint: str) -> ModelDescription:
         dtype=str(loaded.dtype).removeprefix("torch."),
         fingerprint=fingerprint,
         adapter_of=loaded.below,
+        matrix_library=products.used_for(loaded.device, loaded.dtype),
     )

@@ -13,6 +13,7 @@ from shiftlens.engine.pairs import OpenedPair
 from shiftlens.engine.protocol import Progress, Refused, Reply, Score, Scored
 from shiftlens.errors import ScoringError
 from shiftlens.models.prepare import Prepared
+from shiftlens.scoring import products
 from shiftlens.scoring.batches import batches
 from shiftlens.scoring.pack import pack, pack_apart
 from shiftlens.scoring.plan import PassPlan, plan_passes
@@ -138,7 +139,16 @@ class ScoreRequest:
             encoder = pair.aligned.loaded.encoder
             scored = pack(prepared, rows, encoder, vocabularies=vocabularies, with_decoded=self._with_decoded)
         job, index = self._request.job, self._places[member]
-        self._send(Scored(job=job, index=index, scored=scored, partial=partial, fingerprints=pair.fingerprints))
+        self._send(
+            Scored(
+                job=job,
+                index=index,
+                scored=scored,
+                partial=partial,
+                fingerprints=pair.fingerprints,
+                matrix_library=products.in_use(),
+            )
+        )
 
     def _tell(self, place: int) -> None:
         count = len(self._request.responses)

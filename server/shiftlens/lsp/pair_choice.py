@@ -73,6 +73,7 @@ def choose_pair(
             aligned=aligned,
             device=chosen.device,
             dtype=chosen.dtype,
+            matrix_library=chosen.matrix_library,
             allow_download=chosen.allow_download,
             allow_pickle=pickle_allowed(chosen.allow_pickle, (base, aligned), (settings.base, settings.aligned)),
         )

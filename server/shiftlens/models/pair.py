@@ -14,6 +14,10 @@ BASE_CONTEXTS = ("aligntds", "chat", "raw", "few-shot")
 CLASSIFY_BY = ("response", "aligned-top1")
 COMPAT_MODES = ("aligntds",)
 DEVICES = ("auto", "cuda", "mps", "cpu")
+AUTO_LIBRARY = "auto"
+MATRIX_LIBRARIES = (AUTO_LIBRARY, "torch", "onednn")
+"""What takes the products of float32 on a CPU: torch's own (MKL on x86), oneDNN, or the quicker one of this machine."""
+
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -30,6 +34,7 @@ class PairSpec:
     aligned: str
     device: str = "auto"
     dtype: str = "auto"
+    matrix_library: str = AUTO_LIBRARY
     allow_download: bool = False
     allow_pickle: bool = False
 
