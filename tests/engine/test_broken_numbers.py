@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from shiftlens.engine.protocol import Done, Refused, Reply, Score, Scored
 from shiftlens.models.conversation import ContextTurn, ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.results.location import CACHE_DIR_VARIABLE, user_store
+from shiftlens.scoring.columns import float32, int32
 from shiftlens.scoring.numbers import pair_rows, side_rows
 from shiftlens.scoring.tiles import Scratch
 from tiny_models import byte_level_tokenizer, save_model, save_pair, sentence_piece_tokenizer
@@ -115,6 +117,21 @@ def test_float16_that_overflows_is_refused_and_another_dtype_named(tmp_path: Pat
     assert not scored
     assert "choose float32 or bfloat16" in refused[0].remedy
     assert fresh(replace(pair, dtype="float32"), response(GOOD))[0].keys() == {0}
+
+
+def test_ids_that_a_model_never_chooses_are_no_fault(tmp_path: Path) -> None:
+    tokenizer = byte_level_tokenizer()
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    folders = [save_model(tmp_path / name, tokenizer, seed=0, model_type="phi", **shape) for name in ("base", "never")]
+    unused = sorted(set(range(len(tokenizer))) - set(tokenizer(GOOD)["input_ids"]))[10:200]
+
+    def mask(weights: dict[str, torch.Tensor]) -> None:
+        weights["lm_head.bias"][unused] = -torch.inf
+
+    damaged(folders[1], mask)
+    scored, _ = fresh(PairSpec(base=str(folders[0]), aligned=str(folders[1]), device="cpu"), response(GOOD))
+    assert not set(int32(scored[0].scored.aligned.top_ids)) & set(unused)
+    assert all(math.isfinite(value) for value in float32(scored[0].scored.kl))
 
 
 def test_a_response_without_the_bad_token_is_scored_beside_one_that_has_it(bad_pair: PairSpec) -> None:

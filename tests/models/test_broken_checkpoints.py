@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from shiftlens.engine.jobs import Worker
 from shiftlens.engine.protocol import Describe, Described, Failed, Reply
-from shiftlens.models.loading import load_model
+from shiftlens.errors import ModelError
+from shiftlens.models.loading import choose_dtype, load_model
 from shiftlens.models.pair import PairSpec
 from tiny_models import byte_level_tokenizer, save_model
 
@@ -160,6 +161,19 @@ def test_a_shard_that_is_not_there_is_named(model: Path) -> None:
     said = refusal(model)
     assert gone.name in said
     assert "The download is not whole" in said
+
+
+def test_quantised_weights_without_the_word_of_how_are_refused(model: Path) -> None:
+    reweigh(model, lambda weights: weights.update({"lm_head.weight": weights["lm_head.weight"].to(torch.int8)}))
+    said = refusal(model)
+    assert "`lm_head.weight`" in said
+    assert "quantization_config" in said
+
+
+def test_a_dtype_that_holds_no_real_numbers_is_named(model: Path) -> None:
+    configure(model, dtype="int8")
+    with pytest.raises(ModelError, match=rf"`config\.json` of {model} names torch\.int8 as its dtype.*--dtype"):
+        choose_dtype("auto", torch.device("cuda"), AutoConfig.from_pretrained(model))
 
 
 def test_a_model_that_can_be_used_describes_itself(model: Path) -> None:

@@ -36,10 +36,14 @@ _MOST_PACKED = 8
 
 @dataclass(frozen=True, slots=True)
 class Tensors:
-    """How many tensors the weights of a model are, and how many numbers these hold together."""
+    """How many tensors the weights of a model are, and how many numbers these hold together.
+
+    `integers` names those that should hold real numbers and hold whole ones.
+    """
 
     count: int
     elements: int
+    integers: tuple[str, ...]
 
 
 def check_files(name: str, folder: Path, *, allow_pickle: bool, may_fetch: bool) -> None:
@@ -58,8 +62,10 @@ def check_files(name: str, folder: Path, *, allow_pickle: bool, may_fetch: bool)
         )
     found = [_tensors(name, file) for file in files if file.is_file() and file.suffix == _SAFE]
     if found and not missing:
-        together = Tensors(sum(each.count for each in found), sum(each.elements for each in found))
+        integers = tuple(key for each in found for key in each.integers)
+        together = Tensors(sum(each.count for each in found), sum(each.elements for each in found), integers)
         _check_sizes(name, config, together)
+        _check_kinds(name, config, together)
 
 
 def check_no_pointers(name: str, folder: Path) -> None:
@@ -133,11 +139,12 @@ def _tensors(name: str, file: Path) -> Tensors:
             if length > min(size, _MOST_HEADER_BYTES):
                 raise ValueError("its beginning is not that of such a file, or its end is missing")
             header = json.loads(opened.read(length))
-        shapes = [(each["shape"], each["data_offsets"][1]) for key, each in header.items() if key != "__metadata__"]
-        ends = _HEADER_LENGTH.size + length + max((end for _, end in shapes), default=0)
+        tensors = {key: each for key, each in header.items() if key != "__metadata__"}
+        ends = _HEADER_LENGTH.size + length + max((each["data_offsets"][1] for each in tensors.values()), default=0)
         if size != ends:
             raise ValueError(f"it has {size:,} bytes and should have {ends:,}")
-        return Tensors(len(shapes), sum(math.prod(shape) for shape, _ in shapes))
+        integers = tuple(key for key, each in tensors.items() if key.endswith(".weight") and each["dtype"][0] in "IU")
+        return Tensors(len(tensors), sum(math.prod(each["shape"]) for each in tensors.values()), integers)
     except OSError as error:
         raise ModelError(f"`{file.name}` of {name} can't be read: {error.strerror}.", _FETCH) from error
     except (struct.error, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
@@ -159,6 +166,18 @@ def _check_sizes(name: str, config: Mapping[str, object], tensors: Tensors) -> N
                 _refuse_size(name, key, value, f"its weights are {tensors.elements:,} numbers")
             if key in _POSITIONS and 0 <= value < _LEAST_POSITIONS:
                 _refuse_size(name, key, value, "no text fits into that")
+
+
+def _check_kinds(name: str, config: Mapping[str, object], tensors: Tensors) -> None:
+    """Weights that are quantised mean nothing without the word of how."""
+    said = any(each.get(key) for each in _sections(config) for key in ("quantization_config", "compression_config"))
+    if tensors.integers and not said:
+        raise ModelError(
+            f"The weights of {name} are whole numbers in {len(tensors.integers)} of {tensors.count} tensors (such as"
+            f" `{tensors.integers[0]}`), and its `{CONFIG}` does not say how they are quantised"
+            " (`quantization_config`).",
+            "One of its files is broken. " + _FETCH,
+        )
 
 
 def _sections(config: Mapping[str, object]) -> Iterator[Mapping[str, object]]:

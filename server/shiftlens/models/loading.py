@@ -200,7 +200,14 @@ def choose_dtype(wanted: str, device: torch.device, config: PreTrainedConfig) ->
     if device.type == "cpu":
         return torch.float32
     own = getattr(config, "dtype", None)
-    return own if isinstance(own, torch.dtype) else torch.float32
+    if not isinstance(own, torch.dtype):
+        return torch.float32
+    if not own.is_floating_point:
+        raise ModelError(
+            f"The `{CONFIG}` of {config.name_or_path} names {own} as its dtype, which holds no real numbers.",
+            f"Set the dtype (`shiftlens.dtype`, `--dtype`) to one of: {', '.join(_DTYPES)}.",
+        )
+    return own
 
 
 def _check_folder(name: str, source: str, spec: PairSpec) -> None:
