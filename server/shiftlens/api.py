@@ -11,7 +11,7 @@ from typing import TypeVar
 from shiftlens.analysis.model import Analysis
 from shiftlens.engine.client import EngineClient
 from shiftlens.errors import ScoringError, TranscriptError
-from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.models.pair import AUTO_LIBRARY, ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.pipeline.analyse import analyse
 from shiftlens.pipeline.choice import Choice
 from shiftlens.transcripts.files import decode
@@ -33,6 +33,7 @@ def analyze(
     compat: str = "",
     device: str = "auto",
     dtype: str = "auto",
+    matrix_library: str = AUTO_LIBRARY,
     allow_download: bool = False,
     allow_pickle: bool = False,
     transcript_format: str | None = None,
@@ -60,6 +61,7 @@ def analyze(
             aligned=aligned,
             device=device,
             dtype=dtype,
+            matrix_library=matrix_library,
             allow_download=allow_download,
             allow_pickle=allow_pickle,
         ),

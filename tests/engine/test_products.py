@@ -11,9 +11,9 @@ from shiftlens.scoring import products
 from shiftlens.scoring.products import is_plain, linear, quicken
 
 
-@pytest.fixture(params=[True, False], ids=["oneDNN", "MKL"])
+@pytest.fixture(params=["onednn", "torch"])
 def _library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "onednn_is_quicker", lambda: request.param)
+    monkeypatch.setattr(products, "_chosen", request.param)
 
 
 @pytest.mark.usefixtures("_library")
@@ -39,7 +39,7 @@ def test_a_model_keeps_its_weights_and_its_logits(model_type: str) -> None:
 
 
 def test_only_plain_layers_of_float32_are_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "onednn_is_quicker", lambda: True)
+    monkeypatch.setattr(products, "_chosen", "onednn")
 
     class Quantised(torch.nn.Linear):
         pass

@@ -101,6 +101,17 @@ def test_a_file_can_not_allow_downloads_or_pickles() -> None:
     assert choice.pair.device == "auto"
 
 
+@pytest.mark.parametrize(
+    ("front_matter", "allowed"),
+    [({}, True), ({"aligned": "a"}, True), ({"aligned": "c"}, False), ({"base": "c", "aligned": "c"}, False)],
+)
+def test_a_file_can_not_choose_which_pickle_is_opened(front_matter: dict[str, object], allowed: bool) -> None:
+    settings = Settings(base="b", aligned="a", allow_pickle=True)
+    choice = choose_pair(settings, front_matter, None, trusted=True)
+    assert choice.pair is not None
+    assert choice.pair.allow_pickle is allowed
+
+
 def test_front_matter_has_thresholds_as_text() -> None:
     choice = choose_pair(Settings(), {"thresholds": "2, 4"}, None, trusted=True)
     assert choice.problems == ()

@@ -1,7 +1,8 @@
 """An analysis as JSON, schema "shiftlens/1".
 
     {"schema", "file", "format", "detected_by", "models": {"base": {"name", ...}, "aligned": {...}},
-     "settings": {"base_context", "aligned_context", "classify_by", "thresholds", "top_k", "compat", "device", "dtype"},
+     "settings": {"base_context", "aligned_context", "classify_by", "thresholds", "top_k", "compat", "device", "dtype",
+                  "matrix_library"},
      "responses": [{"index", "prompt", "text", "start", "end",
         "prefix": {"base": {"text", "ids"}, "aligned": {"text", "ids"}},
         "tokens": [{"index", "id", "text", "start", "end", "class", "boundary", "special", "off_greedy",
@@ -32,6 +33,8 @@
   vocabulary; `missing_mass` is that of all tokens not in `top`.
 - `flagged` counts the positions with `boundary` (or "realigned", see below); shares are given with and without them.
 - With compat="aligntds" each token has "aligntds": the reference's numbers, and `token`, the string it would show.
+- `matrix_library` of a model is what took its matrix products: "torch" (its own, MKL on x86) or "onednn". That of the
+  settings may be "auto".
 - A model that is an adapter has "adapter_of", the name of the whole model that it is put on.
 - There is no NaN and no infinity: such a number is null.
 """
@@ -76,6 +79,8 @@ class Described(Protocol):
     def fingerprint(self) -> str: ...
     @property
     def adapter_of(self) -> str: ...
+    @property
+    def matrix_library(self) -> str: ...
 
 
 def to_json(
@@ -106,6 +111,7 @@ def to_json(
             "compat": options.compat,
             "device": analysis.pair.device,
             "dtype": analysis.pair.dtype,
+            "matrix_library": analysis.pair.matrix_library,
         },
         "responses": [_response(response, options.compat) for response in analysis.responses],
         "problems": [{"line": line, "message": message} for line, message in analysis.transcript.problems],
@@ -156,6 +162,7 @@ def _model(name: str, described: Described | None) -> Json:
         "device": described.device,
         "dtype": described.dtype,
         "fingerprint": described.fingerprint,
+        "matrix_library": described.matrix_library,
         **({"adapter_of": described.adapter_of} if described.adapter_of else {}),
     }
 

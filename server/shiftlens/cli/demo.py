@@ -112,6 +112,7 @@ def _settings(pair: PairSpec) -> dict[str, object]:
         "aligned": pair.aligned,
         "device": pair.device,
         "dtype": pair.dtype,
+        "matrixLibrary": pair.matrix_library,
         "allowDownload": pair.allow_download,
         "allowPickle": pair.allow_pickle,
         "runPolicy": "onOpen",

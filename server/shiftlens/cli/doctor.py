@@ -129,7 +129,7 @@ async def _engine(pair: PairSpec) -> tuple[list[Check], dict[str, dict[str, obje
             True,
             f"{model.name}: {_adapter_words(model)}{model.architecture}, {model.parameters:,} parameters,"
             f" vocabulary {model.vocabulary:,},"
-            f" {model.dtype} on {model.device}",
+            f" {model.dtype} on {model.device}, matrix products by {model.matrix_library}",
         )
         for name, model in models.items()
     ]

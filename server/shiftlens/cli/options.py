@@ -11,6 +11,7 @@ from pathlib import Path
 from shiftlens.errors import ModelError
 from shiftlens.lsp.settings import TEMPLATE_PREFIX, Settings, check_values
 from shiftlens.models.pair import (
+    AUTO_LIBRARY,
     BASE_CONTEXTS,
     BUNDLED_ALIGNED,
     BUNDLED_BASE,
@@ -18,7 +19,9 @@ from shiftlens.models.pair import (
     COMPAT_MODES,
     DEVICES,
     DTYPES,
+    MATRIX_LIBRARIES,
     PairSpec,
+    pickle_allowed,
 )
 from shiftlens.pipeline.choice import Choice
 
@@ -40,6 +43,12 @@ def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
     )
     models.add_argument("--device", choices=DEVICES, default="auto")
     models.add_argument("--dtype", choices=DTYPES, default="auto")
+    models.add_argument(
+        "--matrix-library",
+        choices=MATRIX_LIBRARIES,
+        default=AUTO_LIBRARY,
+        help="what takes the matrix products on a CPU: torch's own (MKL on x86), oneDNN, or the quicker one (default)",
+    )
     models.add_argument("--allow-download", action="store_true", help="fetch models that are not in the local cache")
     models.add_argument(
         "--allow-pickle",
@@ -119,7 +128,10 @@ def names_models(args: argparse.Namespace, front_matter: Mapping[str, object]) -
 
 
 def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choice:
-    """The command line goes before the file's front matter. Raises ModelError where a model is not named."""
+    """The command line goes before the file's front matter, which names no pickle to be opened.
+
+    Raises ModelError where a model is not named.
+    """
     keys = {_SEPARATOR.sub(lambda found: found[1].upper(), str(key)): value for key, value in front_matter.items()}
     values, problems = check_values({key: keys[key] for key in _FILE_KEYS if key in keys})
     given = {
@@ -135,6 +147,8 @@ def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choi
     values.update({name: value for name, value in given.items() if value is not None})
     chosen = dataclasses.replace(Settings(), **values)  # type: ignore[arg-type]
     pair = pair_of(args, chosen.base, chosen.aligned)
+    of_user = (given["base"], given["aligned"])
+    pair = dataclasses.replace(pair, allow_pickle=pickle_allowed(pair.allow_pickle, (pair.base, pair.aligned), of_user))
     in_file = tuple(f"Front matter: {problem}" for problem in problems)
     return Choice(pair, chosen.score_options, chosen.classify_options, in_file)
 
@@ -152,6 +166,7 @@ def pair_of(args: argparse.Namespace, base: str, aligned: str) -> PairSpec:
         aligned=aligned,
         device=args.device,
         dtype=args.dtype,
+        matrix_library=args.matrix_library,
         allow_download=args.allow_download,
         allow_pickle=args.allow_pickle,
     )

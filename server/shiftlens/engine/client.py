@@ -144,7 +144,8 @@ class EngineClient:
         link.jobs[request.job] = job
         try:
             await link.send(request)
-            return await job.answer
+            # Shielded: a task that is cancelled would cancel the answer too, which then looks like one of the engine's.
+            return await asyncio.shield(job.answer)
         except asyncio.CancelledError:
             if link.is_open and not job.answer.done():
                 link.post(Cancel(job=request.job))

@@ -11,7 +11,7 @@ import msgspec
 from shiftlens.engine.protocol import Reply, Request
 from shiftlens.models.pair import PairSpec
 
-HOST_PROTOCOL_VERSION = 2
+HOST_PROTOCOL_VERSION = 3
 """Raise it when a message here or in `protocol` changes; host and clients of two versions never meet."""
 
 MAX_REQUEST_BYTES = 1 << 28

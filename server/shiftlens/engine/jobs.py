@@ -25,8 +25,11 @@ from shiftlens.engine.score_request import ScoreRequest
 from shiftlens.errors import ShiftLensError
 
 
-class JobCancelled(Exception):
-    """Raised between stretches of a job that its client cancelled."""
+class JobCancelled(BaseException):
+    """Raised between stretches of a job that its client cancelled.
+
+    No Exception: libraries that it is raised through catch those.
+    """
 
 
 class Worker:

@@ -13,6 +13,7 @@ from shiftlens.engine.frames import encode_frame, read_request
 from shiftlens.engine.protocol import Cancel, Describe, Held, Reply, Score, Unload
 from shiftlens.engine.turns import Turns
 from shiftlens.engine.urgency import be_less_urgent
+from shiftlens.models.hub import stay_offline
 
 
 class Inbox:
@@ -63,7 +64,7 @@ def main() -> None:
     sys.stdout = sys.stderr
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    stay_offline()
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     # oneDNN compiles a kernel for each number of rows and keeps a thousand of them, torch does so again: hundreds of
     # megabytes, with the holes that they leave in the heap. Making one anew takes half a millisecond.

@@ -12,12 +12,16 @@ from shiftlens.models.adapters import AdaptedModel
 from shiftlens.models.compatible import token_difference
 from shiftlens.models.conversation import ResponseToScore
 from shiftlens.models.fitting import fitted
+from shiftlens.models.hub import hub_access
+from shiftlens.models.load_errors import guarded
 from shiftlens.models.loading import LoadedModel, load_adapter, load_model
-from shiftlens.models.pair import PairSpec, ScoreOptions
+from shiftlens.models.pair import AUTO_LIBRARY, PairSpec, ScoreOptions
 from shiftlens.models.prepare import Prepared, prepare
 from shiftlens.models.sources import ModelSource, find_source
 from shiftlens.models.tokens import TextEncoder
 from shiftlens.results.fingerprint import model_fingerprint
+from shiftlens.results.matrix_library import expected_library, remember
+from shiftlens.scoring import products
 from shiftlens.scoring.adapted import open_adapted
 from shiftlens.scoring.apart import ApartHeads
 from shiftlens.scoring.causal import CausalModel, open_model
@@ -90,7 +94,7 @@ class _Whole:
     opened: dict[str, OpenedModel] = field(default_factory=dict)
 
 
-_Key = tuple[str, str, str, str]
+_Key = tuple[str, str, str, str, str]
 
 
 class PairHolder:
@@ -108,14 +112,17 @@ class PairHolder:
         if self._pair is not None and self._pair[0] == spec:
             return self._pair[1]
         self._pair = None
-        sources = _sources(spec)
-        keys = _keys(sources, spec)
-        self._let_go(keys, sources)
-        for i, (key, source) in enumerate(zip(keys, sources, strict=True)):
-            self._load(key, source, spec, functools.partial(_in_half, on_progress, i))
+        _choose_library(spec.matrix_library)
+        with hub_access(spec.allow_download):
+            sources = _sources(spec)
+            keys = _keys(sources, spec)
+            self._let_go(keys, sources)
+            for i, (key, source) in enumerate(zip(keys, sources, strict=True)):
+                self._load(key, source, spec, functools.partial(_in_half, on_progress, i))
         base, aligned = (self._opened(self._wholes[key], source) for key, source in zip(keys, sources, strict=True))
         differ = token_difference(base.loaded, aligned.loaded)
-        notes = (*adapter_notes(*sources, shared=keys[0] == keys[1]), *vocabulary_notes(differ))
+        about_files = dict.fromkeys((*base.loaded.notes, *aligned.loaded.notes))
+        notes = (*adapter_notes(*sources, shared=keys[0] == keys[1]), *vocabulary_notes(differ), *about_files)
         pair = OpenedPair(base, aligned, PassMemory(), notes, same_tokens=not differ)
         self._pair = (spec, pair)
         return pair
@@ -147,6 +154,9 @@ class PairHolder:
         whole = self._wholes.get(key)
         if whole is None:
             below = model_fingerprint(source.whole)
+            named = source.whole in (spec.base, spec.aligned)
+            # A pickle is opened only where the user named it: not one that the files of an adapter name.
+            spec = dataclasses.replace(spec, allow_pickle=spec.allow_pickle and named)
             loaded = load_model(source.whole, spec, functools.partial(on_progress, f"Loading {source.whole}"))
             whole = self._wholes[key] = _Whole(loaded, _sure(below, source.whole))
         if source.adapter is None or source.name in whole.adapters:
@@ -171,10 +181,22 @@ class PairHolder:
             else:
                 loaded = dataclasses.replace(whole.loaded, name=source.name, adapted=whole.adapted)
                 fingerprint = whole.fingerprint
-            shared = loaded.adapted
-            causal = open_model(loaded.model) if shared is None else open_adapted(shared, loaded.adapter)
+            causal = guarded(source.name, lambda: _split(loaded))
             whole.opened[source.name] = OpenedModel(loaded, causal, describe(loaded, fingerprint))
         return whole.opened[source.name]
+
+
+def _choose_library(wanted: str) -> None:
+    """Have products taken as the user wants; `auto` is what was measured on this machine once, or is measured now."""
+    library = expected_library(wanted)
+    if wanted == AUTO_LIBRARY and not (library and (library != "onednn" or products.has_onednn())):
+        library = remember(products.quicker())
+    products.use(library)
+
+
+def _split(loaded: LoadedModel) -> CausalModel:
+    shared = loaded.adapted
+    return open_model(loaded.model) if shared is None else open_adapted(shared, loaded.adapter)
 
 
 def _in_half(on_progress: Callable[[str, float], None], half: int, message: str, part: float) -> None:
@@ -223,7 +245,8 @@ def _keys(sources: tuple[ModelSource, ModelSource], spec: PairSpec) -> tuple[_Ke
     """Which whole model in memory each side uses. Adapters of two kinds can't be put on one."""
     base, aligned = sources
     apart = aligned.kind if base.kind and aligned.kind and base.kind != aligned.kind else ""
-    return (base.whole_place, "", spec.device, spec.dtype), (aligned.whole_place, apart, spec.device, spec.dtype)
+    how = (spec.device, spec.dtype, products.in_use())
+    return (base.whole_place, "", *how), (aligned.whole_place, apart, *how)
 
 
 def _sure(before: str | None, name: str) -> str:
@@ -248,4 +271,5 @@ def describe(loaded: LoadedModel, fingerprint: str) -> ModelDescription:
         dtype=str(loaded.dtype).removeprefix("torch."),
         fingerprint=fingerprint,
         adapter_of=loaded.below,
+        matrix_library=products.used_for(loaded.device, loaded.dtype),
     )

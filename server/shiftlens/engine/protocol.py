@@ -87,7 +87,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Scored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Scores of one response. With `partial`, only its first rows; a longer one follows.
 
-    `fingerprints` are those of the base and the aligned model that gave the scores, as in their descriptions.
+    `fingerprints` are those of the base and the aligned model that gave the scores, as in their descriptions, and
+    `matrix_library` is what took their products ("torch" or "onednn").
     """
 
     job: int
@@ -95,6 +96,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     scored: ScoredResponse
     partial: bool = False
     fingerprints: tuple[str, str] = ("", "")
+    matrix_library: str = ""
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -110,7 +112,8 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     """What a loaded model is, for `doctor` and the JSON output.
 
     `fingerprint` changes when the model's files do; "" where they can't be told apart (see `results.fingerprint`).
-    `adapter_of` names the whole model that an adapter is put on, "" for a whole model.
+    `adapter_of` names the whole model that an adapter is put on, "" for a whole model. `matrix_library` takes its
+    matrix products: "torch" for torch's own, or "onednn".
     """
 
     name: str
@@ -123,6 +126,7 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str
     fingerprint: str
     adapter_of: str = ""
+    matrix_library: str = ""
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):

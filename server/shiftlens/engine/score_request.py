@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 
+from shiftlens.engine.broken import no_numbers
 from shiftlens.engine.pairs import OpenedPair
 from shiftlens.engine.protocol import Progress, Refused, Reply, Score, Scored
 from shiftlens.errors import ScoringError
 from shiftlens.models.prepare import Prepared
+from shiftlens.scoring import products
 from shiftlens.scoring.batches import batches
 from shiftlens.scoring.pack import pack, pack_apart
 from shiftlens.scoring.plan import PassPlan, plan_passes
@@ -53,7 +57,7 @@ class ScoreRequest:
                 self._ready.append(self._pair.prepare(self._request.responses[place], self._request.options))
                 self._places.append(place)
             except ScoringError as error:
-                self._send(Refused(job=self._request.job, index=place, problem=error.problem, remedy=error.remedy))
+                self._refuse(place, error)
             yield
 
     def _in_passes(self) -> Iterator[None]:
@@ -64,15 +68,53 @@ class ScoreRequest:
                 yield from self._one(scorer, group[0])
             else:
                 for plan, rows in zip(group, scorer.score_together(group, self._check), strict=True):
-                    self._report(plan, rows, before=0)
+                    if rows.first_broken() is None:
+                        self._report(plan, rows, before=0)
+                    else:
+                        yield from self._each_alone(scorer, plan.members)
                 yield
 
     def _one(self, scorer: Scorer, plan: PassPlan) -> Iterator[None]:
         before = 0
-        for collector in scorer.score(plan, self._check):
-            self._report(plan, collector.all(), before)
-            before = collector.rows
+        with closing(scorer.score(plan, self._check)) as passing:
+            for collector in passing:
+                rows = collector.all()
+                if rows.first_broken() is not None:
+                    break
+                self._report(plan, rows, before)
+                before = collector.rows
+                yield
+            else:
+                return
+        finished = bisect_right(plan.ends, before)
+        self._rows_done -= before - (0, *plan.ends)[finished]
+        yield from self._each_alone(scorer, plan.members[finished:])
+
+    def _each_alone(self, scorer: Scorer, members: Sequence[int]) -> Iterator[None]:
+        """Score responses again, of which one at least came out without numbers, and refuse those that still do.
+
+        Each goes by itself and from its beginning: what is no number spreads to all that is fed with it, rows before
+        it included (a weight of 0 times NaN is NaN).
+        """
+        scorer = dataclasses.replace(scorer, memory=None)
+        for member in members:
+            plan = dataclasses.replace(plan_passes([self._ready[member]])[0], members=(member,))
+            before = 0
+            with closing(scorer.score(plan, self._check)) as passing:
+                for collector in passing:
+                    rows = collector.all()
+                    at = rows.first_broken()
+                    if at is not None:
+                        self._refuse(self._places[member], no_numbers(self._pair, self._ready[member], rows, at))
+                        self._rows_done += plan.rows - before
+                        break
+                    self._report(plan, rows, before)
+                    before = collector.rows
+                    yield
             yield
+
+    def _refuse(self, place: int, why: ScoringError) -> None:
+        self._send(Refused(job=self._request.job, index=place, problem=why.problem, remedy=why.remedy))
 
     def _report(self, plan: PassPlan, rows: PairRows, before: int) -> None:
         """Send what is new of a pass of which `before` rows had been reported."""
@@ -97,7 +139,16 @@ class ScoreRequest:
             encoder = pair.aligned.loaded.encoder
             scored = pack(prepared, rows, encoder, vocabularies=vocabularies, with_decoded=self._with_decoded)
         job, index = self._request.job, self._places[member]
-        self._send(Scored(job=job, index=index, scored=scored, partial=partial, fingerprints=pair.fingerprints))
+        self._send(
+            Scored(
+                job=job,
+                index=index,
+                scored=scored,
+                partial=partial,
+                fingerprints=pair.fingerprints,
+                matrix_library=products.in_use(),
+            )
+        )
 
     def _tell(self, place: int) -> None:
         count = len(self._request.responses)

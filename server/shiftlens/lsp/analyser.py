@@ -304,7 +304,8 @@ class Analyser:
                 session.store.keep(key, message.scored)
                 # The engine may hold models whose files have changed since it loaded them.
                 if work.kept is not None and message.fingerprints == work.kept.fingerprints:
-                    session.saved.note(key, work.kept.key(work.choice.score_options, wanted[key]))
+                    kept_as = work.kept.key(work.choice.score_options, wanted[key], message.matrix_library)
+                    session.saved.note(key, kept_as)
             news.set()
 
         def on_refused(message: Refused) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shiftlens.lsp.settings import TEMPLATE_PREFIX, Settings, check_values
-from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE, ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE, ClassifyOptions, PairSpec, ScoreOptions, pickle_allowed
 
 BUNDLED_NAMES = (BUNDLED_BASE, BUNDLED_ALIGNED)
 
@@ -52,7 +52,7 @@ def choose_pair(
 
     In an untrusted workspace only bundled models are loaded and the contexts must be named ones, whoever asks, since
     the server can't tell the workspace's settings from the user's. The pair of the settings still tells which stored
-    scores to show; a file's own front matter names no pair there.
+    scores to show; a file's own front matter names no pair there. Nor does it ever name a pickle to be opened.
     """
     chosen, problems = _with_front_matter(settings, front_matter)
     base, aligned = chosen.base, chosen.aligned
@@ -73,8 +73,9 @@ def choose_pair(
             aligned=aligned,
             device=chosen.device,
             dtype=chosen.dtype,
+            matrix_library=chosen.matrix_library,
             allow_download=chosen.allow_download,
-            allow_pickle=chosen.allow_pickle,
+            allow_pickle=pickle_allowed(chosen.allow_pickle, (base, aligned), (settings.base, settings.aligned)),
         )
     return Choice(pair, chosen.score_options, chosen.classify_options, why_not, problems, only_stored)
 

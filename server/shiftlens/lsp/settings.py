@@ -9,11 +9,13 @@ from enum import Enum
 
 from shiftlens.engine import DEFAULT_IDLE_MINUTES
 from shiftlens.models.pair import (
+    AUTO_LIBRARY,
     BASE_CONTEXTS,
     CLASSIFY_BY,
     COMPAT_MODES,
     DEVICES,
     DTYPES,
+    MATRIX_LIBRARIES,
     ClassifyOptions,
     ScoreOptions,
 )
@@ -48,6 +50,7 @@ class Settings:
     top_k: int = 10
     device: str = "auto"
     dtype: str = "auto"
+    matrix_library: str = AUTO_LIBRARY
     run_policy: RunPolicy = RunPolicy.ON_TYPE
     debounce_ms: int = 400
     max_file_bytes: int = 2_000_000
@@ -147,6 +150,7 @@ _CHECKS: dict[str, tuple[str, Check]] = {
     "topK": ("top_k", _whole(1, _MOST_CANDIDATES)),
     "device": ("device", _one_of(DEVICES)),
     "dtype": ("dtype", _one_of(DTYPES)),
+    "matrixLibrary": ("matrix_library", _one_of(MATRIX_LIBRARIES)),
     "runPolicy": ("run_policy", _run_policy),
     "debounceMs": ("debounce_ms", _whole(0, _LONGEST_DEBOUNCE_MS)),
     "maxFileBytes": ("max_file_bytes", _whole(1, 1 << 30)),

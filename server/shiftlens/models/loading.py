@@ -6,25 +6,27 @@ Whatever goes wrong comes out as a ModelError that names the model and says what
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.configuration_utils import PreTrainedConfig
+from transformers.utils.hub import cached_file
 
 from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.errors import ModelError
-from shiftlens.models.adapter_files import AdapterFolder
+from shiftlens.models.adapter_files import ADAPTER_CONFIG, AdapterFolder
 from shiftlens.models.adapters import AdaptedModel
+from shiftlens.models.checkpoint_files import CONFIG, WEIGHTS_INDEX, check_files
+from shiftlens.models.checkpoint_fit import check_fit
+from shiftlens.models.load_errors import OR_ALLOW_PICKLES, guarded, out_of_memory
 from shiftlens.models.loading_progress import weights_read
 from shiftlens.models.pair import PairSpec
 from shiftlens.models.tokens import TextEncoder
-
-T = TypeVar("T")
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -35,7 +37,7 @@ class LoadedModel:
     """A model in memory, in eval mode, with its tokenizer. `folder` is where its files lie.
 
     With `adapted`, its weights are shared with others: it is that model with `adapter` on, or with none. `below` is
-    the name of the whole model below an adapter, "" for a whole model.
+    the name of the whole model below an adapter, "" for a whole model. `notes` are for who reads its numbers.
     """
 
     name: str
@@ -48,6 +50,7 @@ class LoadedModel:
     adapted: AdaptedModel | None = None
     adapter: str | None = None
     below: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> int:
@@ -68,7 +71,7 @@ class LoadedModel:
         """Ids that end a text for this model, the generation config's first."""
         generation = getattr(self.model, "generation_config", None)
         eos = getattr(generation, "eos_token_id", None)
-        ids = [eos] if isinstance(eos, int) else list(eos or ())
+        ids = [i for i in (eos if isinstance(eos, list) else [eos]) if isinstance(i, int)]
         own = self.encoder.tokenizer.eos_token_id
         if isinstance(own, int) and own not in ids:
             ids.append(own)
@@ -84,27 +87,40 @@ def load_model(name: str, spec: PairSpec, on_progress: Callable[[float], None] =
     _check_folder(name, source, spec)
     on_progress(0.0)
     offline = not spec.allow_download
-    config = _guarded(
-        name, spec, lambda: AutoConfig.from_pretrained(source, local_files_only=offline, trust_remote_code=False)
+    check_files(name, _files_of(name, source, spec), allow_pickle=spec.allow_pickle, may_fetch=spec.allow_download)
+    config = guarded(
+        name,
+        lambda: AutoConfig.from_pretrained(source, local_files_only=offline, trust_remote_code=False),
+        offline=offline,
+        file=CONFIG,
     )
     if config.is_encoder_decoder:
         raise ModelError(f"{name} is an encoder-decoder model.", "Choose causal language models.")
+    _take_no_orders(config)
     tokenizer = load_tokenizer(name, spec)
     device = choose_device(spec.device)
     dtype = choose_dtype(spec.dtype, device, config)
+    read: Any = AutoModelForCausalLM.from_pretrained
+    model: PreTrainedModel
     with weights_read(on_progress):
-        model: PreTrainedModel = _guarded(
+        model, found = guarded(
             name,
-            spec,
-            lambda: AutoModelForCausalLM.from_pretrained(
+            lambda: read(
                 source,
                 config=config,
                 dtype=dtype,
+                attn_implementation=None,
+                experts_implementation=None,
                 local_files_only=offline,
                 trust_remote_code=False,
                 use_safetensors=None if spec.allow_pickle else True,
+                # Told by name below; transformers only says that there are some.
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
             ),
+            offline=offline,
         )
+    notes = check_fit(name, model, found)
     _to_device(name, model, device)
     model.train(False)
     return LoadedModel(
@@ -115,6 +131,7 @@ def load_model(name: str, spec: PairSpec, on_progress: Callable[[float], None] =
         device=device,
         dtype=dtype,
         max_positions=max_positions(config),
+        notes=notes,
     )
 
 
@@ -131,7 +148,7 @@ def load_adapter(
     template = folder / "chat_template.jinja"
     if template.is_file():
         tokenizer.chat_template = template.read_text(encoding="utf-8")
-    own_name = _guarded(name, spec, lambda: adapted.add(adapter, name))
+    own_name = guarded(name, lambda: adapted.add(adapter, name))
     return dataclasses.replace(
         whole,
         name=name,
@@ -146,12 +163,12 @@ def load_adapter(
 def load_tokenizer(name: str, spec: PairSpec) -> PreTrainedTokenizerFast:
     """Load the tokenizer of a model. Raises ModelError, also for one that has no fast version."""
     source = resolve_model_name(name)
-    tokenizer = _guarded(
+    offline = not spec.allow_download
+    tokenizer = guarded(
         name,
-        spec,
-        lambda: AutoTokenizer.from_pretrained(
-            source, local_files_only=not spec.allow_download, trust_remote_code=False
-        ),
+        lambda: AutoTokenizer.from_pretrained(source, local_files_only=offline, trust_remote_code=False),
+        offline=offline,
+        file="tokenizer.json",
     )
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelError(
@@ -183,7 +200,14 @@ def choose_dtype(wanted: str, device: torch.device, config: PreTrainedConfig) ->
     if device.type == "cpu":
         return torch.float32
     own = getattr(config, "dtype", None)
-    return own if isinstance(own, torch.dtype) else torch.float32
+    if not isinstance(own, torch.dtype):
+        return torch.float32
+    if not own.is_floating_point:
+        raise ModelError(
+            f"The `{CONFIG}` of {config.name_or_path} names {own} as its dtype, which holds no real numbers.",
+            f"Set the dtype (`shiftlens.dtype`, `--dtype`) to one of: {', '.join(_DTYPES)}.",
+        )
+    return own
 
 
 def _check_folder(name: str, source: str, spec: PairSpec) -> None:
@@ -203,60 +227,43 @@ def _check_folder(name: str, source: str, spec: PairSpec) -> None:
     if pickles and not spec.allow_pickle:
         raise ModelError(
             f"{name} holds its weights only as a pickle ({pickles[0]}), which can run code when it is opened.",
-            "Convert it to safetensors (load it once in a sandbox, then `save_pretrained`), or, if you trust it,"
-            " allow pickles in your user settings (`shiftlens.allowPickle`, `--allow-pickle`).",
+            f"Convert it to safetensors (load it once in a sandbox, then `save_pretrained`){OR_ALLOW_PICKLES}",
         )
     if not pickles:
         raise ModelError(f"The folder {name} has no weights (`*.safetensors`).", "Check that the download is whole.")
-
-
-def _guarded(name: str, spec: PairSpec, load: Callable[[], T]) -> T:
-    try:
-        return load()
-    except ModelError:
-        raise
-    except MemoryError as error:
-        raise _out_of_memory(name) from error
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
-        raise _explained(name, spec, error) from error
-
-
-def _explained(name: str, spec: PairSpec, error: Exception) -> ModelError:
-    said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    lowered = str(error).lower()
-    if "trust_remote_code" in lowered or "custom code" in lowered:
-        return ModelError(
-            f"{name} needs code from its own repository to run.",
-            "ShiftLens runs no remote code: choose another model.",
-        )
-    if "out of memory" in lowered:
-        return _out_of_memory(name)
-    if "safetensors" in lowered and "does not appear to have" in lowered:
-        return ModelError(
-            f"{name} has no safetensors weights, only a pickle, which can run code when it is opened.",
-            "Choose a revision with safetensors, or allow pickles in your user settings if you trust it.",
-        )
-    if not spec.allow_download and ("cached" in lowered or "local" in lowered or "connect" in lowered):
-        return ModelError(
-            f"{name} is not in the local Hugging Face cache.",
-            "Fetch it with `hf download`, allow downloads (`shiftlens.allowDownload`, `--allow-download`), or name"
-            " a folder.",
-        )
-    return ModelError(f"{name} could not be loaded: {said}", "Check the name or folder, and that its files are whole.")
-
-
-def _out_of_memory(name: str) -> ModelError:
-    return ModelError(
-        f"There is not enough memory for {name}.",
-        "Unload other models, or choose a smaller dtype or another device.",
-    )
 
 
 def _to_device(name: str, model: torch.nn.Module, device: torch.device) -> None:
     try:
         model.to(device)
     except torch.OutOfMemoryError as error:
-        raise _out_of_memory(name) from error
+        raise out_of_memory(name) from error
+
+
+def _files_of(name: str, source: str, spec: PairSpec) -> Path:
+    """The folder that a model is read from: its own, or a snapshot of the hub with what says which files it has."""
+    offline = not spec.allow_download
+    config = guarded(name, lambda: cached_file(source, CONFIG, local_files_only=offline), offline=offline, file=CONFIG)
+    folder = Path(str(config)).parent
+    if not offline:
+        for file in (WEIGHTS_INDEX, ADAPTER_CONFIG):
+            guarded(name, functools.partial(cached_file, source, file, _raise_exceptions_for_missing_entries=False))
+    if (folder / ADAPTER_CONFIG).is_file():
+        # transformers would put it on, whatever its weights are.
+        raise ModelError(f"{name} holds an adapter beside a whole model.", "Name a folder that holds only one of them.")
+    return folder
+
+
+def _take_no_orders(config: PreTrainedConfig) -> None:
+    """Have a model computed in transformers' own way, whatever its files say.
+
+    They could name kernels of the hub, which are code, for its attention, its experts, or several layers in one.
+    """
+    for part in (config, *(getattr(config, key, None) for key in config.sub_configs)):
+        if isinstance(part, PreTrainedConfig):
+            part._attn_implementation = None
+            part._experts_implementation = None
+            part.__dict__.pop("fusion_config", None)
 
 
 def max_positions(config: PreTrainedConfig) -> int | None:

@@ -17,6 +17,10 @@ SCORE_PARTS = ("answer", "reasoning", "tool_call")
 CLASSIFY_BY = ("response", "aligned-top1")
 COMPAT_MODES = ("aligntds",)
 DEVICES = ("auto", "cuda", "mps", "cpu")
+AUTO_LIBRARY = "auto"
+MATRIX_LIBRARIES = (AUTO_LIBRARY, "torch", "onednn")
+"""What takes the products of float32 on a CPU: torch's own (MKL on x86), oneDNN, or the quicker one of this machine."""
+
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -25,13 +29,15 @@ class PairSpec:
     """A base and an aligned model, each a Hugging Face name, a folder, or a `bundled:` name.
 
     `allow_download` lets the engine fetch a model that is not in the local cache; `allow_pickle` lets it load a
-    checkpoint that has no safetensors. Both are off unless the user turns them on in user scope.
+    checkpoint that has no safetensors. Both are off unless the user turns them on in user scope. A pickle can run code,
+    so that `allow_pickle` stays off where a file to be analysed chose a model (see `pickle_allowed`).
     """
 
     base: str
     aligned: str
     device: str = "auto"
     dtype: str = "auto"
+    matrix_library: str = AUTO_LIBRARY
     allow_download: bool = False
     allow_pickle: bool = False
 
@@ -39,6 +45,11 @@ class PairSpec:
         """Whether a model of this pair is one of the other's, loaded in the same way."""
         alike = dataclasses.replace(self, base=other.base, aligned=other.aligned) == other
         return alike and not {self.base, self.aligned}.isdisjoint({other.base, other.aligned})
+
+
+def pickle_allowed(wanted: bool, names: tuple[str, str], of_user: tuple[str | None, str | None]) -> bool:
+    """Whether the models `names` may be pickles: only if the user wants that, and has named both of them."""
+    return wanted and set(names) <= {*of_user, BUNDLED_BASE, BUNDLED_ALIGNED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

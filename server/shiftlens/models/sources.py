@@ -14,6 +14,7 @@ from shiftlens.models.adapter_files import (
     adapter_folder,
     has_whole_model,
 )
+from shiftlens.models.checkpoint_files import check_no_pointers
 from shiftlens.models.local import model_folder
 from shiftlens.models.pair import PairSpec
 
@@ -45,6 +46,8 @@ def find_source(name: str, spec: PairSpec) -> ModelSource:
     folder = model_folder(name)
     if folder is None and spec.allow_download:
         folder = _fetched_adapter(name)
+    if folder is not None and folder.is_dir():
+        check_no_pointers(name, folder)
     try:
         adapter = adapter_folder(folder) if folder is not None else None
     except (OSError, ValueError) as error:

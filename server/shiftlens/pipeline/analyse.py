@@ -93,7 +93,8 @@ async def _score_rest(
         scores.scored[at] = message.scored
         # The engine may hold models whose files have changed since it loaded them.
         if kept is not None and message.fingerprints == kept.fingerprints:
-            put = asyncio.to_thread(kept.store.put, kept.key(choice.score_options, responses[at]), message.scored)
+            key = kept.key(choice.score_options, responses[at], message.matrix_library)
+            put = asyncio.to_thread(kept.store.put, key, message.scored)
             writing.append(asyncio.create_task(put))
 
     def refuse(message: Refused) -> None:

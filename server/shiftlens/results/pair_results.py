@@ -14,10 +14,11 @@ from shiftlens.engine.protocol import ModelDescription
 from shiftlens.models.conversation import ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.results.fingerprint import model_fingerprint
+from shiftlens.results.matrix_library import expected_library
 from shiftlens.results.store import ResultStore
 from shiftlens.scoring.columns import ScoredResponse
 
-SCORING_VERSION = 2
+SCORING_VERSION = 3
 """Raise it when the same models, text and options come to give other numbers within one release."""
 
 _encoder = msgspec.msgpack.Encoder()
@@ -25,18 +26,23 @@ _encoder = msgspec.msgpack.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class PairResults:
-    """`fingerprints` are those of the base and the aligned model. Methods other than `key` block and do not raise."""
+    """`fingerprints` are those of the base and the aligned model, `matrix_library` is what their products are expected
+    to be taken by ("" where that can't be told yet). Methods other than `key` block and do not raise.
+    """
 
     store: ResultStore
     pair: PairSpec
     fingerprints: tuple[str, str]
+    matrix_library: str = ""
 
-    def key(self, options: ScoreOptions, response: ResponseToScore) -> bytes:
+    def key(self, options: ScoreOptions, response: ResponseToScore, matrix_library: str | None = None) -> bytes:
         """Equal for two responses that the engine would give the same numbers, in whatever session.
 
-        Device and dtype are taken as they are named, so that "auto" and what it stands for are two.
+        Device and dtype are taken as they are named, so that "auto" and what it stands for are two. The library is the
+        one that numbers were had from (as `Scored` tells), or without that the one that is expected.
         """
-        return _hash(_scoring(), self.fingerprints, self.pair.device, self.pair.dtype, options, response)
+        library = self.matrix_library if matrix_library is None else matrix_library
+        return _hash(_scoring(), self.fingerprints, self.pair.device, self.pair.dtype, library, options, response)
 
     def recall(self, options: ScoreOptions, responses: Iterable[ResponseToScore]) -> dict[int, ScoredResponse]:
         """The kept results, by the position of their response among `responses`."""
@@ -58,7 +64,7 @@ class PairResults:
                 self.store.put_description(key, description)
 
     def _description_keys(self) -> tuple[bytes, bytes]:
-        how = (__version__, self.pair.device, self.pair.dtype)
+        how = (__version__, self.pair.device, self.pair.dtype, self.pair.matrix_library)
         base, aligned = self.fingerprints
         return _hash(self.pair.base, base, how), _hash(self.pair.aligned, aligned, how)
 
@@ -66,7 +72,9 @@ class PairResults:
 def open_pair_results(store: ResultStore, pair: PairSpec) -> PairResults | None:
     """The results of a pair; None where a model is not wholly on this machine, so that nothing can tell what it is."""
     base, aligned = model_fingerprint(pair.base), model_fingerprint(pair.aligned)
-    return None if base is None or aligned is None else PairResults(store, pair, (base, aligned))
+    if base is None or aligned is None:
+        return None
+    return PairResults(store, pair, (base, aligned), expected_library(pair.matrix_library))
 
 
 @functools.cache

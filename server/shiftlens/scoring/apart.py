@@ -103,12 +103,15 @@ def _side_by_side(groups: Sequence[RowGroup], base: SideRows, ranks: torch.Tenso
     logprob = torch.zeros(count, dtype=torch.float64).index_add(0, of_base_row, base.logprob.double())
     firsts = torch.tensor([place.first for place in places])
     before = torch.tensor([place.other_first for place in places])
+    tops = base.top_logprobs[before]
+    # A group is broken by any of its rows, not only by the one whose candidates are shown.
+    tops[of_base_row[base.broken]] = math.nan
     side = SideRows(
         logprob=logprob.float()[of_row],
         rank=worst[of_row],
         entropy=torch.full((n,), math.nan).index_copy(0, firsts, base.entropy[before]),
         top_ids=torch.full((n, k), _NOT_THERE, dtype=torch.int64).index_copy(0, firsts, base.top_ids[before]),
-        top_logprobs=torch.full((n, k), -math.inf).index_copy(0, firsts, base.top_logprobs[before]),
+        top_logprobs=torch.full((n, k), -math.inf).index_copy(0, firsts, tops),
     )
     of_top = torch.zeros(n, dtype=ranks.dtype).index_copy(0, firsts, ranks[before])
     return PairRows(side, aligned, torch.full((n,), math.nan), of_top)

@@ -146,7 +146,12 @@ class PassMemory:
         return dataclasses.replace(best, base=lent[0], aligned=lent[1])
 
     def keep(self, remembered: RememberedPass) -> None:
-        """Remember a pass: without caches that can't be cut back, or that are more than the limit by themselves."""
+        """Remember a pass: without caches that can't be cut back, or that are more than the limit by themselves.
+
+        One with broken rows is not remembered: what its caches hold may be no numbers either.
+        """
+        if remembered.rows is not None and remembered.rows.first_broken() is not None:
+            return
         base, aligned = (
             side if can_be_cut(side.cache) else side.without_cache() for side in (remembered.base, remembered.aligned)
         )

@@ -1,8 +1,8 @@
-"""Matrix products of float32 on a CPU, by whichever of torch's two libraries is the quicker one there.
+"""Matrix products of float32 on a CPU, by one of torch's two libraries: the one that was chosen, else the quicker one.
 
 torch takes every such product from MKL, which on a CPU of another maker may leave half of the arithmetic unused (on a
 Zen 5, the only one measured: 190 GFLOP/s beside 420 of oneDNN, which torch brings as well, from the same weights).
-Neither is more exact: both add up in float32.
+Neither is more exact: both add up in float32. But they round differently, so that one process uses one of them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,45 @@ from contextlib import contextmanager
 import torch
 from transformers.pytorch_utils import Conv1D
 
+from shiftlens.errors import ModelError
+
 _PROBE_ROWS, _PROBE_WIDTH, _PROBE_ROUNDS = 128, 768, 12
 _WORTH_IT = 0.9
 _AGREEMENT = 1e-5
 
 
+_chosen: str | None = None
+
+
+def use(library: str) -> None:
+    """Have all products of this process, from now on, taken by "torch" or "onednn". Raises ModelError."""
+    global _chosen
+    if library == "onednn" and not has_onednn():
+        raise ModelError(
+            "This installation of PyTorch has no oneDNN that takes linear layers.",
+            "Set `shiftlens.matrixLibrary` (`--matrix-library`) to auto or torch.",
+        )
+    _chosen = library
+
+
+def in_use() -> str:
+    """Which library takes the products: "torch" (MKL on x86) or "onednn"."""
+    return _chosen or quicker()
+
+
+def used_for(device: torch.device, dtype: torch.dtype) -> str:
+    """Which one a model there takes them from: on accelerators and for other dtypes it is torch's own."""
+    return in_use() if device.type == "cpu" and dtype is torch.float32 else "torch"
+
+
+def quicker() -> str:
+    """The quicker library here."""
+    return "onednn" if onednn_is_quicker() else "torch"
+
+
 def linear(states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
     """states [..., D] times weight [V, D] transposed, and bias [V] added: [..., V]."""
-    if not (_takes(states) and _takes(weight) and onednn_is_quicker()):
+    if not (_takes(states) and _takes(weight) and in_use() == "onednn"):
         return torch.nn.functional.linear(states, weight, bias)
     return _by_onednn(states, weight, bias)
 
@@ -34,15 +65,20 @@ def quicken(model: torch.nn.Module) -> None:
     """
     for module in model.modules():
         own = _QUICK.get(type(module))
-        if own is not None and _takes(module.get_parameter("weight")) and onednn_is_quicker():
+        if own is not None and _takes(module.get_parameter("weight")) and in_use() == "onednn":
             module.__class__ = own
+
+
+def has_onednn() -> bool:
+    """Whether torch was built with oneDNN, and lets it take a linear layer."""
+    there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return there and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 @functools.cache
 def onednn_is_quicker() -> bool:
     """Whether oneDNN is there, agrees with MKL and takes clearly less time: measured once, in some milliseconds."""
-    there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if not (there and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
+    if not has_onednn():
         return False
     generator = torch.Generator().manual_seed(0)
     states = torch.randn(_PROBE_ROWS, _PROBE_WIDTH, generator=generator)

@@ -19,6 +19,15 @@ class SideRows:
     top_logprobs: torch.Tensor
 
     @property
+    def broken(self) -> torch.Tensor:
+        """Which rows are of logits that give no distribution, bool [r]: one is NaN or +inf, or all are -inf.
+
+        The largest logit less the logsumexp is no number then, and only then: -inf for some ids is what models have
+        for ids that they never choose.
+        """
+        return self.top_logprobs[:, 0].isnan()
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all columns."""
         columns = (self.logprob, self.rank, self.entropy, self.top_ids, self.top_logprobs)
@@ -49,6 +58,11 @@ class PairRows:
         return PairRows(
             self.base.map(change), self.aligned.map(change), change(self.kl), change(self.base_rank_of_aligned_top)
         )
+
+    def first_broken(self) -> int | None:
+        """The first row in which either model gave no distribution; None where there is none."""
+        found = (self.base.broken | self.aligned.broken).nonzero()
+        return int(found[0]) if len(found) else None
 
     @property
     def nbytes(self) -> int:

@@ -6,7 +6,7 @@ Logits are in memory only for a block of rows at a time, so memory does not grow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -59,7 +59,7 @@ class Scorer:
         return min((m.positions for m in (self.base, self.aligned) if m.positions is not None), default=None)
 
     @torch.inference_mode()
-    def score(self, plan: PassPlan, check: Callable[[], None] = lambda: None) -> Iterator[RowCollector]:
+    def score(self, plan: PassPlan, check: Callable[[], None] = lambda: None) -> Generator[RowCollector, None, None]:
         """Score the rows of a pass; yields the collector after each stretch.
 
         `check` is called between stretches and blocks and may raise to stop the pass. With a memory, ids that an
