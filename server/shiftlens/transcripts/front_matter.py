@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.conversation import Problem, line_number
-from shiftlens.transcripts.roles import SYSTEM_NAMES, Speakers, spellings
+from shiftlens.transcripts.roles import COMMON_WORDS, SYSTEM_NAMES, Speakers, spellings
 
 if TYPE_CHECKING:
     import yaml
@@ -86,10 +86,14 @@ def read_front_matter(text: str, start: int = 0) -> FrontMatter:
 
 
 def _is_conversation(block: str, text: str, end: int) -> bool:
-    """Whether the block is turns between rules: it has no keys but labels, and another label follows it."""
+    """Whether the block is turns between rules: all its keys are labels, and that of another speaker goes on below."""
     keys = [found["key"] for found in _KEY.finditer(block)]
     label = _BODY_LABEL.match(text, end)
-    return bool(keys) and all(key in spellings() for key in keys) and label is not None and label[1] in spellings()
+    if not keys or label is None:
+        return False
+    names = [spellings().get(key) for key in (*keys, label[1])]
+    same_case = all(key[0].isupper() is label[1][0].isupper() for key in keys)
+    return same_case and names[-1] != names[-2] and not any(n is None or n in COMMON_WORDS for n in names)
 
 
 def _has_keys(block: str) -> bool:

@@ -120,9 +120,9 @@ def _preambles(text: str, start: int, blocks: Sequence[_Block]) -> list[int]:
     last_in = {bisect_right(starts, match.start()) - 1: match.start() for match in _PREAMBLE.finditer(text, start + 1)}
     found = [start]
     for at, preamble in last_in.items():
-        if 0 <= at < len(blocks) - 1 and blocks[at].role is Role.ASSISTANT:
-            if _block_end(text, blocks[at], preamble)[1]:
-                found.append(preamble)
+        between = 0 <= at < len(blocks) - 1 and blocks[at].role is Role.ASSISTANT
+        if between and _block_end(text, blocks[at], preamble)[1]:
+            found.append(preamble)
     return found
 
 

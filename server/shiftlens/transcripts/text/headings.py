@@ -26,7 +26,7 @@ def heading_at(text: str, start: int) -> Heading | None:
     match = _HEADING.match(text, start)
     if match is None:
         return None
-    return Heading(start, match.end(), len(match[1]), _words(match[2]), match[0].strip())
+    return Heading(start, match.end(), len(match[1]), words_of(match[2]), match[0].strip())
 
 
 def headings_from(text: str, start: int) -> Iterator[Heading]:
@@ -40,7 +40,7 @@ def headings_from(text: str, start: int) -> Iterator[Heading]:
             yield heading
 
 
-def _words(heading: str) -> str:
+def words_of(heading: str) -> str:
     """A heading's words without emoji, emphasis, punctuation, time stamps and a remark in parentheses."""
     if len(heading) > _LONGEST:
         return ""

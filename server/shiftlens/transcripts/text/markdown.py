@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from shiftlens.errors import TranscriptError
@@ -13,7 +13,7 @@ from shiftlens.transcripts.format import Example, TextFormat
 from shiftlens.transcripts.roles import Pair, Speakers, pair_of
 from shiftlens.transcripts.text.between import Heading, Headings, is_rule
 from shiftlens.transcripts.text.fences import Fences
-from shiftlens.transcripts.text.headings import headings_from
+from shiftlens.transcripts.text.headings import headings_from, words_of
 from shiftlens.transcripts.text.mark import Mark, Speaks, settled, speaks
 from shiftlens.transcripts.text.turns import Layout, conversations
 
@@ -28,7 +28,10 @@ _USUAL = Speakers()
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """The headings with which a file's conversation began, of one level."""
+    """The headings with which a file's conversation began.
+
+    Both sides are of one level, save for pages that were copied from ChatGPT ("You said", "ChatGPT said").
+    """
 
     pair: Pair
     user: Heading
@@ -37,14 +40,14 @@ class _Sides:
 
     def speaks(self, heading: Heading) -> Speaks | None:
         """What a heading stands for; None for one of another level or spelling than the file's."""
-        if heading.level != self.user.level:
-            return None
         found = speaks(_name(heading), self.pair)
         if found in (Speaks.REASONING, Speaks.TOOL_CALL, Speaks.TOOL_RESULT):
-            return found
+            return found if heading.level == self.user.level else None
         own = {Speaks.USER: self.user, Speaks.ASSISTANT: self.assistant, Speaks.SYSTEM: self.system}
         first = own[found] if found else None
-        return found if first is not None and _spelling(first) == _spelling(heading) else None
+        if first is None or first.level != heading.level or first.words != heading.words:
+            return None
+        return found
 
 
 def read_markdown(text: str, start: int, forced: bool, speakers: Speakers = _USUAL) -> Reading | None:
@@ -55,9 +58,10 @@ def read_markdown(text: str, start: int, forced: bool, speakers: Speakers = _USU
     the first, the file is some other document, unless there are two questions with answers, or `forced`. Blank lines
     around a turn's text and rules (`---`) between turns are not text.
     """
+    speakers = Speakers(words_of(speakers.user), words_of(speakers.assistant))
     if not _QUICK.search(text, start):
         return None if not forced else _refuse()
-    every = [heading for heading in headings_from(text, start) if heading.words]
+    every = [_named(heading, speakers) for heading in headings_from(text, start) if heading.words]
     sides = _sides(text, start, every, speakers)
     if sides is None:
         return None if not forced else _refuse()
@@ -90,7 +94,8 @@ def _sides(text: str, start: int, every: Sequence[Heading], speakers: Speakers) 
     by_level: dict[int, list[Heading]] = {}
     for heading in roles:
         if not fences.holds(heading.start):
-            by_level.setdefault(heading.level, []).append(heading)
+            copied = _name(heading).endswith(" said")
+            by_level.setdefault(0 if copied else heading.level, []).append(heading)
     found: list[_Sides] = []
     for same in by_level.values():
         for user, pair in ((h, p) for h in same if (p := pair_of(_name(h), speakers.pairs))):
@@ -110,16 +115,18 @@ def _is_role(heading: Heading, speakers: Speakers) -> bool:
 
 
 def _name(heading: Heading) -> str:
-    return _spelling(heading).lower()
+    return heading.words.lower()
 
 
-def _spelling(heading: Heading) -> str:
-    """The words of a heading without the number of its turn ("User 2")."""
-    return _NUMBERED.sub("", heading.words)
+def _named(heading: Heading, speakers: Speakers) -> Heading:
+    """The heading without the number of its turn ("User 2"), unless that is part of a name."""
+    if heading.words in (speakers.user, speakers.assistant):
+        return heading
+    return replace(heading, words=_NUMBERED.sub("", heading.words))
 
 
 def _mark(heading: Heading, as_: Speaks) -> Mark:
-    return Mark(as_, _spelling(heading), heading.shown, heading.start, heading.text_start, own_line=True)
+    return Mark(as_, heading.words, heading.shown, heading.start, heading.text_start, own_line=True)
 
 
 def _others(text: str, start: int, fences: Fences, marks: Sequence[Mark]) -> list[Heading]:
