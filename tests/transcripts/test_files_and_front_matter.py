@@ -54,7 +54,7 @@ def test_broken_front_matter_of_others_is_ignored() -> None:
 
 def test_labels_between_rules_are_no_front_matter() -> None:
     found = readable("---\nUser: one\n---\nAssistant: two\n")
-    assert [turn.text for turn in found.responses[0].context] == ["one\n---"]
+    assert [turn.text for turn in found.responses[0].context] == ["one"]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_labels_between_rules_are_no_front_matter() -> None:
     [
         ("shiftlens:\n  base: [1\n", "line [34]: .*YAML"),
         ("shiftlens: labels\n", "line 2: .*mapping"),
-        ("a: 1\nshiftlens:\n  base: {x: 1}\n", "line 3: .*`base`"),
+        ("a: 1\nshiftlens:\n  base: {x: 1}\n", "line 4: .*`base`"),
         ("shiftlens:\n  base: *x\n", "aliases"),
         ("shiftlens:\n  base: x\n" + "# pad\n" * 2_000, "limit"),
         ("shiftlens: " + "[" * 3_000 + "\n", "YAML"),

@@ -6,18 +6,23 @@ import re
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.conversation import Reading
+from shiftlens.transcripts.format import TextFormat
 from shiftlens.transcripts.json.files import read_json
 from shiftlens.transcripts.registry import json_formats, names, text_formats
+from shiftlens.transcripts.roles import Speakers
 
-# `user:` on the first line of such files is a key or code.
+# `user:` on the first line of such files is a key or code. (A `.log` may be a chat.)
 _NO_PROSE = re.compile(
-    r"\.(?:bat|c|cc|cfg|conf|cpp|cs|css|csv|go|h|hpp|html?|ini|java|jsx?|json|jsonl|kt|lock|log|lua|ndjson|php|pl"
+    r"\.(?:bat|c|cc|cfg|conf|cpp|cs|css|csv|go|h|hpp|html?|ini|java|jsx?|json|jsonl|kt|lock|lua|ndjson|php|pl"
     r"|properties|ps1|pyi?|r|rb|rs|scala|sh|sql|svg|swift|toml|tsx?|tsv|xml|ya?ml|zig)\Z",
     re.IGNORECASE,
 )
+_USUAL = Speakers()
 
 
-def read_forced(text: str, start: int, name: str, filename: str | None) -> tuple[str, Reading]:
+def read_forced(
+    text: str, start: int, name: str, filename: str | None, speakers: Speakers = _USUAL
+) -> tuple[str, Reading]:
     """Read text[start:] in the format `name`; raises TranscriptError where there is no such one or it can't be."""
     wanted = [f for f in json_formats() if f.name == name]
     if wanted:
@@ -27,20 +32,28 @@ def read_forced(text: str, start: int, name: str, filename: str | None) -> tuple
         named = next((f for f in text_formats() if f.name == name), None)
         if named is None:
             raise TranscriptError(f"There is no transcript format {name!r}.", f"Choose one of {names()}.")
-        reading = named.read(text, start, True)
+        reading = _read(named, text, start, True, speakers)
     if reading is None:
         raise TranscriptError(f"The file can't be read as {name!r}.", "Choose another format.")
     return name, reading
 
 
-def read_detected(text: str, start: int, filename: str | None) -> tuple[str, Reading] | None:
+def read_detected(
+    text: str, start: int, filename: str | None, speakers: Speakers = _USUAL
+) -> tuple[str, Reading] | None:
     """Read text[start:] in the first format that fits; the format's name with what was read."""
     found = read_json(text, start, json_formats(), False, filename)
     if found:
         return found[0].name, found[1]
     prose = not (filename and _NO_PROSE.search(filename))
     for known in text_formats():
-        reading = known.read(text, start, False) if prose or not known.prose else None
+        reading = _read(known, text, start, False, speakers) if prose or not known.prose else None
         if reading:
             return known.name, reading
     return None
+
+
+def _read(known: TextFormat, text: str, start: int, forced: bool, speakers: Speakers) -> Reading | None:
+    if known.read_named and speakers != _USUAL:
+        return known.read_named(text, start, forced, speakers)
+    return known.read(text, start, forced)

@@ -14,6 +14,7 @@ from shiftlens.transcripts.conversation import Conversation, Reading
 
 if TYPE_CHECKING:
     from shiftlens.transcripts.json.record import Record
+    from shiftlens.transcripts.roles import Speakers
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class TextFormat:
 
     `read(text, start, forced)` reads text[start:], or gives None for a text that is not in the format; `forced` says
     that the user named the format: then it raises TranscriptError instead. A `prose` format is not looked for in files
-    whose name says that they are code or data.
+    whose name says that they are code or data. `read_named` reads likewise where the user names the speakers; formats
+    without it have names of their own.
     """
 
     name: str
@@ -38,6 +40,7 @@ class TextFormat:
     examples: tuple[Example, ...]
     read: Callable[[str, int, bool], Reading | None]
     prose: bool = False
+    read_named: Callable[[str, int, bool, Speakers], Reading | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

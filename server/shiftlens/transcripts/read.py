@@ -30,11 +30,11 @@ def read(text: str, *, filename: str | None = None, format: str | None = None) -
     if chosen == "auto":
         chosen = None
     if chosen is not None:
-        read_as, reading = read_forced(text, front.end, str(chosen), filename)
+        read_as, reading = read_forced(text, front.end, str(chosen), filename, front.speakers)
         by = "the format setting" if format else "the front matter"
         evidence = f"{by}; {reading.detected_by}"
     else:
-        detected = read_detected(text, front.end, filename)
+        detected = read_detected(text, front.end, filename, front.speakers)
         if detected is None:
             if front.ours:
                 raise TranscriptError(
@@ -45,6 +45,5 @@ def read(text: str, *, filename: str | None = None, format: str | None = None) -
         read_as, reading = detected
         evidence = reading.detected_by
     turns = tuple(tuple(said.turn for said in conversation.said) for conversation in reading.conversations)
-    return Transcript(
-        read_as, evidence, responses(reading.conversations), front.values, reading.problems, conversations=turns
-    )
+    problems = (*front.problems, *reading.problems)
+    return Transcript(read_as, evidence, responses(reading.conversations), front.values, problems, conversations=turns)

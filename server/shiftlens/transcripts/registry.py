@@ -21,6 +21,7 @@ _TEXT = (
     "llama2",
     "aligntds",
     "labels",
+    "vicuna",
     "markdown",
 )
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.conversation import (
     Conversation,
+    LineCounter,
     Reading,
     Said,
     after_blanks,
@@ -22,16 +25,21 @@ _FENCE = "```"
 _HEADER = re.compile(
     r"(?:^|(?<=\A\ufeff))#[ ](Query|Answer|User|Assistant):[ \t]*\r?\n[ \t]*```(?P<own>[ \t]*\r?\n)?", re.MULTILINE
 )
-_PREAMBLE = re.compile(r"#[ ]Instruction[ \t]*:?[ \t]*\r?\n")
+_PREAMBLE = re.compile(r"(?:^|(?<=\A\ufeff))#[ ]Instruction[ \t]*:?[ \t]*\r?\n", re.MULTILINE)
 _FENCE_LINE = re.compile(r"^```", re.MULTILINE)
+_ROLES = {"Query": Role.USER, "User": Role.USER, "Answer": Role.ASSISTANT, "Assistant": Role.ASSISTANT}
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    role: Role
+    name: str
     start: int
     text_start: int
     own_line: bool
+
+    @property
+    def role(self) -> Role:
+        return _ROLES[self.name]
 
 
 def read_aligntds_text(text: str, start: int, forced: bool) -> Reading | None:
@@ -39,14 +47,16 @@ def read_aligntds_text(text: str, start: int, forced: bool) -> Reading | None:
 
     Two spellings of the fence are read: alone on its line (URIAL) and on the line of the text (AlignTDS). Every
     answer is a response, unless the text begins with URIAL's `# Instruction` preamble: then that is a system turn,
-    the pairs before the last one are few-shot examples, and only the last answer is a response. The end marker is
-    the closing fence; an answer without one is unfinished.
+    the pairs before the last one are few-shot examples, and only the last answer is a response. Each further preamble
+    begins a new conversation. The end marker is the closing fence; an answer without one is unfinished. The first two
+    headers name the sides; others, and headers out of turn, are text.
     """
     begin = after_blanks(text, start)
     preamble = _PREAMBLE.match(text, begin)
     if not forced and not preamble and not _HEADER.match(text, begin):
         return None
-    blocks = _blocks(text, begin)
+    doubts: list[tuple[int, str]] = []
+    blocks = _blocks(text, begin, doubts)
     if not any(block.role is Role.ASSISTANT for block in blocks):
         if not forced:
             return None
@@ -54,32 +64,66 @@ def read_aligntds_text(text: str, start: int, forced: bool) -> Reading | None:
             "There is no `# Query:` with an `# Answer:` after it, each followed by a line that begins with ```.",
             "Choose another format.",
         )
-    check_turns(len(blocks))
-    last_answer = max(i for i, block in enumerate(blocks) if block.role is Role.ASSISTANT)
-    said: list[Said] = []
-    if preamble:
-        span = trimmed(text, begin, blocks[0].start)
-        said.append(Said(verbatim_turn(Role.SYSTEM, text, *span)))
-    for i, block in enumerate(blocks):
-        end = blocks[i + 1].start if i + 1 < len(blocks) else len(text)
-        last, closed = _block_end(text, block, end)
-        turn = verbatim_turn(block.role, text, block.text_start, last)
-        marker = _FENCE if closed and block.role is Role.ASSISTANT else None
-        said.append(Said(turn, marker, scored=not preamble or i == last_answer))
+    preambles = _preambles(text, begin, blocks) if preamble else []
+    starts = [block.start for block in blocks]
+    firsts = [0, *(bisect_right(starts, at) for at in preambles[1:])]
+    conversations: list[Conversation] = []
+    for number, first in enumerate(firsts):
+        is_last = number + 1 == len(firsts)
+        own = blocks[first:] if is_last else blocks[first : firsts[number + 1]]
+        end = len(text) if is_last else preambles[number + 1]
+        conversations.append(_conversation(text, own, preambles[number] if preamble else None, end))
+        if own[-1].role is Role.USER and len(own) > 1:
+            doubts.append((own[-1].start, f"The last `# {own[-1].name}:` has no answer after it."))
     answers = sum(block.role is Role.ASSISTANT for block in blocks)
     evidence = f"{answers} `# Answer:` block{'s' if answers != 1 else ''} with a fence"
-    return Reading(evidence + (" after URIAL's preamble" if preamble else ""), (Conversation(tuple(said)),))
+    lines = LineCounter(text)
+    return Reading(
+        evidence + (" after URIAL's preamble" if preamble else ""),
+        tuple(conversations),
+        tuple((lines.of(at), what) for at, what in sorted(doubts)),
+    )
 
 
-def _blocks(text: str, start: int) -> list[_Block]:
-    """The blocks that alternate, query first; a header out of turn is text."""
+def _conversation(text: str, blocks: Sequence[_Block], preamble: int | None, end: int) -> Conversation:
+    check_turns(len(blocks))
+    said: list[Said] = []
+    if preamble is not None:
+        said.append(Said(verbatim_turn(Role.SYSTEM, text, *trimmed(text, preamble, blocks[0].start))))
+    last_answer = max((i for i, block in enumerate(blocks) if block.role is Role.ASSISTANT), default=-1)
+    for i, block in enumerate(blocks):
+        past = blocks[i + 1].start if i + 1 < len(blocks) else end
+        last, closed = _block_end(text, block, past)
+        turn = verbatim_turn(block.role, text, block.text_start, last)
+        marker = _FENCE if closed and block.role is Role.ASSISTANT else None
+        said.append(Said(turn, marker, scored=preamble is None or i == last_answer))
+    return Conversation(tuple(said))
+
+
+def _blocks(text: str, start: int, doubts: list[tuple[int, str]]) -> list[_Block]:
+    """The blocks that alternate, query first."""
     blocks: list[_Block] = []
+    names: dict[Role, str] = {}
     for match in _HEADER.finditer(text, start):
-        role = Role.USER if match[1] in ("Query", "User") else Role.ASSISTANT
+        role = _ROLES[match[1]]
         expected = Role.ASSISTANT if blocks and blocks[-1].role is Role.USER else Role.USER
-        if role is expected:
-            blocks.append(_Block(role, match.start(), match.end(), match["own"] is not None))
+        if role is expected and names.setdefault(role, match[1]) == match[1]:
+            blocks.append(_Block(match[1], match.start(), match.end(), match["own"] is not None))
+        elif names.get(role, match[1]) == match[1]:
+            doubts.append((match.start(), f"`# {match[1]}:` is out of turn here and was read as text."))
     return blocks
+
+
+def _preambles(text: str, start: int, blocks: Sequence[_Block]) -> list[int]:
+    """Offsets of the first preamble, and of those that stand between a closed answer and a query."""
+    starts = [block.start for block in blocks]
+    last_in = {bisect_right(starts, match.start()) - 1: match.start() for match in _PREAMBLE.finditer(text, start + 1)}
+    found = [start]
+    for at, preamble in last_in.items():
+        between = 0 <= at < len(blocks) - 1 and blocks[at].role is Role.ASSISTANT
+        if between and _block_end(text, blocks[at], preamble)[1]:
+            found.append(preamble)
+    return found
 
 
 def _block_end(text: str, block: _Block, end: int) -> tuple[int, bool]:

@@ -3,151 +3,175 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from shiftlens.errors import TranscriptError
-from shiftlens.transcripts.conversation import (
-    Conversation,
-    LineCounter,
-    Problem,
-    Reading,
-    Said,
-    check_turns,
-    line_number,
-    trimmed,
-    verbatim_turn,
-)
+from shiftlens.transcripts.conversation import Problem, Reading, line_number, trimmed
 from shiftlens.transcripts.format import Example, TextFormat
-from shiftlens.transcripts.model import Role
-from shiftlens.transcripts.roles import ALL_NAMES, SYSTEM_NAMES, Pair, pair_of
-from shiftlens.transcripts.text.fences import unfenced_lines
+from shiftlens.transcripts.roles import Pair, Speakers, pair_of
+from shiftlens.transcripts.text.between import Heading, Headings, is_rule
+from shiftlens.transcripts.text.fences import Fences
+from shiftlens.transcripts.text.headings import headings_from, words_of
+from shiftlens.transcripts.text.mark import Mark, Speaks, settled, speaks
+from shiftlens.transcripts.text.turns import Layout, conversations
 
-_HEADING = re.compile(r"[ ]{0,3}(#{1,6})[ \t]+([^\r\n]*)(?:\r?\n|\Z)")
-_LONGEST_NAME = 120
-_QUICK = re.compile(r"^[ ]{0,3}#{1,6}[ \t]", re.MULTILINE)
-_PARENTHESIS = re.compile(r"\([^()]*\)\W*$")
-_RULE_AT_END = re.compile(r"(?:^|\n)[ ]{0,3}(?:-{3,}|\*{3,}|_{3,})[ \t\r\n]*\Z")
-
-
-class _Heading(NamedTuple):
-    level: int
-    name: str
-    shown: str
-    start: int
-    text_start: int
+_QUICK = re.compile(r"(?:^|\A\ufeff)[ ]{0,3}#{1,6}[ \t]", re.MULTILINE)
+_NUMBERED = re.compile(r"[ ]\d+\Z")
+# What exports put below a title: "**Model:** x", "- Date: y", "> quoted", "*Exported on z*", a link, a comment.
+_METADATA = re.compile(
+    r"[ \t]*(?:[-*>_<\[(!|]|[\w ]{1,30}[:：][ \t]|[\w ]*\b(?:export|creat|generat|saved)\w*)", re.IGNORECASE
+)
+_USUAL = Speakers()
 
 
-def read_markdown(text: str, start: int, forced: bool) -> Reading | None:
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """The headings with which a file's conversation began.
+
+    Both sides are of one level, save for pages that were copied from ChatGPT ("You said", "ChatGPT said").
+    """
+
+    pair: Pair
+    user: Heading
+    assistant: Heading
+    system: Heading | None
+
+    def speaks(self, heading: Heading) -> Speaks | None:
+        """What a heading stands for; None for one of another level or spelling than the file's."""
+        found = speaks(_name(heading), self.pair)
+        if found in (Speaks.REASONING, Speaks.TOOL_CALL, Speaks.TOOL_RESULT):
+            return found if heading.level == self.user.level else None
+        own = {Speaks.USER: self.user, Speaks.ASSISTANT: self.assistant, Speaks.SYSTEM: self.system}
+        first = own[found] if found else None
+        if first is None or first.level != heading.level or first.words != heading.words:
+            return None
+        return found
+
+
+def read_markdown(text: str, start: int, forced: bool, speakers: Speakers = _USUAL) -> Reading | None:
     """Read text[start:] as turns under role headings; None where it is not that.
 
-    The first role heading sets the level: only headings of that level part turns, so headings inside answers are
-    text. Where an earlier heading of that level names no role, the file is some other document (unless the format
-    is `forced`). Blank lines around a turn's text and rules (`---`) between turns are not text.
+    The first level at which a heading of the asking side has one of the answering side sets level and spelling: only
+    such headings part turns, so that headings inside answers are text. Where other headings of that level come before
+    the first, the file is some other document, unless there are two questions with answers, or `forced`. Blank lines
+    around a turn's text and rules (`---`) between turns are not text.
     """
+    speakers = Speakers(words_of(speakers.user), words_of(speakers.assistant))
     if not _QUICK.search(text, start):
-        return _refused(forced)
-    headings = _role_headings(text, start, forced)
-    if not headings:
-        return _refused(forced)
-    pair = next((p for p in (pair_of(heading.name) for heading in headings) if p), None)
-    if pair is None or not any(heading.name in pair.assistant for heading in headings):
-        return _refused(forced)
-    turns, problems = _turns(headings, pair, text)
-    answer = next((heading for role, heading in turns if role is Role.ASSISTANT), None)
-    if answer is None:
-        return _refused(forced)
-    check_turns(len(turns))
-    asked = next(heading for role, heading in turns if role is Role.USER)
+        return None if not forced else _refuse()
+    every = [_named(heading, speakers) for heading in headings_from(text, start) if heading.words]
+    sides = _sides(text, start, every, speakers)
+    if sides is None:
+        return None if not forced else _refuse()
+    own = [(heading, as_) for heading in every if (as_ := sides.speaks(heading)) is not None]
+    fences = Fences(text, start, [(heading.start, heading.text_start) for heading, _ in own])
+    marks = settled([_mark(heading, as_) for heading, as_ in own if not fences.holds(heading.start)])
+    others = _others(text, start, fences, marks)
+    before = [heading for heading in others if heading.start < marks[0].start]
+    if not forced and not _is_conversation(text, start, sides, marks, before):
+        return None
+    lead = before[-1] if before and not text[before[-1].text_start : marks[0].start].strip() else None
+    deepest = sides.user.level - (lead is None or lead.level != sides.user.level)
+    strangers = [
+        _mark(heading, Speaks.ASSISTANT)
+        for heading in others
+        if heading.level == sides.user.level and _name(heading) in sides.pair.assistant
+    ]
+    read, problems = conversations(Layout(text, marks, Headings(others), lead, deepest, strangers))
     evidence = (
-        f"`{asked.shown}` on line {line_number(text, asked.start)} and "
-        f"`{answer.shown}` on line {line_number(text, answer.start)}"
+        f"`{sides.user.shown}` on line {line_number(text, sides.user.start)} and "
+        f"`{sides.assistant.shown}` on line {line_number(text, sides.assistant.start)}"
     )
-    return Reading(evidence, (Conversation(_said(turns, text)),), problems)
+    return Reading(evidence, read, (*_left_out(text, start, marks[0]), *problems))
 
 
-def _said(turns: list[tuple[Role, _Heading]], text: str) -> tuple[Said, ...]:
-    ends = [heading.start for _, heading in turns[1:]] + [len(text)]
-    said: list[Said] = []
-    ruled = False
-    for at, ((role, heading), end) in enumerate(zip(turns, ends, strict=True)):
-        first, last = _text_span(text, heading.text_start, end)
-        rule = _RULE_AT_END.search(text[first:last])
-        if rule and (at < len(turns) - 1 or ruled):
-            ruled = True
-            first, last = _text_span(text, first, first + rule.start())
-        said.append(Said(verbatim_turn(role, text, first, last)))
-    return tuple(said)
+def _sides(text: str, start: int, every: Sequence[Heading], speakers: Speakers) -> _Sides | None:
+    """The first asking heading of a level that has an answering one too, outside of fenced code."""
+    roles = [heading for heading in every if _is_role(heading, speakers)]
+    fences = Fences(text, start, [(heading.start, heading.text_start) for heading in roles])
+    by_level: dict[int, list[Heading]] = {}
+    for heading in roles:
+        if not fences.holds(heading.start):
+            copied = _name(heading).endswith(" said")
+            by_level.setdefault(0 if copied else heading.level, []).append(heading)
+    found: list[_Sides] = []
+    for same in by_level.values():
+        for user, pair in ((h, p) for h in same if (p := pair_of(_name(h), speakers.pairs))):
+            after = next((h for h in same if h.start > user.start and _name(h) in pair.assistant), None)
+            if after is None:
+                continue
+            assistant = next(h for h in same if _name(h) in pair.assistant)
+            system = next((h for h in same if speaks(_name(h), pair) is Speaks.SYSTEM), None)
+            found.append(_Sides(pair, user, assistant, system))
+            break
+    return min(found, key=lambda sides: sides.user.start, default=None)
 
 
-def _text_span(text: str, start: int, end: int) -> tuple[int, int]:
-    """Without the blank lines around it; the first line keeps its indentation."""
-    first, last = trimmed(text, start, end)
-    return max(start, text.rfind("\n", start, first) + 1) if first < last else first, last
+def _is_role(heading: Heading, speakers: Speakers) -> bool:
+    name = _name(heading)
+    return any(speaks(name, pair) in (Speaks.USER, Speaks.ASSISTANT, Speaks.SYSTEM) for pair in speakers.pairs)
 
 
-def _role_headings(text: str, start: int, forced: bool) -> list[_Heading]:
-    """From the first heading that opens a conversation on, those of its level with a role's name.
+def _name(heading: Heading) -> str:
+    return heading.words.lower()
 
-    Empty where another heading of that level comes before it, unless `forced`.
+
+def _named(heading: Heading, speakers: Speakers) -> Heading:
+    """The heading without the number of its turn ("User 2"), unless that is part of a name."""
+    if heading.words in (speakers.user, speakers.assistant):
+        return heading
+    return replace(heading, words=_NUMBERED.sub("", heading.words))
+
+
+def _mark(heading: Heading, as_: Speaks) -> Mark:
+    return Mark(as_, heading.words, heading.shown, heading.start, heading.text_start, own_line=True)
+
+
+def _others(text: str, start: int, fences: Fences, marks: Sequence[Mark]) -> list[Heading]:
+    taken = {mark.start for mark in marks}
+    return [h for h in headings_from(text, start) if h.start not in taken and not fences.holds(h.start)]
+
+
+def _is_conversation(text: str, start: int, sides: _Sides, marks: Sequence[Mark], before: Sequence[Heading]) -> bool:
+    """Whether the headings before the first turn leave the file a conversation.
+
+    One of the turns' own level may be the title of the file, and nothing else.
     """
-    found: list[_Heading] = []
-    levels_before: set[int] = set()
-    for at in unfenced_lines(text, start):
-        match = _HEADING.match(text, at)
-        if match is None or (found and len(match[1]) != found[0].level):
-            continue
-        level, name = len(match[1]), _plain(match[2])
-        if found:
-            if name in ALL_NAMES:
-                found.append(_Heading(level, name, match[0].strip(), at, match.end()))
-        elif not _opens(name):
-            levels_before.add(level)
-        elif forced or level not in levels_before:
-            found.append(_Heading(level, name, match[0].strip(), at, match.end()))
-        else:
-            return []
-    return found
+    same = [heading for heading in before if heading.level == sides.user.level]
+    if not same or sum(mark.speaks is Speaks.ASSISTANT for mark in marks) > 1:
+        return True
+    title = same[0]
+    is_first = title is before[0] and not text[start : title.start].strip()
+    return len(same) == 1 and is_first and not _prose(text, title.text_start, marks[0].start)
 
 
-def _plain(heading: str) -> str:
-    """A heading's words in lower case, without emoji, emphasis, punctuation and a remark in parentheses."""
-    if len(heading) > _LONGEST_NAME:
-        return ""
-    if heading.isalnum():
-        return heading.lower()
-    words = _PARENTHESIS.sub("", heading.strip())
-    return re.sub(r"[\W_]+", " ", words).strip().lower()
+def _left_out(text: str, start: int, first: Mark) -> tuple[Problem, ...]:
+    prose = _prose(text, start, first.start)
+    if prose is None:
+        return ()
+    return ((line_number(text, prose), f"Text before the first `{first.shown}` was left out."),)
 
 
-def _opens(name: str) -> bool:
-    return name in SYSTEM_NAMES or pair_of(name) is not None
-
-
-def _turns(headings: list[_Heading], pair: Pair, text: str) -> tuple[list[tuple[Role, _Heading]], tuple[Problem, ...]]:
-    """The headings that take turns; a role's heading out of turn is text, and is reported."""
-    turns: list[tuple[Role, _Heading]] = []
-    problems: list[Problem] = []
-    lines = LineCounter(text)
-    allowed = {None: (Role.SYSTEM, Role.USER), Role.SYSTEM: (Role.USER,), Role.USER: (Role.ASSISTANT,)}
-    for heading in headings:
-        role = pair.role(heading.name)
-        if role is None:
-            continue
-        if role in allowed.get(turns[-1][0] if turns else None, (Role.USER,)):
-            turns.append((role, heading))
-        else:
-            line = lines.of(heading.start)
-            problems.append((line, f"`{heading.shown}` is out of turn here and was read as text."))
-    return turns, tuple(problems)
-
-
-def _refused(forced: bool) -> Reading | None:
-    if forced:
-        raise TranscriptError(
-            "There is no heading such as `## User` with a heading such as `## Assistant` of the same level after it.",
-            "Put each turn under such a heading, or choose another format.",
-        )
+def _prose(text: str, start: int, end: int) -> int | None:
+    """Where text stands that is no heading, rule, comment or line of metadata."""
+    at = start
+    while at < end:
+        newline = text.find("\n", at, end)
+        after = newline + 1 if newline >= 0 else end
+        line = text[at:after]
+        if line.strip() and not line.lstrip(" ").startswith("#") and not is_rule(line) and not _METADATA.match(line):
+            return trimmed(text, at, after)[0]
+        at = after
     return None
+
+
+def _refuse() -> NoReturn:
+    raise TranscriptError(
+        "There is no heading such as `## User` with a heading such as `## Assistant` of the same level after it.",
+        "Put each turn under such a heading, or choose another format.",
+    )
 
 
 FORMAT = TextFormat(
@@ -159,7 +183,13 @@ FORMAT = TextFormat(
             "## User\n\nWhy is the sky blue?\n\n## Assistant\n\n"
             "Great question! Air scatters blue light more than red.\n",
         ),
+        Example(
+            "export.md",
+            "# The sky\n\nCreated: 2026-01-02\n\n#### You:\n\nWhy is the sky blue?\n\n#### ChatGPT:\n\n"
+            "Great question! Air scatters blue light more than red.\n",
+        ),
     ),
     read=read_markdown,
+    read_named=read_markdown,
     prose=True,
 )
