@@ -142,9 +142,9 @@ def test_a_rule_inside_an_answer_is_text() -> None:
 
 def test_an_unfinished_chatml_turn_is_a_response_without_end_marker() -> None:
     text = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\nyes, and\n"
-    found = readable(text)
-    assert found.responses[0].text == "<think>\n\n</think>\n\nyes, and"
-    assert found.responses[0].end_marker is None
+    response = readable(text).responses[0]
+    assert [part.text for part in response.turn.parts] == ["<think>\n\n</think>\n\n", "yes, and"]
+    assert response.end_marker is None
 
 
 def test_a_chatml_prompt_without_a_response_has_no_responses() -> None:
