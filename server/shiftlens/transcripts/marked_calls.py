@@ -33,6 +33,7 @@ _KIMI = re.compile(
     r"<\|tool_call_argument_begin\|>(?P<arguments>.*?)<\|tool_call_end\|>",
     re.DOTALL,
 )
+_ONE_CALL = re.compile(rf"\s*\[({_NAME})\(((?:(?!\),\s*[\w.]+\().)*)\)\]\s*\Z", re.DOTALL)
 _GEMMA = re.compile(rf"\s*call:({_NAME})(\{{.*\}})\s*\Z", re.DOTALL)
 
 
@@ -117,10 +118,14 @@ def gemma_calls(body: str) -> list[Call]:
 
 
 def python_calls(body: str) -> list[Call]:
-    """`[name(key=value)]` of LFM2 and Llama; a list of several calls is one stretch without a call."""
+    """`[name(key=value)]` of LFM2 and Llama; a list of several calls is one stretch without a call.
+
+    Arguments that are no Python, as LFM2.5 writes them, stay as they are.
+    """
     if body.lstrip().startswith(("{", "[{")):
         return json_calls(body)
-    unread: list[Call] = [(len(body), None)]
+    one = _ONE_CALL.match(body)
+    unread: list[Call] = [(len(body), ToolCall(one[1], one[2]) if one else None)]
     if len(body) > _LONGEST_CODE:
         return unread
     try:
@@ -179,3 +184,14 @@ def _past_blanks(body: str, at: int) -> int:
     while at < len(body) and body[at] in " \t\r\n":
         at += 1
     return at
+
+
+def bare_call(text: str) -> ToolCall | None:
+    """The call of a text that is nothing but `{"name": ..., "parameters": {...}}`, as Llama 3 writes it; else None."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict) or set(value) not in ({"name", "parameters"}, {"name", "arguments"}):
+        return None
+    return _call_of(value)

@@ -27,6 +27,8 @@ _TEXT = (
     "command_r",
     "granite",
     "kimi",
+    "harmony",
+    "idefics",
     "llama2",
     "aligntds",
     "labels",

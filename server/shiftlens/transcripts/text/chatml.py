@@ -10,7 +10,7 @@ from shiftlens.transcripts.text.headers import HeaderTemplate, read_headers
 TEMPLATE = HeaderTemplate(
     name="ChatML",
     sign="<|im_start|>",
-    header=r"<\|im_start\|>[ ]?(?P<role>[^\s<|]*)(?:[ ]name=(?P<speaker>[^\s<|]+))?[^\S\r\n]*(?:<\|im_sep\|>|\r?\n|\Z)",
+    header=r"<\|im_start\|>[ ]?(?P<role>[^\s<|]*)(?:[ ]name=(?P<speaker>[^\s<|]+))?[ \t]*(?:<\|im_sep\|>|\r?\n|\Z)",
     end=r"<\|im_end\|>|<\|endoftext\|>",
 )
 

@@ -10,7 +10,7 @@ from shiftlens.transcripts.text.headers import HeaderTemplate, read_headers
 TEMPLATE = HeaderTemplate(
     name="Gemma",
     sign="<start_of_turn>",
-    header=r"<start_of_turn>(?P<role>[^\s<|]*)[^\S\r\n]*(?:\r?\n|\Z)",
+    header=r"<start_of_turn>(?P<role>[^\s<|]*)[ \t]*(?:\r?\n|\Z)",
     end=r"<end_of_turn>|<eos>",
 )
 

@@ -14,7 +14,7 @@ TEMPLATE = HeaderTemplate(
     name="Gemma-4",
     sign="<|turn>",
     header=(
-        r"(?:<\|turn>(?P<role>[^\s<|]*)[^\S\r\n]*(?:\r?\n|\Z)"
+        r"(?:<\|turn>(?P<role>[^\s<|]*)[ \t]*(?:\r?\n|\Z)"
         r"|<\|(?P<mark>tool)_response>(?=(?:response:(?P<speaker>[^\s{]*))?))"
     ),
     end=r"<turn\|>|<tool_response\|>|<eos>",

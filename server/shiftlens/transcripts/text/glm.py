@@ -10,7 +10,7 @@ from shiftlens.transcripts.text.headers import HeaderTemplate, read_headers
 TEMPLATE = HeaderTemplate(
     name="GLM",
     sign="<|user|>",
-    header=r"<\|(?P<role>system|user|assistant|observation)\|>[^\S\r\n]*(?:\r?\n|(?=[^\r\n])|\Z)",
+    header=r"<\|(?P<role>system|user|assistant|observation)\|>(?:[ \t]*\r?\n)?",
     end=r"<\|endoftext\|>",
     bos=r"\[gMASK\]\s*<sop>",
     begins=(

@@ -70,10 +70,11 @@ def read_headers(template: HeaderTemplate, text: str, start: int, forced: bool) 
     """Read text[start:] as turns under the template's headers; None where it does not begin with one.
 
     The text of a turn is exactly what stands between header and end marker. A turn without an end marker is
-    unfinished: it runs to the next header or the end of the file, less the newline that ends the file. A
-    beginning-of-text marker between turns begins a new conversation, and so does a system turn after an answer. The
-    verbatim prefix begins where its conversation does. A turn of an unknown role is left out, and reported.
-    Raises TranscriptError where `forced` text has no turn, and for a conversation that is too long.
+    unfinished: it runs to the next header, a beginning-of-text marker before it, or the end of the file, less the
+    newline that ends the file. A beginning-of-text marker between turns begins a new conversation, and so does a
+    system turn after an answer. The verbatim prefix begins where its conversation does. A turn of an unknown role is
+    left out, and reported. Raises TranscriptError where `forced` text has no turn, and for a conversation that is too
+    long.
     """
     patterns = _compiled(template)
     begin = after_blanks(text, start)
@@ -129,7 +130,7 @@ def _turn_end(template: HeaderTemplate, patterns: _Patterns, text: str, first: i
             return found.start(), found.end(), found["end"]
         if _role(template, found) is not None:
             last = found.start()
-            if template.newline_before and text.endswith("\n", first, last):
+            if (template.newline_before or found["bos_"]) and text.endswith("\n", first, last):
                 last = last - 2 if text.endswith("\r\n", first, last) else last - 1
             return last, found.start(), None
         at = found.start() + 1
@@ -202,7 +203,7 @@ def _compiled(template: HeaderTemplate) -> _Patterns:
         header=re.compile(template.header, re.MULTILINE),
         begins=re.compile(begins, re.MULTILINE),
         sure=re.compile(template.begins),
-        ends=re.compile(rf"(?P<end>{template.end})|(?={template.header})", re.MULTILINE),
+        ends=re.compile(rf"(?P<end>{template.end})|(?=(?P<bos_>{bos}\s*)*{template.header})", re.MULTILINE),
         bos=re.compile(template.bos),
         breaks=re.compile(_ENDS_OF_TEXT),
         not_text=re.compile(f"{template.bos}|{_ENDS_OF_TEXT}|{template.end}"),

@@ -10,7 +10,7 @@ from shiftlens.transcripts.text.headers import HeaderTemplate, read_headers
 TEMPLATE = HeaderTemplate(
     name="Phi",
     sign="<|end|>",
-    header=r"<\|(?P<role>system|user|assistant)\|>[^\S\r\n]*(?:\r?\n)?",
+    header=r"<\|(?P<role>system|user|assistant)\|>(?:[ \t]*\r?\n)?",
     end=r"<\|end\|>|<\|endoftext\|>",
     begins=r"(?s:(?:<s>)?<\|(?:system|user|assistant)\|>(?:(?!<\|(?:user|assistant)\|>|</s>).)*<\|end\|>)",
 )

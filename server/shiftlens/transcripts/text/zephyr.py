@@ -10,7 +10,10 @@ from shiftlens.transcripts.text.headers import BOS, HeaderTemplate, read_headers
 TEMPLATE = HeaderTemplate(
     name="Zephyr",
     sign="<|user|>",
-    header=r"^<\|(?P<role>system|user|assistant|tool|observation|function)\|>[^\S\r\n]*(?:\r?\n|\Z)",
+    header=(
+        r"(?:(?<![^\n\ufeff])|(?<=</s>)|(?<=<s>)|(?<=<\|endoftext\|>))"
+        r"<\|(?P<role>system|user|assistant|tool|observation|function)\|>[ \t]*(?:\r?\n|\Z)"
+    ),
     end=r"</s>|<\|endoftext\|>|<\|end_of_text\|>",
     bos=rf"{BOS}|<\|endoftext\|>",
     newline_before=True,
