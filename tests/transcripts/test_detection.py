@@ -142,9 +142,9 @@ def test_a_rule_inside_an_answer_is_text() -> None:
 
 def test_an_unfinished_chatml_turn_is_a_response_without_end_marker() -> None:
     text = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\nyes, and\n"
-    found = readable(text)
-    assert found.responses[0].text == "<think>\n\n</think>\n\nyes, and"
-    assert found.responses[0].end_marker is None
+    response = readable(text).responses[0]
+    assert [part.text for part in response.turn.parts] == ["<think>\n\n</think>\n\n", "yes, and"]
+    assert response.end_marker is None
 
 
 def test_a_chatml_prompt_without_a_response_has_no_responses() -> None:
@@ -152,9 +152,12 @@ def test_a_chatml_prompt_without_a_response_has_no_responses() -> None:
     assert found.responses == ()
 
 
-def test_an_unknown_template_role_is_named_with_its_line() -> None:
-    with pytest.raises(errors.TranscriptError, match=r"line 2: .*'usr'"):
-        read("<|im_start|>user<|im_sep|>hi<|im_end|>\n<|im_start|>usr\nx<|im_end|>")
+def test_an_unknown_template_role_costs_its_turn_and_is_named_with_its_line() -> None:
+    text = "<|im_start|>user<|im_sep|>hi<|im_end|>\n<|im_start|>usr\nx<|im_end|>\n<|im_start|>assistant\nyo<|im_end|>"
+    found = readable(text)
+    assert said(found) == [("hi", "yo")]
+    assert found.problems == ((2, "The ChatML role 'usr' is not known; the turn was left out."),)
+    assert found.responses[0].verbatim_prefix == text[: text.index("yo")]
 
 
 def test_llama2_reads_the_system_prompt_and_every_turn() -> None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 
 from hypothesis import strategies as st
 
 from shiftlens.transcripts import Part, Transcript, read
 
 AWKWARD = ["\u2028", "\x00", "\r\n", "\n", "\r", "😀", "e\u0301", "שלום", "\u202e", "\x85", "\x1c", "\t", "```", "---"]
-texts = st.lists(st.one_of(st.sampled_from(AWKWARD), st.text(max_size=8)), max_size=8).map("".join)
+_MARK = re.compile(r"think|tool|function=|python_tag|channel|<\|start|action", re.IGNORECASE)
+texts = (
+    st.lists(st.one_of(st.sampled_from(AWKWARD), st.text(max_size=8)), max_size=8)
+    .map("".join)
+    .filter(lambda text: not _MARK.search(text))
+)
+"""Texts without marks of reasoning and tool calls, which part turns (see test_marks)."""
 
 
 def conversations(turn_texts: st.SearchStrategy[str]) -> st.SearchStrategy[list[tuple[str, str]]]:

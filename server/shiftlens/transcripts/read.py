@@ -21,6 +21,7 @@ def read(text: str, *, filename: str | None = None, format: str | None = None) -
     from shiftlens.transcripts.conversation import responses
     from shiftlens.transcripts.detection import read_detected, read_forced
     from shiftlens.transcripts.front_matter import read_front_matter
+    from shiftlens.transcripts.marks import with_marked_parts
     from shiftlens.transcripts.registry import names
 
     start = 1 if text.startswith("\ufeff") else 0
@@ -44,6 +45,7 @@ def read(text: str, *, filename: str | None = None, format: str | None = None) -
             return None
         read_as, reading = detected
         evidence = reading.detected_by
-    turns = tuple(tuple(said.turn for said in conversation.said) for conversation in reading.conversations)
+    conversations = tuple(map(with_marked_parts, reading.conversations))
+    turns = tuple(tuple(said.turn for said in conversation.said) for conversation in conversations)
     problems = (*front.problems, *reading.problems)
-    return Transcript(read_as, evidence, responses(reading.conversations), front.values, problems, conversations=turns)
+    return Transcript(read_as, evidence, responses(conversations), front.values, problems, conversations=turns)

@@ -1,19 +1,17 @@
-"""ChatML template text: Qwen, SmolLM, OpenHermes and many others."""
+"""ChatML template text: Qwen, SmolLM, OpenHermes, LFM2, Nemotron and many others."""
 
 from __future__ import annotations
 
-import re
 from functools import partial
 
 from shiftlens.transcripts.format import Example, TextFormat
 from shiftlens.transcripts.text.headers import HeaderTemplate, read_headers
 
 TEMPLATE = HeaderTemplate(
-    "ChatML",
-    "<|im_start|>",
-    "<s>",
-    re.compile(r"<\|im_start\|>[ ]?([^\s<|]*)[^\S\r\n]*(?:<\|im_sep\|>|\r?\n|\Z)"),
-    re.compile(r"<\|im_end\|>|(?=<\|im_start\|>)|<\|endoftext\|>"),
+    name="ChatML",
+    sign="<|im_start|>",
+    header=r"<\|im_start\|>[ ]?(?P<role>[^\s<|]*)(?:[ ]name=(?P<speaker>[^\s<|]+))?[ \t]*(?:<\|im_sep\|>|\r?\n|\Z)",
+    end=r"<\|im_end\|>|<\|endoftext\|>",
 )
 
 FORMAT = TextFormat(

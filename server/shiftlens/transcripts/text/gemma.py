@@ -1,19 +1,17 @@
-"""Gemma template text."""
+"""Gemma template text, to Gemma 3."""
 
 from __future__ import annotations
 
-import re
 from functools import partial
 
 from shiftlens.transcripts.format import Example, TextFormat
 from shiftlens.transcripts.text.headers import HeaderTemplate, read_headers
 
 TEMPLATE = HeaderTemplate(
-    "Gemma",
-    "<start_of_turn>",
-    "<bos>",
-    re.compile(r"<start_of_turn>([^\s<|]*)[^\S\r\n]*(?:\r?\n|\Z)"),
-    re.compile(r"<end_of_turn>|<eos>|(?=<start_of_turn>)"),
+    name="Gemma",
+    sign="<start_of_turn>",
+    header=r"<start_of_turn>(?P<role>[^\s<|]*)[ \t]*(?:\r?\n|\Z)",
+    end=r"<end_of_turn>|<eos>",
 )
 
 FORMAT = TextFormat(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 
 from shiftlens.transcripts.format import Example, TextFormat
 from shiftlens.transcripts.text.headers import HeaderTemplate, read_headers
 
 TEMPLATE = HeaderTemplate(
-    "Llama-3",
-    "<|start_header_id|>",
-    "<|begin_of_text|>",
-    re.compile(r"<\|start_header_id\|>[ ]?([^\s<|]*)[ ]?<\|end_header_id\|>(?:\r?\n){0,2}"),
-    re.compile(r"<\|eot_id\|>|<\|eom_id\|>|<\|end_of_text\|>|(?=<\|start_header_id\|>)"),
+    name="Llama-3",
+    sign="<|start_header_id|>",
+    header=r"<\|start_header_id\|>[ ]?(?P<role>[^\s<|]*)[ ]?<\|end_header_id\|>(?:\r?\n){0,2}",
+    end=r"<\|eot_id\|>|<\|eom_id\|>|<\|end_of_text\|>",
 )
 
 FORMAT = TextFormat(
