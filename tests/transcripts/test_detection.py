@@ -194,10 +194,10 @@ def test_after_a_urial_preamble_only_the_last_answer_is_a_response() -> None:
     assert len(readable(shots).responses) == 3
 
 
-def test_crlf_files_keep_exact_offsets() -> None:
+def test_crlf_is_one_newline_at_exact_offsets() -> None:
     text = "System: s\r\n\r\nUser: one\r\ntwo\r\n\r\nAssistant:\r\n\r\nthree\r\nfour\r\n"
     found = readable(text)
-    assert said(found) == [("one\r\ntwo", "three\r\nfour")]
+    assert said(found) == [("one\ntwo", "three\nfour")]
     assert_verbatim(text, found)
 
 
@@ -250,3 +250,19 @@ def test_a_named_template_format_may_begin_after_other_text() -> None:
     llama2 = readable("Notes.\n<s>[INST] q [/INST] a </s>", format="llama2")
     assert said(chatml) == said(llama2) == [("q", "a")]
     assert llama2.responses[0].verbatim_prefix == "<s>[INST] q [/INST] "
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "User: a\r\n\rb\r\nAssistant: one\r\ntwo",
+        "<|im_start|>user\r\na\r\n\rb<|im_end|>\r\n<|im_start|>assistant\r\none\r\ntwo<|im_end|>\r\n",
+        "[INST] a\r\n\rb [/INST] one\r\ntwo</s>\r\n",
+        "# Query:\r\n```\r\na\r\n\rb\r\n```\r\n\r\n# Answer:\r\n```\r\none\r\ntwo\r\n```\r\n",
+    ],
+)
+def test_every_text_format_reads_crlf_as_one_newline_and_leaves_a_lone_cr(text: str) -> None:
+    found = readable(text)
+    assert said(found) == [("a\n\rb", "one\ntwo")]
+    assert "\r\n" not in (found.responses[0].verbatim_prefix or "")
+    assert_verbatim(text, found)

@@ -23,6 +23,11 @@ def readable(text: str, **how: str) -> Transcript:
     return found
 
 
+def decoded(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What the reader gives for these texts: CRLF is one newline."""
+    return [(question.replace("\r\n", "\n"), answer.replace("\r\n", "\n")) for question, answer in pairs]
+
+
 def said(transcript: Transcript) -> list[tuple[str, str]]:
     """The last question before each response, with the response."""
     return [(r.context[-1].text, r.text) for r in transcript.responses]
@@ -33,7 +38,9 @@ def assert_verbatim(text: str, transcript: Transcript) -> None:
         source = part.source
         assert source.decoded_length == len(part.text)
         for i, character in enumerate(part.text):
-            assert text[source.start_of(i) : source.end_of(i)] == character
+            written = text[source.start_of(i) : source.end_of(i)]
+            assert ("\n" if written == "\r\n" else written) == character
+            assert written != "\n" or text[source.start_of(i) - 1] != "\r"
 
 
 def assert_escaped(text: str, transcript: Transcript) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shiftlens.errors import TranscriptError
-from shiftlens.transcripts.model import Response, Role, SourceMap, Turn
+from shiftlens.transcripts.model import Response, Role, Segment, SourceMap, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,34 @@ class Reading:
     problems: tuple[Problem, ...] = ()
 
 
+def passage(text: str, start: int, end: int) -> tuple[str, SourceMap]:
+    """What text[start:end] says, and where each of its characters stands: CRLF is one newline, "\\n".
+
+    A lone CR is a character like any other.
+    """
+    lines = text[start:end].split("\r\n")
+    if len(lines) == 1:
+        return lines[0], SourceMap.verbatim(start, end - start)
+    segments: list[Segment] = []
+    decoded, source = 0, start
+    for number, line in enumerate(lines):
+        if number:
+            segments.append(Segment(decoded, 1, source, 2))
+            decoded, source = decoded + 1, source + 2
+        if line:
+            segments.append(Segment(decoded, len(line), source, len(line)))
+            decoded, source = decoded + len(line), source + len(line)
+    return "\n".join(lines), SourceMap(start, tuple(segments))
+
+
+def with_lf(text: str) -> str:
+    """The text with LF for each CRLF: what a model is given of it."""
+    return text.replace("\r\n", "\n")
+
+
 def verbatim_turn(role: Role, text: str, start: int, end: int) -> Turn:
-    """The turn whose text is text[start:end] as it stands."""
-    return Turn.of(role, text[start:end], SourceMap.verbatim(start, end - start))
+    """The turn that says text[start:end], CRLF as one newline."""
+    return Turn.of(role, *passage(text, start, end))
 
 
 def responses(conversations: Iterable[Conversation]) -> tuple[Response, ...]:

@@ -16,6 +16,7 @@ from shiftlens.transcripts.conversation import (
     first_opening,
     line_number,
     verbatim_turn,
+    with_lf,
     without_last_newline,
 )
 from shiftlens.transcripts.model import Role
@@ -66,7 +67,7 @@ def read_headers(template: HeaderTemplate, text: str, start: int, forced: bool) 
         first = header.end()
         end = template.end.search(text, first)
         last = end.start() if end else without_last_newline(text, first, len(text))
-        prefix = text[begin:first] if role is Role.ASSISTANT else None
+        prefix = with_lf(text[begin:first]) if role is Role.ASSISTANT else None
         marker = (end[0] or None) if end else None
         said.append(Said(verbatim_turn(role, text, first, last), marker, prefix))
         after = end.end() if end else len(text)

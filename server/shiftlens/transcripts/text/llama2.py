@@ -16,6 +16,7 @@ from shiftlens.transcripts.conversation import (
     line_number,
     trimmed,
     verbatim_turn,
+    with_lf,
     without_last_newline,
 )
 from shiftlens.transcripts.format import Example, TextFormat
@@ -70,7 +71,7 @@ def read_llama2(text: str, start: int, forced: bool) -> Reading | None:
         marker = end[1] if end else None
         if end and not marker:
             last = max(first, trimmed(text, first, last)[1])
-        said.append(Said(verbatim_turn(Role.ASSISTANT, text, first, last), marker, text[begin:first]))
+        said.append(Said(verbatim_turn(Role.ASSISTANT, text, first, last), marker, with_lf(text[begin:first])))
         turns += 1
         after = end.end() if end else len(text)
         asking = _NEXT.match(text, after)
