@@ -70,6 +70,10 @@ class Record:
         """Offset in the file."""
         return self.node.start
 
+    def names(self) -> tuple[str, ...]:
+        """The names of the members that are not null."""
+        return tuple(key for key, node in self._members.items() if not _is_null(node))
+
     def has(self, key: str) -> bool:
         """Whether there is a member of this name that is not null. It does not count as read."""
         return not _is_null(self._members.get(key))
@@ -140,11 +144,15 @@ class Record:
     def finish(self) -> None:
         """Tell the user of members that were not read and that may matter.
 
-        Numbers, true, false, null and what is empty are no text of anybody.
+        Numbers, true, false, null and what is empty are no text of anybody, nor are lists and objects of these.
         """
         for key, node in self._members.items():
             if key not in self._read and key not in OF_NO_MATTER and not _says_nothing(node):
                 self.log.left_out(self.named(key), node.start)
+        self._read.update(self._members)
+        if isinstance(self.node, JsonObject) and self.node.repeated:
+            for key in self.node.repeated:
+                self.log.say(f"`{self.named(key)}` stands more than once; the last was read.", self.start)
 
     def named(self, key: str) -> str:
         """How a member is called in messages."""
@@ -171,8 +179,24 @@ def each(read: Callable[[Record], Iterable[Conversation]]) -> Callable[[Sequence
 
 def plain(text: str, node: JsonNode) -> object:
     """A value as the standard library reads it."""
-    value: object = json.loads(text[node.start : node.end])
+    try:
+        value: object = _decoder.decode(text[node.start : node.end])
+    except ValueError:
+        return _plain(text, node)
     return value
+
+
+# Python reads no integer of more than some thousand digits; no number matters here.
+_decoder = json.JSONDecoder(parse_int=float)
+
+
+def _plain(text: str, node: JsonNode) -> object:
+    """The value of near-JSON, which the standard library does not read."""
+    if isinstance(node, JsonObject):
+        return {key: _plain(text, member) for key, member in node.members.items()}
+    if isinstance(node, JsonArray):
+        return [_plain(text, item) for item in node.items]
+    return decoded(text, node)[0] if isinstance(node, JsonString) else _decoder.decode(node.literal)
 
 
 def _is_null(node: JsonNode | None) -> bool:
@@ -181,7 +205,7 @@ def _is_null(node: JsonNode | None) -> bool:
 
 def _says_nothing(node: JsonNode) -> bool:
     if isinstance(node, JsonObject):
-        return not node.members
+        return all(_says_nothing(member) for member in node.members.values())
     if isinstance(node, JsonArray):
-        return not node.items
+        return all(_says_nothing(item) for item in node.items)
     return isinstance(node, JsonScalar) or node.end - node.start == 2
