@@ -49,20 +49,26 @@ class _Piece:
 
 
 def read_messages(
-    messages: Iterable[Record], *, who: str = "role", what: str = "content", roles: dict[str, Role] | None = None
+    messages: Iterable[Record],
+    *,
+    who: str = "role",
+    what: str = "content",
+    roles: dict[str, Role] | None = None,
+    silent: Role | None = None,
 ) -> tuple[Said, ...]:
     """The turns of a list of messages. One whose role is not known is left out, and the user told.
 
-    `who` and `what` are the members that name the speaker and hold what was said, where the messages have them; `roles`
-    are names beside `ROLES`. Items of the Responses API that follow each other are one turn of the assistant, as are
-    Harmony's channels. Raises RecordError where a message is no object, or its content is nothing that can be read.
+    `who` and `what` are the members that name the speaker and hold what was said, where the messages have them. `roles`
+    are names beside `ROLES`, and `silent` is the role of messages that name none. Items of the Responses API that
+    follow each other are one turn of the assistant, as are Harmony's channels. Raises RecordError where a message is
+    no object, or its content is nothing that can be read.
     """
     known = {**ROLES, **roles} if roles else ROLES
     pieces: list[_Piece] = []
     for message in messages:
         if not isinstance(message.node, JsonObject):
             raise RecordError("a message is no object", message.start)
-        for piece in _pieces(message, who, what, known):
+        for piece in _pieces(message, who, what, known, silent):
             before = pieces[-1] if pieces else None
             if before is not None and _are_one(before, piece):
                 parts = tuple(part for part in (*before.turn.parts, *piece.turn.parts) if part.text or part.call)
@@ -78,10 +84,10 @@ def _are_one(before: _Piece, piece: _Piece) -> bool:
     return both and (before.begun or (piece.added and not before.closed))
 
 
-def _pieces(message: Record, who: str, what: str, roles: dict[str, Role]) -> Iterator[_Piece]:
+def _pieces(message: Record, who: str, what: str, roles: dict[str, Role], silent: Role | None) -> Iterator[_Piece]:
     named = next((key for key in (who, *WHO) if message.has(key)), None)
     name = message.word(named) if named else ""
-    if named is None and (items := _item(message)) is not None:
+    if named is None and silent is None and (items := _item(message)) is not None:
         yield from items
         return
     key = next((key for key in (what, *_WHAT) if message.has(key)), what)
@@ -91,11 +97,12 @@ def _pieces(message: Record, who: str, what: str, roles: dict[str, Role]) -> Ite
             parts = tuple(calls_of(message))
         yield _Piece(Turn(Role.ASSISTANT, parts or (_empty(message, Role.ASSISTANT),)))
         return
-    role = roles.get(name.lower())
+    role = roles.get(name.lower()) if named else silent
     if role is None:
         message.log.say(f"The role {name!r} is not known; the turn was left out.", message.start)
         message.skip(*message.names())
         return
+    message.skip("type", "status", "phase")
     if role is Role.ASSISTANT and message.has("channel"):
         yield _channel(message, key)
         return
@@ -160,6 +167,11 @@ def _channel(message: Record, key: str) -> _Piece:
     pieces = [piece.turn for piece in _turns(message, key, Role.ASSISTANT)]
     parts = tuple(part for turn in pieces for part in turn.parts)
     return _Piece(Turn(Role.ASSISTANT, parts), closed=channel == "final")
+
+
+def is_item(message: Record) -> bool:
+    """Whether an object is an item of the Responses API that need not name a speaker."""
+    return _is_item_type(message.word("type"))
 
 
 def _item(message: Record) -> Iterator[_Piece] | None:

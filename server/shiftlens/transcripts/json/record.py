@@ -78,6 +78,22 @@ class Record:
         """Whether there is a member of this name that is not null. It does not count as read."""
         return not _is_null(self._members.get(key))
 
+    def kind(self, key: str) -> type | None:
+        """Which kind of node a member is; None where it is absent or null. It does not count as read."""
+        node = self._members.get(key)
+        return None if _is_null(node) else type(node)
+
+    @property
+    def is_null(self) -> bool:
+        """Whether this value is null."""
+        return _is_null(self.node)
+
+    def own_text(self) -> tuple[str, SourceMap]:
+        """The text of this value, where it is a string itself. Raises RecordError where it is none."""
+        if not isinstance(self.node, JsonString):
+            raise RecordError(f"`{self.path}` is no text", self.node.start)
+        return decoded(self.text, self.node)
+
     def member(self, key: str) -> JsonNode | None:
         """The member of this name; None where there is none or it is null."""
         self._read.add(key)
@@ -99,6 +115,11 @@ class Record:
     def word(self, key: str) -> str:
         """The text of a member that is a name or the like, "" where it is no string."""
         node = self.member(key)
+        return decoded(self.text, node)[0] if isinstance(node, JsonString) else ""
+
+    def peek(self, key: str) -> str:
+        """The text of a member, "" where it is no string. It does not count as read."""
+        node = self._members.get(key)
         return decoded(self.text, node)[0] if isinstance(node, JsonString) else ""
 
     def mapping(self, key: str) -> Record | None:
@@ -138,8 +159,12 @@ class Record:
         return "" if node is None else self.text[node.start : node.end]
 
     def skip(self, *keys: str) -> None:
-        """Say of members that they are of no matter here."""
+        """Say of members that they are of no matter here, or were read elsewhere."""
         self._read.update(keys)
+
+    def was_read(self, key: str) -> bool:
+        """Whether a reader asked for the member."""
+        return key in self._read
 
     def finish(self) -> None:
         """Tell the user of members that were not read and that may matter.
