@@ -21,6 +21,12 @@ class Leniency:
     comment: int | None = None
     comma: int | None = None
 
+    def earliest(self, later: Leniency) -> Leniency:
+        """What this reading or a later one passed over first."""
+        return Leniency(
+            later.comment if self.comment is None else self.comment, later.comma if self.comma is None else self.comma
+        )
+
 
 class JsonSourceError(ValueError):
     """Not JSON, at `offset`."""
