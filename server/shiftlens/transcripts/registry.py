@@ -20,6 +20,7 @@ _JSON = (
     "alpaca",
     "dolly",
     "prompt_response",
+    "template_rows",
 )
 _TEXT = (
     "chatml",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from shiftlens.transcripts.conversation import Conversation, Said
-from shiftlens.transcripts.json.messages import is_item, read_messages
+from shiftlens.transcripts.json.messages import is_item, is_item_type, read_messages
 from shiftlens.transcripts.json.parts import reasoning_fields
 from shiftlens.transcripts.json.prompt import Prompt, unscored
 from shiftlens.transcripts.json.record import Record
@@ -22,15 +22,24 @@ ANSWER_KEYS = (
 BESIDE_MESSAGES = (*ANSWER_KEYS, "content")
 
 _TEXT_KEYS = ("response", "text", "generated_text", "content", "completion", "output", "answer", "output_text", "value")
-_OF_SERVERS = ("content_filter_results", "prompt_filter_results", "status", "status_code", "type", "param")
+_OF_SERVERS = (
+    "done_reason",
+    "content_filter_results",
+    "prompt_filter_results",
+    "status",
+    "status_code",
+    "type",
+    "param",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The turns of one answer, mostly a single one, and what tells it from others to the same prompt."""
+    """The turns of one answer, mostly a single one; what tells it from others to the same prompt; and the member it stands in."""
 
     said: tuple[Said, ...]
     label: str = ""
+    key: str = ""
 
 
 def is_answer(value: object) -> bool:
@@ -44,7 +53,7 @@ def is_answer(value: object) -> bool:
 
 def is_answer_object(value: dict[object, object]) -> bool:
     """Whether a plain object is a message, or what a server sends back."""
-    if isinstance(value.get("role", value.get("from")), str):
+    if isinstance(value.get("role", value.get("from")), str) or is_item_type(value.get("type")):
         return True
     return any(isinstance(value.get(key), (str, list, dict)) for key in (*_TEXT_KEYS, "choices", "message", "body"))
 
@@ -58,7 +67,7 @@ def read_answers(record: Record, keys: Iterable[str] = ANSWER_KEYS) -> tuple[Ans
             said = found[0].said
             if len(said) == 1 and (thought := reasoning_fields(record)):
                 said = (replace(said[0], turn=replace(said[0].turn, parts=(*thought, *said[0].turn.parts))),)
-            return (Answer(said),)
+            return (Answer(said, key=key),)
     return ()
 
 

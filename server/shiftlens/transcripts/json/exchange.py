@@ -76,6 +76,8 @@ def _is_response(value: Mapping[object, object]) -> bool:
 def _read(record: Record) -> Iterator[Conversation]:
     prompt, tools = _prompt(record)
     answers = _answers(record)
+    if len(answers) == 1:
+        answers = (replace(answers[0], label=""),)
     record.skip(*_OF_REQUESTS)
     for key in ("reasoning", "text"):
         if record.mapping(key) is not None:

@@ -119,7 +119,7 @@ def _turns(message: Record, key: str, role: Role) -> Iterator[_Piece]:
     call_id = ""
     if role is Role.TOOL:
         call_id = next((word for name in ID_FIELDS[:-1] if (word := message.word(name))), "")
-        speaker = speaker or message.word("tool_name") or message.word("toolName")
+        speaker = (speaker or message.word("tool_name") or message.word("toolName")).removeprefix("functions.")
         message.skip("is_error", "status", "recipient", "channel")
     reasoning = reasoning_fields(message) if assistant else ()
     said = content_of(message, key, role)
@@ -171,7 +171,7 @@ def _channel(message: Record, key: str) -> _Piece:
 
 def is_item(message: Record) -> bool:
     """Whether an object is an item of the Responses API that need not name a speaker."""
-    return _is_item_type(message.word("type"))
+    return is_item_type(message.word("type"))
 
 
 def _item(message: Record) -> Iterator[_Piece] | None:
@@ -218,10 +218,11 @@ def is_messages(items: object, who: str, what: str | None = None) -> bool:
         return True
     return (
         who == "role"
-        and any(isinstance(m.get(who), str) and "content" in m for m in items)
-        and all(isinstance(m.get(who), str) or _is_item_type(m.get("type")) for m in items)
+        and any(isinstance(m.get(who), str) for m in items)
+        and all(isinstance(m.get(who), str) or is_item_type(m.get("type")) for m in items)
     )
 
 
-def _is_item_type(type_: object) -> bool:
+def is_item_type(type_: object) -> bool:
+    """Whether this is the type of an item of the Responses API that need not name a speaker."""
     return isinstance(type_, str) and (type_ == "reasoning" or is_call_type(type_) or is_result_type(type_))

@@ -50,7 +50,7 @@ def with_answers(record: Record, prompt: Prompt, key: str) -> Iterator[Conversat
             record.start,
         )
         own = Answer((last,), key)
-        others = tuple(replace(answer, label=answer.label or "beside") for answer in answers)
+        others = tuple(replace(answer, label=answer.label or answer.key) for answer in answers)
         yield from answered(Prompt(prompt.said[:-1]), (own, *others), tools)
 
 

@@ -102,7 +102,7 @@ def _type_of(item: Record) -> str:
         thought = item.plain("thought") is True
         return "thought" if thought else "text"
     untyped = {"toolUse": "tool_use", "toolResult": "tool_result", "reasoningContent": "reasoning"}
-    names = [name for name in item.names() if name not in ("thoughtSignature", "cachePoint")]
+    names = [name for name in item.names() if name not in ("thought", "thoughtSignature", "cachePoint")]
     if len(names) == 1 and names[0] in untyped:
         return untyped[names[0]]
     if "content" in names:
@@ -111,7 +111,7 @@ def _type_of(item: Record) -> str:
 
 
 def _text(item: Record, kind: PartKind) -> Iterator[Part]:
-    item.skip("annotations", "citations", "state", "thought")
+    item.skip("annotations", "citations", "state", "thought", "thoughtSignature")
     if item.has("text") and (nested := item.mapping("text")):
         # The Assistants API's texts are objects.
         yield from _first_text(nested, ("value",), kind)
@@ -133,7 +133,7 @@ def _first_text(item: Record, keys: Iterable[str], kind: PartKind) -> Iterator[P
 
 def reasoning_item(item: Record) -> Iterator[Part]:
     """Reasoning as a content part, or as an item of the Responses API: its texts, or else the summary of them."""
-    item.skip("signature", "state", "status", "thought", "type")
+    item.skip("signature", "state", "status", "thought", "thoughtSignature", "type")
     inner = item.mapping("reasoningContent") or item
     inner = inner.mapping("reasoningText") or inner
     inner.skip("signature")
@@ -179,7 +179,8 @@ def reasoning_fields(message: Record) -> tuple[Part, ...]:
 
 def call_and_result(item: Record, type_: str) -> Iterator[Part | Turn]:
     """A tool call, with the result where the same part holds it (the AI SDK's messages)."""
-    call = item.mapping("toolInvocation") or item.mapping("toolUse") or item
+    call = item.mapping("toolInvocation") or item.mapping("toolUse") or item.mapping("functionCall") or item
+    item.skip("thought", "thoughtSignature")
     if not any(call.has(key) for key in ("arguments", "input", "args", "parameters", "name", "toolName", "function")):
         said = next((key for key in ("value", "text", "content") if call.has(key)), None)
         if said is not None:

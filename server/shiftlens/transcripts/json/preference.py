@@ -18,12 +18,12 @@ from shiftlens.transcripts.json.source import JsonArray
 from shiftlens.transcripts.json.template_text import answer_text, human_turns, template_turns
 from shiftlens.transcripts.model import Role
 
-_SIDES = ("chosen", "rejected")
+_SIDES = (("chosen", "rejected"), ("preferred_output", "non_preferred_output"))
 _QUESTIONS = (*QUESTION_KEYS, "input")
 
 
 def _matches(value: object) -> bool:
-    return isinstance(value, dict) and all(_is_side(value.get(key)) for key in _SIDES)
+    return isinstance(value, dict) and any(all(_is_side(value.get(key)) for key in pair) for pair in _SIDES)
 
 
 def _is_side(value: object) -> bool:
@@ -33,16 +33,18 @@ def _is_side(value: object) -> bool:
 
 
 def _read(record: Record) -> Iterator[Conversation]:
-    tools = with_tools(record, "tools", "functions")
-    sides = tuple(_side(record, key) for key in _SIDES)
+    names = next(pair for pair in _SIDES if all(record.has(key) for key in pair))
+    asking = record.mapping("input") or record
+    tools = with_tools(record, "tools", "functions") or with_tools(asking, "tools", "functions")
+    chosen, rejected = (_side(record, key) for key in names)
     asked = any(record.has(key) for key in _QUESTIONS)
     prompt = read_prompt(record, questions=_QUESTIONS)
-    shared = _shared(*sides)
-    for label, side in zip(_SIDES, sides, strict=True):
+    shared = _shared(chosen, rejected)
+    for label, side in zip(names, (chosen, rejected), strict=True):
         before, answer = _apart(prompt, side, shared)
         found = Conversation((*before.said, *answer))
         yield from answered(before, (Answer(answer, label),), tools)
-        if asked:
+        if asked and label == names[0]:
             _pass_over_repeat(record, found)
     record.skip("chosen_model", "rejected_model")
 
@@ -111,7 +113,7 @@ FORMAT = JsonFormat(
         ),
     ),
     evidence='"chosen" and "rejected"',
-    marks=(('"chosen"', '"rejected"'),),
+    marks=(('"chosen"', '"rejected"'), ('"preferred_output"', '"non_preferred_output"')),
     means_to_be=re.compile(r'"(?:chosen|rejected)"\s*:\s*(?:"|\[?\s*\{\s*"(?:role|from|content|value)")'),
     matches=_matches,
     read=each(_read),

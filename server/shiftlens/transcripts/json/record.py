@@ -64,6 +64,7 @@ class Record:
         self.text, self.node, self.log, self.path = text, node, log, path
         self._members = node.members if isinstance(node, JsonObject) else {}
         self._read: set[str] = set()
+        self._inner: dict[str, Record] = {}
 
     @property
     def start(self) -> int:
@@ -123,9 +124,13 @@ class Record:
         return decoded(self.text, node)[0] if isinstance(node, JsonString) else ""
 
     def mapping(self, key: str) -> Record | None:
-        """The member of this name, if it is an object. What is in it counts as not read yet."""
+        """The member of this name, if it is an object: one record, however often it is asked for."""
         node = self.member(key)
-        return self.child(node, key) if isinstance(node, JsonObject) else None
+        if not isinstance(node, JsonObject):
+            return None
+        if key not in self._inner:
+            self._inner[key] = self.child(node, key)
+        return self._inner[key]
 
     def items(self, key: str) -> tuple[Record, ...]:
         """The items of a member that is a list; none where it is absent or null.
