@@ -22,7 +22,8 @@ class Segment:
     """A run of decoded characters and the source characters that spell it.
 
     All offsets count Unicode code points. Either both lengths are equal and the characters correspond one to
-    one, or `decoded_length` is 1 and the source run is an escape (such as the six characters `\\u00e9`).
+    one, or `decoded_length` is 1 and the source run is an escape (such as the six characters `\\u00e9`), or empty for a
+    newline that the reader sets between two texts.
     """
 
     decoded_start: int
@@ -259,3 +260,23 @@ def slice_of(text: str, source: SourceMap, start: int, end: int) -> tuple[str, S
         segments.append(Segment(first - start, past - first, at, length))
     at = segments[0].source_start if segments else source.start_of(start)
     return text[start:end], SourceMap(at, tuple(segments))
+
+
+def composed(inner: SourceMap, outer: SourceMap) -> SourceMap:
+    """The way back to the file from a text that is spelled inside another: `inner` leads to the other, `outer` on."""
+    segments: list[Segment] = []
+    for s in inner.segments:
+        if s.decoded_length != s.source_length:
+            start, end = outer.span(s.source_start, s.source_start + s.source_length)
+            segments.append(Segment(s.decoded_start, 1, start, end - start))
+            continue
+        shift = s.decoded_start - s.source_start
+        at, past = s.source_start, s.source_start + s.source_length
+        for o in outer.segments[max(0, bisect_right(outer._starts, at) - 1) :]:
+            if o.decoded_start >= past:
+                break
+            first, last = max(at, o.decoded_start), min(past, o.decoded_start + o.decoded_length)
+            same = o.decoded_length == o.source_length
+            source = o.source_start + first - o.decoded_start if same else o.source_start
+            segments.append(Segment(first + shift, last - first, source, last - first if same else o.source_length))
+    return SourceMap(outer.start_of(inner.source_start), tuple(segments))

@@ -9,10 +9,18 @@ from shiftlens.transcripts.format import Format, JsonFormat, TextFormat
 
 _JSON = (
     "aligntds",
+    "preference",
+    "ultrafeedback",
+    "stepwise",
     "openai",
+    "exchange",
     "sharegpt",
+    "turn_pairs",
     "just_eval",
     "alpaca",
+    "dolly",
+    "prompt_response",
+    "template_rows",
 )
 _TEXT = (
     "chatml",

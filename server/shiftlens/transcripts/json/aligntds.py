@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.instruction import answers, is_answer
+from shiftlens.transcripts.json.answers import is_answer, read_answers
 from shiftlens.transcripts.json.record import Record, each
-from shiftlens.transcripts.model import Role, Turn, slice_of
-
-_EOS = "</s>"
+from shiftlens.transcripts.model import Role, Turn
 
 
 def _matches(value: object) -> bool:
@@ -25,11 +24,10 @@ def _read(record: Record) -> Iterator[Conversation]:
     if query is None:
         return
     asked = Said(Turn.of(Role.USER, *query))
-    for text, source in answers(record, "output"):
-        marker = _EOS if text.endswith(_EOS) else None
-        kept = slice_of(text, source, 0, len(text) - len(_EOS)) if marker else (text, source)
-        prefix = given[0] if given and given[0] else None
-        yield Conversation((asked, Said(Turn.of(Role.ASSISTANT, *kept), marker, prefix)))
+    prefix = given[0] if given and given[0] else None
+    record.skip("reference")
+    for answer in read_answers(record, ("output",)):
+        yield Conversation((asked, *(replace(said, verbatim_prefix=prefix) for said in answer.said)))
 
 
 FORMAT = JsonFormat(

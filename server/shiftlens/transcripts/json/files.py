@@ -4,50 +4,67 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.conversation import Reading, line_number
 from shiftlens.transcripts.format import JsonFormat
 from shiftlens.transcripts.json.record import Log, Record, RecordError, plain
-from shiftlens.transcripts.json.source import JsonArray, JsonNode, JsonSourceError, parse
+from shiftlens.transcripts.json.source import JsonArray, JsonNode, JsonSourceError, Leniency, parse, parse_leniently
 
-_TWO_RECORDS = re.compile(r"\s*(?:\{[^\n]*\}|\[[^\n]*\])[ \t\r]*\n\s*[{\[]")
+_TWO_RECORDS = re.compile(r"\s*(?:\{[^\n]*\}|\[[^\n]*\]),?[ \t\r]*\n\s*[{\[]")
+_GAP = r"(?:\s|//[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*"
+# `[INST]` and a link of Markdown begin no list.
+_OPENING = re.compile(rf"{_GAP}(?:\{{{_GAP}(?:[\"'}}]|\Z)|\[{_GAP}(?:[\"'{{\[\]0-9-]|true|false|null|NaN|\Z))")
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_HEAD = 65_536
+_PYTHON = re.compile(r"\s*\[?\s*\{\s*'")
 
 
 @dataclass(frozen=True, slots=True)
 class _Records:
-    """The values of a file that were read, and the lines that are no JSON."""
+    """The values of a file that were read, the lines that are no JSON, and where near-JSON was passed over."""
 
     nodes: tuple[JsonNode, ...]
     broken: tuple[tuple[int, JsonSourceError], ...]
     is_lines: bool
+    passed: Leniency = field(default_factory=Leniency)
 
 
 def read_json(
     text: str, start: int, formats: Sequence[JsonFormat], forced: bool, filename: str | None = None
 ) -> tuple[JsonFormat, Reading] | None:
-    """Read text[start:] in the first of `formats` that fits, or give None where it is no transcript.
+    """Read text[start:] in the first of `formats` that most records fit, or give None where it is no transcript.
 
-    A line or record that can't be read among ones that can is a problem of the reading. Raises TranscriptError
-    where nothing can be read though the text has the marks of a format, or is `forced` to be in one.
+    A line or record that can't be read among ones that can is a problem of the reading; so are comments and commas too
+    many, which are passed over. Raises TranscriptError where nothing can be read though the text has the marks of a
+    format, or is `forced` to be in one.
     """
-    wanted = [f for f in formats if forced or f.may_be_in(text)]
-    if not wanted or (not forced and text[start : start + 4096].lstrip()[:1] not in ("{", "[")):
+    if not forced and not _OPENING.match(text, start):
         return None
-    meant = forced or any(f.means_to_be and f.means_to_be.search(text, start) for f in wanted)
+    if not forced and _PYTHON.match(text, start):
+        _refuse_python(text, start, formats)
+    wanted = [f for f in formats if forced or f.may_be_in(text)]
+    if not wanted:
+        return None
+    meant = forced or _is_meant(text, start, wanted)
     by_lines = _may_be_lines(text, start, filename)
     # The standard library's reader is ten times as fast as the one that knows places, which is for transcripts only.
-    found = _first_match(text, start, by_lines, wanted)
+    values = _quick_values(text, start, by_lines)
+    found = _best(values, wanted)
+    if found is None and not meant:
+        if values or by_lines:
+            return None
+        meant = _is_meant(_COMMENT.sub("", text[start : start + _HEAD]), 0, wanted)
+    records = _records(text, start, by_lines, filename, wanted if found is None else [found])
+    if found is None:
+        found = _best([plain(text, node) for node in records.nodes], wanted)
     if found is None and not meant:
         return None
-    records = _records(text, start, by_lines, filename, found)
     if not records.nodes:
-        if meant:
-            raise _broken(text, records, forced)
-        return None
+        raise _broken(text, records, forced)
     if found is None:
         if forced:
             raise TranscriptError(
@@ -59,27 +76,45 @@ def read_json(
     return None if reading is None else (found, reading)
 
 
-def _first_match(text: str, start: int, by_lines: bool, formats: Sequence[JsonFormat]) -> JsonFormat | None:
-    """The first format of which any record is."""
-    matching: set[str] = set()
-    for value in _quick_values(text, start, by_lines):
-        matching.update(f.name for f in formats if f.name not in matching and f.matches(value))
-    return next((f for f in formats if f.name in matching), None)
+def _is_meant(text: str, start: int, formats: Sequence[JsonFormat]) -> bool:
+    return any(f.means_to_be is not None and f.means_to_be.search(text, start) for f in formats)
 
 
-def _quick_values(text: str, start: int, by_lines: bool) -> Iterator[object]:
+def _best(values: Sequence[object], formats: Sequence[JsonFormat]) -> JsonFormat | None:
+    """The first format that most values are in; else the first that any is in.
+
+    A list that is the file's one value comes first in `values`, before its items.
+    """
+    items = len(values) - 1 if values and values[0] is not None and isinstance(values[0], list) else len(values)
+    some: JsonFormat | None = None
+    for known in formats:
+        count = 0
+        for at, value in enumerate(values):
+            if known.matches(value):
+                if at == 0 and isinstance(value, list):
+                    return known
+                count += 1
+        if count and (known.whole_file or 2 * count >= items):
+            return known
+        some = some or (known if count else None)
+    return some
+
+
+def _quick_values(text: str, start: int, by_lines: bool) -> list[object]:
     """The values of the file that may be records, by the standard library's reader."""
     whole = _quick(text[start:])
     if whole is not _BROKEN:
-        yield whole
-        if isinstance(whole, list):
-            yield from whole
-    elif by_lines:
+        return [whole, *whole] if isinstance(whole, list) else [whole]
+    values: list[object] = []
+    if by_lines:
         for line in text[start:].split("\n"):
             if line.lstrip(" \t\r")[:1] in ("{", "["):
                 value = _quick(line)
+                if value is _BROKEN and line.rstrip(" \t\r").endswith(","):
+                    value = _quick(line.rstrip(" \t\r")[:-1])
                 if value is not _BROKEN:
-                    yield value
+                    values.append(value)
+    return values
 
 
 _BROKEN = object()
@@ -100,6 +135,10 @@ def _reading(text: str, chosen: JsonFormat, records: _Records, forced: bool) -> 
     if not chosen.whole_file and not forced and 2 * len(fitting) < len(records.nodes):
         return None
     log = Log()
+    if records.passed.comment is not None:
+        log.say("JSON has no comments; those in the file were passed over.", records.passed.comment)
+    if records.passed.comma is not None:
+        log.say("A comma stands where JSON has none; such commas were passed over.", records.passed.comma)
     for line, error in records.broken:
         log.say_on_line(f"Not JSON ({_at(text, error)}); the line was left out.", line)
     if not chosen.whole_file and len(fitting) < len(records.nodes):
@@ -119,12 +158,14 @@ def _reading(text: str, chosen: JsonFormat, records: _Records, forced: bool) -> 
     return Reading(evidence, conversations, tuple(log.problems(text)))
 
 
-def _records(text: str, start: int, by_lines: bool, filename: str | None, chosen: JsonFormat | None) -> _Records:
+def _records(text: str, start: int, by_lines: bool, filename: str | None, wanted: Sequence[JsonFormat]) -> _Records:
     """By lines where the file's name or its first lines say so; a file named so that is one value is read whole."""
     if not by_lines:
-        return _whole(text, start, chosen)
+        return _whole(text, start, wanted)
     lines = _by_lines(text, start)
-    whole = _whole(text, start, chosen) if not lines.nodes or not _is_named_lines(filename) else None
+    if lines.nodes and not lines.broken:
+        return lines
+    whole = _whole(text, start, wanted) if not lines.nodes or not _is_named_lines(filename) else None
     return whole if whole and whole.nodes else lines
 
 
@@ -136,19 +177,27 @@ def _may_be_lines(text: str, start: int, filename: str | None) -> bool:
     return _is_named_lines(filename) or _TWO_RECORDS.match(text, start) is not None
 
 
-def _whole(text: str, start: int, chosen: JsonFormat | None) -> _Records:
+def _whole(text: str, start: int, wanted: Sequence[JsonFormat]) -> _Records:
+    """The file as one value, as near-JSON, or as several values that follow each other."""
+    passed = Leniency()
     try:
-        node = parse(text, start, len(text))
-    except JsonSourceError as error:
-        return _Records((), ((line_number(text, error.offset), error),), False)
-    if isinstance(node, JsonArray) and not (chosen is not None and chosen.matches(plain(text, node))):
-        return _Records(node.items, (), False)
-    return _Records((node,), (), False)
+        nodes: tuple[JsonNode, ...] = (parse(text, start, len(text)),)
+    except JsonSourceError:
+        try:
+            nodes, passed = parse_leniently(text, start, len(text))
+        except JsonSourceError as error:
+            return _Records((), ((line_number(text, error.offset), error),), False)
+    only = nodes[0] if len(nodes) == 1 else None
+    if isinstance(only, JsonArray):
+        value = plain(text, only)
+        nodes = nodes if any(f.matches(value) for f in wanted) else only.items
+    return _Records(nodes, (), False, passed)
 
 
 def _by_lines(text: str, start: int) -> _Records:
     nodes: list[JsonNode] = []
     broken: list[tuple[int, JsonSourceError]] = []
+    all_passed = Leniency()
     line = line_number(text, start)
     at = start
     while at < len(text):
@@ -158,10 +207,28 @@ def _by_lines(text: str, start: int) -> _Records:
             try:
                 nodes.append(parse(text, at, end))
             except JsonSourceError as error:
-                broken.append((line, error))
+                try:
+                    found, passed = parse_leniently(text, at, end)
+                except JsonSourceError as lenient_error:
+                    broken.append((line, max(error, lenient_error, key=lambda e: e.offset)))
+                else:
+                    nodes += found
+                    all_passed = all_passed.earliest(passed)
         line += 1
         at = end + 1
-    return _Records(tuple(nodes), tuple(broken), True)
+    return _Records(tuple(nodes), tuple(broken), True, all_passed)
+
+
+def _refuse_python(text: str, start: int, formats: Sequence[JsonFormat]) -> None:
+    """Raise TranscriptError for records as Python prints them: they look like JSON, and are none."""
+    quoted = text[start : start + 4096].replace("'", '"')
+    if any(f.means_to_be and f.means_to_be.search(quoted) for f in formats):
+        at = text.index("'", start)
+        raise TranscriptError(
+            "The file holds records as Python prints them, in single quotes, which is no JSON.",
+            "Write them with `json.dumps`.",
+            line=line_number(text, at),
+        )
 
 
 def _broken(text: str, records: _Records, forced: bool) -> TranscriptError:

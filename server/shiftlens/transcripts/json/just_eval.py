@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.instruction import is_answer, read_instruction
+from shiftlens.transcripts.json.answers import is_answer
+from shiftlens.transcripts.json.asked import read_asked
 from shiftlens.transcripts.json.record import each
 
 
@@ -32,5 +34,5 @@ FORMAT = JsonFormat(
     marks=(('"instruction"', '"output"', '"generator"'),),
     means_to_be=re.compile(r'"instruction"\s*:\s*"'),
     matches=_matches,
-    read=each(read_instruction),
+    read=each(partial(read_asked, questions=("instruction",), answers=("output",))),
 )

@@ -1,192 +1,204 @@
-"""Messages as chat APIs take them: roles, content parts by type, reasoning, tool calls, tool results."""
+"""Messages as chat APIs take them: who speaks, what is said, reasoning, tool calls, tool results."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from shiftlens.transcripts.conversation import Said
+from shiftlens.transcripts.json.calls import CALL_ROLES, call_part, calls_of, spoken_calls, tools_in
+from shiftlens.transcripts.json.parts import (
+    ID_FIELDS,
+    content_of,
+    is_call_type,
+    is_result_type,
+    reasoning_fields,
+    reasoning_item,
+    result_turn,
+)
 from shiftlens.transcripts.json.record import Record, RecordError
-from shiftlens.transcripts.json.source import JsonArray, JsonObject, JsonString, decoded
+from shiftlens.transcripts.json.source import JsonObject
 from shiftlens.transcripts.model import Part, PartKind, Role, SourceMap, ToolCall, Turn
 from shiftlens.transcripts.roles import TEMPLATE_ROLES
 
-CALL_ROLES = frozenset({"function_call", "function-call", "tool_call", "tool-call", "tool_calls"})
-"""Speakers whose text is a call that the assistant makes."""
+ROLES = {
+    **TEMPLATE_ROLES,
+    **dict.fromkeys(("human_user", "prompter", "customer"), Role.USER),
+    **dict.fromkeys(("ai", "bot", "chatbot", "chatgpt", "bard", "bing", "claude", "gemini", "llm"), Role.ASSISTANT),
+    **dict.fromkeys(("function_response", "function-response", "function_result", "function-result"), Role.TOOL),
+    **dict.fromkeys(("tool_response", "tool-response", "tool_result", "tool-result", "tool_output"), Role.TOOL),
+    **dict.fromkeys(("toolresult", "observations"), Role.TOOL),
+}
+"""Names of speakers in lower case."""
 
-_TEXT_TYPES = frozenset({"", "text", "input_text", "output_text"})
-_REASONING_TYPES = frozenset({"reasoning", "thinking", "reasoning_text"})
-_CALL_TYPES = frozenset({"tool_use", "tool-call", "tool_call", "function_call"})
-_RESULT_TYPES = frozenset({"tool_result", "tool-result", "tool_call_response", "function_call_output"})
-_REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
-_ID_FIELDS = ("tool_call_id", "tool_use_id", "toolCallId", "call_id", "id")
+WHO = ("role", "from")
+_WHAT = ("content", "value", "parts", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A turn, or a piece of one: an item of the Responses API, or a message of one of Harmony's channels.
+
+    A `begun` piece is taken up by the assistant's next one; an `added` piece joins the one before it.
+    """
+
+    turn: Turn
+    begun: bool = False
+    added: bool = False
+    closed: bool = False
 
 
 def read_messages(
-    messages: Iterable[Record], *, who: str = "role", what: str = "content", roles: dict[str, Role] | None = None
+    messages: Iterable[Record],
+    *,
+    who: str = "role",
+    what: str = "content",
+    roles: dict[str, Role] | None = None,
+    silent: Role | None = None,
 ) -> tuple[Said, ...]:
     """The turns of a list of messages. One whose role is not known is left out, and the user told.
 
-    `who` and `what` are the members that name the speaker and hold what was said; `roles` are names beside the usual
-    ones. Raises RecordError where a message is no object, or its content is nothing that can be read.
+    `who` and `what` are the members that name the speaker and hold what was said, where the messages have them. `roles`
+    are names beside `ROLES`, and `silent` is the role of messages that name none. Items of the Responses API that
+    follow each other are one turn of the assistant, as are Harmony's channels. Raises RecordError where a message is
+    no object, or its content is nothing that can be read.
     """
-    said: list[Said] = []
+    known = {**ROLES, **roles} if roles else ROLES
+    pieces: list[_Piece] = []
     for message in messages:
         if not isinstance(message.node, JsonObject):
             raise RecordError("a message is no object", message.start)
-        for turn in _turns(message, who, what, roles or {}):
-            said.append(Said(turn))
+        for piece in _pieces(message, who, what, known, silent):
+            before = pieces[-1] if pieces else None
+            if before is not None and _are_one(before, piece):
+                parts = tuple(part for part in (*before.turn.parts, *piece.turn.parts) if part.text or part.call)
+                pieces[-1] = replace(piece, turn=replace(piece.turn, parts=parts or piece.turn.parts))
+            else:
+                pieces.append(piece)
         message.finish()
-    return tuple(said)
+    return tuple(Said(piece.turn) for piece in pieces)
 
 
-def _turns(message: Record, who: str, what: str, roles: dict[str, Role]) -> Iterator[Turn]:
-    name = message.word(who)
-    if name in CALL_ROLES:
-        yield Turn(Role.ASSISTANT, tuple(_spoken_call(message, what)))
+def _are_one(before: _Piece, piece: _Piece) -> bool:
+    both = before.turn.role is Role.ASSISTANT and piece.turn.role is Role.ASSISTANT
+    return both and (before.begun or (piece.added and not before.closed))
+
+
+def _pieces(message: Record, who: str, what: str, roles: dict[str, Role], silent: Role | None) -> Iterator[_Piece]:
+    named = next((key for key in (who, *WHO) if message.has(key)), None)
+    name = message.word(named) if named else ""
+    if named is None and silent is None and (items := _item(message)) is not None:
+        yield from items
         return
-    role = roles.get(name) or TEMPLATE_ROLES.get(name)
+    key = next((key for key in (what, *_WHAT) if message.has(key)), what)
+    if name.lower() in CALL_ROLES:
+        parts = tuple(spoken_calls(message, key))
+        if not message.has(key):
+            parts = tuple(calls_of(message))
+        yield _Piece(Turn(Role.ASSISTANT, parts or (_empty(message, Role.ASSISTANT),)))
+        return
+    role = roles.get(name.lower()) if named else silent
     if role is None:
         message.log.say(f"The role {name!r} is not known; the turn was left out.", message.start)
-        message.skip(what)
+        message.skip(*message.names())
         return
-    reasoning = _reasoning(message) if role is Role.ASSISTANT else ()
-    speaker, call_id = message.word("name"), _call_id(message) if role is Role.TOOL else ""
-    parts, results = _content(message, what, role)
-    calls = _calls(message) if role is Role.ASSISTANT else ()
-    yield from results
-    every = (*reasoning, *parts, *calls)
-    if every or not results:
-        kind = PartKind.TOOL_RESULT if role is Role.TOOL else PartKind.TEXT
-        empty = Part(kind, "", SourceMap(message.start, ()))
-        yield Turn(role, every or (empty,), speaker, call_id)
+    message.skip("type", "status", "phase")
+    if role is Role.ASSISTANT and message.has("channel"):
+        yield _channel(message, key)
+        return
+    yield from _turns(message, key, role)
 
 
-def _reasoning(message: Record) -> tuple[Part, ...]:
-    """What the model thought before its answer; servers may send it under two names, which is one thought."""
-    found: list[Part] = []
-    for key in _REASONING_FIELDS:
-        node = message.member(key)
-        if isinstance(node, JsonString):
-            text, source = decoded(message.text, node)
-            if text and all(text != part.text for part in found):
-                found.append(Part(PartKind.REASONING, text, source))
-        elif node is not None:
-            message.log.left_out(message.named(key), node.start)
-    return tuple(found)
-
-
-def _call_id(message: Record) -> str:
-    return next((found for key in _ID_FIELDS[:-1] if (found := message.word(key))), "")
-
-
-def _content(message: Record, what: str, role: Role) -> tuple[tuple[Part, ...], tuple[Turn, ...]]:
-    """The parts of a message's content, and the turns of tools whose results it holds."""
-    node = message.member(what)
-    kind = PartKind.TOOL_RESULT if role is Role.TOOL else PartKind.TEXT
-    if node is None:
-        return (), ()
-    if isinstance(node, JsonString):
-        return (Part(kind, *decoded(message.text, node)),), ()
-    if isinstance(node, JsonObject):
-        items: Sequence[Record] = (message.child(node, what),)
-    elif isinstance(node, JsonArray):
-        items = message.items(what)
-    else:
-        raise RecordError("a message's content is neither a string, a list of parts nor null", node.start)
+def _turns(message: Record, key: str, role: Role) -> Iterator[_Piece]:
+    """The turns of a message: more than one where results of tools stand among what is said."""
+    assistant = role is Role.ASSISTANT
+    if key == "parts" and role is not Role.TOOL:
+        # The AI SDK repeats the parts of a message under these names.
+        message.skip("toolInvocations", "content", "experimental_attachments")
+    speaker = message.word("name")
+    call_id = ""
+    if role is Role.TOOL:
+        call_id = next((word for name in ID_FIELDS[:-1] if (word := message.word(name))), "")
+        speaker = (speaker or message.word("tool_name") or message.word("toolName")).removeprefix("functions.")
+        message.skip("is_error", "status", "recipient", "channel")
+    reasoning = reasoning_fields(message) if assistant else ()
+    said = content_of(message, key, role)
+    if not any(isinstance(part, Turn) or part.text for part in said) and message.has("refusal"):
+        said = content_of(message, "refusal", role)
+    message.skip("refusal")
+    calls = tuple(calls_of(message)) if assistant else ()
     parts: list[Part] = []
-    results: list[Turn] = []
-    for item in items:
-        for found in _item(item, kind):
-            (results if isinstance(found, Turn) else parts).append(found)  # type: ignore[arg-type]
-    return tuple(parts), tuple(results)
+    yielded = False
+    for found in (*_without_repeats(reasoning, said), *calls):
+        if isinstance(found, Part):
+            parts.append(found)
+            continue
+        if parts:
+            yield _Piece(Turn(role, tuple(parts), speaker, call_id))
+            parts = []
+        yield _Piece(found)
+        yielded = True
+    if parts or not yielded:
+        yield _Piece(Turn(role, tuple(parts) or (_empty(message, role),), speaker, call_id))
 
 
-def _item(item: Record, kind: PartKind) -> Iterator[Part | Turn]:
-    """A content part by its type."""
-    if isinstance(item.node, JsonString):
-        yield Part(kind, *decoded(item.text, item.node))
-        return
-    type_ = item.word("type")
-    if type_ in _TEXT_TYPES:
-        found = item.string("text") or item.string("value") or item.string("content")
-        if found is None:
-            item.log.say(f"A content part has no text (`{item.path}`); it was left out.", item.start)
-        else:
-            yield Part(kind, *found)
-        item.finish()
-    elif type_ in _REASONING_TYPES:
-        found = item.string("text") or item.string("thinking") or item.string("reasoning") or item.string("value")
-        if found is not None:
-            yield Part(PartKind.REASONING, *found)
-        item.skip("signature")
-        item.finish()
-    elif type_ in _CALL_TYPES:
-        yield call_part(item)
-    elif type_ in _RESULT_TYPES:
-        yield _result(item)
-    elif type_ == "refusal" and (found := item.string("refusal")) is not None:
-        yield Part(kind, *found)
-    else:
-        item.log.say(f"Content parts of the type {type_!r} were not read.", item.start)
+def _without_repeats(reasoning: tuple[Part, ...], said: tuple[Part | Turn, ...]) -> tuple[Part | Turn, ...]:
+    """Reasoning that stands in a field and among the parts of the content is one thought."""
+    within = "".join(part.text for part in said if isinstance(part, Part) and part.kind is PartKind.REASONING)
+    return said if within and "".join(part.text for part in reasoning) == within else (*reasoning, *said)
 
 
-def _result(item: Record) -> Turn:
-    call_id = next((found for key in _ID_FIELDS[:-1] if (found := item.word(key))), "")
-    key = next((name for name in ("content", "output", "result", "response") if item.has(name)), "content")
-    parts, _ = _content(item, key, Role.TOOL)
-    item.skip("is_error")
-    name = item.word("name") or item.word("toolName")
-    item.finish()
-    return Turn(Role.TOOL, parts or (Part(PartKind.TOOL_RESULT, "", SourceMap(item.start, ())),), name, call_id)
+def _channel(message: Record, key: str) -> _Piece:
+    """A message of Harmony: analysis is reasoning, commentary with a recipient is a call, the rest is said."""
+    channel, recipient = message.word("channel"), message.word("recipient")
+    message.skip("content_type", "end", "name")
+    if recipient and recipient not in ("all", "user", "assistant"):
+        name = recipient.removeprefix("functions.")
+        parts = tuple(
+            replace(part, kind=PartKind.TOOL_CALL, call=ToolCall(name, part.text))
+            for part in content_of(message, key, Role.ASSISTANT)
+            if isinstance(part, Part)
+        )
+        return _Piece(Turn(Role.ASSISTANT, parts or (_empty(message, Role.ASSISTANT),)), begun=True, added=True)
+    if channel == "analysis":
+        found = (*reasoning_fields(message), *content_of(message, key, Role.ASSISTANT))
+        parts = tuple(replace(part, kind=PartKind.REASONING) for part in found if isinstance(part, Part))
+        return _Piece(Turn(Role.ASSISTANT, parts or (_empty(message, Role.ASSISTANT),)), begun=True)
+    pieces = [piece.turn for piece in _turns(message, key, Role.ASSISTANT)]
+    parts = tuple(part for turn in pieces for part in turn.parts)
+    return _Piece(Turn(Role.ASSISTANT, parts), closed=channel == "final")
 
 
-def call_part(call: Record) -> Part:
-    """A tool call: its name, its arguments (text as the file spells it) and its id."""
-    inner = call.mapping("function") or call
-    name = inner.word("name") or inner.word("toolName") or inner.word("tool_name")
-    key = next((name for name in ("arguments", "input", "args", "parameters") if inner.has(name)), "arguments")
-    node = inner.member(key)
-    if isinstance(node, JsonString):
-        text, source = decoded(call.text, node)
-    elif node is not None:
-        text, source = call.text[node.start : node.end], SourceMap.verbatim(node.start, node.end - node.start)
-    else:
-        text, source = "", SourceMap(call.start, ())
-    call_id = next((found for key in _ID_FIELDS if (found := call.word(key))), "")
-    call.skip("type", "index")
-    inner.finish()
-    call.finish()
-    return Part(PartKind.TOOL_CALL, text, source, call=ToolCall(name, text, call_id))
+def is_item(message: Record) -> bool:
+    """Whether an object is an item of the Responses API that need not name a speaker."""
+    return is_item_type(message.word("type"))
 
 
-def _calls(message: Record) -> tuple[Part, ...]:
-    found = [call_part(call) for call in message.items("tool_calls") if isinstance(call.node, JsonObject)]
-    old = message.mapping("function_call")
-    return (*found, call_part(old)) if old is not None else tuple(found)
+def _item(message: Record) -> Iterator[_Piece] | None:
+    """An item of the Responses API that names no role; None for what is no such item."""
+    type_ = message.word("type")
+    if type_ == "reasoning":
+        parts = tuple(reasoning_item(message))
+        return iter((_Piece(Turn(Role.ASSISTANT, parts), begun=True),) if parts else ())
+    if is_result_type(type_):
+        return iter((_Piece(result_turn(message)),))
+    if is_call_type(type_):
+        return iter((_Piece(Turn(Role.ASSISTANT, (call_part(message),)), begun=True, added=True),))
+    if type_:
+        message.log.say(f"Items of the type {type_!r} were not read.", message.start)
+        message.skip(*message.names())
+        return iter(())
+    return None
 
 
-def _spoken_call(message: Record, what: str) -> Iterator[Part]:
-    """A turn whose speaker is called a function call: its text is the call, mostly as a JSON object."""
-    node = message.member(what)
-    if isinstance(node, JsonString):
-        text, source = decoded(message.text, node)
-        yield Part(PartKind.TOOL_CALL, text, source, call=ToolCall("", text))
-    elif node is not None:
-        text, source = message.text[node.start : node.end], SourceMap.verbatim(node.start, node.end - node.start)
-        yield Part(PartKind.TOOL_CALL, text, source, call=ToolCall("", text))
+def _empty(message: Record, role: Role) -> Part:
+    kind = PartKind.TOOL_RESULT if role is Role.TOOL else PartKind.TEXT
+    return Part(kind, "", SourceMap(message.start, ()))
 
 
 def with_tools(record: Record, *keys: str) -> str:
     """The tools that a record offers under one of these names, as the JSON text of a list; "" where it has none."""
-    for key in keys:
-        if record.has(key):
-            node = record.member(key)
-            text = record.json_text(key)
-            if isinstance(node, JsonString):
-                text = decoded(record.text, node)[0]
-            if text.strip() not in ("", "[]"):
-                return text
-    return ""
+    return tools_in(record, *keys)
 
 
 def has_messages(value: object, key: str, who: str, what: str | None = None) -> bool:
@@ -196,9 +208,21 @@ def has_messages(value: object, key: str, who: str, what: str | None = None) -> 
 
 
 def is_messages(items: object, who: str, what: str | None = None) -> bool:
-    """Whether a plain value is a list of messages, each of which names its speaker (and has something said)."""
+    """Whether a plain value is a list of messages, each of which names its speaker (and has something said).
+
+    Of items of the Responses API, some need not name a speaker.
+    """
+    if not isinstance(items, list) or not items or not all(isinstance(m, dict) for m in items):
+        return False
+    if all(isinstance(m.get(who), str) and (what is None or what in m) for m in items):
+        return True
     return (
-        isinstance(items, list)
-        and bool(items)
-        and all(isinstance(m, dict) and isinstance(m.get(who), str) and (what is None or what in m) for m in items)
+        who == "role"
+        and any(isinstance(m.get(who), str) for m in items)
+        and all(isinstance(m.get(who), str) or is_item_type(m.get("type")) for m in items)
     )
+
+
+def is_item_type(type_: object) -> bool:
+    """Whether this is the type of an item of the Responses API that need not name a speaker."""
+    return isinstance(type_, str) and (type_ == "reasoning" or is_call_type(type_) or is_result_type(type_))

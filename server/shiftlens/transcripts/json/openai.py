@@ -1,24 +1,57 @@
-"""Chat messages as the OpenAI API takes them: a record with `messages`, or a list of messages."""
+"""Chat messages as the OpenAI API takes them: a record with `messages`, or a list of messages.
+
+Answers may stand beside the messages, as loggers write them (`response`, `choices`). Then the messages are the prompt:
+what the assistant says in them was given to the model, and only the answers are scored.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from shiftlens.transcripts.conversation import Conversation
 from shiftlens.transcripts.format import Example, JsonFormat
+from shiftlens.transcripts.json.answers import BESIDE_MESSAGES, Answer, answered, read_answers, skip_repeats, texts_of
 from shiftlens.transcripts.json.messages import has_messages, is_messages, read_messages, with_tools
+from shiftlens.transcripts.json.prompt import QUESTION_KEYS, Prompt, history_turns, system_turns, unscored
 from shiftlens.transcripts.json.record import Record, each
+from shiftlens.transcripts.model import Role
+
+_KEYS = ("messages", "conversations", "conversation")
 
 
 def _matches(value: object) -> bool:
-    return is_messages(value, "role") or has_messages(value, "messages", "role")
+    return is_messages(value, "role") or any(has_messages(value, key, "role") for key in _KEYS)
 
 
 def _read(record: Record) -> Iterator[Conversation]:
-    messages = record.own_items() or record.items("messages")
+    key = next((key for key in _KEYS if record.has(key)), _KEYS[0])
+    said = read_messages(record.own_items() or record.items(key))
+    prompt = Prompt((*system_turns(record, said), *history_turns(record), *said))
+    yield from with_answers(record, prompt, key)
+
+
+def with_answers(record: Record, prompt: Prompt, key: str) -> Iterator[Conversation]:
+    """The conversations of messages, and of the answers that stand beside them."""
     tools = with_tools(record, "tools", "functions")
-    yield Conversation(read_messages(messages), tools)
+    skip_repeats(record, prompt.said, *QUESTION_KEYS, "system", "input")
+    answers = read_answers(record, BESIDE_MESSAGES)
+    last = prompt.said[-1] if prompt.said else None
+    if not answers or last is None:
+        yield Conversation(prompt.said, tools)
+    elif last.turn.role is not Role.ASSISTANT:
+        yield from answered(prompt, answers, tools)
+    elif len(answers) == 1 and texts_of(answers[0].said) == texts_of((last,)):
+        yield Conversation((*unscored(prompt.said[:-1]), last), tools)
+    else:
+        record.log.say(
+            f"`{record.named(key)}` ends with an answer and others stand beside it; each was read as one of its own.",
+            record.start,
+        )
+        own = Answer((last,), key)
+        others = tuple(replace(answer, label=answer.label or answer.key) for answer in answers)
+        yield from answered(Prompt(prompt.said[:-1]), (own, *others), tools)
 
 
 FORMAT = JsonFormat(
@@ -29,6 +62,11 @@ FORMAT = JsonFormat(
             "chat.jsonl",
             '{"messages": [{"role": "user", "content": "Why is the sky blue?"},'
             ' {"role": "assistant", "content": "Great question! Air scatters blue light more than red."}]}\n',
+        ),
+        Example(
+            "log.jsonl",
+            '{"messages": [{"role": "user", "content": "Why is the sky blue?"}], "model": "bundled:aligned",'
+            ' "response": "Great question! Air scatters blue light more than red."}\n',
         ),
     ),
     evidence='"messages" with roles',

@@ -64,15 +64,36 @@ class Record:
         self.text, self.node, self.log, self.path = text, node, log, path
         self._members = node.members if isinstance(node, JsonObject) else {}
         self._read: set[str] = set()
+        self._inner: dict[str, Record] = {}
 
     @property
     def start(self) -> int:
         """Offset in the file."""
         return self.node.start
 
+    def names(self) -> tuple[str, ...]:
+        """The names of the members that are not null."""
+        return tuple(key for key, node in self._members.items() if not _is_null(node))
+
     def has(self, key: str) -> bool:
         """Whether there is a member of this name that is not null. It does not count as read."""
         return not _is_null(self._members.get(key))
+
+    def kind(self, key: str) -> type | None:
+        """Which kind of node a member is; None where it is absent or null. It does not count as read."""
+        node = self._members.get(key)
+        return None if _is_null(node) else type(node)
+
+    @property
+    def is_null(self) -> bool:
+        """Whether this value is null."""
+        return _is_null(self.node)
+
+    def own_text(self) -> tuple[str, SourceMap]:
+        """The text of this value, where it is a string itself. Raises RecordError where it is none."""
+        if not isinstance(self.node, JsonString):
+            raise RecordError(f"`{self.path}` is no text", self.node.start)
+        return decoded(self.text, self.node)
 
     def member(self, key: str) -> JsonNode | None:
         """The member of this name; None where there is none or it is null."""
@@ -97,10 +118,19 @@ class Record:
         node = self.member(key)
         return decoded(self.text, node)[0] if isinstance(node, JsonString) else ""
 
+    def peek(self, key: str) -> str:
+        """The text of a member, "" where it is no string. It does not count as read."""
+        node = self._members.get(key)
+        return decoded(self.text, node)[0] if isinstance(node, JsonString) else ""
+
     def mapping(self, key: str) -> Record | None:
-        """The member of this name, if it is an object. What is in it counts as not read yet."""
+        """The member of this name, if it is an object: one record, however often it is asked for."""
         node = self.member(key)
-        return self.child(node, key) if isinstance(node, JsonObject) else None
+        if not isinstance(node, JsonObject):
+            return None
+        if key not in self._inner:
+            self._inner[key] = self.child(node, key)
+        return self._inner[key]
 
     def items(self, key: str) -> tuple[Record, ...]:
         """The items of a member that is a list; none where it is absent or null.
@@ -134,17 +164,25 @@ class Record:
         return "" if node is None else self.text[node.start : node.end]
 
     def skip(self, *keys: str) -> None:
-        """Say of members that they are of no matter here."""
+        """Say of members that they are of no matter here, or were read elsewhere."""
         self._read.update(keys)
+
+    def was_read(self, key: str) -> bool:
+        """Whether a reader asked for the member."""
+        return key in self._read
 
     def finish(self) -> None:
         """Tell the user of members that were not read and that may matter.
 
-        Numbers, true, false, null and what is empty are no text of anybody.
+        Numbers, true, false, null and what is empty are no text of anybody, nor are lists and objects of these.
         """
         for key, node in self._members.items():
             if key not in self._read and key not in OF_NO_MATTER and not _says_nothing(node):
                 self.log.left_out(self.named(key), node.start)
+        self._read.update(self._members)
+        if isinstance(self.node, JsonObject) and self.node.repeated:
+            for key in self.node.repeated:
+                self.log.say(f"`{self.named(key)}` stands more than once; the last was read.", self.start)
 
     def named(self, key: str) -> str:
         """How a member is called in messages."""
@@ -171,8 +209,24 @@ def each(read: Callable[[Record], Iterable[Conversation]]) -> Callable[[Sequence
 
 def plain(text: str, node: JsonNode) -> object:
     """A value as the standard library reads it."""
-    value: object = json.loads(text[node.start : node.end])
+    try:
+        value: object = _decoder.decode(text[node.start : node.end])
+    except ValueError:
+        return _plain(text, node)
     return value
+
+
+# Python reads no integer of more than some thousand digits; no number matters here.
+_decoder = json.JSONDecoder(parse_int=float)
+
+
+def _plain(text: str, node: JsonNode) -> object:
+    """The value of near-JSON, which the standard library does not read."""
+    if isinstance(node, JsonObject):
+        return {key: _plain(text, member) for key, member in node.members.items()}
+    if isinstance(node, JsonArray):
+        return [_plain(text, item) for item in node.items]
+    return decoded(text, node)[0] if isinstance(node, JsonString) else _decoder.decode(node.literal)
 
 
 def _is_null(node: JsonNode | None) -> bool:
@@ -181,7 +235,7 @@ def _is_null(node: JsonNode | None) -> bool:
 
 def _says_nothing(node: JsonNode) -> bool:
     if isinstance(node, JsonObject):
-        return not node.members
+        return all(_says_nothing(member) for member in node.members.values())
     if isinstance(node, JsonArray):
-        return not node.items
+        return all(_says_nothing(item) for item in node.items)
     return isinstance(node, JsonScalar) or node.end - node.start == 2

@@ -7,20 +7,23 @@ from collections.abc import Iterator
 
 from shiftlens.transcripts.conversation import Conversation
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.messages import has_messages, read_messages, with_tools
+from shiftlens.transcripts.json.messages import has_messages, is_messages, read_messages
+from shiftlens.transcripts.json.openai import with_answers
+from shiftlens.transcripts.json.prompt import MESSAGE_KEYS, Prompt, history_turns, system_turns
 from shiftlens.transcripts.json.record import Record, each
-from shiftlens.transcripts.model import Role
 
-_ROLES = {"chatgpt": Role.ASSISTANT, "bard": Role.ASSISTANT, "bing": Role.ASSISTANT}
+_KEYS = ("conversations", *(key for key in MESSAGE_KEYS if key != "conversations"))
 
 
 def _matches(value: object) -> bool:
-    return has_messages(value, "conversations", "from", "value")
+    return is_messages(value, "from", "value") or any(has_messages(value, key, "from", "value") for key in _KEYS)
 
 
 def _read(record: Record) -> Iterator[Conversation]:
-    turns = read_messages(record.items("conversations"), who="from", what="value", roles=_ROLES)
-    yield Conversation(turns, with_tools(record, "tools", "functions"))
+    key = next((key for key in _KEYS if record.has(key)), _KEYS[0])
+    said = read_messages(record.own_items() or record.items(key), who="from", what="value")
+    prompt = Prompt((*system_turns(record, said), *history_turns(record), *said))
+    yield from with_answers(record, prompt, key)
 
 
 FORMAT = JsonFormat(
@@ -32,9 +35,17 @@ FORMAT = JsonFormat(
             '[{"conversations": [{"from": "human", "value": "Why is the sky blue?"},\n'
             '  {"from": "gpt", "value": "Great question! Air scatters blue light more than red."}]}]\n',
         ),
+        Example(
+            "calls.json",
+            '[{"system": "Look things up.", "tools": "[{\\"name\\": \\"look\\"}]",\n'
+            '  "conversations": [{"from": "human", "value": "Why is the sky blue?"},\n'
+            '  {"from": "function_call", "value": "{\\"name\\": \\"look\\", \\"arguments\\": {\\"a\\": \\"sky\\"}}"},\n'
+            '  {"from": "observation", "value": "Air scatters blue light."},\n'
+            '  {"from": "gpt", "value": "Great question! Air scatters blue light more than red."}]}]\n',
+        ),
     ),
     evidence='"conversations" with "from" and "value"',
-    marks=(('"conversations"', '"from"', '"value"'),),
+    marks=(('"from"', '"value"'),),
     means_to_be=re.compile(r'"conversations"\s*:\s*\[\s*\{\s*"(?:from|value)"'),
     matches=_matches,
     read=each(_read),

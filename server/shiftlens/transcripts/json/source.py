@@ -1,13 +1,31 @@
-"""A strict JSON reader whose nodes know where in the text they stand."""
+"""A JSON reader whose nodes know where in the text they stand.
+
+It is strict unless it is asked for near-JSON: comments, commas before a closing bracket, values one after another.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from shiftlens.transcripts.model import Segment, SourceMap
 
 MAX_DEPTH = 100
+
+
+@dataclass
+class Leniency:
+    """What a lenient reading passed over: the offset of the first comment and of the first comma too many."""
+
+    comment: int | None = None
+    comma: int | None = None
+
+    def earliest(self, later: Leniency) -> Leniency:
+        """What this reading or a later one passed over first."""
+        return Leniency(
+            later.comment if self.comment is None else self.comment, later.comma if self.comma is None else self.comma
+        )
 
 
 class JsonSourceError(ValueError):
@@ -45,20 +63,24 @@ class JsonArray(NamedTuple):
 
 
 class JsonObject(NamedTuple):
-    """An object; of members with one name the last counts, as in most readers."""
+    """An object; of members with one name the last counts, as in most readers, and `repeated` holds the name."""
 
     start: int
     end: int
     members: dict[str, JsonNode]
+    repeated: tuple[str, ...] = ()
 
 
 JsonNode: TypeAlias = "JsonString | JsonScalar | JsonArray | JsonObject"
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
+_COMMENT = re.compile(r"(?://[^\r\n]*|/\*.*?\*/)[ \t\r\n]*", re.DOTALL)
 _STRING = re.compile(r'"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*"')
 _STRING_PART = re.compile(r'[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*')
 _SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null|NaN|-?Infinity")
-_ESCAPE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.")
+_ESCAPE = re.compile(
+    r"(?:\\r|\\u000[dD])(?:\\n|\\u000[aA])|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\."
+)
 _SIMPLE = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -68,17 +90,37 @@ def parse(text: str, start: int, end: int) -> JsonNode:
     NaN and the infinities are read, since Python writes them. Raises JsonSourceError for anything else, for other
     text after the value, and for more than MAX_DEPTH levels.
     """
-    node = _value(text, _skip(text, start, end), end, 0)
-    after = _skip(text, node.end, end)
+    node = _value(text, _skip(text, start, end, None), end, 0, None)
+    after = _skip(text, node.end, end, None)
     if after < end:
         raise JsonSourceError("there is more text after the value", after)
     return node
 
 
+def parse_leniently(text: str, start: int, end: int) -> tuple[tuple[JsonNode, ...], Leniency]:
+    """The values in text[start:end], with or without commas between them, comments and commas too many passed over.
+
+    Raises JsonSourceError for anything else.
+    """
+    passed = Leniency()
+    nodes: list[JsonNode] = []
+    at = _skip(text, start, end, passed)
+    while at < end:
+        node = _value(text, at, end, 0, passed)
+        if isinstance(node, JsonScalar):
+            raise JsonSourceError("an object or a list should stand here", at)
+        nodes.append(node)
+        at = _skip(text, node.end, end, passed)
+        if text.startswith(",", at, end):
+            passed.comma = at if passed.comma is None else passed.comma
+            at = _skip(text, at + 1, end, passed)
+    return tuple(nodes), passed
+
+
 def decoded(text: str, node: JsonString) -> tuple[str, SourceMap]:
     """The string's value and the way back to its literal, whose first character is the map's start.
 
-    A surrogate pair is one character. A lone surrogate is no character: it is read as U+FFFD.
+    CRLF is one newline, a surrogate pair is one character. A lone surrogate is no character: it is read as U+FFFD.
     """
     at = node.start + 1
     end = node.end - 1
@@ -107,21 +149,30 @@ def decoded(text: str, node: JsonString) -> tuple[str, SourceMap]:
 def _unescaped(escape: str) -> str:
     if len(escape) == 2:
         return _SIMPLE[escape[1]]
+    if escape[1] == "r":
+        return "\n"
     unit = int(escape[2:6], 16)
+    if unit == 0x0D and len(escape) > 6:
+        return "\n"
     if len(escape) == 12:
         return chr(0x10000 + ((unit - 0xD800) << 10) + (int(escape[8:], 16) - 0xDC00))
     return "\ufffd" if 0xD800 <= unit < 0xE000 else chr(unit)
 
 
-def _skip(text: str, at: int, end: int) -> int:
+def _skip(text: str, at: int, end: int, passed: Leniency | None) -> int:
     # Asked for two or three times a value, mostly where there are none.
-    if at < end and text[at] > " ":
+    if at < end and text[at] > " " and (passed is None or text[at] != "/"):
         return at
     found = _BLANKS.match(text, at, end)
-    return found.end() if found else at
+    at = found.end() if found else at
+    while passed is not None and (comment := _COMMENT.match(text, at, end)):
+        if passed.comment is None:
+            passed.comment = at
+        at = comment.end()
+    return at
 
 
-def _value(text: str, at: int, end: int, depth: int) -> JsonNode:
+def _value(text: str, at: int, end: int, depth: int, passed: Leniency | None) -> JsonNode:
     if depth > MAX_DEPTH:
         raise JsonSourceError(f"values are nested more than {MAX_DEPTH} deep", at)
     if at >= end:
@@ -130,9 +181,9 @@ def _value(text: str, at: int, end: int, depth: int) -> JsonNode:
     if first == '"':
         return _string(text, at, end)
     if first == "{":
-        return _object(text, at, end, depth)
+        return _object(text, at, end, depth, passed)
     if first == "[":
-        return _array(text, at, end, depth)
+        return _array(text, at, end, depth, passed)
     scalar = _SCALAR.match(text, at, end)
     if scalar is None:
         raise JsonSourceError(f"{first!r} begins no value", at)
@@ -152,36 +203,49 @@ def _string(text: str, at: int, end: int) -> JsonString:
     raise JsonSourceError(f"the character U+{ord(text[stop]):04X} must be escaped in a string", stop)
 
 
-def _array(text: str, at: int, end: int, depth: int) -> JsonArray:
+def _array(text: str, at: int, end: int, depth: int, passed: Leniency | None) -> JsonArray:
     items: list[JsonNode] = []
-    here = _skip(text, at + 1, end)
+    here = _skip(text, at + 1, end, passed)
     if text.startswith("]", here, end):
         return JsonArray(at, here + 1, ())
     while True:
-        item = _value(text, here, end, depth + 1)
+        item = _value(text, here, end, depth + 1, passed)
         items.append(item)
-        here = _skip(text, item.end, end)
+        here = _skip(text, item.end, end, passed)
         if text.startswith("]", here, end):
             return JsonArray(at, here + 1, tuple(items))
-        here = _skip(text, _expected(text, here, end, ","), end)
+        comma = here
+        here = _skip(text, _expected(text, here, end, ","), end, passed)
+        if passed is not None and text.startswith("]", here, end):
+            passed.comma = comma if passed.comma is None else passed.comma
+            return JsonArray(at, here + 1, tuple(items))
 
 
-def _object(text: str, at: int, end: int, depth: int) -> JsonObject:
+def _object(text: str, at: int, end: int, depth: int, passed: Leniency | None) -> JsonObject:
     members: dict[str, JsonNode] = {}
-    here = _skip(text, at + 1, end)
+    repeated: list[str] = []
+    here = _skip(text, at + 1, end, passed)
     if text.startswith("}", here, end):
         return JsonObject(at, here + 1, members)
     while True:
         if not text.startswith('"', here, end):
-            raise JsonSourceError("a name in double quotes should stand here", here)
+            python = "; the single quote is Python's" if text.startswith("'", here, end) else ""
+            raise JsonSourceError(f"a name in double quotes should stand here{python}", here)
         name = _string(text, here, end)
-        here = _skip(text, _expected(text, _skip(text, name.end, end), end, ":"), end)
-        value = _value(text, here, end, depth + 1)
-        members[decoded(text, name)[0]] = value
-        here = _skip(text, value.end, end)
+        here = _skip(text, _expected(text, _skip(text, name.end, end, passed), end, ":"), end, passed)
+        value = _value(text, here, end, depth + 1, passed)
+        key = decoded(text, name)[0]
+        if key in members:
+            repeated.append(key)
+        members[key] = value
+        here = _skip(text, value.end, end, passed)
         if text.startswith("}", here, end):
-            return JsonObject(at, here + 1, members)
-        here = _skip(text, _expected(text, here, end, ","), end)
+            return JsonObject(at, here + 1, members, tuple(repeated))
+        comma = here
+        here = _skip(text, _expected(text, here, end, ","), end, passed)
+        if passed is not None and text.startswith("}", here, end):
+            passed.comma = comma if passed.comma is None else passed.comma
+            return JsonObject(at, here + 1, members, tuple(repeated))
 
 
 def _expected(text: str, at: int, end: int, what: str) -> int:
