@@ -11,6 +11,9 @@ from shiftlens.transcripts.format import Format, JsonFormat, TextFormat
 _JSON = (
     "exports.chatgpt",
     "exports.claude",
+    "exports.open_webui",
+    "exports.lm_studio",
+    "exports.gemini",
     "aligntds",
     "preference",
     "ultrafeedback",
