@@ -14,6 +14,10 @@ _JSON = (
     "exports.open_webui",
     "exports.lm_studio",
     "exports.gemini",
+    "agents.claude_code",
+    "agents.codex",
+    "agents.atif",
+    "agents.otel",
     "aligntds",
     "preference",
     "ultrafeedback",
@@ -28,6 +32,7 @@ _JSON = (
     "prompt_response",
 )
 _TEXT = (
+    "agents.aider",
     "chatml",
     "llama3",
     "gemma",
