@@ -34,7 +34,7 @@ def talks(*, thoughts: bool = True, calls: bool = True) -> st.SearchStrategy[lis
 
 
 def expected(talk: list[Round], system: str = "") -> Shape:
-    """The turns of a conversation: the thought stands in the assistant's first turn of its round."""
+    """The turns of a conversation: the thought stands in the assistant's first turn of its round; CRLF is a newline."""
     turns: Shape = [("system", [("text", system)])] if system else []
     for each in talk:
         turns.append(("user", [("text", each.question)]))
@@ -44,7 +44,7 @@ def expected(talk: list[Round], system: str = "") -> Shape:
             turns += [("tool", [("tool_result", result)]) for _, result in each.calls]
             before = []
         turns.append(("assistant", [*before, ("text", each.answer)]))
-    return turns
+    return [(role, [(kind, text.replace("\r\n", "\n")) for kind, text in parts]) for role, parts in turns]
 
 
 def shapes(transcript: Transcript) -> list[Shape]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -94,12 +94,6 @@ class SourceMap:
             at = self.start_of(start)
             return at, at
         return self.start_of(start), self.end_of(end - 1)
-
-    def between(self, start: int, end: int) -> tuple[Segment, ...]:
-        """The segments that hold any of the decoded characters [start, end)."""
-        if start >= end:
-            return ()
-        return self.segments[max(0, bisect_right(self._starts, start) - 1) : bisect_left(self._starts, end)]
 
     def _segment(self, index: int) -> Segment:
         if not 0 <= index < self.decoded_length:

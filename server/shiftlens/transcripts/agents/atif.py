@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.turns import call, parts, spelled, spelled_node, turn
 from shiftlens.transcripts.json.record import Record, each
 from shiftlens.transcripts.json.source import JsonObject, JsonString
+from shiftlens.transcripts.json.turns import call, parts, spelled, spelled_node, turn
 from shiftlens.transcripts.model import Part, PartKind, Role
 
 _ROLES = {"system": Role.SYSTEM, "user": Role.USER, "agent": Role.ASSISTANT}

@@ -8,8 +8,8 @@ from shiftlens.transcripts.agents.claude_code_tree import Line, conversations
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.messages import read_messages
-from shiftlens.transcripts.json.turns import and_more, parts, turn
 from shiftlens.transcripts.json.record import Record
+from shiftlens.transcripts.json.turns import and_more, parts, turn
 from shiftlens.transcripts.model import PartKind, Role
 
 NOTE = "Claude Code's log does not hold the system prompt and the tools that the model was given."

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from shiftlens.transcripts.agents.codex_items import item_turn
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.turns import and_more, parts, turn
 from shiftlens.transcripts.json.record import Record
+from shiftlens.transcripts.json.turns import and_more, parts, turn
 from shiftlens.transcripts.model import PartKind, Role, Turn
 
 NOTE = "Codex's log does not hold the tools that the model was given."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shiftlens.transcripts.json.turns import Text, call, parts, spelled, spelled_node, turn
 from shiftlens.transcripts.json.record import Record
 from shiftlens.transcripts.json.source import JsonArray, JsonObject, JsonString
+from shiftlens.transcripts.json.turns import Text, call, parts, spelled, spelled_node, turn
 from shiftlens.transcripts.model import Part, PartKind, Role, Turn
 from shiftlens.transcripts.roles import TEMPLATE_ROLES
 

@@ -12,9 +12,9 @@ from shiftlens.transcripts.agents.otel_attributes import INPUT, OUTPUT, SYSTEM, 
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.inside import opened
-from shiftlens.transcripts.json.turns import call, parts, spelled, turn
 from shiftlens.transcripts.json.record import Record, RecordError
 from shiftlens.transcripts.json.source import JsonArray, JsonObject, JsonString, decoded
+from shiftlens.transcripts.json.turns import call, parts, spelled, turn
 from shiftlens.transcripts.model import Part, PartKind, Role, Turn
 from shiftlens.transcripts.roles import TEMPLATE_ROLES
 

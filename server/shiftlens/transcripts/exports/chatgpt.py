@@ -9,9 +9,9 @@ from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.exports.chatgpt_content import message_parts
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.branches import branch, others_left_out
-from shiftlens.transcripts.json.turns import and_more, turn
 from shiftlens.transcripts.json.record import Record, RecordError, each
 from shiftlens.transcripts.json.source import JsonObject, JsonScalar
+from shiftlens.transcripts.json.turns import and_more, turn
 from shiftlens.transcripts.model import Part, PartKind, Role, Turn
 from shiftlens.transcripts.roles import TEMPLATE_ROLES
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from shiftlens.transcripts.json.turns import call, parts, spelled, spelled_node
 from shiftlens.transcripts.json.record import Record
 from shiftlens.transcripts.json.source import JsonObject, JsonString
+from shiftlens.transcripts.json.turns import call, parts, spelled, spelled_node
 from shiftlens.transcripts.model import Part, PartKind, Role
 
 

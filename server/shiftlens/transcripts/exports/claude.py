@@ -8,9 +8,9 @@ from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.branches import branch, others_left_out
 from shiftlens.transcripts.json.messages import has_messages
-from shiftlens.transcripts.json.turns import call, parts, spelled, spelled_node, turn
 from shiftlens.transcripts.json.record import Record, each
 from shiftlens.transcripts.json.source import JsonArray, JsonString
+from shiftlens.transcripts.json.turns import call, parts, spelled, spelled_node, turn
 from shiftlens.transcripts.model import Part, PartKind, Role, Turn
 
 NOTE = "Claude's export does not hold the system prompt and the tools that the model was given."

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from html import unescape
 
-from shiftlens.transcripts.json.turns import Text
 from shiftlens.transcripts.json.record import Log
+from shiftlens.transcripts.json.turns import Text
 from shiftlens.transcripts.model import Part, PartKind, Segment, SourceMap, joined, slice_of
 
 _DETAILS = re.compile(

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.turns import and_more, call, parts, spelled, turn
 from shiftlens.transcripts.json.record import Record, each
 from shiftlens.transcripts.json.source import JsonArray, JsonObject, JsonString
+from shiftlens.transcripts.json.turns import and_more, call, parts, spelled, turn
 from shiftlens.transcripts.model import Part, PartKind, Role, Turn
 from shiftlens.transcripts.roles import TEMPLATE_ROLES
 

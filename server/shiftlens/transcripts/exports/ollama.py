@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.messages import call_part, read_messages, with_tools
-from shiftlens.transcripts.json.turns import Text, parts, turn
+from shiftlens.transcripts.json.calls import call_part
+from shiftlens.transcripts.json.messages import read_messages, with_tools
 from shiftlens.transcripts.json.record import Record, RecordError
 from shiftlens.transcripts.json.source import JsonObject, JsonString, decoded
+from shiftlens.transcripts.json.turns import Text, parts, turn
 from shiftlens.transcripts.model import Part, PartKind, Role, joined
 
 _OF_NO_MATTER = (

@@ -8,9 +8,9 @@ from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.exports.details import answer_parts
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.branches import branch, others_left_out
-from shiftlens.transcripts.json.turns import parts, turn
 from shiftlens.transcripts.json.record import Record, each
 from shiftlens.transcripts.json.source import JsonObject
+from shiftlens.transcripts.json.turns import parts, turn
 from shiftlens.transcripts.model import PartKind, Role, Turn
 from shiftlens.transcripts.roles import TEMPLATE_ROLES
 

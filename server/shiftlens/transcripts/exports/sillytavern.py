@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.turns import call, parts, spelled, turn
 from shiftlens.transcripts.json.record import Record
 from shiftlens.transcripts.json.source import JsonObject
+from shiftlens.transcripts.json.turns import call, parts, spelled, turn
 from shiftlens.transcripts.model import PartKind, Role
 
 NOTE = "SillyTavern's log does not hold what it puts around the chat: the character's card, the persona, world info."

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.turns import parts, spelled_node, turn
 from shiftlens.transcripts.json.record import Record, each
+from shiftlens.transcripts.json.turns import parts, spelled_node, turn
 from shiftlens.transcripts.model import PartKind, Role
 
 NOTE = "The history does not hold the system prompt or the character's description that the model was given."

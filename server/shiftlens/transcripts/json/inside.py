@@ -7,33 +7,7 @@ from typing import NamedTuple
 
 from shiftlens.transcripts.json.record import Log, Record
 from shiftlens.transcripts.json.source import JsonSourceError, JsonString, decoded, parse
-from shiftlens.transcripts.model import Segment, SourceMap, Turn
-
-
-def inside(outer: SourceMap, inner: SourceMap) -> SourceMap:
-    """The way to the file of a text that `inner` leads into another text, which `outer` leads to the file."""
-    segments: list[Segment] = []
-    for piece in inner.segments:
-        if piece.decoded_length == piece.source_length:
-            segments += _run(outer, piece)
-        else:
-            start, end = outer.span(piece.source_start, piece.source_start + piece.source_length)
-            segments.append(Segment(piece.decoded_start, 1, start, end - start))
-    return SourceMap(outer.start_of(inner.source_start), tuple(segments))
-
-
-def _run(outer: SourceMap, piece: Segment) -> list[Segment]:
-    """The segments of `outer` that a run of unescaped characters crosses."""
-    end = piece.source_start + piece.source_length
-    shift = piece.decoded_start - piece.source_start
-    found: list[Segment] = []
-    for s in outer.between(piece.source_start, end):
-        first, past = max(piece.source_start, s.decoded_start), min(end, s.decoded_start + s.decoded_length)
-        if s.decoded_length == s.source_length:
-            found.append(Segment(first + shift, past - first, s.source_start + first - s.decoded_start, past - first))
-        else:
-            found.append(Segment(first + shift, 1, s.source_start, s.source_length))
-    return found
+from shiftlens.transcripts.model import SourceMap, Turn, composed
 
 
 class _LogInside(Log):
@@ -58,7 +32,7 @@ class Opened(NamedTuple):
         if self.source is None:
             return turn
         source = self.source
-        return replace(turn, parts=tuple(replace(p, source=inside(source, p.source)) for p in turn.parts))
+        return replace(turn, parts=tuple(replace(p, source=composed(p.source, source)) for p in turn.parts))
 
 
 def opened(record: Record) -> Opened | None:
