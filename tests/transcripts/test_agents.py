@@ -155,6 +155,22 @@ def test_what_claude_code_says_in_the_models_place_is_not_scored() -> None:
     assert ["error" in message for message in messages_of(found)] == [True]
 
 
+def test_an_answer_without_a_parent_follows_the_line_before_it() -> None:
+    log = claude_code_lines([Round("q", "x", [("1", "2")], "a"), Round("r", "", [], "b")])
+    for line in log:
+        line["parentUuid"] = None
+    found = readable(lines(list(log)))
+    assert shapes(found) == [expected([Round("q", "x", [("1", "2")], "a")]), expected([Round("r", "", [], "b")])]
+
+
+def test_a_line_whose_parent_is_missing_begins_a_conversation_and_is_told() -> None:
+    log = claude_code_lines([Round("q", "", [], "a"), Round("r", "", [], "b")])
+    log[2]["parentUuid"] = "gone"
+    found = readable(lines(list(log)))
+    assert shapes(found) == [expected([Round("q", "", [], "a")]), expected([Round("r", "", [], "b")])]
+    assert [line for line, _ in found.problems] == [3]
+
+
 def test_a_stream_of_claude_code_without_parents_is_one_conversation() -> None:
     log = claude_code_lines([Round("q", "x", [("1", "2")], "a")])
     for line in log:
@@ -249,6 +265,14 @@ def test_an_encrypted_codex_thought_and_turns_taken_back_are_told() -> None:
     found = readable(lines(list(log)))
     assert said(found) == [("q", "a")]
     assert ["encrypted" in messages_of(found)[0], "took turns back" in messages_of(found)[1]] == [True, True]
+
+
+def test_instructions_of_a_codex_session_are_told_unless_a_message_holds_them() -> None:
+    meta = codex_line("session_meta", {"id": "s", "instructions": "Use tabs.\n"})
+    items = codex_items([Round("Rules:\nUse tabs.\n", "", [], "a")])
+    held = readable(lines([meta, *(codex_line("response_item", item) for item in items)]))
+    told = readable(lines([meta, *(codex_line("response_item", item) for item in items[1:])]))
+    assert (messages_of(held), messages_of(told)) == ([], ["`payload.instructions` was not read."])
 
 
 def test_a_codex_shell_call_is_a_call_with_its_action() -> None:

@@ -66,39 +66,45 @@ def conversations(lines: Sequence[Line]) -> Iterator[tuple[Line, ...]]:
 
 
 def _trees(lines: Sequence[Line]) -> list[list[Line]]:
-    """The lines by the tree that they belong to. A line that says nothing of its parent follows the one before it."""
+    """The lines by the tree that they belong to, each with the line that it follows."""
     trees: list[list[Line]] = []
     tree_of: dict[str, int] = {}
     side_of: dict[str, bool] = {}
-    last: dict[bool, int] = {}
+    last: dict[bool, Line] = {}
     known = {line.uuid for line in lines if line.uuid}
     for line in lines:
         if not line.uuid and line.type not in _SAID:
             continue
-        number: int | None = None
-        if line.parent is not None and not line.begins:
-            if line.parent in tree_of and side_of[line.parent] == line.aside:
-                number = tree_of[line.parent]
-            elif line.parent not in known:
+        parent = None if line.begins else line.parent
+        if parent is not None and not (parent in tree_of and side_of[parent] == line.aside):
+            if parent not in known:
                 line.record.log.say(
                     "The line before this one (`parentUuid`) is not in the file; a new conversation begins here.",
                     line.record.start,
                 )
-        elif not line.names_parent and not line.begins:
-            number = last.get(line.aside)
-        if number is None:
-            number = len(trees)
-            trees.append([])
-        trees[number].append(line)
-        last[line.aside] = number
-        if line.uuid:
-            tree_of[line.uuid], side_of[line.uuid] = number, line.aside
+            parent = None
+        elif parent is None and line.aside in last and _goes_on(line):
+            parent = last[line.aside].uuid
+        placed = line._replace(parent=parent)
+        if parent is None or parent not in tree_of:
+            tree_of[line.uuid] = len(trees)
+            trees.append([placed])
+        else:
+            tree_of[line.uuid] = tree_of[parent]
+            trees[tree_of[parent]].append(placed)
+        side_of[line.uuid] = line.aside
+        last[line.aside] = placed
     return trees
+
+
+def _goes_on(line: Line) -> bool:
+    """Whether a line that names no line before it follows the last one: no conversation begins with an answer."""
+    return not line.begins and (not line.names_parent or line.type == "assistant" or bool(line.answers))
 
 
 def _open_branch(tree: Sequence[Line]) -> tuple[Line, ...]:
     """The branch of the last line that says something, with the other lines of its messages and their results."""
-    if any(line.type in _SAID and (not line.names_parent or not line.uuid) for line in tree):
+    if any(not line.uuid for line in tree):
         return tuple(tree)
     leaf = next(line.uuid for line in reversed(tree) if line.type in ("user", "assistant"))
     kept = set(branch({line.uuid: line.parent for line in tree}, leaf))

@@ -8,6 +8,7 @@ from shiftlens.transcripts.agents.codex_items import item_turn
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.record import Record
+from shiftlens.transcripts.json.source import JsonObject, JsonString
 from shiftlens.transcripts.json.turns import and_more, parts, turn
 from shiftlens.transcripts.model import PartKind, Role, Turn
 
@@ -78,8 +79,17 @@ def _system(meta: Record) -> Iterator[Turn]:
         if found:
             yield turn(Role.SYSTEM, found, base.start)
         base.finish()
+    if _stands_again(meta, "instructions"):
+        # The user's own instructions are in the first message too, as the model was given them.
+        meta.skip("instructions")
     meta.skip(*_META)
     meta.finish()
+
+
+def _stands_again(record: Record, key: str) -> bool:
+    """Whether the text of a member stands in the file once more, as it is spelled there."""
+    node = record.node.members.get(key) if isinstance(record.node, JsonObject) else None
+    return isinstance(node, JsonString) and record.text.count(record.text[node.start + 1 : node.end - 1]) > 1
 
 
 def _compacted(payload: Record) -> Iterator[Turn]:

@@ -26,6 +26,8 @@ _OF_NO_MATTER = (
     "namespace",
     "execution",
     "internal_chat_message_metadata_passthrough",
+    "content_item_kinds",
+    "content_item_kinds",
 )
 
 
