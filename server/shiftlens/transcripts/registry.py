@@ -36,6 +36,7 @@ _JSON = (
 )
 _TEXT = (
     "agents.aider",
+    "exports.yaml_messages",
     "chatml",
     "llama3",
     "gemma",
