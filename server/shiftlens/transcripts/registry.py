@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from typing import Any
 
 from shiftlens.transcripts.format import Format, JsonFormat, TextFormat
 
 _JSON = (
+    "exports.chatgpt",
+    "exports.claude",
+    "exports.open_webui",
+    "exports.lm_studio",
+    "exports.gemini",
+    "exports.sillytavern",
+    "exports.text_generation_webui",
+    "exports.ollama",
+    "agents.claude_code",
+    "agents.codex",
+    "agents.atif",
+    "agents.otel",
     "aligntds",
     "preference",
     "ultrafeedback",
@@ -23,6 +36,8 @@ _JSON = (
     "template_rows",
 )
 _TEXT = (
+    "agents.aider",
+    "exports.yaml_messages",
     "chatml",
     "llama3",
     "llama4",
@@ -48,13 +63,18 @@ _TEXT = (
 @cache
 def json_formats() -> tuple[JsonFormat, ...]:
     """The formats of JSON and JSONL files."""
-    return tuple(import_module(f"shiftlens.transcripts.json.{name}").FORMAT for name in _JSON)
+    return tuple(_module("json", name).FORMAT for name in _JSON)
 
 
 @cache
 def text_formats() -> tuple[TextFormat, ...]:
     """The formats of plain text."""
-    return tuple(import_module(f"shiftlens.transcripts.text.{name}").FORMAT for name in _TEXT)
+    return tuple(_module("text", name).FORMAT for name in _TEXT)
+
+
+def _module(room: str, name: str) -> Any:
+    """The module of a format: in the room of its kind, unless the name says in which."""
+    return import_module(f"shiftlens.transcripts.{name if '.' in name else f'{room}.{name}'}")
 
 
 def formats() -> tuple[Format, ...]:

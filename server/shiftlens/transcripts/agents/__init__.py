@@ -1,0 +1,1 @@
+"""Readers of what agents and their tracers log, one format a module."""

@@ -1,0 +1,1 @@
+"""Readers of what chat programs export or save, one format a module."""
