@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from typing import Any
 
 from shiftlens.transcripts.format import Format, JsonFormat, TextFormat
 
 _JSON = (
+    "evals.inspect_log",
     "aligntds",
     "preference",
     "ultrafeedback",
@@ -36,13 +38,18 @@ _TEXT = (
 @cache
 def json_formats() -> tuple[JsonFormat, ...]:
     """The formats of JSON and JSONL files."""
-    return tuple(import_module(f"shiftlens.transcripts.json.{name}").FORMAT for name in _JSON)
+    return tuple(_module("json", name).FORMAT for name in _JSON)
 
 
 @cache
 def text_formats() -> tuple[TextFormat, ...]:
     """The formats of plain text."""
-    return tuple(import_module(f"shiftlens.transcripts.text.{name}").FORMAT for name in _TEXT)
+    return tuple(_module("text", name).FORMAT for name in _TEXT)
+
+
+def _module(room: str, name: str) -> Any:
+    """The module of a format: in the room of its kind, unless the name says in which."""
+    return import_module(f"shiftlens.transcripts.{name if '.' in name else f'{room}.{name}'}")
 
 
 def formats() -> tuple[Format, ...]:
