@@ -95,12 +95,15 @@ def expected(folder: Path) -> list[object]:
 
 
 def spoken(message: ChatMessage) -> list[object]:
+    """CRLF is one newline, as ShiftLens reads it."""
     parts: list[list[str]] = []
     if isinstance(message, ChatMessageTool):
-        return ["tool", [["tool_result", message.error.message if message.error else message.text]]]
+        parts = [["tool_result", message.error.message if message.error else message.text]]
+        return ["tool", [[kind, text.replace("\r\n", "\n")] for kind, text in parts]]
     for content in [ContentText(text=message.content)] if isinstance(message.content, str) else message.content:
         is_text = isinstance(content, ContentText)
         parts.append(["text", content.text] if is_text else ["reasoning", content.reasoning])
+    parts = [[kind, text.replace("\r\n", "\n")] for kind, text in parts]
     if isinstance(message, ChatMessageAssistant):
         parts += [["tool_call", json.dumps(call.arguments)] for call in message.tool_calls or []]
     return [message.role, parts]

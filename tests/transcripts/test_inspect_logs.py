@@ -29,6 +29,11 @@ EXPECTED = json.loads((DATA / "inspect-expected.json").read_text(encoding="utf-8
 SPEC = {"version": 2, "status": "success", "eval": {"task": "t", "model": "m"}}
 
 
+def lf(text: str) -> str:
+    """CRLF is one newline."""
+    return text.replace("\r\n", "\n")
+
+
 def user(text: str) -> dict[str, object]:
     return {"role": "user", "content": text}
 
@@ -70,13 +75,13 @@ def test_a_log_is_read_back_exactly(pairs: list[tuple[str, object]], ascii_only:
     assert found.format == "inspect"
     assert found.problems == ()
     expected = [
-        [("text", said_)]
+        [("text", lf(said_))]
         if isinstance(said_, str)
-        else [(str(part["type"]), str(part.get("text", part.get("reasoning")))) for part in said_]
+        else [(str(part["type"]), lf(str(part.get("text", part.get("reasoning"))))) for part in said_]
         for _, said_ in pairs
     ]
     turns = found.conversations[0]
-    assert [turn.text for turn in turns[::2]] == [question for question, _ in pairs]
+    assert [turn.text for turn in turns[::2]] == [lf(question) for question, _ in pairs]
     assert [[(part.kind.value, part.text) for part in turn.parts] for turn in turns[1::2]] == expected
     assert_escaped(text, found)
 
@@ -89,7 +94,7 @@ def test_texts_kept_apart_are_read_where_they_are_named(pairs: list[tuple[str, s
     messages = [message for _ in pairs for message in (user(next(keys)), answer(next(keys)))]
     text = json.dumps({**SPEC, "samples": [sample(messages, attachments=kept)]})
     found = readable(text)
-    assert [turn.text for turn in found.conversations[0]] == every
+    assert [turn.text for turn in found.conversations[0]] == [lf(text) for text in every]
     assert_escaped(text, found)
 
 
@@ -128,11 +133,25 @@ def test_a_tool_of_the_provider_splits_the_answer_at_its_result() -> None:
     assert [turn.text for turn in turns] == ["q", "", "found", "So it is."]
 
 
-def test_redacted_reasoning_is_not_read_and_every_response_says_so() -> None:
+def test_the_summary_of_redacted_reasoning_is_read_and_every_response_says_so() -> None:
     content = [
         {"type": "reasoning", "reasoning": "gAAAAB==", "summary": "It thought.", "redacted": True},
         {"type": "text", "text": "a"},
     ]
+    text = json.dumps(sample([user("q"), answer(content)]))
+    found = readable(text)
+    (response,) = found.responses
+    assert [(part.kind, part.text) for part in response.turn.parts] == [
+        (PartKind.REASONING, "It thought."),
+        (PartKind.TEXT, "a"),
+    ]
+    assert "summary" in response.notes[0]
+    assert "summary" in found.problems[0][1]
+    assert_escaped(text, found)
+
+
+def test_redacted_reasoning_without_a_summary_is_not_read_and_every_response_says_so() -> None:
+    content = [{"type": "reasoning", "reasoning": "gAAAAB==", "redacted": True}, {"type": "text", "text": "a"}]
     found = readable(json.dumps(sample([user("q"), answer(content)])))
     (response,) = found.responses
     assert [part.text for part in response.turn.parts] == ["a"]
@@ -182,7 +201,7 @@ def test_members_of_every_method_and_of_several_frames_are_read(said_: list[str]
     }
     found = read_archive(archive({"header.json": b"{}", **members}, method, frames), "x.eval")
     assert [each.member_name for each in found] == list(members)
-    assert [said(each.transcript) for each in found] == [[(text, text + "!")] for text in said_]
+    assert [said(each.transcript) for each in found] == [[(lf(text), lf(text + "!"))] for text in said_]
     for each in found:
         assert each.transcript.problems == ()
         assert_escaped(each.text, each.transcript)
@@ -198,7 +217,7 @@ def test_chunks_of_a_sample_are_put_together(said_: list[str], size: int) -> Non
     }
     members = {"samples/1_epoch_1/sample.json": json.dumps(shell).encode(), **dict(reversed(chunks.items()))}
     (found,) = read_archive(archive(members), "x.eval")
-    assert [turn.text for turn in found.transcript.conversations[0]] == said_
+    assert [turn.text for turn in found.transcript.conversations[0]] == [lf(text) for text in said_]
     assert_escaped(found.text, found.transcript)
 
 

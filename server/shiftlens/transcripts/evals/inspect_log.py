@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from shiftlens.transcripts.conversation import Conversation, Said
-from shiftlens.transcripts.evals.inspect_messages import REDACTED, SampleTexts, read_inspect_messages
+from shiftlens.transcripts.evals.inspect_messages import SampleTexts, read_inspect_messages
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.messages import is_messages
 from shiftlens.transcripts.json.record import Record, RecordError, each
@@ -71,8 +71,7 @@ def _sample(sample: Record) -> Iterator[Conversation]:
     answers = _choices(sample, texts)
     if answers and not _ends_with(said, answers[0]):
         said = (*said, *answers[0])
-    if texts.redacted:
-        notes = (*notes, REDACTED)
+    notes = (*notes, *sorted(texts.notes))
     yield Conversation(said, tools, notes=notes)
     before = said[: -len(answers[0])] if answers else ()
     for number, answer in enumerate(answers[1:], 2):

@@ -14,7 +14,8 @@ from shiftlens.transcripts.model import Part, PartKind, Role, SourceMap, ToolCal
 Text = tuple[str, SourceMap]
 
 ATTACHMENT = "attachment://"
-REDACTED = "The log holds reasoning of the model only encrypted or as a summary: what it thought is not known."
+SUMMARY = "A summary stands in place of the reasoning itself; it was read as what the model thought."
+REDACTED = "The log holds reasoning only encrypted, so what the model thought is not known; it was not read."
 
 _ROLES = {"system": Role.SYSTEM, "user": Role.USER, "assistant": Role.ASSISTANT, "tool": Role.TOOL}
 _ATTACHED = re.compile(r'"attachment://([0-9a-f]+)"')
@@ -26,7 +27,7 @@ class SampleTexts:
 
     attached: Mapping[str, JsonNode]
     missing: set[str] = field(default_factory=set)
-    redacted: bool = False
+    notes: set[str] = field(default_factory=set)
 
     def text(self, record: Record, found: Text) -> Text:
         """The text that a text stands for: itself, or the attachment that it names."""
@@ -120,18 +121,24 @@ def _parts(item: Record, kind: PartKind, texts: SampleTexts) -> Iterator[Part]:
         item.skip("citations", "cache_breakpoint", "refusal")
         item.finish()
     elif type_ == "reasoning":
-        found = item.string("reasoning")
-        redacted = item.plain("redacted") is True
-        if redacted or not (found and found[0]):
-            if redacted or item.has("summary"):
-                texts.redacted = True
-                item.log.say(REDACTED, item.start)
-        else:
-            yield Part(PartKind.REASONING, *texts.text(item, found))
-        item.skip("summary", "signature")
-        item.finish()
+        yield from _reasoning(item, texts)
     else:
         item.log.say(f"Content parts of the type {type_!r} were not read.", item.start)
+
+
+def _reasoning(item: Record, texts: SampleTexts) -> Iterator[Part]:
+    """What the model thought, or the summary where the log holds it only encrypted."""
+    thought, summary = item.string("reasoning"), item.string("summary")
+    redacted = item.plain("redacted") is True or not (thought and thought[0])
+    if redacted and (thought or summary):
+        thought = summary
+        note = SUMMARY if summary else REDACTED
+        texts.notes.add(note)
+        item.log.say(note, item.start)
+    if thought:
+        yield Part(PartKind.REASONING, *texts.text(item, thought))
+    item.skip("signature")
+    item.finish()
 
 
 def _call(call: Record, texts: SampleTexts) -> Part:
