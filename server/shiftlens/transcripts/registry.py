@@ -10,6 +10,15 @@ from shiftlens.transcripts.format import Format, JsonFormat, TextFormat
 
 _JSON = (
     "evals.inspect_log",
+    "evals.docent",
+    "evals.arena",
+    "evals.alpaca_eval",
+    "evals.lmsys",
+    "evals.mt_bench",
+    "evals.helm",
+    "evals.lm_eval",
+    "evals.batch",
+    "evals.responses",
     "aligntds",
     "preference",
     "ultrafeedback",
@@ -25,6 +34,7 @@ _JSON = (
     "template_rows",
 )
 _TEXT = (
+    "evals.aligntds_page",
     "chatml",
     "llama3",
     "gemma",
