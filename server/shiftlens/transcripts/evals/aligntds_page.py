@@ -36,6 +36,7 @@ _NEWLINE = "\\n"
 
 _NO_SPACE_BEFORE = frozenset(".,;:!?)]}%'\u2019\u201d\u2026-/_*^")
 _NO_SPACE_AFTER = frozenset("([{$#@'\u2019\u201c-/_\\^~")
+_MINUS = "-"
 _NEAR = 12
 _WORD = re.compile(r"[^\W\d_]+")
 # Pieces of words which are no words themselves.
@@ -156,7 +157,7 @@ def _is_apart(before: str, token: str, written: str, in_quotes: bool, words: set
     """Whether a space is to be put before a token, by a guess."""
     if before in (_NEWLINE, " ") or token == _NEWLINE or token[0].isdigit():
         return False
-    if token == "-" and following[:1] == [" "]:
+    if token == _MINUS and following[:1] == [" "]:
         return True
     if token[0] in _NO_SPACE_BEFORE or token.startswith("\\_") or (token[0] == '"' and in_quotes):
         return False

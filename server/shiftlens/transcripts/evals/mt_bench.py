@@ -30,11 +30,11 @@ def _matches(value: object) -> bool:
 
 def _read(records: Sequence[Record]) -> Iterator[Conversation]:
     """One conversation for each choice; the question of the same number is looked for in the whole file."""
-    questions: dict[object, tuple[Text, ...]] = {}
+    questions: dict[str, tuple[Text, ...]] = {}
     for record in records:
         if record.has("turns") and not record.has("choices"):
             try:
-                questions[record.plain("question_id")] = _turns(record)
+                questions[record.json_text("question_id")] = _turns(record)
             except RecordError as error:
                 record.log.say(f"The question was left out: {error.reason}.", error.offset)
             record.skip("reference")
@@ -51,9 +51,8 @@ def _read(records: Sequence[Record]) -> Iterator[Conversation]:
             record.log.say("The record is neither a question nor an answer; it was left out.", record.start)
 
 
-def _answers(record: Record, questions: dict[object, tuple[Text, ...]]) -> Iterator[Conversation]:
-    number = record.plain("question_id")
-    asked = questions.get(number) if isinstance(number, str | int | float) else None
+def _answers(record: Record, questions: dict[str, tuple[Text, ...]]) -> Iterator[Conversation]:
+    asked = questions.get(record.json_text("question_id"))
     choices = record.items("choices")
     if asked is None:
         record.log.say(_NO_QUESTIONS, record.start)
