@@ -126,11 +126,11 @@ WRITERS = [
     ("helm", helm),
     ("openai-batch", batch),
     ("openai-batch", batch_of_responses),
-    ("openai-responses", responses),
-    ("openai-responses", calls),
+    ("exchange", responses),
+    ("exchange", calls),
     ("lm-eval", lm_eval_of_messages),
 ]
-LAST_ONLY = {"lm-eval"}
+LAST_ONLY = {"exchange", "lm-eval", "openai-batch"}
 """Formats of which all earlier answers are part of the prompt."""
 
 
@@ -305,8 +305,8 @@ def test_a_failed_request_of_a_batch_is_told() -> None:
 def test_an_answer_alone_is_told_and_not_scored() -> None:
     for row in ({"object": "response", "output": [item("a")]}, {**calls([("q", "a")])[0]["response"]}):
         found = readable(json.dumps(row))
-        assert (found.format, found.responses) == ("openai-responses", ())
-        assert "nothing can be scored" in found.problems[0][1]
+        assert (found.format, found.responses) == ("exchange", ())
+        assert "can't be scored" in found.problems[0][1]
 
 
 def test_instructions_reasoning_calls_and_tools_of_the_responses_api_are_read() -> None:
@@ -339,7 +339,6 @@ def test_turns_that_stand_on_the_server_are_told() -> None:
     row = {"object": "response", "previous_response_id": "r", "input": "And red?", "output": [item("Dusk.")]}
     found = readable(json.dumps(row))
     assert said(found) == [("And red?", "Dusk.")]
-    assert "previous_response_id" in found.responses[0].notes[0]
     assert "previous_response_id" in found.problems[0][1]
 
 

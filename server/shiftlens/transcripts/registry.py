@@ -18,7 +18,6 @@ _JSON = (
     "evals.helm",
     "evals.lm_eval",
     "evals.batch",
-    "evals.responses",
     "aligntds",
     "preference",
     "ultrafeedback",

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.instruction import with_input
-from shiftlens.transcripts.json.record import Record, RecordError, each
+from shiftlens.transcripts.json.prompt import read_prompt
+from shiftlens.transcripts.json.record import Record, each
 from shiftlens.transcripts.model import Role, Turn
 
 _JUDGED = ("annotator_prompt", "preference", "raw_completion", "time_per_example", "price_per_example")
@@ -21,10 +21,7 @@ def _matches(value: object) -> bool:
 
 def _read(record: Record) -> Iterator[Conversation]:
     record.skip(*_JUDGED)
-    instruction = record.string("instruction")
-    if instruction is None:
-        raise RecordError("`instruction` is missing", record.start)
-    asked = [Said(Turn.of(Role.USER, *text)) for text in with_input(instruction, record.string("input"))]
+    asked = read_prompt(record, questions=("instruction",)).said
     names = [record.word("generator_1"), record.word("generator_2")]
     for number, name in enumerate(names, 1):
         answer = record.string(f"output_{number}")

@@ -5,75 +5,63 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from shiftlens.transcripts.conversation import Conversation
-from shiftlens.transcripts.evals.exchange import asked, exchanged, is_answer_of_server, is_request
 from shiftlens.transcripts.format import Example, JsonFormat
+from shiftlens.transcripts.json.answers import answered
+from shiftlens.transcripts.json.exchange import answers_in, prompt_of
+from shiftlens.transcripts.json.prompt import Prompt, unscored
 from shiftlens.transcripts.json.record import Record, RecordError
 
 _NO_REQUEST = (
-    "The requests stand in another file (the batch's input), or none has this `custom_id`; without them nothing can be"
-    " scored. Put the lines of both files into one."
+    "The request of an answer stands in another file (the batch's input), so that it can't be scored. Put the lines of"
+    " both files into one."
 )
 _NO_ANSWERS = "The file holds requests only; the answers stand in another file (the batch's output)."
+_OF_BATCHES = ("error", "method", "params", "processing_status", "result", "url")
 
 
 def _matches(value: object) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("custom_id"), str) and (_asks(value) or _answers(value))
-
-
-def _asks(value: dict[str, object]) -> bool:
-    return is_request(value.get("body"))
-
-
-def _answers(value: dict[str, object]) -> bool:
-    response = value.get("response")
-    return isinstance(response, dict) and is_answer_of_server(response.get("body"))
+    if not isinstance(value, dict) or not isinstance(value.get("custom_id"), str):
+        return False
+    return any(isinstance(value.get(key), dict) for key in ("body", "params", "response", "result"))
 
 
 def _read(records: Sequence[Record]) -> Iterator[Conversation]:
     """An answer takes the request of its `custom_id`, from its own record or from another one of the file."""
-    requests: dict[str, Record] = {}
-    replies: list[tuple[str, Record, Record]] = []
+    requests: dict[str, tuple[Prompt, str]] = {}
+    answers: list[tuple[str, Record]] = []
     for record in records:
         name = record.word("custom_id")
-        record.skip("method", "url")
-        body = record.mapping("body")
-        if body is not None:
-            requests[name] = body
-        response = record.mapping("response")
-        reply = response.mapping("body") if response is not None else None
-        if response is not None and reply is not None:
-            replies.append((name, response, reply))
+        try:
+            if record.has("body") or record.has("params"):
+                requests[name] = prompt_of(record)
+        except RecordError as error:
+            record.log.say(f"The request was left out: {error.reason}.", error.offset)
+        if record.has("response") or record.has("result"):
+            answers.append((name, record))
         elif record.has("error"):
             record.log.say("A request failed, so it has no answer.", record.start)
-            record.skip("error")
-        elif body is None:
+        elif name not in requests:
             record.log.say("The record is no request and no answer of a batch; it was left out.", record.start)
-    for name, response, reply in replies:
-        request = requests.get(name)
-        if request is None:
-            response.log.say(_NO_REQUEST, response.start)
-            continue
+    for name, record in answers:
         try:
-            yield from tuple(exchanged(request, reply))
+            yield from tuple(_answered(record, requests.get(name)))
         except RecordError as error:
-            response.log.say(f"The answer was left out: {error.reason}.", error.offset)
-        reply.finish()
-        response.finish()
-    if requests and not replies:
-        next(iter(requests.values())).log.say(_NO_ANSWERS, records[0].start)
-        yield from _unanswered(requests)
-    for record in (*requests.values(), *records):
+            record.log.say(f"The answer was left out: {error.reason}.", error.offset)
+    if requests and not answers:
+        records[0].log.say(_NO_ANSWERS, records[0].start)
+        yield from (Conversation(unscored(prompt.said), tools) for prompt, tools in requests.values())
+    for record in records:
+        record.skip(*_OF_BATCHES)
         record.finish()
 
 
-def _unanswered(requests: dict[str, Record]) -> Iterator[Conversation]:
-    for request in requests.values():
-        try:
-            said, tools, notes = asked(request)
-        except RecordError as error:
-            request.log.say(f"The request was left out: {error.reason}.", error.offset)
-        else:
-            yield Conversation(said, tools, notes=notes)
+def _answered(record: Record, request: tuple[Prompt, str] | None) -> Iterator[Conversation]:
+    found = answers_in(record)
+    if request is None:
+        record.log.say(_NO_REQUEST, record.start)
+        yield from (Conversation(unscored(answer.said), label=answer.label) for answer in found)
+    else:
+        yield from answered(request[0], found, request[1])
 
 
 FORMAT = JsonFormat(

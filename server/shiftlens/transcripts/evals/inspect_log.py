@@ -9,6 +9,7 @@ from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.evals.inspect_messages import SampleTexts, read_inspect_messages
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.messages import is_messages
+from shiftlens.transcripts.json.offered import as_functions
 from shiftlens.transcripts.json.record import Record, RecordError, each
 from shiftlens.transcripts.json.source import JsonObject, JsonString, decoded
 from shiftlens.transcripts.model import Role, Turn
@@ -119,7 +120,7 @@ def _tools(sample: Record) -> tuple[str, tuple[str, ...]]:
     for event in events if isinstance(events, list) else ():
         tools = event.get("tools") if isinstance(event, dict) and event.get("event") == "model" else None
         if isinstance(tools, list) and tools:
-            offered.append(json.dumps([_as_function(tool) for tool in tools], ensure_ascii=False))
+            offered.append(as_functions(json.dumps(tools, ensure_ascii=False)))
     if not offered:
         return "", ()
     notes = () if len(set(offered)) == 1 else (_CHANGING_TOOLS,)
@@ -127,12 +128,6 @@ def _tools(sample: Record) -> tuple[str, tuple[str, ...]]:
 
 
 _CHANGING_TOOLS = "The tools changed during the sample; those of the last call of the model are used for every answer."
-
-
-def _as_function(tool: object) -> object:
-    known = ("name", "description", "parameters")
-    function = {key: tool[key] for key in known if key in tool} if isinstance(tool, dict) else tool
-    return {"type": "function", "function": function}
 
 
 FORMAT = JsonFormat(

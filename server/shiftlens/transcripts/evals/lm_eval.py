@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 
-from shiftlens.errors import TranscriptError
-from shiftlens.transcripts.conversation import Conversation, Said, with_lf
+from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.evals.nested import Text, json_in, led_back, record_in, tell
 from shiftlens.transcripts.format import Example, JsonFormat
+from shiftlens.transcripts.json.answers import continued
 from shiftlens.transcripts.json.messages import is_messages, read_messages
+from shiftlens.transcripts.json.prompt import Prompt, begun_apart, unscored
 from shiftlens.transcripts.json.record import Record, RecordError, each, plain
 from shiftlens.transcripts.json.source import JsonArray, JsonNode, JsonObject, JsonString, decoded
-from shiftlens.transcripts.model import Role, SourceMap, Turn
+from shiftlens.transcripts.json.template_text import template_turns
+from shiftlens.transcripts.model import Role, Turn
 
 _BARE = (
     "The model was given this prompt as it stands, without a chat template; it is read as one turn of a user, which the"
     " aligned model is given in its own template."
 )
-_BEGUN = "The prompt begins the answer; where it is rendered anew, that beginning is left out of it."
 _GIVEN = "The task gave this continuation to be scored; the model did not write it."
 # The document and its answer are what the prompt was made of, and what it was judged by.
 _TASK = ("doc", "target", "doc_hash", "prompt_hash", "target_hash", "filter", "metrics", "filtered_resps", "task_name")
@@ -37,15 +37,6 @@ def _matches(value: object) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Prompt:
-    """What stood before an answer. `prefix` is the prompt where it is written in a chat template."""
-
-    said: tuple[Said, ...]
-    prefix: str | None = None
-    notes: tuple[str, ...] = ()
-
-
 def _read(record: Record) -> Iterator[Conversation]:
     """One conversation for each answer, or for each continuation that the task gave to be scored."""
     record.skip(*_TASK)
@@ -56,10 +47,10 @@ def _read(record: Record) -> Iterator[Conversation]:
             record.log.say("`arguments` holds a text without a prompt; it was not read.", record.start)
             continue
         context, given = request
-        prompt = _prompt(record, context)
+        prompt, bare = _prompt(record, context)
         if given is not None:
             label = f"continuation {number + 1}" if len(requests) > 1 else ""
-            yield _answered(prompt, given, label, (_GIVEN,))
+            yield _answered(prompt, given, label, *bare, _GIVEN)
             continue
         answers = replies[number] if number < len(replies) else ()
         if not answers:
@@ -67,12 +58,15 @@ def _read(record: Record) -> Iterator[Conversation]:
         for at, answer in enumerate(answers, 1):
             many = [f"request {number + 1}"] if len(requests) > 1 else []
             many += [f"repeat {at}"] if len(answers) > 1 else []
-            yield _answered(prompt, answer, ", ".join(many))
+            yield _answered(prompt, answer, ", ".join(many), *bare)
 
 
-def _answered(prompt: _Prompt, answer: Text, label: str, notes: tuple[str, ...] = ()) -> Conversation:
-    said = Said(Turn.of(Role.ASSISTANT, *answer), verbatim_prefix=prompt.prefix)
-    return Conversation((*prompt.said, said), label=label, notes=(*prompt.notes, *notes))
+def _answered(prompt: Prompt, answer: Text, label: str, *notes: str) -> Conversation:
+    said: tuple[Said, ...] = (Said(Turn.of(Role.ASSISTANT, *answer)),)
+    if prompt.begun is not None:
+        said, more = continued(prompt.begun, said)
+        notes = (*more, *notes)
+    return Conversation((*unscored(prompt.said), *said), label=label, notes=notes)
 
 
 def _requests(record: Record) -> list[tuple[JsonNode, Text | None] | None]:
@@ -111,14 +105,13 @@ def _texts(item: Record) -> tuple[Text, ...]:
     return tuple(decoded(item.text, node) for node in nodes if isinstance(node, JsonString))
 
 
-def _prompt(record: Record, node: JsonNode) -> _Prompt:
-    """The turns of a context: messages as JSON, text in a chat template, or a bare prompt."""
+def _prompt(record: Record, node: JsonNode) -> tuple[Prompt, tuple[str, ...]]:
+    """The turns of a context, and a note where it is a bare prompt: no messages, and in no chat template."""
     if isinstance(node, JsonArray) and len(node.items) == 1:
         node = node.items[0]
     if not isinstance(node, JsonString):
         if is_messages(plain(record.text, node), "role"):
-            messages = Record(record.text, node, record.log, "arguments")
-            return _Prompt(_shown(read_messages(messages.own_items())))
+            return Prompt(read_messages(Record(record.text, node, record.log, "arguments").own_items())), ()
         raise RecordError("a context in `arguments` is no text", node.start)
     text, source = decoded(record.text, node)
     inner = json_in(text)
@@ -126,35 +119,11 @@ def _prompt(record: Record, node: JsonNode) -> _Prompt:
         messages = record_in(text, inner)
         said = read_messages(messages.own_items())
         tell(messages, record)
-        return _Prompt(_shown(led_back(turn, source) for turn in said))
-    return _template(text, source) or _Prompt((Said(Turn.of(Role.USER, text, source)),), notes=(_BARE,))
-
-
-def _template(text: str, source: SourceMap) -> _Prompt | None:
-    """The turns of a context that is written in a chat template; None where it is not."""
-    from shiftlens.transcripts.registry import text_formats
-
-    for known in text_formats():
-        if known.prose or known.name.startswith("aligntds"):
-            continue
-        try:
-            reading = known.read(text, 0, False)
-        except TranscriptError:
-            continue
-        if reading is None or len(reading.conversations) != 1:
-            continue
-        said = tuple(led_back(turn, source) for turn in reading.conversations[0].said)
-        notes: tuple[str, ...] = ()
-        if said and said[-1].turn.role is Role.ASSISTANT and said[-1].end_marker is None:
-            notes = (_BEGUN,) if any(part.text.strip() for part in said[-1].turn.parts) else ()
-            said = said[:-1]
-        return _Prompt(_shown(said), with_lf(text), notes)
-    return None
-
-
-def _shown(said: Iterable[Said]) -> tuple[Said, ...]:
-    """Turns of a prompt: the answers among them are examples."""
-    return tuple(replace(turn, scored=False) for turn in said)
+        return Prompt(tuple(led_back(turn, source) for turn in said)), ()
+    turns = template_turns(text, source)
+    if turns is not None:
+        return begun_apart(turns), ()
+    return Prompt((Said(Turn.of(Role.USER, text, source)),)), (_BARE,)
 
 
 FORMAT = JsonFormat(
