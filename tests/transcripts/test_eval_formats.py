@@ -248,6 +248,17 @@ def test_continuations_that_a_task_scores_are_answers_and_say_that_no_model_wrot
     assert all("did not write" in response.notes[-1] for response in found.responses)
 
 
+def test_the_values_of_a_samples_metrics_are_of_no_matter() -> None:
+    row = json.loads(lm_eval([["The sky is", {}]], [["blue"]]))
+    found = readable(json.dumps({**row, "metrics": ["bleu"], "bleu": [["grey"], ["blue"]]}))
+    assert (said(found), found.problems) == ([("The sky is", "blue")], ())
+
+
+def test_likelihoods_that_the_log_keeps_as_texts_are_no_answers() -> None:
+    arguments = {"gen_args_0": {"arg_0": "The sky is", "arg_1": " blue"}}
+    assert said(readable(lm_eval(arguments, [[["-1.5", "True"]]]))) == [("The sky is", " blue")]
+
+
 def test_an_answer_that_the_prompt_begins_is_noted() -> None:
     context = CHATML.format("q") + "The answer is"
     (response,) = readable(lm_eval([[context, {}]], [[" 4."]])).responses

@@ -23,6 +23,7 @@ from transcript_checks import assert_escaped, readable, said, texts
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts import PartKind, Role, archives
 from shiftlens.transcripts.archives import open_archive, read_archive
+from shiftlens.transcripts.evals import inspect_messages
 
 DATA = Path(__file__).parent / "data"
 EXPECTED = json.loads((DATA / "inspect-expected.json").read_text(encoding="utf-8"))
@@ -262,6 +263,67 @@ def test_a_member_that_swells_beyond_the_limit_is_not_read_on(monkeypatch: pytes
         bomb, good = open_archive(archive(members, method), "x.eval")
         assert bomb.problem == "The sample was left out: it has more than 10,000 bytes when decompressed."
         assert good.problem == ""
+
+
+def test_events_that_are_too_large_cost_the_tools_and_not_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MAX_SAMPLE_BYTES", 10_000)
+    shell = {"id": 1, "epoch": 1, "input": "i", "target": "t", "message_refs": [[0, 2]]}
+    members = {
+        "samples/1_epoch_1/sample.json": json.dumps(shell).encode(),
+        "samples/1_epoch_1/messages/0.json": json.dumps([user("q"), answer("a")]).encode(),
+        "samples/1_epoch_1/events/0.json": b" " * 10_000_000,
+    }
+    (found,) = read_archive(archive(members), "x.eval")
+    assert said(found.transcript) == [("q", "a")]
+    assert "tools" in found.transcript.problems[0][1]
+
+
+@given(st.lists(texts, min_size=3, max_size=9), st.integers(1, 4), st.data())
+def test_attachments_in_chunks_are_found_by_their_index(kept: list[str], size: int, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(kept) - 1))
+    messages = [user(f"attachment://{at}"), answer("a")]
+    shell = {"id": 1, "epoch": 1, "input": "i", "target": "t", "message_refs": [[0, 2]]}
+    chunks = {
+        f"samples/1_epoch_1/attachments/{start}.json": json.dumps(kept[start : start + size]).encode()
+        for start in range(0, len(kept), size)
+    }
+    members = {
+        "samples/1_epoch_1/sample.json": json.dumps(shell).encode(),
+        "samples/1_epoch_1/messages/0.json": json.dumps(messages).encode(),
+    }
+    (found,) = read_archive(archive({**members, **chunks}), "x.eval")
+    assert said(found.transcript) == [(lf(kept[at]), "a")]
+    assert found.transcript.problems == ()
+
+
+@pytest.mark.parametrize("refs", [[[0, 3]], [[-1, 1]], [[1, 0]], [[0]], "x", [["a", "b"]]])
+def test_ranges_that_name_no_messages_leave_the_sample_out(refs: object) -> None:
+    shell = {"id": 1, "epoch": 1, "input": "i", "target": "t", "message_refs": refs}
+    members = {
+        "samples/1_epoch_1/sample.json": json.dumps(shell).encode(),
+        "samples/1_epoch_1/messages/0.json": json.dumps([user("q"), answer("a")]).encode(),
+    }
+    (found,) = read_archive(archive(members), "x.eval")
+    assert found.transcript.responses == ()
+    assert found.transcript.problems
+
+
+def test_messages_named_over_and_over_are_no_way_around_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MAX_SAMPLE_BYTES", 50_000)
+    shell = {"id": 1, "epoch": 1, "input": "i", "target": "t", "message_refs": [[0, 2]] * 100}
+    members = {
+        "samples/1_epoch_1/sample.json": json.dumps(shell).encode(),
+        "samples/1_epoch_1/messages/0.json": json.dumps([user("q" * 1000), answer("a")]).encode(),
+    }
+    (found,) = open_archive(archive(members), "x.eval")
+    assert "its messages have more than" in found.problem
+
+
+def test_attachments_named_over_and_over_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspect_messages, "MAX_CHARACTERS", 5000)
+    messages = [message for _ in range(10) for message in (user("attachment://00"), answer("a"))]
+    with pytest.raises(TranscriptError, match="5,000 characters"):
+        readable(json.dumps(sample(messages, attachments={"00": "x" * 1000})))
 
 
 def test_an_archive_is_read_no_further_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:

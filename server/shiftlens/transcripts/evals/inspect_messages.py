@@ -13,12 +13,13 @@ from shiftlens.transcripts.model import Part, PartKind, Role, SourceMap, ToolCal
 
 Text = tuple[str, SourceMap]
 
+MAX_CHARACTERS = 100_000_000
 ATTACHMENT = "attachment://"
 SUMMARY = "A summary stands in place of the reasoning itself; it was read as what the model thought."
 REDACTED = "The log holds reasoning only encrypted, so what the model thought is not known; it was not read."
 
 _ROLES = {"system": Role.SYSTEM, "user": Role.USER, "assistant": Role.ASSISTANT, "tool": Role.TOOL}
-_ATTACHED = re.compile(r'"attachment://([0-9a-f]+)"')
+_ATTACHED = re.compile(r'"attachment://([0-9a-f]{1,64})"')
 
 
 @dataclass
@@ -28,32 +29,43 @@ class SampleTexts:
     attached: Mapping[str, JsonNode]
     missing: set[str] = field(default_factory=set)
     notes: set[str] = field(default_factory=set)
+    characters: int = 0
+    _decoded: dict[str, Text] = field(default_factory=dict)
 
     def text(self, record: Record, found: Text) -> Text:
         """The text that a text stands for: itself, or the attachment that it names."""
         if not found[0].startswith(ATTACHMENT):
             return found
-        node = self._node(found[0][len(ATTACHMENT) :])
-        return found if node is None else decoded(record.text, node)
+        key = found[0][len(ATTACHMENT) :]
+        node = self._node(key, record)
+        if node is None:
+            return found
+        if key not in self._decoded:
+            self._decoded[key] = decoded(record.text, node)
+        return self._decoded[key]
 
     def json(self, record: Record, node: JsonNode) -> Text:
         """The JSON text of a value as the file spells it, with the literals of attachments in their places."""
         parts: list[Text] = []
         at = node.start
         for match in _ATTACHED.finditer(record.text, node.start, node.end):
-            attached = self._node(match[1])
+            attached = self._node(match[1], record)
             if attached is not None:
                 parts.append(_verbatim(record, at, match.start()))
                 parts.append(_verbatim(record, attached.start, attached.end))
                 at = match.end()
         return joined([*parts, _verbatim(record, at, node.end)])
 
-    def _node(self, key: str) -> JsonString | None:
+    def _node(self, key: str, record: Record) -> JsonString | None:
+        """The literal of an attachment. A short name can stand for a long text, over and over: so they are counted."""
         node = self.attached.get(key)
-        if isinstance(node, JsonString):
-            return node
-        self.missing.add(key)
-        return None
+        if not isinstance(node, JsonString):
+            self.missing.add(key)
+            return None
+        self.characters += node.end - node.start
+        if self.characters > MAX_CHARACTERS:
+            raise RecordError(f"its attachments make more than {MAX_CHARACTERS:,} characters", record.start)
+        return node
 
 
 def read_inspect_messages(messages: Iterable[Record], texts: SampleTexts) -> tuple[Said, ...]:

@@ -39,7 +39,8 @@ def _matches(value: object) -> bool:
 
 def _read(record: Record) -> Iterator[Conversation]:
     """One conversation for each answer, or for each continuation that the task gave to be scored."""
-    record.skip(*_TASK)
+    names = record.plain("metrics")
+    record.skip(*_TASK, *(name for name in (names if isinstance(names, list) else ()) if isinstance(name, str)))
     requests = _requests(record)
     replies = [_texts(item) for item in record.items("resps")]
     for number, request in enumerate(requests):
