@@ -71,7 +71,7 @@ def helm(pairs: Pairs) -> list[Any]:
 
 def batch(pairs: Pairs) -> list[Any]:
     asked = turns_of(pairs)
-    answer = {"choices": [{"index": 0, "message": asked.pop(), "finish_reason": "stop"}], "usage": {"total_tokens": 1}}
+    answer = {"model": "m", "choices": [{"index": 0, "message": asked.pop()}], "usage": {"total_tokens": 1}}
     return [
         {
             "id": "b",
@@ -130,6 +130,7 @@ WRITERS = [
     ("exchange", calls),
     ("lm-eval", lm_eval_of_messages),
 ]
+LABELS = {docent: "n", docent_named: "main"}
 LAST_ONLY = {"exchange", "lm-eval", "openai-batch"}
 """Formats of which all earlier answers are part of the prompt."""
 
@@ -150,6 +151,7 @@ def test_records_are_read_back_exactly(
     assert found.problems == ()
     expected = decoded(pairs)
     assert said(found) == (expected[-1:] if name in LAST_ONLY else expected)
+    assert {response.label for response in found.responses} == ({LABELS.get(write, "")})
     heard = [turn.text for conversation in found.conversations for turn in conversation]
     assert heard == [text for pair in expected for text in pair]
     (assert_escaped_twice if name == "lm-eval" else assert_escaped)(text, found)

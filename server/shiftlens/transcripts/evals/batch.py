@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from shiftlens.transcripts.conversation import Conversation
 from shiftlens.transcripts.format import Example, JsonFormat
@@ -57,6 +58,8 @@ def _read(records: Sequence[Record]) -> Iterator[Conversation]:
 
 def _answered(record: Record, request: tuple[Prompt, str] | None) -> Iterator[Conversation]:
     found = answers_in(record)
+    if len(found) == 1:
+        found = (replace(found[0], label=""),)
     if request is None:
         record.log.say(_NO_REQUEST, record.start)
         yield from (Conversation(unscored(answer.said), label=answer.label) for answer in found)
