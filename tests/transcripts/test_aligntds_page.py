@@ -58,12 +58,14 @@ def test_every_token_is_in_the_text_at_its_place_on_the_page(tokens: list[str], 
     assert part.text.replace(" ", "") == "".join(tokens[:-1] if ended else tokens).replace("\\n", "\n")
 
 
-def test_spaces_stand_for_what_is_between_two_tokens_on_the_page() -> None:
-    response = response_of("q", ["Air", "is", "blue"])
+def test_a_space_that_was_guessed_stands_nowhere_on_the_page_and_a_lone_one_on_its_line() -> None:
+    response = response_of("q", ["Air", "is", "", "1"])
     (part,) = response.turn.parts
-    assert part.text == "Air is blue"
-    text = page("q", ["Air", "is", "blue"])
-    assert [text[part.source.start_of(at) : part.source.end_of(at)] for at in (3, 6)] == ["\n\t\t\t"] * 2
+    assert part.text == "Air is 1"
+    text = page("q", ["Air", "is", "", "1"])
+    spans = [part.source.span(at, at + 1) for at in (3, 6)]
+    assert [text[start:end] for start, end in spans] == ["", "\t\t\t"]
+    assert part.source.span(3, 6) == (text.index("is\n\t"), text.index("is\n\t") + 2)
 
 
 def test_words_of_the_query_and_endings_are_put_together() -> None:

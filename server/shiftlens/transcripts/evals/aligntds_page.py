@@ -71,7 +71,7 @@ _ENDINGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A token of the page: what it says and text[start:end], where it stands. A lone space has no text there."""
+    """A token of the page: what it says, and where it stands. Of a lone space the page has a blank line."""
 
     text: str
     start: int
@@ -109,7 +109,8 @@ def _tokens(text: str, start: int, end: int) -> list[_Token]:
         spelled = text[at:past].rstrip("\n")
         token = spelled.strip(_BLANK)
         first = at + len(spelled) - len(spelled.lstrip(_BLANK))
-        found.append(_Token(token, first, first + len(token)) if token else _Token(" ", at + len(spelled), past))
+        blank = _Token(" ", at, at + len(spelled.rstrip("\r")))
+        found.append(_Token(token, first, first + len(token)) if token else blank)
         at = past
     while found and found[-1].text == " ":
         found.pop()
@@ -119,36 +120,24 @@ def _tokens(text: str, start: int, end: int) -> list[_Token]:
 
 
 def _joined(tokens: list[_Token], at: int, query: str) -> tuple[str, SourceMap]:
-    """The tokens as one text. A space that is put between two stands for what is between them on the page."""
+    """The tokens as one text. A space that is put between two stands nowhere on the page."""
     words = {word.casefold() for word in _WORD.findall(query)}
     parts: list[str] = []
     segments: list[Segment] = []
     length = 0
-    past = tokens[0].start if tokens else at
     in_quotes = False
     for number, token in enumerate(tokens):
         before = tokens[number - 1].text if number else _NEWLINE
-        if token.text == " ":
-            # It reaches to the token after it, which has no space of its own.
-            until = tokens[number + 1].start if number + 1 < len(tokens) else token.end
-            segments.append(Segment(length, 1, past, until - past))
-            parts.append(" ")
-            length, past = length + 1, until
-            continue
         following = [each.text for each in tokens[number + 1 : number + 4]]
-        if _is_apart(before, token.text, "".join(parts[-_NEAR:]), in_quotes, words, following):
-            segments.append(Segment(length, 1, past, token.start - past))
+        near = "".join(parts[-_NEAR:])
+        if token.text != " " and _is_apart(before, token.text, near, in_quotes, words, following):
             parts.append(" ")
+            segments.append(Segment(length, 1, token.start, 0))
             length += 1
-        if token.text == _NEWLINE:
-            segments.append(Segment(length, 1, token.start, len(_NEWLINE)))
-            parts.append("\n")
-            length += 1
-        else:
-            segments.append(Segment(length, len(token.text), token.start, len(token.text)))
-            parts.append(token.text)
-            length += len(token.text)
-        past = token.end
+        spelled = "\n" if token.text == _NEWLINE else token.text
+        parts.append(spelled)
+        segments.append(Segment(length, len(spelled), token.start, token.end - token.start))
+        length += len(spelled)
         in_quotes = token.text != _NEWLINE and in_quotes != (token.text.count('"') % 2 == 1)
     return "".join(parts), SourceMap(segments[0].source_start if segments else at, tuple(segments))
 
