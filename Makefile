@@ -12,7 +12,7 @@ BUNDLED := $(EXTENSION)/bundled/bundled.json
 # Compiled bytecode makes every later start of the server and the engine quicker.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test test-python test-extension lint e2e e2e-install pictures vsix bench clean
+.PHONY: setup demo test test-python test-extension lint e2e e2e-install pictures vsix bench oracle-inspect clean
 
 setup: $(VENV)/.installed
 
@@ -74,6 +74,15 @@ build/peers/.installed: tests/bench/peers.lock requirements.lock
 	build/peers/bin/python -m pip install --quiet --constraint requirements.lock --constraint tests/bench/peers.lock \
 		minicons "lm-eval[hf]" --editable .
 	touch $@
+
+# Inspect itself, in an environment of its own: what it writes is to be read as it reads it.
+build/oracles/inspect/.installed: tests/oracles/inspect.lock
+	$(PYTHON) -m venv build/oracles/inspect
+	build/oracles/inspect/bin/python -m pip install --quiet --constraint tests/oracles/inspect.lock inspect-ai
+	touch $@
+
+oracle-inspect: setup build/oracles/inspect/.installed
+	$(BIN)/python -m pytest tests/oracles/test_inspect.py
 
 # Ratios, each measured side by side in one run; takes minutes and wants a quiet machine.
 bench: setup build/peers/.installed

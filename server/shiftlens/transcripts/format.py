@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A small file of a format, which `shiftlens analyze` reads. `filename` may help to detect the format."""
+    """A small file of a format, which `shiftlens analyze` reads. `filename` may help to detect the format.
+
+    `problems` is how many things its reading tells the user: more than none only where a format can't be read exactly.
+    """
 
     filename: str
     text: str
+    problems: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

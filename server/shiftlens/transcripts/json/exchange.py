@@ -15,6 +15,7 @@ from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.answers import Answer, answered, answers_of, is_answer, read_answers, texts_of
 from shiftlens.transcripts.json.asked import NO_ANSWER
 from shiftlens.transcripts.json.messages import is_messages, read_messages, with_tools
+from shiftlens.transcripts.json.offered import as_functions
 from shiftlens.transcripts.json.prompt import Prompt, read_prompt, system_turns, unscored
 from shiftlens.transcripts.json.record import Record, each
 from shiftlens.transcripts.json.source import JsonArray, JsonObject, JsonString
@@ -29,6 +30,10 @@ _OF_REQUESTS = (
 )
 
 NO_PROMPT = "An answer stands without its prompt, so that it can't be scored; put the prompt's `messages` beside it."
+
+ELSEWHERE = (
+    "Earlier turns stand on the server (`previous_response_id`), so the model had more before its answer than is read."
+)
 
 
 def _matches(value: object) -> bool:
@@ -74,8 +79,8 @@ def _is_response(value: Mapping[object, object]) -> bool:
 
 
 def _read(record: Record) -> Iterator[Conversation]:
-    prompt, tools = _prompt(record)
-    answers = _answers(record)
+    prompt, tools = prompt_of(record)
+    answers = answers_in(record)
     if len(answers) == 1:
         answers = (replace(answers[0], label=""),)
     record.skip(*_OF_REQUESTS)
@@ -95,7 +100,7 @@ def _read(record: Record) -> Iterator[Conversation]:
         yield from answered(Prompt(prompt.said[:-1]) if repeated else prompt, answers, tools)
 
 
-def _prompt(record: Record) -> tuple[Prompt, str]:
+def prompt_of(record: Record) -> tuple[Prompt, str]:
     """What the request asks, and the tools that it offers."""
     if record.kind("input") in (JsonString, JsonArray):
         return _request(record)
@@ -115,7 +120,9 @@ def _prompt(record: Record) -> tuple[Prompt, str]:
 
 
 def _request(record: Record) -> tuple[Prompt, str]:
-    tools = with_tools(record, "tools", "functions")
+    tools = as_functions(with_tools(record, "tools", "functions"))
+    if record.word("previous_response_id"):
+        record.log.say(ELSEWHERE, record.start)
     if record.kind("input") is JsonArray:
         said = read_messages(record.items("input"))
         prompt = Prompt((*system_turns(record, said), *said))
@@ -125,7 +132,7 @@ def _request(record: Record) -> tuple[Prompt, str]:
     return prompt, tools
 
 
-def _answers(record: Record) -> tuple[Answer, ...]:
+def answers_in(record: Record) -> tuple[Answer, ...]:
     """What came back: a member of the record, or the record itself."""
     for key in _RESPONSES:
         if record.kind(key) is JsonObject and (found := record.mapping(key)) is not None:

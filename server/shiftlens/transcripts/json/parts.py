@@ -170,7 +170,8 @@ def reasoning_fields(message: Record) -> tuple[Part, ...]:
     """What the model thought before its answer; servers may send it under two names, which is one thought."""
     found: list[Part] = []
     for key in REASONING_FIELDS:
-        if message.has(key):
+        # An object of this name is how much the model was to think (`reasoning.effort`).
+        if message.kind(key) in (JsonString, JsonArray):
             parts = _reasoning_texts(message, key)
             if [part.text for part in parts] != [part.text for part in found]:
                 found += (part for part in parts if part.text)
