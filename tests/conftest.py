@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from shiftlens.engine.hosting import LINGER_VARIABLE
 from shiftlens.engine.place import RUNTIME_DIR_VARIABLE
 from shiftlens.models.pair import PairSpec
 from shiftlens.results.location import CACHE_DIR_VARIABLE
 from tiny_models import save_pair
+
+
+# A deadline of an example would be a timed assert, which a busy machine fails.
+settings.register_profile("shiftlens", deadline=None)
+settings.load_profile("shiftlens")
 
 
 @pytest.fixture(scope="session", autouse=True)

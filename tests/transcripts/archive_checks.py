@@ -54,10 +54,23 @@ def sample_bytes(messages: Sequence[object], **more: object) -> bytes:
 
 
 def spoken(found: ArchivedTranscript, number: int = 0) -> list[object]:
-    """What was said, as [role, [[kind, text], ...]]; calls as the standard library writes their arguments."""
+    """What was said, as [role, [[kind, text], ...]]; calls as the standard library writes their arguments.
 
-    def text(part: Part) -> str:
-        return json.dumps(json.loads(part.text)) if part.kind is PartKind.TOOL_CALL else part.text
-
+    What stands between marks such as `<think>` is text to Inspect, as it is here.
+    """
     turns = found.transcript.conversations[number]
-    return [[turn.role.value, [[part.kind.value, text(part)] for part in turn.parts]] for turn in turns]
+    return [[turn.role.value, _as_the_log_has_them(turn.parts)] for turn in turns]
+
+
+def _as_the_log_has_them(parts: Sequence[Part]) -> list[list[str]]:
+    shown: list[list[str]] = []
+    end = -1
+    for part in parts:
+        if part.kind is PartKind.TOOL_CALL and not part.marked:
+            shown.append([part.kind.value, json.dumps(json.loads(part.text))])
+        elif shown and part.source.source_start == end:
+            shown[-1][1] += part.text
+        else:
+            shown.append(["text" if part.marked else part.kind.value, part.text])
+        end = part.source.source_end
+    return shown

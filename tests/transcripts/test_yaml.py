@@ -88,7 +88,7 @@ def test_documents_and_items_are_each_a_conversation_and_the_rest_is_told() -> N
     two = "- messages:\n  - role: user\n    content: r\n  - role: assistant\n    content: b\n- other: 1\n"
     found = readable(f"---\n{one}---\n{two}")
     assert said(found) == [("q", "a"), ("r", "b")]
-    assert found.problems == ((10, "The item has no list of messages with roles; it was left out."),)
+    assert found.problems == ((11, "The item has no list of messages with roles; it was left out."),)
 
 
 def test_a_system_prompt_beside_messages_and_an_unknown_key() -> None:
