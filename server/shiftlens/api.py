@@ -53,10 +53,10 @@ def analyze(
     is_file = isinstance(transcript, Path)
     text = decode(transcript.read_bytes()) if isinstance(transcript, Path) else transcript
     found = read(text, filename=str(transcript) if is_file else None, format=transcript_format)
-    if found is None or not found.responses:
+    if found is None:
         raise TranscriptError(
-            "There is no response here in any transcript format that shiftlens knows.",
-            "If there is one, name its format with `transcript_format`.",
+            "This is not a transcript in any format that shiftlens knows.",
+            "If it is one, name its format with `transcript_format`.",
         )
     choice = Choice(
         pair=PairSpec(

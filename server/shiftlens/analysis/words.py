@@ -20,7 +20,7 @@ def part_words(kind: str) -> str:
 
 
 def turn_words(response: Response, transcript: Transcript) -> str:
-    """Which turn of which conversation a response is, in a file of several; "" in one of a single conversation."""
+    """Which turn of which conversation a response is, in a file of several; in one of a single one its label alone."""
     if len(transcript.conversations) < 2:
         return response.label
     place = f"conversation {response.conversation + 1}, turn {response.turn_index + 1}"

@@ -82,13 +82,17 @@ async def analyse_files(
 
 
 def _tell_of_gaps(file: str, found: Analysed) -> bool:
-    """Say what of the file is not in its analysis; whether all is."""
+    """Say what of the file is not in its analysis; whether all is, but what the user left out."""
+    from shiftlens.pipeline.unscored import CHOOSE_PARTS
+
     for line, message in found.analysis.transcript.problems:
         _complain(file, f"line {line}: {message}")
     for index, message in found.refused:
         _complain(file, f"response {index + 1}: {message}")
     for message in found.problems:
         _complain(file, message)
+    if found.left_out:
+        _complain(file, f"{found.left_out} {CHOOSE_PARTS}")
     return not (found.analysis.transcript.problems or found.refused)
 
 
