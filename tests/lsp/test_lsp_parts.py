@@ -12,11 +12,13 @@ from shiftlens.lsp.diagnostics import MOST_PROBLEMS, diagnostics_of
 from shiftlens.lsp.documents import OpenDocument, ParsedDocument, Reading
 from shiftlens.lsp.hover import hover_cards
 from shiftlens.lsp.locate import Place, place_at
+from shiftlens.lsp.report_html import report_html
 from shiftlens.lsp.requests import analysis_answer, token_answer
 from shiftlens.lsp.store import DocumentAnalysis, Refusal
 from shiftlens.lsp.token_table import token_table
 from shiftlens.lsp.trail import Edits
 from shiftlens.lsp.views import Known, build_view
+from shiftlens.lsp.work import touched
 from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scoring.columns import ScoredResponse
 from shiftlens.transcripts.model import Part, PartKind, Response, Role, SourceMap, Transcript, Turn
@@ -171,6 +173,35 @@ def test_a_response_that_is_not_to_be_scored_is_no_refusal() -> None:
     shown = view(response(CALLED), Known(Refusal("This turn is a tool call alone.", by_choice=True)))
     found = analysis_answer(OpenDocument(URI, 1, TEXT), shown, "utf-16")["responses"][0]
     assert (found["state"], found["message"]) == ("notScored", "This turn is a tool call alone.")
+
+
+def test_a_report_of_an_open_file_says_once_what_is_not_scored() -> None:
+    one, two = response(THOUGHT, SAID), response(CALLED, index=1)
+    shown = build_view(
+        None,
+        (Known(WHOLE), Known(Refusal("This turn is a tool call alone.", by_choice=True))),
+        version=1,
+        text=TEXT,
+        transcript=Transcript("openai", "", (one, two)),
+        pair=PairSpec(base="b", aligned="a"),
+        score_options=ScoreOptions(),
+        classify_options=ClassifyOptions(),
+    )
+    page = report_html(URI, shown, changed=False)
+    assert page is not None
+    assert "1 assistant turn is a tool call alone." in page
+    assert "has no scores" not in page
+
+
+def test_a_selection_touches_the_responses_whose_parts_it_touches() -> None:
+    outer, inner = response(THOUGHT, SAID), response(part(PartKind.TEXT, "thought"), index=1)
+    transcript = Transcript("openai", "", (outer, inner))
+    here = TEXT.index("thought")
+    assert touched(transcript, here + 1, here + 1) == {1}
+    assert touched(transcript, TEXT.index("hm"), TEXT.index("hm") + 1) == {0}
+    assert touched(transcript, TEXT.index("yes") + 4, TEXT.index("yes") + 4) == {0}
+    assert touched(transcript, 0, len(TEXT)) == {0, 1}
+    assert touched(transcript, 0, 0) == frozenset()
 
 
 def test_the_table_of_tokens_has_every_token_at_its_place() -> None:

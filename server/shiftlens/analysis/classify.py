@@ -32,7 +32,7 @@ class Shares:
 def build(
     response: Response, scored: ScoredResponse, classify_options: ClassifyOptions, *, compat: str = ""
 ) -> ResponseAnalysis:
-    """Classify the rows of a scored response, or of its first part, and find their places in the file.
+    """Classify the rows of a scored response, or the first of them, and find their parts and places in the file.
 
     With compat="aligntds" the class follows the reference: the 0-based place, among the base model's first 10
     strings, of the aligned model's first (TR@10). Raises ValueError where the columns don't fit the text.

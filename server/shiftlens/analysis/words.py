@@ -34,7 +34,8 @@ def base_context_of(options: ScoreOptions) -> str:
 
 def number_words(name: str, value: float) -> str:
     """A number of the reference: four decimals as its pages have them, but a rank is whole."""
-    return f"{value:.0f}" if name == f"TR@{SHOWN}" else f"{value:.4f}"
+    # Adding 0 makes 0 of the negative zero that rounding leaves of a tiny negative number.
+    return f"{value:.0f}" if name == f"TR@{SHOWN}" else f"{round(value, 4) + 0:.4f}"
 
 
 def aligntds_words(scored: ScoredResponse, row: int) -> str:

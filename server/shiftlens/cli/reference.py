@@ -26,7 +26,7 @@ def print_reference(out: Lines, analysis: ResponseAnalysis) -> None:
     """The means of a response, and a table of its positions that are not unshifted, each with its own numbers."""
     scored = analysis.scored
     means = mean_measures(scored)
-    said = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
+    said = ", ".join(f"{name} {round(value, 4) + 0:.4f}" for name, value in means.items())
     out.line(f"AlignTDS, means of {scored.rows} positions: {said}")
     rows = [at for at, shift in enumerate(analysis.classes) if shift != ShiftClass.UNSHIFTED]
     if rows:

@@ -16,7 +16,7 @@ from shiftlens.models.pair import PairSpec
 from shiftlens.pipeline.unscored import why_not, why_nothing
 from shiftlens.results.pair_results import PairResults
 from shiftlens.scoring.columns import ScoredResponse
-from shiftlens.transcripts.model import Transcript
+from shiftlens.transcripts.model import SourceMap, Transcript, Turn
 
 
 @dataclass(slots=True)
@@ -101,8 +101,16 @@ def plan_work(
 
 
 def touched(transcript: Transcript, start: int, end: int) -> frozenset[int]:
-    """The responses that a selection [start, end) of the text touches; with none selected, the one at the cursor."""
-    spans = [(response.turn.source_start, response.turn.source_end) for response in transcript.responses]
-    if start == end:
-        return frozenset(at for at, (first, last) in enumerate(spans) if first <= start <= last)
-    return frozenset(at for at, (first, last) in enumerate(spans) if first < end and start < last)
+    """The responses with a part that a selection [start, end) of the text touches, else those around it.
+
+    With nothing selected, it is the one at the cursor.
+    """
+
+    def touches(of: Turn | SourceMap) -> bool:
+        if start == end:
+            return of.source_start <= start <= of.source_end
+        return of.source_start < end and start < of.source_end
+
+    turns = [(at, response.turn) for at, response in enumerate(transcript.responses)]
+    by_part = frozenset(at for at, turn in turns if any(touches(part.source) for part in turn.parts))
+    return by_part or frozenset(at for at, turn in turns if touches(turn))
