@@ -43,7 +43,8 @@ def analysis_answer(document: OpenDocument, analysis: DocumentAnalysis | None, u
         "models": {"base": analysis.pair.base, "aligned": analysis.pair.aligned},
         "settings": {
             "baseContext": base_context_of(analysis.score_options),
-            "classifyBy": analysis.classify_options.classify_by,
+            # The reference has a way of its own.
+            "classifyBy": None if analysis.score_options.compat else analysis.classify_options.classify_by,
             "scoreParts": list(analysis.score_options.parts),
             "thresholds": list(analysis.classify_options.thresholds),
         },
