@@ -149,7 +149,7 @@ def _result_state(result: ResponseResult) -> str:
     return "partial" if result.partial else "scored"
 
 
-def _token(item: Token, reference: str | None) -> Json:
+def _token(item: Token, reference: str | None = None) -> Json:
     return {
         "index": item.index,
         "id": item.id,
