@@ -15,7 +15,6 @@ from shiftlens.models.pair import PairSpec
 from shiftlens.results.location import CACHE_DIR_VARIABLE
 from tiny_models import save_pair
 
-
 # A deadline of an example would be a timed assert, which a busy machine fails.
 settings.register_profile("shiftlens", deadline=None)
 settings.load_profile("shiftlens")

@@ -3,6 +3,8 @@
 /** Where a document stands between text and colours. */
 export type State =
   | "noTranscript"
+  /** A transcript in which nothing is to be scored. */
+  | "noResponse"
   | "noPair"
   | "notScored"
   | "waiting"
@@ -87,7 +89,7 @@ export interface Side {
 
 /**
  * `kl` is KL(aligned || base) over the vocabulary in nats, `jaccard` that of the ten most likely tokens; `shortened` names
- * the models that did not see the whole context.
+ * the models that did not see the whole context; `part` is what the token is of ("answer", "reasoning", "tool call").
  */
 export interface Token {
   index: number;
@@ -95,6 +97,7 @@ export interface Token {
   text: string;
   class: "shifted" | "marginal" | "unshifted";
   isEnd: boolean;
+  part: string;
   special: boolean;
   boundary: boolean;
   offGreedy: boolean;
@@ -104,6 +107,8 @@ export interface Token {
   baseRankOfAlignedTop: number | null;
   /** For a token that the base model, of another vocabulary, cuts in another way: a sentence that says how. */
   realigned: string | null;
+  /** The numbers of AlignTDS in a sentence, where they were asked for. */
+  reference: string | null;
   kl: number | null;
   jaccard: number | null;
 }
@@ -114,6 +119,8 @@ export interface TokenAnswer {
   version: number;
   analysedVersion: number;
   responseIndex: number;
+  /** Which turn of which conversation it is, in a file of several; else empty. */
+  turn: string;
   tokenCount: number | null;
   partial: boolean;
   refusal: string | null;
@@ -125,16 +132,26 @@ export interface TokenAnswer {
   tokens: Token[];
 }
 
-export interface ResponseSummary {
+/** Counts of all positions that were scored. */
+export interface Counts {
   tokens: number;
   unshifted: number;
   marginal: number;
   shifted: number;
 }
 
-export type ResponseState = "pending" | "partial" | "scored" | "refused";
+/** `byPart` has the counts of each kind of part, where not all is answers. */
+export interface ResponseSummary extends Counts {
+  byPart?: ({ kind: string } & Counts)[];
+}
 
-/** The answer to ANALYSIS, as far as the client reads it. `prompt` holds the first words of what was asked. */
+/** `notScored`: no part of the response is of a kind that is scored. */
+export type ResponseState = "pending" | "partial" | "scored" | "refused" | "notScored";
+
+/**
+ * The answer to ANALYSIS, as far as the client reads it. `prompt` holds the first words of what was asked, `turn` which
+ * turn of which conversation it is, in a file of several.
+ */
 export interface AnalysisAnswer {
   uri: string;
   state: State;
@@ -143,6 +160,7 @@ export interface AnalysisAnswer {
     state: ResponseState;
     message: string;
     prompt: string;
+    turn: string;
     range: { start: Position; end: Position } | null;
     summary: ResponseSummary | null;
   }[];

@@ -19,6 +19,7 @@ export const BUSY: readonly State[] = ["waiting", "loading", "scoring"];
 
 const ACTIONS: Record<State, Action | undefined> = {
   noTranscript: undefined,
+  noResponse: undefined,
   noPair: { command: "shiftlens.chooseModels", title: "Choose Models" },
   notScored: { command: "shiftlens.scoreDocument", title: "Score" },
   waiting: { command: "shiftlens.cancelScoring", title: "Cancel" },
@@ -59,6 +60,8 @@ function words({ state, fraction, part }: Known): string {
   switch (state) {
     case "noTranscript":
       return "No transcript";
+    case "noResponse":
+      return "Nothing to score";
     case "noPair":
       return "No model pair";
     case "notScored":

@@ -6,6 +6,7 @@ import { shortDetail, statusText } from "../src/statusText";
 
 const ALL: Record<State, string> = {
   noTranscript: "No transcript",
+  noResponse: "Nothing to score",
   noPair: "No model pair",
   notScored: "Not scored",
   waiting: "Waiting",
@@ -20,7 +21,7 @@ test("every state has words, and what it offers is a command of the extension", 
   for (const [state, words] of Object.entries(ALL)) {
     const { text, action } = statusText({ state: state as State, message: "" });
     assert.equal(text, `ShiftLens: ${words}`);
-    assert.equal(action === undefined, state === "noTranscript", state);
+    assert.equal(action === undefined, state === "noTranscript" || state === "noResponse", state);
     assert.ok(action === undefined || commands.includes(action.command), action?.command);
   }
 });

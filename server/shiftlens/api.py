@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from shiftlens.analysis.model import Analysis
+from shiftlens.analysis.parts import parts_named
 from shiftlens.engine.client import EngineClient
 from shiftlens.errors import ScoringError, TranscriptError
 from shiftlens.models.pair import AUTO_LIBRARY, ClassifyOptions, PairSpec, ScoreOptions
@@ -30,6 +31,7 @@ def analyze(
     classify_by: str = "response",
     thresholds: tuple[int, int] = (1, 3),
     top_k: int = 10,
+    score_parts: Sequence[str] = ("answer", "reasoning"),
     compat: str = "",
     device: str = "auto",
     dtype: str = "auto",
@@ -41,19 +43,21 @@ def analyze(
     """Score and classify every response of a transcript: its text as a str, or a file as a Path.
 
     Uses the engine that editor windows and other calls share, and starts it where none runs; works in a notebook too.
-    `analysis.tokens.tokens` gives a response's positions one by one, `analysis.contract.to_json` the whole as the
-    command line's JSON.
+    `score_parts` are the kinds of parts that are scored, of "answer", "reasoning" and "tool_call"; the others stand in
+    the context of what comes after them. `analysis.tokens.tokens` gives a response's positions one by one,
+    `analysis.contract.to_json` the whole as the command line's JSON.
 
     Raises TranscriptError for what is no transcript, ModelError for a pair that can't be used, ScoringError where a
-    response can't be scored, EngineError where the engine process fails.
+    response can't be scored or a part is not one of these, EngineError where the engine process fails.
     """
+    parts = _parts(score_parts)
     is_file = isinstance(transcript, Path)
     text = decode(transcript.read_bytes()) if isinstance(transcript, Path) else transcript
     found = read(text, filename=str(transcript) if is_file else None, format=transcript_format)
-    if found is None or not found.responses:
+    if found is None:
         raise TranscriptError(
-            "There is no response here in any transcript format that shiftlens knows.",
-            "If there is one, name its format with `transcript_format`.",
+            "This is not a transcript in any format that shiftlens knows.",
+            "If it is one, name its format with `transcript_format`.",
         )
     choice = Choice(
         pair=PairSpec(
@@ -66,7 +70,11 @@ def analyze(
             allow_pickle=allow_pickle,
         ),
         score_options=ScoreOptions(
-            base_context=base_context, aligned_context=aligned_context, top_k=top_k, compat=compat
+            base_context=base_context,
+            aligned_context=aligned_context,
+            top_k=top_k,
+            compat=compat,
+            parts=parts,
         ),
         classify_options=ClassifyOptions(classify_by=classify_by, thresholds=thresholds),
         problems=(),
@@ -84,6 +92,13 @@ def analyze(
         return done.analysis
 
     return _in_a_loop_of_its_own(run())
+
+
+def _parts(names: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return parts_named((names,) if isinstance(names, str) else names)
+    except ValueError as error:
+        raise ScoringError(f"`score_parts` must be {error}.") from None
 
 
 def _in_a_loop_of_its_own(work: Coroutine[object, object, T]) -> T:

@@ -22,10 +22,13 @@ def floats(values: Iterable[float]) -> bytes:
     return array("f", values).tobytes()
 
 
+def asked(question: str) -> Turn:
+    return Turn.of(Role.USER, question, SourceMap.verbatim(0, len(question)))
+
+
 def response(text: str, source: SourceMap | None = None, question: str = "Why?") -> Response:
-    asked = Turn.of(Role.USER, question, SourceMap.verbatim(0, len(question)))
     place = source if source is not None else SourceMap.verbatim(100, len(text))
-    return Response(0, (asked,), Turn.of(Role.ASSISTANT, text, place))
+    return Response(0, (asked(question),), Turn.of(Role.ASSISTANT, text, place))
 
 
 def side(

@@ -7,8 +7,9 @@ import math
 import pytest
 
 from analysis.hand_made import response, scored, side
-from shiftlens.analysis.aligntds import Entry, measures, measures_at, shown_text, softmax
+from shiftlens.analysis.aligntds import Entry, mean_measures, measures, measures_at, shown_text, softmax
 from shiftlens.analysis.classify import build
+from shiftlens.analysis.words import aligntds_words
 from shiftlens.models.pair import ClassifyOptions
 
 G1_BASE = [Entry(11, "the", 5), Entry(12, "a", 4), Entry(13, "Hello", 3), Entry(14, "\n", 2), Entry(15, "x", 1)]
@@ -100,6 +101,44 @@ def test_a_row_of_scores_has_the_same_numbers_under_the_pages_names() -> None:
     assert found["TR@10"] == 2
     assert found["nDCG"] == pytest.approx(0.7072657902)
     assert shown_text(scored_like_g1(), 0) == "Hello"
+
+
+def scored_with_the_top_far_down(place: int):
+    """Of 30 candidates, the aligned model's first is the base model's at this place, and the other way round."""
+    base = list(range(30))
+    aligned = [base[place], *(i for i in base if i != base[place])]
+    logprobs = [[-0.1 * i for i in range(30)]]
+    sides = [side(1, tops=[ids], logprobs=logprobs) for ids in (base, aligned)]
+    return scored([], base=sides[0], aligned=sides[1], decoded={i: f"T{i}" for i in base})
+
+
+@pytest.mark.parametrize("place", [3, 10, 29])
+def test_top_probabilities_look_among_all_thirty_candidates_while_the_rank_looks_among_ten(place: int) -> None:
+    found = measures_at(scored_with_the_top_far_down(place), 0)
+    whole = sum(math.exp(-0.1 * i) for i in range(30))
+    assert found["TP"] == pytest.approx(math.exp(-0.1 * place) / whole, abs=1e-6)
+    # The base model's first is the aligned model's second.
+    assert found["BTP"] == pytest.approx((math.exp(-0.1 * place) + math.exp(-0.1)) / 2 / whole, abs=1e-6)
+    assert found["TR@10"] == min(place, 10)
+
+
+def test_the_other_numbers_of_a_page_compare_the_first_ten() -> None:
+    scores = scored_with_the_top_far_down(29)
+    found = measures_at(scores, 0)
+    assert found["Jaccard@10"] == pytest.approx(9 / 11)
+    assert found["nDCG"] < 1
+
+
+def test_a_response_has_the_means_of_its_positions() -> None:
+    assert mean_measures(scored_like_g1()) == measures_at(scored_like_g1(), 0)
+    assert mean_measures(scored_like_g1())["TP"] == pytest.approx(0.0861285444, abs=1e-6)
+
+
+def test_the_numbers_of_a_position_are_said_with_the_token_that_the_page_would_show() -> None:
+    assert aligntds_words(scored_like_g1(), 0) == (
+        "AlignTDS: KL@10 1.4354, Jaccard@10 0.4286, WS@10 0.1747, TR@10 2, TP 0.0861, BTP 0.1276, nDCG 0.7073;"
+        " it would show Hello"
+    )
 
 
 def test_strings_that_were_not_kept_are_missed_loudly() -> None:

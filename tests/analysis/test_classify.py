@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from analysis.hand_made import response, scored
@@ -40,7 +42,8 @@ def test_off_greedy_says_that_the_aligned_model_would_have_put_another_token() -
 def test_a_summary_counts_the_end_and_tells_the_flagged_apart() -> None:
     scores = scored([b"a", b"b", b"c"], base_ranks=[9, 1, 2, 5], boundary=[0])
     found = build(response("abc"), scores, ClassifyOptions()).summary
-    assert found == Summary(tokens=4, unshifted=1, marginal=1, shifted=2, flagged=1, flagged_shifted=1)
+    counts = Summary(tokens=4, unshifted=1, marginal=1, shifted=2, flagged=1, flagged_shifted=1)
+    assert found == dataclasses.replace(counts, by_part=(("answer", counts),))
     assert shares(found).shifted == 0.5
     assert shares_without_flagged(found).tokens == 3
     assert shares_without_flagged(found).shifted == pytest.approx(1 / 3)

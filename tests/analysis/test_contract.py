@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from typing import Any
@@ -14,12 +15,12 @@ from shiftlens.analysis.contract import error_json, to_json
 from shiftlens.analysis.model import Analysis
 from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scoring.columns import SHORTENED_ALIGNED, SHORTENED_BASE
-from shiftlens.transcripts.model import Transcript
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, SourceMap, Transcript, Turn
 
 
-def analysed(text: str, scores: Any, compat: str = "") -> Analysis:
+def analysed(text: str, scores: Any, compat: str = "", of: Response | None = None) -> Analysis:
     options = ClassifyOptions()
-    one = build(response(text), scores, options, compat=compat)
+    one = build(of or response(text), scores, options, compat=compat)
     return Analysis(
         transcript=Transcript("labels", "`User:` on line 1", (one.response,), problems=((7, "Not JSON."),)),
         pair=PairSpec(base="bundled:base", aligned="bundled:aligned"),
@@ -145,3 +146,56 @@ def test_two_vocabularies_give_the_base_side_ids_of_its_own_and_nothing_where_th
     assert {token["kl"] for token in found["tokens"]} == {None}
     assert (found["summary"]["realigned"], found["summary"]["flagged"]) == (2, 2)
     assert found["summary"]["shares_without_flagged"]["tokens"] == 2
+
+
+def in_parts() -> Response:
+    """An answer that stands in the file before the reasoning that led to it, and a call that is not scored."""
+    parts = [(PartKind.REASONING, "hm", 40), (PartKind.TEXT, "yes", 20), (PartKind.TOOL_CALL, "{}", 60)]
+    each = tuple(Part(kind, text, SourceMap.verbatim(at, len(text))) for kind, text, at in parts)
+    return Response(
+        3, (), Turn(Role.ASSISTANT, each), conversation=2, turn_index=5, label="chosen", notes=("Read so.",)
+    )
+
+
+def test_a_response_of_parts_names_them_all_and_its_tokens_name_theirs() -> None:
+    scores = dataclasses.replace(scored([b"hm", b"yes"], with_end=False, base_ranks=[9, 1]), parts=(0, 1))
+    whole = as_json("", scores, of=in_parts())
+    found = whole["responses"][0]
+    assert (found["conversation"], found["turn"], found["label"]) == (2, 5, "chosen")
+    assert found["parts"] == [
+        {"kind": "reasoning", "start": 40, "end": 42},
+        {"kind": "answer", "start": 20, "end": 23},
+        {"kind": "tool_call", "start": 60, "end": 62, "scored": False},
+    ]
+    assert (found["text"], found["start"], found["end"]) == ("hmyes", 20, 62)
+    assert [token.get("part") for token in found["tokens"]] == ["reasoning", None]
+    assert not any(token.get("end_of_response") for token in found["tokens"])
+    by_part = found["summary"]["by_part"]
+    assert {kind: (part["tokens"], part["shifted"]) for kind, part in by_part.items()} == {
+        "answer": (1, 0),
+        "reasoning": (1, 1),
+    }
+    assert (found["summary"]["tokens"], found["summary"]["shifted"]) == (2, 1)
+    assert whole["summary"]["by_part"] == by_part
+    assert found["notes"] == ["Read so.", "A note."]
+
+
+def test_a_response_that_is_an_answer_alone_says_nothing_of_parts() -> None:
+    whole = as_json("a", scored([b"a"]))
+    found = whole["responses"][0]
+    assert (found["conversation"], found["turn"]) == (0, 0)
+    assert not {"parts", "label"} & set(found)
+    assert "by_part" not in found["summary"]
+    assert "by_part" not in whole["summary"]
+    assert whole["settings"]["score_parts"] == ["answer", "reasoning"]
+
+
+def test_settings_that_the_reference_does_not_go_by_are_null_under_compat() -> None:
+    settings = as_json("a", scored([b"a"], decoded={10: "the", 11: "a"}), compat="aligntds")["settings"]
+    assert {key for key, value in settings.items() if value is None} == {
+        "base_context",
+        "aligned_context",
+        "classify_by",
+        "top_k",
+    }
+    assert settings["compat"] == "aligntds"

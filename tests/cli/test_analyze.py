@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_pair: PairSpec) -> Pat
     (folder / "lines.jsonl").write_text(LINES, encoding="utf-8", newline="")
     (folder / "prose.txt").write_text("Nothing but prose.\n", encoding="utf-8")
     (folder / "latin.txt").write_bytes(b"User: hi\nAssistant: caf\xe9\n")
-    front = f"---\nshiftlens:\n  base: {tiny_pair.base}\n  aligned: {tiny_pair.aligned}\n  top_k: 3\n---\n"
+    front = f"---\nshiftlens:\n  base: {tiny_pair.base}\n  aligned: {tiny_pair.aligned}\n  thresholds: 2,4\n---\n"
     (folder / "front.md").write_text(front + TALK, encoding="utf-8")
     return folder
 
@@ -104,8 +104,8 @@ def test_files_that_cannot_be_analysed_do_not_stop_the_others(several: Ran) -> N
 
 
 def test_front_matter_sets_what_the_command_line_leaves_open(several: Ran) -> None:
-    assert several.objects[4]["settings"]["top_k"] == 3
-    assert several.objects[0]["settings"]["top_k"] == 10
+    assert several.objects[4]["settings"]["thresholds"] == [2, 4]
+    assert several.objects[0]["settings"]["thresholds"] == [1, 3]
 
 
 def test_the_text_view_shows_hostile_text_as_symbols(folder: Path, models: list[str]) -> None:

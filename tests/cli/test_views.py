@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 
 import pytest
 
+from analysis.hand_made import scored, side
+from shiftlens.analysis.classify import build
 from shiftlens.analysis.highlights import Highlight
-from shiftlens.analysis.model import ShiftClass, Summary
+from shiftlens.analysis.model import Analysis, ShiftClass, Summary
 from shiftlens.cli.main import main
-from shiftlens.cli.paint import painter
-from shiftlens.models.pair import PairSpec
+from shiftlens.cli.paint import painter, print_analysis
+from shiftlens.cli.reference import print_reference
+from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, SourceMap, Transcript, Turn
 from shiftlens.visible import harmless, one_line
 
 
@@ -114,3 +119,57 @@ def test_demo_shows_what_an_editor_would(
     assert "Base rank" in out
     assert "% shifted" in out
     assert "make vsix" in out
+
+
+def in_parts(compat: str = "") -> Analysis:
+    """Reasoning, shifted, and an answer, in the second conversation of a file."""
+    parts = tuple(
+        Part(kind, text, SourceMap.verbatim(at, len(text)))
+        for kind, text, at in ((PartKind.REASONING, "hm", 40), (PartKind.TEXT, "yes", 20))
+    )
+    one = Response(0, (), Turn(Role.ASSISTANT, parts), conversation=1, turn_index=2, notes=("Read so.",))
+    found = scored([b"hm", b"yes"], base_ranks=[9, 1, 1], decoded={10: "the", 11: "a"})
+    built = build(one, dataclasses.replace(found, parts=(0, 1)), ClassifyOptions(), compat=compat)
+    return Analysis(
+        transcript=Transcript("openai", "messages", (one,), conversations=((), (one.turn,))),
+        pair=PairSpec(base="b", aligned="a"),
+        score_options=ScoreOptions(compat=compat),
+        classify_options=ClassifyOptions(),
+        responses=(built,),
+        summary=built.summary,
+    )
+
+
+def printed(analysis: Analysis) -> str:
+    out = io.StringIO()
+    print_analysis(painter(out, "never"), "talk.jsonl", analysis)
+    return out.getvalue()
+
+
+def test_parts_stand_under_their_names_in_the_order_in_which_they_were_written_and_have_shares_of_their_own() -> None:
+    text = printed(in_parts())
+    assert "[reasoning]\n⟦hm⟧\n[answer]\nyes\n" in text
+    assert "  answer: 2 positions, 100.0% unshifted, 0.0% marginal, 0.0% shifted\n" in text
+    assert "  reasoning: 1 positions, 0.0% unshifted, 0.0% marginal, 100.0% shifted\n" in text
+    assert "Response 1 (conversation 2, turn 3)" in text
+    assert text.index("Note: Read so.") < text.index("Note: A note.")
+    assert "AlignTDS" not in text
+
+
+def test_the_references_numbers_are_printed_with_compat() -> None:
+    text = printed(in_parts("aligntds"))
+    means = "KL@10 0.0000, Jaccard@10 1.0000, WS@10 0.5556, TR@10 0.0000, TP 0.6667, BTP 0.6667, nDCG 1.0000"
+    assert f"AlignTDS, means of 3 positions: {means}\n" in text
+    assert "position  token" not in text
+
+
+def test_positions_that_the_reference_does_not_call_unshifted_have_a_line_each() -> None:
+    entries = side(2, tops=[[10, 11], [10, 11]]), side(2, tops=[[10, 11], [11, 10]])
+    found = scored([b"yes"], base=entries[0], aligned=entries[1], decoded={10: "the", 11: " a\x1b"})
+    plain = Turn.of(Role.ASSISTANT, "yes", SourceMap.verbatim(0, 3))
+    built = build(Response(0, (), plain), found, ClassifyOptions(), compat="aligntds")
+    out = io.StringIO()
+    print_reference(painter(out, "never"), built)
+    _, head, line = out.getvalue().splitlines()
+    assert head.split()[:5] == ["position", "token", "AlignTDS", "shows", "class"]
+    assert line.split()[:5] == ["2", "(end)", "␣a\\x1b", "marginal", "0.2310"]

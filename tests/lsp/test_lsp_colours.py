@@ -183,6 +183,19 @@ async def test_a_bad_line_among_good_ones_is_marked_and_the_rest_is_coloured(edi
     await editor.until(lambda: next(d for d in reversed(editor.diagnostics) if d.uri == uri).diagnostics == ())
 
 
+async def test_a_prompt_without_an_answer_says_so_and_gets_an_answers_colours_when_it_has_one(
+    editor: EditorClient,
+) -> None:
+    uri = editor.open('{"messages": [{"role": "user", "content": "q"}]}\n', name="prompt.jsonl")
+    status = await editor.until_state(uri, "noResponse")
+    assert "prompt without an answer" in status["message"]
+    assert await editor.tokens(uri) == []
+    text = '{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "The quick"}]}\n'
+    editor.change(uri, text, 2)
+    await editor.until_state(uri, "ready", version=2)
+    assert await editor.tokens(uri) != []
+
+
 async def test_a_transcript_that_can_not_be_read_is_an_error_at_its_line(editor: EditorClient) -> None:
     uri = editor.open("---\nshiftlens: [1\n---\nUser: q\nAssistant: a\n")
     status = await editor.until_state(uri, "error")
@@ -210,7 +223,8 @@ async def test_a_file_that_breaks_while_one_types_keeps_its_colours(editor: Edit
 
 async def test_an_empty_response_is_no_trouble(editor: EditorClient) -> None:
     uri = editor.open("User: q\nAssistant:")
-    await editor.until_state(uri, "ready", "noTranscript", "error")
+    status = await editor.until_state(uri, "noResponse")
+    assert status["message"] == "The assistant's turn is empty."
     assert await editor.tokens(uri) == []
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from shiftlens.lsp.pair_choice import BUNDLED_NAMES, choose_pair
 from shiftlens.lsp.settings import RunPolicy, Settings, read_settings
+from shiftlens.models.pair import ScoreOptions
 
 
 def test_no_settings_are_the_defaults() -> None:
@@ -47,6 +48,9 @@ def test_good_values_are_taken() -> None:
         ("allowPickle", "yes", "true or false"),
         ("base", 7, "a string"),
         ("device", "tpu", '"cuda"'),
+        ("scoreParts", ["answer", "thoughts"], "'thoughts' is none of them"),
+        ("scoreParts", [], '"answer", "reasoning", "tool_call"'),
+        ("scoreParts", {"answer": True}, "a list of parts"),
     ],
 )
 def test_a_bad_value_falls_back_and_says_which_and_why(key: str, value: object, words: str) -> None:
@@ -118,9 +122,24 @@ def test_front_matter_has_thresholds_as_text() -> None:
     assert choice.classify_options.thresholds == (2, 4)
 
 
-def test_bad_front_matter_is_a_problem_of_the_file() -> None:
-    choice = choose_pair(Settings(), {"thresholds": "x"}, None, trusted=True)
-    assert choice.problems[0].startswith("Front matter: ")
+def test_bad_front_matter_is_a_problem_of_the_file_and_named_as_the_file_spells_it() -> None:
+    choice = choose_pair(Settings(), {"top-k": "ten"}, None, trusted=True)
+    assert choice.problems == ("Front matter: `top-k` must be a whole number from 1 to 100; it is not followed.",)
+
+
+@pytest.mark.parametrize("key", ["parts", "score-parts", "scoreParts"])
+@pytest.mark.parametrize("value", ["tool_call, answer", ["tool_call", "answer", "answer"]])
+def test_front_matter_chooses_which_parts_are_scored(key: str, value: object) -> None:
+    choice = choose_pair(Settings(), {key: value}, None, trusted=True)
+    assert choice.problems == ()
+    assert choice.score_options.parts == ("answer", "tool_call")
+
+
+def test_parts_that_are_scored_are_a_setting() -> None:
+    settings, problems = read_settings({"scoreParts": ["reasoning"]})
+    assert problems == ()
+    assert settings.score_options.parts == ("reasoning",)
+    assert Settings().score_options == ScoreOptions()
 
 
 def test_an_untrusted_workspace_loads_bundled_models_only() -> None:

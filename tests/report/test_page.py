@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
+import json
 import math
 import re
 
@@ -18,7 +20,7 @@ from shiftlens.analysis.model import Analysis
 from shiftlens.analysis.tokens import tokens
 from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.report.page import ReportedFile, is_report, render
-from shiftlens.transcripts.model import Transcript
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, SourceMap, Transcript, Turn
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>&amp;\"'{{ 7*7 }}\u202e\x1b[31m"
 
@@ -161,3 +163,62 @@ def test_a_thousand_tokens_take_less_than_half_a_megabyte() -> None:
     changed = build(one, scored(pieces, base=columns, aligned=columns), ClassifyOptions())
     whole = Analysis(found.transcript, found.pair, ScoreOptions(), ClassifyOptions(), (changed,), found.summary)
     assert len(render([ReportedFile("long.txt", whole)]).encode()) < 500_000
+
+
+def in_parts(compat: str = "") -> Analysis:
+    """Reasoning and an answer that stands in the file before it."""
+    parts = tuple(
+        Part(kind, text, SourceMap.verbatim(at, len(text)))
+        for kind, text, at in ((PartKind.REASONING, "hm", 40), (PartKind.TEXT, "yes", 20))
+    )
+    one = Response(0, (), Turn(Role.ASSISTANT, parts), conversation=1, turn_index=2, label="chosen")
+    scores = scored([b"hm", b"yes"], base_ranks=[9, 1, 1], decoded={10: "the", 11: "a"})
+    found = build(one, dataclasses.replace(scores, parts=(0, 1)), ClassifyOptions(), compat=compat)
+    return Analysis(
+        transcript=Transcript("openai", "messages", (one,), conversations=((), (one.turn,))),
+        pair=PairSpec(base="b", aligned="a"),
+        score_options=ScoreOptions(compat=compat),
+        classify_options=ClassifyOptions(),
+        responses=(found,),
+        summary=combine([found.summary]),
+    )
+
+
+def columns_of(page: PageReader) -> dict[str, object]:
+    found: dict[str, object] = json.loads(next(e.text for e in page.all("script") if e.attributes.get("id") == KEY))
+    return found
+
+
+KEY = "scores-1-1"
+
+
+def test_parts_have_their_name_before_their_text_and_shares_of_their_own() -> None:
+    page = page_of(in_parts())
+    text = next(e for e in page.all("div") if e.attributes.get("data-scores") == KEY)
+    assert text.text == "reasoninghmansweryes■"
+    assert [e.text for e in page.all("span") if e.attributes.get("class") == "part"] == ["reasoning", "answer"]
+    rows = ["".join(e.text.split()) for e in page.all("tr")]
+    assert "answer2" + "0.0%" * 2 + "100.0%" in rows
+    assert "reasoning1100.0%" + "0.0%" * 2 in rows
+    assert columns_of(page)["part"] == ["reasoning", "answer", "answer"]
+    assert columns_of(page)["reference"] == []
+    assert any("conversation 2, turn 3, chosen" in e.text for e in page.all("h3"))
+
+
+def test_a_page_of_answers_alone_says_nothing_of_parts() -> None:
+    page = page_of(analysis([b"Great", b" question"]))
+    assert not [e for e in page.all("span") if e.attributes.get("class") == "part"]
+    assert columns_of(page)["part"] == []
+
+
+def test_with_compat_each_card_has_the_references_numbers_and_no_setting_is_named_that_they_ignore() -> None:
+    page = page_of(in_parts("aligntds"))
+    told = columns_of(page)["reference"]
+    assert len(told) == 3
+    assert told[0] == (
+        "AlignTDS: KL@10 0.0000, Jaccard@10 1.0000, WS@10 0.5556, TR@10 0, TP 0.6667, BTP 0.6667, nDCG 1.0000;"
+        " it would show the"
+    )
+    names = [e.text for e in page.all("dt")]
+    assert "Compat" in names
+    assert not {"Base context", "Aligned context", "Class by", "Candidates kept"} & set(names)

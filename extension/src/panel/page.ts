@@ -95,6 +95,9 @@ function facts(token: Token, found: TokenAnswer): string[] {
     `KL(aligned || base) ${fixed(token.kl, 3)} nats`,
     `Jaccard@10 ${fixed(token.jaccard, 2)}`,
     `base context ${found.baseContext}`,
+    ...(found.turn === "" ? [] : [`response ${found.responseIndex + 1}: ${found.turn}`]),
+    ...(token.part === "answer" ? [] : [`part: ${token.part}`]),
+    ...(token.reference === null ? [] : [token.reference]),
     ...(token.realigned === null ? [] : [token.realigned]),
     ...flags.filter(([set]) => set).map(([, words]) => words),
   ];

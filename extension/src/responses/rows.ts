@@ -1,5 +1,5 @@
 // The responses of a document as rows of the view. Plain values, no editor.
-import type { AnalysisAnswer, ResponseState, ResponseSummary, State } from "../protocol";
+import type { AnalysisAnswer, Counts, ResponseState, ResponseSummary, State } from "../protocol";
 import { BUSY } from "../statusText";
 
 export type Order = "file" | "shifted";
@@ -23,7 +23,7 @@ export function rowsOf(answer: AnalysisAnswer, order: Order): Row[] {
       index,
       label: label(answer.state, state, summary),
       description: description(response.prompt || `Response ${index + 1}`, state, summary),
-      detail: detail(index, response.message, summary),
+      detail: detail(response),
       state,
       share: summary && summary.tokens > 0 ? summary.shifted / summary.tokens : undefined,
     };
@@ -48,6 +48,9 @@ function label(file: State, state: ResponseState, summary: ResponseSummary | nul
   if (state === "refused") {
     return "can't be scored";
   }
+  if (state === "notScored") {
+    return "not scored";
+  }
   if (summary) {
     return share(summary.shifted, summary.tokens);
   }
@@ -58,14 +61,20 @@ function description(prompt: string, state: ResponseState, summary: ResponseSumm
   if (!summary) {
     return prompt;
   }
-  return `${prompt} (${summary.shifted} of ${summary.tokens} shifted${state === "partial" ? " so far" : ""})`;
+  const soFar = state === "partial" ? " so far" : "";
+  const parts = (summary.byPart ?? []).map(({ kind, shifted, tokens }) => `${kind} ${share(shifted, tokens)}`);
+  const byPart = parts.length > 0 ? `; ${parts.join(", ")}` : "";
+  return `${prompt} (${summary.shifted} of ${summary.tokens} shifted${soFar}${byPart})`;
 }
 
-function detail(index: number, message: string, summary: ResponseSummary | null): string {
-  const counts = summary
-    ? `${summary.shifted} shifted, ${summary.marginal} marginal, ${summary.unshifted} unshifted of ${summary.tokens} tokens`
-    : "";
-  return [`Response ${index + 1}`, counts, message].filter(Boolean).join("\n");
+function detail({ index, turn, message, summary }: AnalysisAnswer["responses"][number]): string {
+  const head = `Response ${index + 1}${turn ? ` (${turn})` : ""}`;
+  const byPart = (summary?.byPart ?? []).map((part) => `${part.kind}: ${counts(part)}`);
+  return [head, summary ? counts(summary) : "", ...byPart, message].filter(Boolean).join("\n");
+}
+
+function counts({ shifted, marginal, unshifted, tokens }: Counts): string {
+  return `${shifted} shifted, ${marginal} marginal, ${unshifted} unshifted of ${tokens} tokens`;
 }
 
 function share(part: number, whole: number): string {

@@ -32,6 +32,7 @@ const ICONS: Record<Row["state"], string> = {
   partial: "loading~spin",
   pending: "circle-outline",
   refused: "circle-slash",
+  notScored: "circle-outline",
 };
 
 export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider<Node> {

@@ -7,7 +7,9 @@ would expect, so does this module:
 - candidates are the same where their decoded strings are, not their ids, and the first of equal strings counts;
 - KL runs from base to aligned, over the strings that both first-k lists hold, without making them sum to 1 again:
   it can be negative, and it is 0 where the lists share nothing;
-- nDCG goes by id and over all K, whatever k is.
+- nDCG goes by id and over all K, whatever k is;
+- of the numbers that one position gets, KL, Jaccard, weighted sum and top rank compare the first 10, while TP and BTP
+  look among all K.
 """
 
 from __future__ import annotations
@@ -92,20 +94,28 @@ def top_rank(base_texts: Sequence[str], aligned_top: str, k: int) -> int:
 
 
 def measures_at(scored: ScoredResponse, row: int) -> dict[str, float]:
-    """The numbers of one row under the names that the reference's pages give them.
+    """The numbers of one row under the names that the reference gives them, each with the reference's own k.
 
     Raises ValueError where the scores were made without the tokenizer's decoded strings.
     """
-    found = measures(_entries(scored, row, aligned=False), _entries(scored, row, aligned=True))
+    base, aligned = _entries(scored, row, aligned=False), _entries(scored, row, aligned=True)
+    found = measures(base, aligned)
+    kept = found if scored.k <= SHOWN else measures(base, aligned, scored.k)
     return {
         f"KL@{SHOWN}": found.kl,
         f"Jaccard@{SHOWN}": found.jaccard,
         f"WS@{SHOWN}": found.weighted_sum,
         f"TR@{SHOWN}": found.top_rank,
-        "TP": found.top_prob,
-        "BTP": found.bi_top_prob,
+        "TP": kept.top_prob,
+        "BTP": kept.bi_top_prob,
         "nDCG": found.ndcg,
     }
+
+
+def mean_measures(scored: ScoredResponse) -> dict[str, float]:
+    """The means of `measures_at` over all rows, by the same names. Raises ValueError as it does."""
+    rows = [measures_at(scored, row) for row in range(scored.rows)]
+    return {name: math.fsum(row[name] for row in rows) / len(rows) for name in rows[0]} if rows else {}
 
 
 def shown_text(scored: ScoredResponse, row: int) -> str:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from operator import or_
 
 from shiftlens.analysis.aligntds import shown_top_ranks
-from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, Summary
+from shiftlens.analysis.model import PartRows, ResponseAnalysis, ShiftClass, Summary
+from shiftlens.analysis.parts import ends_response, part_rows
 from shiftlens.geometry.spans import token_spans
-from shiftlens.models.pair import ClassifyOptions
+from shiftlens.models.pair import SCORE_PARTS, ClassifyOptions
 from shiftlens.scoring.columns import ScoredResponse, int32, uint32
 from shiftlens.transcripts.model import Response, SourceMap
 
@@ -31,13 +32,15 @@ class Shares:
 def build(
     response: Response, scored: ScoredResponse, classify_options: ClassifyOptions, *, compat: str = ""
 ) -> ResponseAnalysis:
-    """Classify the rows of a scored response, or of its first part, and find their places in the file.
+    """Classify the rows of a scored response, or the first of them, and find their parts and places in the file.
 
     With compat="aligntds" the class follows the reference: the 0-based place, among the base model's first 10
     strings, of the aligned model's first (TR@10). Raises ValueError where the columns don't fit the text.
     """
     text, source = response.passage(scored.parts)
-    spans = token_spans(text, uint32(scored.byte_ends), source)
+    byte_ends = uint32(scored.byte_ends)
+    spans = token_spans(text, byte_ends, source)
+    parts = part_rows(response.turn.parts, scored.parts, byte_ends)
     classes = classes_of(base_ranks(scored, classify_options.classify_by, compat), classify_options.thresholds)
     return ResponseAnalysis(
         response=response,
@@ -50,7 +53,10 @@ def build(
         ends=spans.ends,
         text_ends=spans.text_ends,
         cuts=spans.cuts,
-        summary=summarise(classes, scored.boundary, realigned_rows(scored)),
+        summary=_summary(classes, scored, parts),
+        parts=parts,
+        has_end=ends_response(response.turn.parts, scored.parts, byte_ends)
+        and int32(scored.ids)[-1] == scored.aligned.end_id,
     )
 
 
@@ -103,9 +109,30 @@ def summarise(classes: bytes, boundary: bytes, realigned: bytes = b"") -> Summar
     )
 
 
+def _summary(classes: bytes, scored: ScoredResponse, parts: Sequence[PartRows]) -> Summary:
+    realigned = realigned_rows(scored)
+
+    def of(first: int, end: int) -> Summary:
+        return summarise(classes[first:end], scored.boundary[first:end], realigned[first:end])
+
+    by_part = _by_kind((part.kind, of(part.first, part.end)) for part in parts if part.end > part.first)
+    return replace(of(0, scored.rows), by_part=by_part)
+
+
+def _by_kind(found: Iterable[tuple[str, Summary]]) -> tuple[tuple[str, Summary], ...]:
+    """One summary for each kind of part."""
+    kinds: dict[str, list[Summary]] = {}
+    for kind, summary in found:
+        kinds.setdefault(kind, []).append(summary)
+    order = {kind: place for place, kind in enumerate(SCORE_PARTS)}
+    names = sorted(kinds, key=lambda kind: order.get(kind, len(order)))
+    return tuple((kind, combine(kinds[kind])) for kind in names)
+
+
 def combine(summaries: Iterable[Summary]) -> Summary:
     """The summary of all their positions together."""
     every = tuple(summaries)
+    by_part = [part for summary in every for part in summary.by_part]
     return Summary(
         tokens=sum(s.tokens for s in every),
         unshifted=sum(s.unshifted for s in every),
@@ -116,6 +143,7 @@ def combine(summaries: Iterable[Summary]) -> Summary:
         flagged_marginal=sum(s.flagged_marginal for s in every),
         flagged_shifted=sum(s.flagged_shifted for s in every),
         realigned=sum(s.realigned for s in every),
+        by_part=_by_kind(by_part) if by_part else (),
     )
 
 

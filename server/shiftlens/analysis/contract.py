@@ -1,9 +1,9 @@
 """An analysis as JSON, schema "shiftlens/1".
 
     {"schema", "file", "format", "detected_by", "models": {"base": {"name", ...}, "aligned": {...}},
-     "settings": {"base_context", "aligned_context", "classify_by", "thresholds", "top_k", "compat", "device", "dtype",
-                  "matrix_library"},
-     "responses": [{"index", "prompt", "text", "start", "end",
+     "settings": {"base_context", "aligned_context", "classify_by", "thresholds", "top_k", "score_parts", "compat",
+        "device", "dtype", "matrix_library"},
+     "responses": [{"index", "conversation", "turn", "prompt", "text", "start", "end",
         "prefix": {"base": {"text", "ids"}, "aligned": {"text", "ids"}},
         "tokens": [{"index", "id", "text", "start", "end", "class", "boundary", "special", "off_greedy",
                     "base":    {"rank", "logprob", "prob", "entropy", "missing_mass", "top": [{"id", "text", "prob"}]},
@@ -11,14 +11,22 @@
                     "base_rank_of_aligned_top", "kl", "jaccard@10"}],
         "summary": {"tokens", "unshifted", "marginal", "shifted", "flagged", "shares", "shares_without_flagged"},
         "notes": [...]}],
-     "problems": [{"line", "message"}], "refused": [{"index", "message"}], "summary": {...}}
+     "problems": [{"line", "message"}], "refused": [{"index", "message"}], "not_scored": [index, ...], "summary": {...}}
 
 - `start`, `end` are offsets into the file's decoded text, in code points, a byte order mark not counted.
-- The texts of a response's tokens join to its `text`. A character split over several tokens is the text of the one
-  with its first byte; the others are empty. A token that is not whole characters has its own "bytes", as hex; so has
-  a candidate, whose `text` then holds U+FFFD.
+- `conversation` and `turn` count from 0, the conversation in the file and the turn in it. A response that is one of
+  several answers to its prompt has "label", the file's word for it ("chosen").
+- A response that is more than an answer has "parts": [{"kind": "reasoning" | "answer" | "tool_call", "start", "end"}],
+  all parts of its turn in the order in which the model wrote them, which may not be the file's; one that was not scored
+  has "scored": false. A token that is not of the answer has "part", its kind; one with bytes of two parts is of the
+  first. Tokens are in the order of the parts, so that their offsets ascend within a part only. Summaries count all
+  positions that were scored; where some are not of answers, they have "by_part": {kind: the same counts and shares}.
+- `not_scored` are the responses of which no part is of a kind in `score_parts`.
+- The texts of a response's tokens join to its `text`, that of the parts that were scored. A character split over
+  several tokens is the text of the one with its first byte; the others are empty. A token that is not whole characters
+  has its own "bytes", as hex; so has a candidate, whose `text` then holds U+FFFD.
 - The last token of a response is its end: `"end_of_response": true`, `text` empty, `start` = `end`. There, a side
-  that scored another id than `id` names its own `id`.
+  that scored another id than `id` names its own `id`. A response whose last part is not scored has no such token.
 - In a pair of two vocabularies each model reads its own tokens. `tokens` are the aligned model's; the base side has ids
   of its own and always names its `id`. A position that is not exactly one of its tokens has "realigned": {"first",
   "last", "base_tokens", "base_logprob"}, the positions that together are the bytes of so many tokens of the base
@@ -33,6 +41,9 @@
   vocabulary; `missing_mass` is that of all tokens not in `top`.
 - `flagged` counts the positions with `boundary` (or "realigned", see below); shares are given with and without them.
 - With compat="aligntds" each token has "aligntds": the reference's numbers, and `token`, the string it would show.
+  The settings that it does not go by are null then: its contexts, what it classifies by and the 30 candidates that it
+  keeps are its own.
+- `notes` tell first what the file's reader has to say of the response, then how it was scored.
 - `matrix_library` of a model is what took its matrix products: "torch" (its own, MKL on x86) or "onednn". That of the
   settings may be "auto".
 - A model that is an adapter has "adapter_of", the name of the whole model that it is put on.
@@ -42,20 +53,18 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from shiftlens.analysis.aligntds import measures_at, shown_text
 from shiftlens.analysis.classify import Shares, shares, shares_without_flagged
-from shiftlens.analysis.model import Analysis, Candidate, ResponseAnalysis, Summary, Token, TokenSide
+from shiftlens.analysis.contract_tokens import Json, token_json
+from shiftlens.analysis.model import Analysis, ResponseAnalysis, Summary
+from shiftlens.analysis.parts import part_name
 from shiftlens.analysis.tokens import tokens
-from shiftlens.scoring.columns import OwnTokens, SideColumns
-from shiftlens.transcripts.model import Response, Role
+from shiftlens.scoring.columns import SideColumns
+from shiftlens.transcripts.model import PartKind, Response, Role
 
 SCHEMA = "shiftlens/1"
-
-Json = dict[str, object]
 
 
 class Described(Protocol):
@@ -89,10 +98,14 @@ def to_json(
     *,
     models: Mapping[str, Described | None] | None = None,
     refused: Sequence[tuple[int, str]] = (),
+    not_scored: Sequence[int] = (),
 ) -> Json:
-    """The object of one file. `models` has the keys "base" and "aligned"; `refused` names responses without scores."""
+    """The object of one file.
+
+    `models` has the keys "base" and "aligned"; `refused` and `not_scored` name responses without scores.
+    """
     described = models or {}
-    options, classify = analysis.score_options, analysis.classify_options
+    options = analysis.score_options
     return {
         "schema": SCHEMA,
         "file": file,
@@ -102,22 +115,34 @@ def to_json(
             "base": _model(analysis.pair.base, described.get("base")),
             "aligned": _model(analysis.pair.aligned, described.get("aligned")),
         },
-        "settings": {
-            "base_context": options.base_context,
-            "aligned_context": options.aligned_context,
-            "classify_by": classify.classify_by,
-            "thresholds": list(classify.thresholds),
-            "top_k": options.top_k,
-            "compat": options.compat,
-            "device": analysis.pair.device,
-            "dtype": analysis.pair.dtype,
-            "matrix_library": analysis.pair.matrix_library,
-        },
+        "settings": _settings(analysis),
         "responses": [_response(response, options.compat) for response in analysis.responses],
         "problems": [{"line": line, "message": message} for line, message in analysis.transcript.problems],
         "refused": [{"index": index, "message": message} for index, message in refused],
+        "not_scored": list(not_scored),
         "summary": summary_json(analysis.summary),
     }
+
+
+# What the reference has of its own, so that naming the user's choice would be wrong.
+_NOT_OF_ALIGNTDS = ("base_context", "aligned_context", "classify_by", "top_k")
+
+
+def _settings(analysis: Analysis) -> Json:
+    options, classify = analysis.score_options, analysis.classify_options
+    found: Json = {
+        "base_context": options.base_context,
+        "aligned_context": options.aligned_context,
+        "classify_by": classify.classify_by,
+        "thresholds": list(classify.thresholds),
+        "top_k": options.top_k,
+        "score_parts": list(options.parts),
+        "compat": options.compat,
+        "device": analysis.pair.device,
+        "dtype": analysis.pair.dtype,
+        "matrix_library": analysis.pair.matrix_library,
+    }
+    return found | dict.fromkeys(_NOT_OF_ALIGNTDS) if options.compat == "aligntds" else found
 
 
 def error_json(file: str, *, kind: str, message: str, line: int | None = None) -> Json:
@@ -126,7 +151,8 @@ def error_json(file: str, *, kind: str, message: str, line: int | None = None) -
 
 
 def summary_json(summary: Summary) -> Json:
-    """Counts by class, and shares with and without the flagged positions."""
+    """Counts by class, and shares with and without the flagged positions; by part where not all is answers."""
+    by_part = {kind: summary_json(part) for kind, part in summary.by_part} if summary.is_of_parts else {}
     return {
         "tokens": summary.tokens,
         "unshifted": summary.unshifted,
@@ -136,6 +162,7 @@ def summary_json(summary: Summary) -> Json:
         **({"realigned": summary.realigned} if summary.realigned else {}),
         "shares": _shares(shares(summary)),
         "shares_without_flagged": _shares(shares_without_flagged(summary)),
+        **({"by_part": by_part} if by_part else {}),
     }
 
 
@@ -171,99 +198,38 @@ def _response(analysis: ResponseAnalysis, compat: str) -> Json:
     response, scored = analysis.response, analysis.scored
     return {
         "index": response.index,
+        "conversation": response.conversation,
+        "turn": response.turn_index,
+        **({"label": response.label} if response.label else {}),
         "prompt": prompt_of(response),
         "text": analysis.text,
         "start": response.turn.source_start,
         "end": response.turn.source_end,
+        **_parts(analysis),
         "prefix": {"base": _prefix(scored.base), "aligned": _prefix(scored.aligned)},
-        "tokens": [_token(token, analysis, compat) for token in tokens(analysis)],
+        "tokens": [token_json(token, analysis, compat) for token in tokens(analysis)],
         "summary": summary_json(analysis.summary),
-        "notes": list(scored.notes),
+        "notes": list(analysis.notes),
+    }
+
+
+def _parts(analysis: ResponseAnalysis) -> Json:
+    """Nothing where the turn is an answer alone, which may stand in the file in several pieces."""
+    every = [(index, part) for index, part in enumerate(analysis.response.turn.parts) if part.text]
+    if all(part.kind is PartKind.TEXT for _, part in every):
+        return {}
+    return {
+        "parts": [
+            {
+                "kind": part_name(part.kind),
+                "start": part.source.source_start,
+                "end": part.source.source_end,
+                **({} if index in analysis.scored.parts else {"scored": False}),
+            }
+            for index, part in every
+        ]
     }
 
 
 def _prefix(side: SideColumns) -> Json:
     return {"text": side.prefix_text, "ids": list(side.prefix_ids)}
-
-
-def _token(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
-    sides = {"base": _side(token.base, token), "aligned": _side(token.aligned, token)}
-    if analysis.scored.own_tokens is not None:
-        sides["base"] = _with_own_ids(sides["base"], token.base, analysis.scored.own_tokens)
-    found: Json = {
-        "index": token.index,
-        "id": token.id,
-        "text": token.text,
-        "start": token.start,
-        "end": token.end,
-        "class": token.shift.label,
-        "boundary": token.boundary,
-        "special": token.special,
-        "off_greedy": token.off_greedy,
-        **sides,
-        "base_rank_of_aligned_top": token.base_rank_of_aligned_top or None,
-        "kl": _number(token.kl),
-        "jaccard@10": _number(token.jaccard),
-    }
-    if token.is_end:
-        found["end_of_response"] = True
-    if token.realigned is not None:
-        found["realigned"] = {
-            "first": token.realigned.first,
-            "last": token.realigned.end - 1,
-            "base_tokens": token.realigned.base_tokens,
-            "base_logprob": _number(token.realigned.base_logprob),
-        }
-    if token.shortened:
-        found["context"] = "shortened"
-        for side in token.shortened:
-            found[side] = {**sides[side], "context": "shortened"}
-    if not _is_text(token.piece):
-        found["bytes"] = token.piece.hex()
-    if compat == "aligntds":
-        numbers = {name: _number(value) for name, value in measures_at(analysis.scored, token.index).items()}
-        found["aligntds"] = {**numbers, "token": shown_text(analysis.scored, token.index)}
-    return found
-
-
-def _side(side: TokenSide, token: Token) -> Json:
-    own: Json = {"id": side.id} if side.id != token.id else {}
-    return {
-        **own,
-        "rank": side.rank,
-        "logprob": _number(side.logprob),
-        "prob": _number(math.exp(side.logprob)),
-        "entropy": _number(side.entropy),
-        "missing_mass": _number(side.missing_mass),
-        "top": [_candidate(candidate) for candidate in side.top],
-    }
-
-
-def _with_own_ids(side: Json, of: TokenSide, own: OwnTokens) -> Json:
-    """With the base model's own ids: -1 is for none, and the others stand for bytes."""
-    ids = own.base_ids
-    top = [{**_candidate(candidate), "id": ids.get(candidate.id)} for candidate in of.top]
-    return {**side, "id": ids.get(of.id), "top": top}
-
-
-def _candidate(candidate: Candidate) -> Json:
-    found: Json = {
-        "id": candidate.id,
-        "text": candidate.piece.decode("utf-8", "replace"),
-        "prob": _number(candidate.prob),
-    }
-    if not _is_text(candidate.piece):
-        found["bytes"] = candidate.piece.hex()
-    return found
-
-
-def _is_text(piece: bytes) -> bool:
-    try:
-        piece.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
-from shiftlens.analysis.tokens import is_end
-from shiftlens.geometry.spans import gaps
+from shiftlens.geometry.spans import character_at, gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +24,14 @@ class Highlight:
 
 
 def highlights(analysis: ResponseAnalysis) -> Sequence[Highlight]:
-    """The highlights of a response, sorted and without overlap.
+    """The highlights of a response, sorted by their place in the file and without overlap.
 
     A character split over several tokens is one highlight with the worst class of its parts and the flags of
     any. Rows without text give none; what the file holds between two parts of a response is left out.
     """
     breaks = gaps(analysis.source)
     if breaks or any(analysis.cuts):
-        return tuple(_across(analysis, breaks))
+        return tuple(sorted(_across(analysis, breaks), key=lambda item: item.start))
     return tuple(
         _of_row(analysis, row, start, end)
         for row, (start, end) in enumerate(zip(analysis.starts, analysis.ends, strict=True))
@@ -41,24 +40,42 @@ def highlights(analysis: ResponseAnalysis) -> Sequence[Highlight]:
 
 
 def row_at(analysis: ResponseAnalysis, offset: int) -> int | None:
-    """The row that holds the (first byte of the) character at a source offset, None where there is none. O(log n)."""
-    row = bisect_right(analysis.ends, offset)
-    return row if row < len(analysis.ends) and analysis.starts[row] <= offset else None
+    """The row that holds the (first byte of the) character at a source offset, None where there is none.
+
+    O(log n) for each part.
+    """
+    character = _character_at(analysis, offset)
+    return None if character is None else _row_of(analysis, character)
 
 
 def rows_at(analysis: ResponseAnalysis, offset: int) -> range:
     """The rows that touch the character at a source offset: one, several where they share it, or none.
 
-    At the end of the response that is the row of the end. O(log n).
+    Where the response ends in the file and no other token begins, that is the row of the end. O(log n) for each part.
     """
-    row = row_at(analysis, offset)
-    if row is None:
+    character = _character_at(analysis, offset)
+    row = None if character is None else _row_of(analysis, character)
+    if character is None or row is None:
         last = len(analysis.ends) - 1
-        at_end = last >= 0 and offset == analysis.ends[last] and is_end(analysis, last)
-        return range(last, last + 1) if at_end else range(0)
-    if not analysis.cuts[row] or offset < analysis.source.start_of(analysis.text_ends[row] - 1):
+        return range(last, last + 1) if analysis.has_end and offset == analysis.ends[last] else range(0)
+    if not analysis.cuts[row] or character < analysis.text_ends[row] - 1:
         return range(row, row + 1)
     return range(row, _past_split(analysis, row))
+
+
+def _character_at(analysis: ResponseAnalysis, offset: int) -> int | None:
+    """The character of the response's text at a source offset. Each part ascends in the file, all together may not."""
+    for part in analysis.parts:
+        found = character_at(analysis.source, part.text_start, part.text_end, offset)
+        if found is not None:
+            return found
+    return None
+
+
+def _row_of(analysis: ResponseAnalysis, character: int) -> int | None:
+    """The row with the first byte of a character of the response's text; None where it is not scored yet."""
+    row = bisect_right(analysis.text_ends, character)
+    return row if row < len(analysis.text_ends) else None
 
 
 def _past_split(analysis: ResponseAnalysis, row: int) -> int:

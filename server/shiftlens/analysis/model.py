@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_right
 from dataclasses import dataclass
 from enum import IntEnum
 
-from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.models.pair import SCORE_PARTS, ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scoring.columns import ScoredResponse
 from shiftlens.transcripts.model import Response, SourceMap, Transcript
+
+ANSWER = SCORE_PARTS[0]
 
 
 class ShiftClass(IntEnum):
@@ -77,7 +80,7 @@ class Token:
     A character whose bytes are split over several tokens belongs to the token with its first byte; the others are empty
     spans behind it, and `piece` holds each one's own bytes. `is_end` marks the position after the last token, which has
     no text. `shortened` names the sides that did not see the whole context. `off_greedy` says that the aligned model's
-    most likely token is another one.
+    most likely token is another one. `part` is the kind of part that the token is of, one of `models.pair.SCORE_PARTS`.
     """
 
     index: int
@@ -98,11 +101,16 @@ class Token:
     jaccard: float
     shortened: tuple[str, ...] = ()
     realigned: Realigned | None = None
+    part: str = "answer"
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Counts of positions by class, with and without those flagged `boundary` or realigned."""
+    """Counts of all positions that were scored, by class, with and without those flagged `boundary` or realigned.
+
+    `by_part` has the same counts for each kind of part that any position is of, in the order of
+    `models.pair.SCORE_PARTS`.
+    """
 
     tokens: int
     unshifted: int
@@ -113,16 +121,44 @@ class Summary:
     flagged_marginal: int = 0
     flagged_shifted: int = 0
     realigned: int = 0
+    by_part: tuple[tuple[str, Summary], ...] = ()
+
+    @property
+    def is_of_parts(self) -> bool:
+        """Whether there are positions of more than answers, so that `by_part` tells something."""
+        return any(kind != ANSWER for kind, _ in self.by_part)
+
+
+@dataclass(frozen=True, slots=True)
+class PartRows:
+    """The rows of one part of a turn that was scored.
+
+    - index: of the part in the turn; kind: one of `models.pair.SCORE_PARTS`.
+    - first, end: rows [first, end). A token that holds bytes of two parts is of the one with its first byte; the end of
+      the response is of the last part.
+    - text_start, text_end: the characters of the part in `ResponseAnalysis.text`.
+    """
+
+    index: int
+    kind: str
+    first: int
+    end: int
+    text_start: int
+    text_end: int
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseAnalysis:
-    """A response, its scores, and a class for each row.
+    """A response, its scores, and a class for each row. Rows are in the order in which the model wrote the parts.
 
     - text, source: the parts of the response that were scored, as one text, and where it stands in the file.
+    - parts: the rows of each of these parts, in order; they leave no row out.
+    - has_end: whether the last row is the end of the response. There is none where the last part of the turn is not
+      scored, nor in scores of a first part of one.
     - classes: uint8 [n], values of `ShiftClass`.
     - off_greedy: uint8 [n].
-    - starts, ends: uint32 [n], code-point offsets into the file's text; together the spans cover the response.
+    - starts, ends: uint32 [n], code-point offsets into the file's text; together the spans cover what was scored. They
+      ascend within a part; a part may stand in the file before one that was written earlier.
     - text_ends: uint32 [n], where each row ends in `text`, in code points.
     - cuts: uint8 [n], 1 where the row ends inside a character, whose other bytes the next rows hold.
     """
@@ -138,6 +174,22 @@ class ResponseAnalysis:
     text_ends: array[int]
     cuts: bytes
     summary: Summary
+    parts: tuple[PartRows, ...]
+    has_end: bool
+
+    @property
+    def token_count(self) -> int:
+        """Number of rows without the end of the response."""
+        return self.scored.rows - self.has_end
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader should know of this response: first what the file's reader has to say, then the scoring."""
+        return (*self.response.notes, *self.scored.notes)
+
+    def part_at(self, row: int) -> str:
+        """The kind of part that a row is of. Raises IndexError where there are no parts."""
+        return self.parts[max(0, bisect_right(self.parts, row, key=lambda part: part.first) - 1)].kind
 
 
 @dataclass(frozen=True, slots=True)

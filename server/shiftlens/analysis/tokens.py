@@ -13,7 +13,6 @@ from shiftlens.scoring.columns import (
     SideColumns,
     float32,
     int32,
-    uint32,
 )
 
 JACCARD_AT = 10
@@ -25,7 +24,7 @@ def token(analysis: ResponseAnalysis, row: int) -> Token:
     if not 0 <= row < scored.rows:
         raise IndexError(f"no row {row} among {scored.rows}")
     begin = analysis.text_ends[row - 1] if row else 0
-    at_end = is_end(analysis, row)
+    at_end = analysis.has_end and row == scored.rows - 1
     own = int32(scored.ids)[row]
     base_own = own if scored.own_tokens is None else int32(scored.own_tokens.ids)[row]
     base = _side(scored, scored.base, row, scored.base.end_id if at_end else base_own)
@@ -49,6 +48,7 @@ def token(analysis: ResponseAnalysis, row: int) -> Token:
         jaccard=jaccard(base, aligned, by_bytes=scored.own_tokens is not None),
         shortened=shortened(scored, row),
         realigned=realigned(scored, row),
+        part=analysis.part_at(row),
     )
 
 
@@ -78,16 +78,6 @@ def realigned(scored: ScoredResponse, row: int) -> Realigned | None:
 def tokens(analysis: ResponseAnalysis) -> Iterator[Token]:
     """All rows in order."""
     return (token(analysis, row) for row in range(analysis.scored.rows))
-
-
-def is_end(analysis: ResponseAnalysis, row: int) -> bool:
-    """Whether the row is the end of the response. Scores of a first part of one have no such row."""
-    byte_ends = uint32(analysis.scored.byte_ends)
-    return (
-        row == len(byte_ends) - 1
-        and analysis.text_ends[row] == len(analysis.text)
-        and byte_ends[row] == (byte_ends[row - 1] if row else 0)
-    )
 
 
 def jaccard(base: TokenSide, aligned: TokenSide, *, by_bytes: bool = False) -> float:

@@ -65,7 +65,11 @@ def _write(args: argparse.Namespace, out: TextIO, file: str, found: Analysed) ->
     if args.format == "json":
         from shiftlens.analysis.contract import to_json
 
-        _write_json(args, out, to_json(found.analysis, file, models=found.models, refused=found.refused))
+        _write_json(
+            args,
+            out,
+            to_json(found.analysis, file, models=found.models, refused=found.refused, not_scored=found.not_scored),
+        )
         return
     from shiftlens.cli.paint import painter, print_analysis
 

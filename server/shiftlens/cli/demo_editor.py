@@ -26,7 +26,7 @@ from shiftlens.errors import EngineError
 from shiftlens.geometry.lines import LineIndex, Unit
 
 _INTEGERS_PER_TOKEN = 5
-_ENDED = {"ready", "error", "noPair", "noTranscript"}
+_ENDED = {"ready", "error", "noPair", "noTranscript", "noResponse"}
 _DOCTOR = "Run `shiftlens doctor` to see what is missing."
 _T = TypeVar("_T")
 

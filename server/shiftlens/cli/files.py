@@ -102,13 +102,17 @@ async def analyst(args: argparse.Namespace) -> AsyncIterator[Analyst]:
 
 
 def tell_of_gaps(file: str, found: Analysed) -> bool:
-    """Say what of the file is not in its analysis; whether all is."""
+    """Say what of the file is not in its analysis; whether all is, but what the user left out."""
+    from shiftlens.pipeline.unscored import CHOOSE_PARTS
+
     for line, message in found.analysis.transcript.problems:
         complain(file, f"line {line}: {message}")
     for index, message in found.refused:
         complain(file, f"response {index + 1}: {message}")
     for message in found.problems:
         complain(file, message)
+    if found.left_out:
+        complain(file, f"{found.left_out} {CHOOSE_PARTS}")
     return not (found.analysis.transcript.problems or found.refused)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from shiftlens.analysis.parts import parts_named
 from shiftlens.errors import ModelError
-from shiftlens.lsp.settings import TEMPLATE_PREFIX, Settings, check_values
+from shiftlens.lsp.settings import TEMPLATE_PREFIX, Settings, read_front_matter_values
 from shiftlens.models.pair import (
     AUTO_LIBRARY,
     BASE_CONTEXTS,
@@ -20,15 +20,13 @@ from shiftlens.models.pair import (
     DEVICES,
     DTYPES,
     MATRIX_LIBRARIES,
+    SCORE_PARTS,
     PairSpec,
     pickle_allowed,
 )
 from shiftlens.pipeline.choice import Choice
 
 _MOST_CANDIDATES = 100
-_SEPARATOR = re.compile(r"[-_]+([a-z])")
-# What a file may choose for itself. Not among them: what costs memory, disk, network or trust.
-_FILE_KEYS = ("base", "aligned", "baseContext", "alignedContext", "classifyBy", "thresholds", "topK", "compat")
 
 
 def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +80,12 @@ def add_numbers_arguments(parser: argparse.ArgumentParser) -> None:
         "--thresholds", type=thresholds, metavar="U,M", help="highest unshifted and marginal rank (default 1,3)"
     )
     numbers.add_argument("--top-k", type=candidates, metavar="K", help="candidates kept per position (default 10)")
+    numbers.add_argument(
+        "--score-parts",
+        type=score_parts,
+        metavar=",".join(SCORE_PARTS),
+        help="which parts of a response are scored (default answer,reasoning); the others stand in the context",
+    )
     numbers.add_argument("--compat", choices=COMPAT_MODES, help="also give the numbers of the AlignTDS code")
 
 
@@ -109,6 +113,14 @@ def thresholds(value: str) -> tuple[int, int]:
     return first, second
 
 
+def score_parts(value: str) -> tuple[str, ...]:
+    """An argparse type: kinds of parts, such as answer,reasoning."""
+    try:
+        return parts_named(part.strip() for part in value.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{value!r} should be {error}") from None
+
+
 def candidates(value: str) -> int:
     """An argparse type: how many candidates to keep."""
     if value.isdecimal() and 1 <= int(value) <= _MOST_CANDIDATES:
@@ -132,8 +144,7 @@ def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choi
 
     Raises ModelError where a model is not named.
     """
-    keys = {_SEPARATOR.sub(lambda found: found[1].upper(), str(key)): value for key, value in front_matter.items()}
-    values, problems = check_values({key: keys[key] for key in _FILE_KEYS if key in keys})
+    values, problems = read_front_matter_values(front_matter)
     given = {
         "base": BUNDLED_BASE if args.bundled else args.base,
         "aligned": BUNDLED_ALIGNED if args.bundled else args.aligned,
@@ -142,6 +153,7 @@ def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choi
         "classify_by": args.classify_by,
         "thresholds": args.thresholds,
         "top_k": args.top_k,
+        "score_parts": args.score_parts,
         "compat": args.compat,
     }
     values.update({name: value for name, value in given.items() if value is not None})
@@ -149,8 +161,7 @@ def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choi
     pair = pair_of(args, chosen.base, chosen.aligned)
     of_user = (given["base"], given["aligned"])
     pair = dataclasses.replace(pair, allow_pickle=pickle_allowed(pair.allow_pickle, (pair.base, pair.aligned), of_user))
-    in_file = tuple(f"Front matter: {problem}" for problem in problems)
-    return Choice(pair, chosen.score_options, chosen.classify_options, in_file)
+    return Choice(pair, chosen.score_options, chosen.classify_options, problems)
 
 
 def pair_of(args: argparse.Namespace, base: str, aligned: str) -> PairSpec:

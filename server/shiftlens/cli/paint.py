@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Protocol
 
 from rich.console import Console
@@ -14,6 +14,8 @@ from shiftlens.analysis.classify import Shares, in_own_text, shares, shares_with
 from shiftlens.analysis.contract import prompt_of
 from shiftlens.analysis.highlights import Highlight, highlights
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Summary
+from shiftlens.analysis.words import part_words, turn_words
+from shiftlens.cli.reference import print_reference
 from shiftlens.visible import harmless, one_line
 
 COLORS = ("auto", "always", "never")
@@ -58,8 +60,16 @@ class Painter:
         self.line(Text(text, style="bold"))
 
     def response(self, analysis: ResponseAnalysis) -> None:
-        """The response's own text, painted."""
-        self.spans(analysis.text, highlights(in_own_text(analysis)))
+        """The response's own text, painted; parts of several kinds each under its name."""
+        text, spans = analysis.text, highlights(in_own_text(analysis))
+        if not analysis.summary.is_of_parts:
+            self.spans(text, spans)
+            return
+        for part in analysis.parts:
+            if part.text_end > part.text_start:
+                self.line(Text(f"[{part_words(part.kind)}]", style="dim" if self.colored else ""))
+                inside = [_cut(span, part.text_start, part.text_end) for span in spans]
+                self.spans(text[part.text_start : part.text_end], [span for span in inside if span.start < span.end])
 
     def page(self, text: str, headings: Iterable[Stretch], responses: Iterable[ResponseAnalysis]) -> None:
         """A page of turns: its headings bold, its responses painted."""
@@ -107,6 +117,9 @@ class Painter:
             rest = shares_without_flagged(summary)
             line += f"; without {summary.flagged} flagged: {_percentages(rest)}"
         self.line(line)
+        if summary.is_of_parts:
+            for kind, part in summary.by_part:
+                self.line(f"  {part_words(kind)}: {part.tokens} positions, {_percentages(shares(part))}")
 
     def _append(self, painted: Text, token: str, shift: ShiftClass) -> None:
         shown = harmless(token)
@@ -147,15 +160,24 @@ def print_analysis(paint: Painter, file: str, analysis: Analysis) -> None:
         paint.line("Classes follow the aligned model's first choice at each position, not the response's token.")
     for response in analysis.responses:
         paint.line()
-        paint.title(f"Response {response.response.index + 1}: {one_line(prompt_of(response.response))}")
+        turn = harmless(turn_words(response.response, transcript))
+        which = f"Response {response.response.index + 1}{f' ({turn})' if turn else ''}"
+        paint.title(f"{which}: {one_line(prompt_of(response.response))}")
         paint.response(response)
         paint.line()
         paint.summary("Summary", response.summary)
-        for note in response.scored.notes:
+        if analysis.score_options.compat == "aligntds":
+            print_reference(paint, response)
+        for note in response.notes:
             paint.line(f"Note: {harmless(note)}")
     if len(analysis.responses) > 1:
         paint.line()
         paint.summary("All responses", analysis.summary)
+
+
+def _cut(span: Highlight, start: int, end: int) -> Highlight:
+    """What of a span lies in [start, end), in offsets from `start`."""
+    return replace(span, start=max(span.start, start) - start, end=min(span.end, end) - start)
 
 
 def _percentages(of: Shares) -> str:

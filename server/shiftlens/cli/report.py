@@ -56,7 +56,8 @@ async def _report(args: argparse.Namespace, stdin: bytes, output: Path) -> int:
         if isinstance(found, ShiftLensError):
             failed.append((name, str(found)))
         else:
-            files.append(ReportedFile(name, found.analysis, found.models, found.refused, found.problems))
+            remarks = (*found.problems, *([found.left_out] if found.left_out else ()))
+            files.append(ReportedFile(name, found.analysis, found.models, found.refused, remarks))
 
     all_fine = await analyse_files(args, stdin, take)
     if not files:

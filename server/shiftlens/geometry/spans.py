@@ -7,6 +7,7 @@ that holds its first byte; the other tokens are empty spans right behind it.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,7 +35,8 @@ class TokenSpans:
 def token_spans(text: str, byte_ends: Sequence[int], source: SourceMap) -> TokenSpans:
     """Spans of the tokens that end at `byte_ends` (ascending) in the UTF-8 of `text`.
 
-    An empty row stands right behind the row before it; one behind the last character is at `source.source_end`.
+    An empty row stands right behind the row before it; one behind the last character is at `source.source_end`. Where
+    the text goes on at an earlier place of the file, the span of a row that goes on with it ends before that.
     Raises ValueError where `byte_ends` descend or leave the text.
     """
     text_ends, cuts = _ends_in_text(text, byte_ends)
@@ -75,7 +77,7 @@ def _ends_in_source(text_ends: array[int], source: SourceMap) -> tuple[array[int
     if len(starts) > len(ends):
         return array("I"), ends
     if gaps(source):
-        _skip_gaps(text_ends, starts, source)
+        _skip_gaps(text_ends, starts, ends, source)
     return starts, ends
 
 
@@ -107,10 +109,46 @@ def gaps(source: SourceMap) -> list[int]:
     return found
 
 
-def _skip_gaps(text_ends: array[int], starts: array[int], source: SourceMap) -> None:
-    """Let rows that hold text begin at their first character, where the file has something else before it."""
+def character_at(source: SourceMap, start: int, end: int, offset: int) -> int | None:
+    """The decoded character of [start, end) that stands at an offset of the file, None where none does. O(log n).
+
+    The source runs of these characters must ascend, as they do within a part of a turn.
+    """
+    if start >= end:
+        return None
+    segments = source.segments
+    first = bisect_right(segments, start, key=lambda segment: segment.decoded_start) - 1
+    past = bisect_left(segments, end, key=lambda segment: segment.decoded_start)
+    at = bisect_right(segments, offset, first, past, key=lambda segment: segment.source_start) - 1
+    if at < first or offset >= segments[at].source_start + segments[at].source_length:
+        return None
+    segment = segments[at]
+    is_run = segment.decoded_length == segment.source_length
+    index = segment.decoded_start + (offset - segment.source_start if is_run else 0)
+    return index if start <= index < end else None
+
+
+def _steps_back(source: SourceMap) -> list[int]:
+    """The decoded characters, ascending, that stand in the file before the character that they follow."""
+    found = []
+    past = source.source_start
+    for segment in source.segments:
+        if segment.source_start < past:
+            found.append(segment.decoded_start)
+        past = segment.source_start + segment.source_length
+    return found
+
+
+def _skip_gaps(text_ends: array[int], starts: array[int], ends: array[int], source: SourceMap) -> None:
+    """Let rows that hold text begin at their first character, and end where the text goes back in the file."""
+    back = _steps_back(source)
     begin = 0
     for row, end in enumerate(text_ends):
         if end > begin:
             starts[row] = source.start_of(begin)
+            step = bisect_right(back, begin)
+            if step < len(back) and back[step] < end:
+                ends[row] = source.end_of(back[step] - 1)
+        elif row:
+            starts[row] = ends[row] = ends[row - 1]
         begin = end

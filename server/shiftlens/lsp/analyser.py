@@ -25,6 +25,7 @@ from shiftlens.lsp.status import State, Status
 from shiftlens.lsp.store import Refusal
 from shiftlens.lsp.views import Known, build_view
 from shiftlens.lsp.work import Work, plan_work, touched
+from shiftlens.pipeline.unscored import why_nothing
 
 USE_BUNDLED = "Use the bundled pair"
 OPEN_SETTINGS = "Open settings"
@@ -153,7 +154,7 @@ class Analyser:
         document.debounce_seconds = settings.debounce_ms / 1000
         parsed = await self._parsed(document, settings)
         if parsed.transcript is None:
-            self._diagnose(document, parsed, ())
+            await self._diagnose(document, parsed, ())
             status = _status_without_transcript(parsed, settings)
             if parsed.problem is None:
                 self._show_nothing(document, status)
@@ -162,7 +163,11 @@ class Analyser:
                 session.set_status(document, status)
             return
         choice = choose_pair(settings, parsed.transcript.front_matter, session.pair, trusted=session.trusted)
-        self._diagnose(document, parsed, choice.problems)
+        await self._diagnose(document, parsed, choice.problems)
+        why = why_nothing(parsed.transcript, choice.score_options.parts)
+        if why is not None and not parsed.transcript.responses:
+            self._show_nothing(document, Status(State.NO_RESPONSE, why[0]))
+            return
         if choice.pair is None:
             self._show_nothing(document, Status(State.NO_PAIR, choice.why_not))
             self._offer_pair(choice.why_not)
@@ -199,8 +204,8 @@ class Analyser:
         document.parsed = parsed
         return parsed
 
-    def _diagnose(self, document: OpenDocument, parsed: ParsedDocument, extra: tuple[str, ...]) -> None:
-        found = diagnostics_of(parsed, extra, self._session.editor.encoding)
+    async def _diagnose(self, document: OpenDocument, parsed: ParsedDocument, extra: tuple[str, ...]) -> None:
+        found = await asyncio.to_thread(diagnostics_of, parsed, extra, self._session.editor.encoding)
         if found or document.diagnosed:
             self._session.editor.publish_diagnostics(document.uri, parsed.version, found)
         document.diagnosed = bool(found)

@@ -8,10 +8,14 @@ from shiftlens.geometry.lines import LineIndex, Unit
 from shiftlens.lsp.documents import ParsedDocument, span_range
 
 SOURCE = "shiftlens"
+MOST_PROBLEMS = 200
 
 
 def diagnostics_of(parsed: ParsedDocument, extra: tuple[str, ...], encoding: Unit) -> list[types.Diagnostic]:
-    """An error for a file that can't be read, a warning for each part that can't; `extra` warnings on line 1."""
+    """An error for a file that can't be read, a warning for each part of it that can't, up to MOST_PROBLEMS.
+
+    `extra` are warnings on line 1.
+    """
     if parsed.problem is None and not extra and (parsed.transcript is None or not parsed.transcript.problems):
         return []
     lines = LineIndex(parsed.text)
@@ -27,5 +31,9 @@ def diagnostics_of(parsed: ParsedDocument, extra: tuple[str, ...], encoding: Uni
         message = f"{parsed.problem.problem} {parsed.problem.remedy}".strip()
         found.append(at(parsed.problem.line, message, types.DiagnosticSeverity.Error))
     if parsed.transcript is not None:
-        found += [at(line, text, types.DiagnosticSeverity.Warning) for line, text in parsed.transcript.problems]
+        problems = parsed.transcript.problems
+        found += [at(line, text, types.DiagnosticSeverity.Warning) for line, text in problems[:MOST_PROBLEMS]]
+        if len(problems) > MOST_PROBLEMS:
+            more = f"{len(problems) - MOST_PROBLEMS:,} more parts of this file could not be read, from here on."
+            found.append(at(problems[MOST_PROBLEMS][0], more, types.DiagnosticSeverity.Information))
     return found

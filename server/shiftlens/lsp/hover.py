@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from shiftlens.analysis.model import Candidate, Token, TokenSide
-from shiftlens.analysis.words import realigned_words
+from shiftlens.analysis.model import ANSWER, Candidate, Token, TokenSide
+from shiftlens.analysis.words import aligntds_words, base_context_of, part_words, realigned_words, turn_words
 from shiftlens.lsp.escape import markdown
 from shiftlens.lsp.locate import Place
 from shiftlens.lsp.store import DocumentAnalysis
+from shiftlens.pipeline.unscored import why_not_part
 from shiftlens.scoring.columns import ScoredResponse, own_id
 from shiftlens.visible import shorten, visible_piece, visible_text
 
@@ -46,11 +47,12 @@ class Card:
 def hover_cards(place: Place, waiting: str) -> tuple[Card, ...]:
     """The cards for a place; for one without scores, a card that says `waiting` or why it was refused."""
     if not place.tokens:
+        if place.left_out:
+            return (Card("Not scored", (visible_note(why_not_part(place.left_out)),)),)
         if place.result.refusal is not None:
             return (Card("Not scored", (visible_note(str(place.result.refusal)),)),)
         return (waiting_card(waiting),)
-    scored = place.result.analysis.scored if place.result.analysis is not None else None
-    notes = scored.notes if scored is not None else ()
+    notes = place.result.analysis.notes if place.result.analysis is not None else ()
     parts = [item for item in place.tokens if not item.is_end]
     cards = [_card(item, place, parts) for item in place.tokens]
     if place.result.partial:
@@ -95,6 +97,13 @@ def _card(item: Token, place: Place, parts: list[Token]) -> Card:
         f" {position}",
         f"Base context: {context_words(place.analysis)}",
     ]
+    turn = turn_words(place.response, place.analysis.transcript)
+    if turn:
+        facts.append(f"Response {place.response.index + 1}: {visible_note(turn)}")
+    if item.part != ANSWER:
+        facts.append(f"Part: {part_words(item.part)}")
+    if place.analysis.score_options.compat == "aligntds" and place.result.analysis is not None:
+        facts.append(aligntds_words(place.result.analysis.scored, item.index))
     if len(parts) > 1 and not item.is_end:
         listed = ", ".join(visible_piece(part.piece) for part in parts)
         number = parts.index(item) + 1
@@ -146,13 +155,12 @@ def _vocabulary(place: Place, *, base: bool) -> int:
 
 def item_count(place: Place) -> int:
     """Tokens of the response, without the position after the last one."""
-    analysis = place.result.analysis
-    return analysis.scored.rows - (0 if place.result.partial else 1) if analysis is not None else 0
+    return place.result.analysis.token_count if place.result.analysis is not None else 0
 
 
 def context_words(analysis: DocumentAnalysis) -> str:
     """The base context in words."""
-    name = analysis.score_options.base_context
+    name = base_context_of(analysis.score_options)
     words = _CONTEXT_WORDS.get(name)
     return f"{name} ({words})" if words else "a template of the user's"
 

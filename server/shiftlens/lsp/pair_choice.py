@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shiftlens.lsp.settings import TEMPLATE_PREFIX, Settings, check_values
+from shiftlens.lsp.settings import TEMPLATE_PREFIX, Settings, read_front_matter_values
 from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE, ClassifyOptions, PairSpec, ScoreOptions, pickle_allowed
 
 BUNDLED_NAMES = (BUNDLED_BASE, BUNDLED_ALIGNED)
-
-# What a file may choose. Not among them: whatever costs memory, disk, network or trust.
-_FILE_KEYS = (
-    "base",
-    "aligned",
-    "baseContext",
-    "alignedContext",
-    "classifyBy",
-    "thresholds",
-    "topK",
-    "compat",
-)
-_SEPARATOR = re.compile(r"[-_]+([a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +40,8 @@ def choose_pair(
     the server can't tell the workspace's settings from the user's. The pair of the settings still tells which stored
     scores to show; a file's own front matter names no pair there. Nor does it ever name a pickle to be opened.
     """
-    chosen, problems = _with_front_matter(settings, front_matter)
+    values, problems = read_front_matter_values(front_matter)
+    chosen = dataclasses.replace(settings, **values)  # type: ignore[arg-type]
     base, aligned = chosen.base, chosen.aligned
     why_not = _why_not(base, aligned)
     only_stored = False
@@ -80,13 +67,6 @@ def choose_pair(
     return Choice(pair, chosen.score_options, chosen.classify_options, why_not, problems, only_stored)
 
 
-def _with_front_matter(settings: Settings, front_matter: Mapping[str, object]) -> tuple[Settings, tuple[str, ...]]:
-    keys = {_camel_case(key): value for key, value in front_matter.items()}
-    values, problems = check_values({key: keys[key] for key in _FILE_KEYS if key in keys})
-    in_file = tuple(f"Front matter: {problem}" for problem in problems)
-    return dataclasses.replace(settings, **values), in_file  # type: ignore[arg-type]
-
-
 def _restricted(settings: Settings) -> Settings:
     def named(context: str, default: str) -> str:
         return default if context.startswith(TEMPLATE_PREFIX) else context
@@ -107,7 +87,3 @@ def _why_not(base: str, aligned: str) -> str:
         missing = "aligned" if base else "base"
         return f"Only one model is named: `shiftlens.{missing}` is missing."
     return "No model pair is chosen."
-
-
-def _camel_case(key: object) -> str:
-    return _SEPARATOR.sub(lambda found: found[1].upper(), str(key))

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 from shiftlens.analysis.classify import combine
 from shiftlens.analysis.model import Analysis
 from shiftlens.lsp.store import DocumentAnalysis
+from shiftlens.pipeline.unscored import left_out
 
 
 def report_html(uri: str, shown: DocumentAnalysis, *, changed: bool) -> str | None:
@@ -22,11 +23,15 @@ def report_html(uri: str, shown: DocumentAnalysis, *, changed: bool) -> str | No
         remarks.append("The file has changed since these scores were made.")
     if partial := sum(not result.is_final for result in shown.results):
         remarks.append(f"Not all of this file was scored when the report was made ({partial} responses to go).")
-    refused = tuple(
-        (transcribed.index, str(result.refusal))
-        for transcribed, result in zip(shown.transcript.responses, shown.results, strict=True)
+    without = [
+        (response, result.refusal)
+        for response, result in zip(shown.transcript.responses, shown.results, strict=True)
         if result.refusal is not None
-    )
+    ]
+    not_scored = [response for response, refusal in without if refusal.by_choice]
+    if not_scored:
+        remarks.append(left_out(not_scored))
+    refused = tuple((response.index, str(refusal)) for response, refusal in without if not refusal.by_choice)
     analysis = Analysis(
         transcript=shown.transcript,
         pair=shown.pair,

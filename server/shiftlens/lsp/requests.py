@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, Summary, Token, TokenSide
-from shiftlens.analysis.words import realigned_words
+from shiftlens.analysis.words import aligntds_words, base_context_of, part_words, realigned_words, turn_words
 from shiftlens.geometry.lines import Unit
 from shiftlens.lsp.documents import OpenDocument, span_range
 from shiftlens.lsp.locate import Place
 from shiftlens.lsp.store import DocumentAnalysis, ResponseResult
 from shiftlens.lsp.trail import Edits
+from shiftlens.pipeline.unscored import why_not_part
 from shiftlens.scoring.columns import own_id
 from shiftlens.transcripts.model import Response, Role
 from shiftlens.visible import ELLIPSIS, visible_piece
@@ -41,8 +42,10 @@ def analysis_answer(document: OpenDocument, analysis: DocumentAnalysis | None, u
     return answer | {
         "models": {"base": analysis.pair.base, "aligned": analysis.pair.aligned},
         "settings": {
-            "baseContext": analysis.score_options.base_context,
-            "classifyBy": analysis.classify_options.classify_by,
+            "baseContext": base_context_of(analysis.score_options),
+            # The reference has a way of its own.
+            "classifyBy": None if analysis.score_options.compat else analysis.classify_options.classify_by,
+            "scoreParts": list(analysis.score_options.parts),
             "thresholds": list(analysis.classify_options.thresholds),
         },
         "analysedVersion": analysis.version,
@@ -65,19 +68,36 @@ def token_answer(document: OpenDocument, place: Place, unit: Unit) -> Json:
         "version": document.version,
         "analysedVersion": place.analysis.version,
         "responseIndex": place.index,
-        "tokenCount": None if analysis is None else analysis.scored.rows - (0 if place.result.partial else 1),
+        "turn": turn_words(place.response, place.analysis.transcript),
+        "tokenCount": None if analysis is None else analysis.token_count,
         "partial": place.result.partial,
-        "refusal": None if place.result.refusal is None else str(place.result.refusal),
+        "refusal": _why_not(place),
         "range": None if span is None else _range(document, span, unit),
         "models": {"base": place.analysis.pair.base, "aligned": place.analysis.pair.aligned},
-        "baseContext": place.analysis.score_options.base_context,
+        "baseContext": base_context_of(place.analysis.score_options),
         "prefix": sides,
-        "notes": [] if analysis is None else list(analysis.scored.notes),
-        "tokens": [_token(item) for item in place.tokens],
+        "notes": [] if analysis is None else list(analysis.notes),
+        "tokens": [_token(item, _reference(place, item)) for item in place.tokens],
     }
 
 
+def _why_not(place: Place) -> str | None:
+    if place.left_out:
+        return why_not_part(place.left_out)
+    return None if place.result.refusal is None else str(place.result.refusal)
+
+
+def _reference(place: Place, item: Token) -> str | None:
+    """The numbers of AlignTDS in a sentence, where they were asked for."""
+    if place.analysis.score_options.compat != "aligntds" or place.result.analysis is None:
+        return None
+    return aligntds_words(place.result.analysis.scored, item.index)
+
+
 def summary_json(summary: Summary) -> Json:
+    """Counts by class, of all positions that were scored; `byPart` has those of each kind of part where not all is
+    answers."""
+    by_part = [{"kind": part_words(kind), **summary_json(part)} for kind, part in summary.by_part]
     return {
         "tokens": summary.tokens,
         "unshifted": summary.unshifted,
@@ -87,6 +107,7 @@ def summary_json(summary: Summary) -> Json:
         "flaggedUnshifted": summary.flagged_unshifted,
         "flaggedMarginal": summary.flagged_marginal,
         "flaggedShifted": summary.flagged_shifted,
+        **({"byPart": by_part} if summary.is_of_parts else {}),
     }
 
 
@@ -106,9 +127,10 @@ def _response(
         "state": _result_state(result),
         "message": "" if result.refusal is None else str(result.refusal),
         "prompt": _prompt(analysis.transcript.responses[index]),
+        "turn": turn_words(analysis.transcript.responses[index], analysis.transcript),
         "range": None if span is None else _range(document, span, unit),
         "summary": None if found is None else summary_json(found.summary),
-        "notes": [] if found is None else list(found.scored.notes),
+        "notes": [] if found is None else list(found.notes),
     }
 
 
@@ -121,19 +143,20 @@ def _prompt(response: Response) -> str:
 
 def _result_state(result: ResponseResult) -> str:
     if result.refusal is not None:
-        return "refused"
+        return "notScored" if result.refusal.by_choice else "refused"
     if result.analysis is None:
         return "pending"
     return "partial" if result.partial else "scored"
 
 
-def _token(item: Token) -> Json:
+def _token(item: Token, reference: str | None = None) -> Json:
     return {
         "index": item.index,
         "id": item.id,
         "text": visible_piece(item.piece),
         "class": item.shift.label,
         "isEnd": item.is_end,
+        "part": part_words(item.part),
         "special": item.special,
         "boundary": item.boundary,
         "offGreedy": item.off_greedy,
@@ -142,6 +165,7 @@ def _token(item: Token) -> Json:
         "aligned": _side(item.aligned),
         "baseRankOfAlignedTop": item.base_rank_of_aligned_top or None,
         "realigned": None if item.realigned is None else realigned_words(item.realigned),
+        "reference": reference,
         "kl": _finite(item.kl),
         "jaccard": _finite(item.jaccard),
     }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from shiftlens.analysis.parts import parts_named
 from shiftlens.engine import DEFAULT_IDLE_MINUTES
 from shiftlens.models.pair import (
     AUTO_LIBRARY,
@@ -22,6 +23,21 @@ from shiftlens.models.pair import (
 
 SECTION = "shiftlens"
 TEMPLATE_PREFIX = "template:"
+
+# What a file may choose in its front matter. Not among them: whatever costs memory, disk, network or trust.
+_FILE_KEYS = (
+    "base",
+    "aligned",
+    "baseContext",
+    "alignedContext",
+    "classifyBy",
+    "thresholds",
+    "topK",
+    "scoreParts",
+    "compat",
+)
+_SHORT_FILE_KEYS = {"parts": "scoreParts"}
+_SEPARATOR = re.compile(r"[-_]+([a-z])")
 
 _MOST_CANDIDATES = 100
 _LONGEST_DEBOUNCE_MS = 60_000
@@ -48,6 +64,7 @@ class Settings:
     classify_by: str = "response"
     thresholds: tuple[int, int] = (1, 3)
     top_k: int = 10
+    score_parts: tuple[str, ...] = ("answer", "reasoning")
     device: str = "auto"
     dtype: str = "auto"
     matrix_library: str = AUTO_LIBRARY
@@ -69,6 +86,7 @@ class Settings:
             aligned_context=self.aligned_context,
             top_k=self.top_k,
             compat=self.compat,
+            parts=self.score_parts,
         )
 
     @property
@@ -136,6 +154,17 @@ def _thresholds(value: object) -> tuple[int, int]:
     raise _Unfit("two whole numbers, each at least 1 and the second not below the first, such as [1, 3]")
 
 
+def _score_parts(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",")]
+    if not isinstance(value, (list, tuple)):
+        raise _Unfit('a list of parts, such as ["answer", "reasoning"]')
+    try:
+        return parts_named(str(part) for part in value)
+    except ValueError as error:
+        raise _Unfit(str(error)) from None
+
+
 def _run_policy(value: object) -> RunPolicy:
     return RunPolicy(_one_of(tuple(policy.value for policy in RunPolicy))(value))
 
@@ -148,6 +177,7 @@ _CHECKS: dict[str, tuple[str, Check]] = {
     "classifyBy": ("classify_by", _one_of(CLASSIFY_BY)),
     "thresholds": ("thresholds", _thresholds),
     "topK": ("top_k", _whole(1, _MOST_CANDIDATES)),
+    "scoreParts": ("score_parts", _score_parts),
     "device": ("device", _one_of(DEVICES)),
     "dtype": ("dtype", _one_of(DTYPES)),
     "matrixLibrary": ("matrix_library", _one_of(MATRIX_LIBRARIES)),
@@ -174,14 +204,30 @@ def read_settings(raw: object) -> tuple[Settings, tuple[str, ...]]:
         return Settings(), ()
     if not isinstance(raw, Mapping):
         return Settings(), (f"The settings `{SECTION}` must be an object; the defaults are used.",)
-    values, problems = check_values(raw)
-    return Settings(**values), problems  # type: ignore[arg-type]
+    values, bad = _checked(raw)
+    problems = (f"The setting `{SECTION}.{key}` must be {unfit}; its default is used." for key, unfit in bad)
+    return Settings(**values), tuple(problems)  # type: ignore[arg-type]
 
 
-def check_values(raw: Mapping[object, object]) -> tuple[dict[str, object], tuple[str, ...]]:
-    """The good values among camelCase keys, by field name, and a sentence for each bad one."""
+def read_front_matter_values(front_matter: Mapping[str, object]) -> tuple[dict[str, object], tuple[str, ...]]:
+    """What a file chooses for itself, by field name of Settings, and a sentence for each value that is not followed.
+
+    Keys are spelled as settings are, or with `-` or `_` between the words. Other keys are left to others.
+    """
+    spelled = {_setting_named(str(key)): str(key) for key in front_matter}
+    values, bad = _checked({key: front_matter[spelled[key]] for key in _FILE_KEYS if key in spelled})
+    return values, tuple(f"Front matter: `{spelled[key]}` must be {unfit}; it is not followed." for key, unfit in bad)
+
+
+def _setting_named(key: str) -> str:
+    camel = _SEPARATOR.sub(lambda found: found[1].upper(), key)
+    return _SHORT_FILE_KEYS.get(camel, camel)
+
+
+def _checked(raw: Mapping[str, object]) -> tuple[dict[str, object], list[tuple[str, str]]]:
+    """The good values among the keys of settings, by field name, and for each bad one what it should have been."""
     values: dict[str, object] = {}
-    problems: list[str] = []
+    bad: list[tuple[str, str]] = []
     for key, (name, check) in _CHECKS.items():
         value = raw.get(key)
         if value is None:
@@ -189,5 +235,5 @@ def check_values(raw: Mapping[object, object]) -> tuple[dict[str, object], tuple
         try:
             values[name] = check(value)
         except _Unfit as unfit:
-            problems.append(f"The setting `{SECTION}.{key}` must be {unfit}; its default is used.")
-    return values, tuple(problems)
+            bad.append((key, str(unfit)))
+    return values, bad

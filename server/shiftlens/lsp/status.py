@@ -12,6 +12,7 @@ class State(str, Enum):
     """Where a document stands between text and colours."""
 
     NO_TRANSCRIPT = "noTranscript"
+    NO_RESPONSE = "noResponse"
     NO_PAIR = "noPair"
     NOT_SCORED = "notScored"
     WAITING = "waiting"

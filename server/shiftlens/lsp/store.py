@@ -24,10 +24,11 @@ _encoder = msgspec.msgpack.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a response can't be scored."""
+    """Why a response has no scores. `by_choice`: no part of it is of a kind that the user wants scored."""
 
     problem: str
     remedy: str = ""
+    by_choice: bool = False
 
     def __str__(self) -> str:
         return f"{self.problem} {self.remedy}".strip()

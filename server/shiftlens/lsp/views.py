@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.highlights import highlights
+from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.lsp.documents import paints_now
 from shiftlens.lsp.semantic_tokens import Paint, paint
 from shiftlens.lsp.store import DocumentAnalysis, Outcome, Refusal, ResponseResult
@@ -55,6 +57,8 @@ def build_view(
         result = _result(response, entry, classify_options, score_options.compat, earlier)
         results.append(result)
         paints += _paints(response, result, carried)
+    if any(later.start < item.end for item, later in itertools.pairwise(paints)):
+        paints = _in_order(paints)
     return DocumentAnalysis(
         version=version,
         text=text,
@@ -88,12 +92,34 @@ def _result(
     return ResponseResult(analysis, partial=known.partial, paints=paints)
 
 
+def _in_order(paints: Sequence[Paint]) -> list[Paint]:
+    """By place in the file, where responses lie one within another; of two at one place, the first."""
+    found: list[Paint] = []
+    for item in sorted(paints, key=lambda item: item.start):
+        if not found or item.start >= found[-1].end:
+            found.append(item)
+    return found
+
+
 def _paints(response: Response, result: ResponseResult, carried: Sequence[Paint]) -> tuple[Paint, ...]:
     own = result.paints
     if result.is_final:
         return own
-    source = response.turn
-    start = own[-1].end if own else source.source_start
-    first = bisect_left(carried, start, key=lambda item: item.start)
-    past = bisect_left(carried, source.source_end, key=lambda item: item.start)
-    return own + tuple(item for item in carried[first:past] if item.end <= source.source_end)
+    kept: list[Paint] = []
+    for start, end in _without_scores(response, result.analysis):
+        first = bisect_left(carried, start, key=lambda item: item.start)
+        past = bisect_left(carried, end, key=lambda item: item.start)
+        kept += (item for item in carried[first:past] if item.end <= end)
+    return tuple(sorted((*own, *kept), key=lambda item: item.start)) if kept else own
+
+
+def _without_scores(response: Response, analysis: ResponseAnalysis | None) -> list[tuple[int, int]]:
+    """The spans of the file that are still to be scored: each part from its first character without scores on."""
+    if analysis is None:
+        return [(response.turn.source_start, response.turn.source_end)]
+    reached = analysis.text_ends[-1] if analysis.text_ends else 0
+    return [
+        analysis.source.span(max(reached, part.text_start), part.text_end)
+        for part in analysis.parts
+        if reached < part.text_end
+    ]

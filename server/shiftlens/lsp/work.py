@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from shiftlens.analysis.parts import has_part_of
 from shiftlens.engine.protocol import Done
 from shiftlens.lsp.documents import OpenDocument, ParsedDocument
 from shiftlens.lsp.pair_choice import Choice
@@ -12,9 +13,10 @@ from shiftlens.lsp.store import ContentKey, Refusal, content_key
 from shiftlens.lsp.views import Known
 from shiftlens.models.conversation import ResponseToScore, to_score
 from shiftlens.models.pair import PairSpec
+from shiftlens.pipeline.unscored import why_not, why_nothing
 from shiftlens.results.pair_results import PairResults
 from shiftlens.scoring.columns import ScoredResponse
-from shiftlens.transcripts.model import Transcript
+from shiftlens.transcripts.model import SourceMap, Transcript, Turn
 
 
 @dataclass(slots=True)
@@ -60,7 +62,10 @@ class Work:
 
     def outcome_status(self) -> Status:
         """Where the document stands when nothing more is done."""
-        refused = sum(isinstance(known.outcome, Refusal) for known in self.known.values())
+        refusals = [known.outcome for known in self.known.values() if isinstance(known.outcome, Refusal)]
+        if (why := why_nothing(self.transcript, self.choice.score_options.parts)) is not None:
+            return Status(State.NO_RESPONSE, why[0])
+        refused = sum(not refusal.by_choice for refusal in refusals)
         message = f"{refused} of {len(self.keys)} responses could not be scored." if refused else ""
         if not self.missing():
             return Status(State.READY, message)
@@ -86,12 +91,26 @@ def plan_work(
     """What there is to do for a document as it was read."""
     requests = tuple(to_score(response, transcript.format) for response in transcript.responses)
     keys = tuple(content_key(request, pair, choice.score_options) for request in requests)
-    return Work(document, parsed.version, parsed.text, transcript, choice, pair, requests, keys, only)
+    parts = choice.score_options.parts
+    not_scored = {
+        key: Known(Refusal(why_not(response), by_choice=True))
+        for key, response in zip(keys, transcript.responses, strict=True)
+        if not has_part_of(response, parts)
+    }
+    return Work(document, parsed.version, parsed.text, transcript, choice, pair, requests, keys, only, not_scored)
 
 
 def touched(transcript: Transcript, start: int, end: int) -> frozenset[int]:
-    """The responses that a selection [start, end) of the text touches; with none selected, the one at the cursor."""
-    spans = [(response.turn.source_start, response.turn.source_end) for response in transcript.responses]
-    if start == end:
-        return frozenset(at for at, (first, last) in enumerate(spans) if first <= start <= last)
-    return frozenset(at for at, (first, last) in enumerate(spans) if first < end and start < last)
+    """The responses with a part that a selection [start, end) of the text touches, else those around it.
+
+    With nothing selected, it is the one at the cursor.
+    """
+
+    def touches(of: Turn | SourceMap) -> bool:
+        if start == end:
+            return of.source_start <= start <= of.source_end
+        return of.source_start < end and start < of.source_end
+
+    turns = [(at, response.turn) for at, response in enumerate(transcript.responses)]
+    by_part = frozenset(at for at, turn in turns if any(touches(part.source) for part in turn.parts))
+    return by_part or frozenset(at for at, turn in turns if touches(turn))

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.model import Analysis
+from shiftlens.analysis.parts import has_part_of
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import ModelDescription, Progress, Refused, Scored
+from shiftlens.errors import TranscriptError
 from shiftlens.models.conversation import ResponseToScore, to_score
 from shiftlens.pipeline.choice import Choice
+from shiftlens.pipeline.unscored import left_out, why_nothing
 from shiftlens.results.pair_results import PairResults, open_pair_results
 from shiftlens.results.store import ResultStore
 from shiftlens.scoring.columns import ScoredResponse
@@ -20,12 +23,22 @@ from shiftlens.transcripts.model import Transcript
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """A file's analysis, what the models said of themselves, and responses without scores (index, message)."""
+    """A file's analysis, what the models said of themselves, and responses without scores (index, message).
+
+    `not_scored` are the indices of those of which no part is of a kind that is scored.
+    """
 
     analysis: Analysis
     models: dict[str, ModelDescription | None]
     refused: tuple[tuple[int, str], ...]
     problems: tuple[str, ...]
+    not_scored: tuple[int, ...] = ()
+
+    @property
+    def left_out(self) -> str:
+        """What the responses that are not scored hold instead, in a sentence; "" where there are none."""
+        responses = self.analysis.transcript.responses
+        return left_out(responses[index] for index in self.not_scored) if self.not_scored else ""
 
 
 @dataclass(slots=True)
@@ -45,11 +58,16 @@ async def analyse(
     store: ResultStore | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Analysed:
-    """Score all responses of a transcript, but those whose scores are in the store.
+    """Score all responses of a transcript with a part that is to be scored, but those whose scores are in the store.
 
-    Raises ModelError, ScoringError and EngineError as the engine does, which is asked only for what is not stored.
+    Raises TranscriptError where there are none; ModelError, ScoringError and EngineError as the engine does, which is
+    asked only for what is not stored.
     """
-    responses = [to_score(response, transcript.format) for response in transcript.responses]
+    parts = choice.score_options.parts
+    if (why := why_nothing(transcript, parts)) is not None:
+        raise TranscriptError(why[0], line=why[1])
+    chosen = [response for response in transcript.responses if has_part_of(response, parts)]
+    responses = [to_score(response, transcript.format) for response in chosen]
     kept = None if store is None else open_pair_results(store, choice.pair)
     scores = _Scores()
     if kept is not None:
@@ -59,7 +77,7 @@ async def analyse(
     elif kept is not None:
         scores.models = kept.descriptions()
     analyses = tuple(
-        build(transcript.responses[at], scored, choice.classify_options, compat=choice.score_options.compat)
+        build(chosen[at], scored, choice.classify_options, compat=choice.score_options.compat)
         for at, scored in sorted(scores.scored.items())
     )
     analysis = Analysis(
@@ -70,9 +88,10 @@ async def analyse(
         responses=analyses,
         summary=combine(response.summary for response in analyses),
     )
-    left_out = tuple((transcript.responses[at].index, message) for at, message in sorted(scores.refused.items()))
+    refused = tuple((chosen[at].index, message) for at, message in sorted(scores.refused.items()))
     base, aligned = scores.models
-    return Analysed(analysis, {"base": base, "aligned": aligned}, left_out, choice.problems)
+    not_scored = tuple(response.index for response in transcript.responses if not has_part_of(response, parts))
+    return Analysed(analysis, {"base": base, "aligned": aligned}, refused, choice.problems, not_scored)
 
 
 async def _score_rest(

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from shiftlens.errors import TranscriptError
+from shiftlens.models.pair import SCORE_PARTS
+from shiftlens.pipeline.unscored import why_nothing
 from shiftlens.transcripts.files import decode
 from shiftlens.transcripts.model import Transcript
 from shiftlens.transcripts.read import read
@@ -27,9 +29,8 @@ def read_transcript(name: str, stdin: bytes, *, format_name: str | None, max_byt
             "This is not a transcript in any format that shiftlens knows.",
             "If it is one, name its format with --transcript-format.",
         )
-    if not transcript.responses:
-        line, message = next(iter(transcript.problems), (None, "There is no response in this transcript."))
-        raise TranscriptError(message, line=line)
+    if not transcript.responses and (why := why_nothing(transcript, SCORE_PARTS)) is not None:
+        raise TranscriptError(why[0], line=why[1])
     return transcript
 
 

@@ -13,7 +13,7 @@
   function response(text) {
     if (!known.has(text)) {
       const scores = JSON.parse(document.getElementById(text.dataset.scores).textContent);
-      known.set(text, { scores, spans: [...text.children] });
+      known.set(text, { scores, spans: [...text.querySelectorAll(":scope > .t")] });
     }
     return known.get(text);
   }
@@ -73,6 +73,8 @@
       `Entropy: base ${number(base.entropy[row])}, aligned ${number(aligned.entropy[row])} nats`,
       `Position ${row + 1} of ${scores.piece.length}`,
     ];
+    if (scores.part[row]) told.push(`Part: ${scores.part[row]}`);
+    if (scores.reference[row]) told.push(scores.reference[row]);
     if (realigned) told.push(realigned);
     if (scores.flags[row] & 1) told.push("Special token of the tokenizer");
     if (scores.flags[row] & 2) told.push("Boundary: the way prompt and response were tokenised may explain this shift");

@@ -90,7 +90,7 @@ def _file(number: int, file: ReportedFile, pieces: Pieces) -> dict[str, object]:
         "refused": file.refused,
         "remarks": file.remarks,
         "responses": [
-            ResponseSection.of(response, f"{number}-{response.response.index + 1}", pieces, _json)
+            ResponseSection.of(response, analysis, f"{number}-{response.response.index + 1}", pieces, _json)
             for response in analysis.responses
         ],
     }

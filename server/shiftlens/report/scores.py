@@ -3,7 +3,7 @@
 Columns, because a table of twenty candidates for each token in HTML would be ten times the size.
 
     {"first": [...], "piece": [...], "class": [...], "flags": [...], "kl": [...], "jaccard": [...], "topRank": [...],
-     "realigned": [...], "hasEnd": bool, "base": {...}, "aligned": {...}}
+     "realigned": [...], "part": [...], "reference": [...], "hasEnd": bool, "base": {...}, "aligned": {...}}
     side: {"k", "vocabulary", "end", "rank": [...], "surprisal": [...], "entropy": [...], "others": [...], "own": [...],
            "top": [...], "topSurprisal": [...]}
 
@@ -14,6 +14,8 @@ Columns, because a table of twenty candidates for each token in HTML would be te
 - In a pair of two vocabularies `kl` is null, as is `topRank` where that token is not one of the base model's, and
   `realigned` has a sentence for each row that is not exactly one token of the base model (else null); the base side
   has no surprisal there, and behind the first row of such a group no entropy and no candidates (`top` is filled up).
+- `part` names each row's part of the response, and is empty where all is one answer; `reference` has a sentence with
+  the numbers of AlignTDS for each row, and is empty where they were not asked for.
 - `own`: the place of the response's token among the row's candidates, from 0; -1 where it is not among them.
 """
 
@@ -25,7 +27,7 @@ from dataclasses import dataclass, field
 
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, ShiftClass, Token, TokenSide
 from shiftlens.analysis.tokens import tokens
-from shiftlens.analysis.words import realigned_words
+from shiftlens.analysis.words import aligntds_words, part_words, realigned_words
 from shiftlens.scoring.columns import SideColumns
 from shiftlens.visible import visible_piece
 
@@ -55,18 +57,23 @@ class Span:
     shift: ShiftClass
     flagged: bool
     is_end: bool
+    heading: str = ""
+    """The name of the part that begins with the span, in a response of several."""
 
 
-def spans_and_scores(analysis: ResponseAnalysis, pieces: Pieces) -> tuple[list[Span], Json]:
+def spans_and_scores(analysis: ResponseAnalysis, pieces: Pieces, *, compat: str = "") -> tuple[list[Span], Json]:
     """The response's spans in order, and its columns. What a piece says goes into `pieces`."""
     rows = list(tokens(analysis))
     groups = _groups(analysis, rows)
+    of_parts = analysis.summary.is_of_parts
+    headings = {part.first: part_words(part.kind) for part in analysis.parts if part.end > part.first}
     spans = [
         Span(
             "".join(row.text for row in group),
             max(row.shift for row in group),
             any(row.boundary or row.realigned is not None for row in group),
             group[0].is_end,
+            next((headings[row.index] for row in group if row.index in headings), "") if of_parts else "",
         )
         for group in groups
     ]
@@ -81,7 +88,9 @@ def spans_and_scores(analysis: ResponseAnalysis, pieces: Pieces) -> tuple[list[S
         "realigned": [realigned_words(row.realigned) if row.realigned is not None else None for row in rows]
         if analysis.scored.own_tokens is not None
         else [],
-        "hasEnd": bool(rows) and rows[-1].is_end,
+        "part": [part_words(row.part) for row in rows] if of_parts else [],
+        "reference": [aligntds_words(analysis.scored, row.index) for row in rows] if compat == "aligntds" else [],
+        "hasEnd": analysis.has_end,
         "base": _side(analysis, analysis.scored.base, [row.base for row in rows], pieces),
         "aligned": _side(analysis, analysis.scored.aligned, [row.aligned for row in rows], pieces),
     }

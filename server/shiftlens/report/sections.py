@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from shiftlens.analysis.classify import Shares, shares, shares_without_flagged
 from shiftlens.analysis.contract import prompt_of
-from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, Summary
+from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Summary
 from shiftlens.analysis.profile import by_tenth, most_often_shifted
+from shiftlens.analysis.words import part_words, turn_words
 from shiftlens.report.scores import Pieces, Span, spans_and_scores
 from shiftlens.visible import visible_piece
 
@@ -20,19 +21,25 @@ CHART_HEIGHT = 80
 
 @dataclass(frozen=True, slots=True)
 class SummaryTable:
-    """Counts and shares by class, `rest` those without the positions flagged `boundary` where there are any."""
+    """Counts and shares by class, `rest` those without the positions flagged `boundary` where there are any.
+
+    `parts` has the shares of each kind of part by its name, where not all is answers.
+    """
 
     tokens: int
     flagged: int
     counts: dict[str, int]
     all: dict[str, float]
     rest: dict[str, float] | None
+    parts: dict[str, Shares]
 
     @classmethod
     def of(cls, summary: Summary) -> SummaryTable:
         counts = {shift.label: int(getattr(summary, shift.label)) for shift in reversed(ShiftClass)}
         rest = _by_name(shares_without_flagged(summary)) if summary.flagged else None
-        return cls(summary.tokens, summary.flagged, counts, _by_name(shares(summary)), rest)
+        by_part = summary.by_part if summary.is_of_parts else ()
+        parts = {part_words(kind): shares(part) for kind, part in by_part}
+        return cls(summary.tokens, summary.flagged, counts, _by_name(shares(summary)), rest, parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +59,11 @@ class CommonToken:
 
 @dataclass(frozen=True, slots=True)
 class ResponseSection:
-    """One response. `key` names it in the page."""
+    """One response. `key` names it in the page, `turn` says which it is in a file of several conversations."""
 
     key: str
     number: int
+    turn: str
     prompt: str
     summary: SummaryTable
     spans: list[Span]
@@ -67,13 +75,19 @@ class ResponseSection:
 
     @classmethod
     def of(
-        cls, analysis: ResponseAnalysis, key: str, pieces: Pieces, as_json: Callable[[object], Markup]
+        cls,
+        analysis: ResponseAnalysis,
+        of: Analysis,
+        key: str,
+        pieces: Pieces,
+        as_json: Callable[[object], Markup],
     ) -> ResponseSection:
-        spans, scores = spans_and_scores(analysis, pieces)
+        spans, scores = spans_and_scores(analysis, pieces, compat=of.score_options.compat)
         scored = analysis.scored
         return cls(
             key=key,
             number=analysis.response.index + 1,
+            turn=turn_words(analysis.response, of.transcript),
             prompt=prompt_of(analysis.response),
             summary=SummaryTable.of(analysis.summary),
             spans=[shown(span) for span in spans],
@@ -87,7 +101,7 @@ class ResponseSection:
                 for piece, count in most_often_shifted((analysis,), COMMON_TOKENS)
             ],
             prefixes=(("base", scored.base.prefix_text), ("aligned", scored.aligned.prefix_text)),
-            notes=scored.notes,
+            notes=analysis.notes,
         )
 
 
@@ -102,4 +116,4 @@ def shown(span: Span) -> Span:
         text = "■"
     elif span.shift is not ShiftClass.UNSHIFTED:
         text = text.replace("\n", "⏎\n")
-    return Span(text, span.shift, span.flagged, span.is_end)
+    return replace(span, text=text)

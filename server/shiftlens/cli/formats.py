@@ -1,0 +1,68 @@
+"""`shiftlens formats`: the transcript formats that are known, and an example of each."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import sys
+from collections.abc import Sequence
+
+from shiftlens.transcripts.format import Format
+from shiftlens.transcripts.registry import formats
+from shiftlens.visible import harmless
+
+_EPILOG = """\
+An example goes straight into an analysis: shiftlens formats chatml | shiftlens analyze - --bundled
+Exit codes: 0 told, 2 there is no such format.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "formats",
+        help="list the transcript formats that are known, with examples",
+        description="List the transcript formats that are known; with NAME, print an example of that one.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", help="print an example of this format and nothing else")
+    parser.add_argument("--examples", action="store_true", help="with every example of each format")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
+    parser.set_defaults(run=functools.partial(run, parser))
+
+
+def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    known = formats()
+    if args.name is not None:
+        known = tuple(each for each in known if each.name == args.name)
+        if not known:
+            names = ", ".join(each.name for each in formats())
+            parser.error(f"there is no format {args.name!r}; there are {names}")
+    if args.format == "json":
+        print(json.dumps([_as_json(each) for each in known], indent=1))
+    elif args.name is not None and not args.examples:
+        return _print_example(known[0])
+    else:
+        _print_list(known, examples=args.examples)
+    return 0
+
+
+def _print_example(known: Format) -> int:
+    """The first example as it is, to be piped or kept as a file."""
+    sys.stdout.write(known.examples[0].text)
+    return 0
+
+
+def _print_list(known: Sequence[Format], *, examples: bool) -> None:
+    width = max(len(each.name) for each in known)
+    for each in known:
+        print(f"{each.name:<{width}}  {harmless(each.summary)}")
+        for example in each.examples if examples else ():
+            print(f"\n  {example.filename}")
+            print("".join(f"    {harmless(line)}\n" for line in example.text.splitlines()))
+
+
+def _as_json(known: Format) -> dict[str, object]:
+    examples = [{"filename": example.filename, "text": example.text} for example in known.examples]
+    return {"name": known.name, "summary": known.summary, "examples": examples}
