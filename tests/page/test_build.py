@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shiftlens.models.conversation import to_score
 from shiftlens.page.build import Page, build_page
-from shiftlens.page.sources import sources_of_text
+from shiftlens.page.sources import sources_of, sources_of_text
+from shiftlens.transcripts.files import MAX_BYTES
 
 texts = st.text(alphabet=st.sampled_from(["a", "é", "😀", "\n", "\r", '"', "\\", "─", " ", "\u2028"]), max_size=12)
 messages = st.lists(
@@ -74,7 +76,21 @@ def test_several_sources_are_named_and_numbered_through() -> None:
     second = sources_of_text("User: c\nAssistant: d\n", "two.txt")
     page = build_page([*first, *second])
     assert [response.index for response in page.transcript.responses] == [0, 1]
-    assert "one.txt\n" in page.text
-    assert "two.txt\n" in page.text
+    assert "one.txt\n\n" in page.text
+    assert "two.txt\n\n" in page.text
     place = page.transcript.responses[1].turn.source_start
     assert page.source_of(place) == (1, len("User: c\nAssistant: "))
+
+
+def test_a_page_of_an_archive_shows_each_sample_and_leads_to_no_line() -> None:
+    raw = (Path(__file__).parents[1] / "transcripts" / "data" / "inspect.eval").read_bytes()
+    sources = sources_of(raw, "inspect.eval", MAX_BYTES)
+    page = build_page(sources)
+    assert [source.in_file for source in sources] == [False] * len(sources)
+    for source in sources:
+        assert f"{source.name}\n\n" in page.text
+    assert len(page.transcript.responses) == sum(len(source.transcript.responses) for source in sources)
+    for response in page.transcript.responses:
+        for part in response.turn.parts:
+            start = part.source.source_start
+            assert page.text[start : start + len(part.text)] == part.text

@@ -41,7 +41,7 @@ def stdin_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> bytes
 
     Not in the event loop, which an interrupt does not reach while it waits for a read.
     """
-    from shiftlens.pipeline.reading import STDIN, read_stdin
+    from shiftlens.pipeline.file_bytes import STDIN, read_stdin
 
     check_pair_arguments(parser, args)
     return read_stdin(args.max_bytes) if STDIN in args.paths else b""
@@ -54,7 +54,8 @@ async def analyse_files(
 
     What went wrong is told on standard error as well.
     """
-    from shiftlens.pipeline.reading import STDIN, read_transcript
+    from shiftlens.pipeline.file_bytes import STDIN
+    from shiftlens.pipeline.reading import read_transcript
 
     all_fine = True
     async with analyst(args) as analyse_transcript:

@@ -83,7 +83,7 @@ def stale_pages(session: Session, uri: str, text: str) -> Iterator[str]:
 def place_in_source(session: Session, uri: str, position: types.Position) -> types.Location | None:
     """Where what the page shows at a position stands in its file; None for a page of an archive, and elsewhere."""
     page, document = session.pages.get(uri), session.documents.get(uri)
-    if page is None or document is None or len(page.sources) != 1:
+    if page is None or document is None or not page.sources[0].in_file:
         return None
     unit = session.editor.encoding
     found = page.source_of(offset(document.lines, position, unit))

@@ -21,11 +21,15 @@ _NOTHING = "(no text)"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A text that a page shows: a file, or a member of an archive. `name` is what the page calls it."""
+    """A text that a page shows: a file, or a member of an archive. `name` is what the page calls it.
+
+    `in_file` tells whether the text is what the file itself holds, so that an editor can show a place in it.
+    """
 
     name: str
     text: str
     transcript: Transcript
+    in_file: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,15 @@ class Page:
     sources: tuple[Source, ...]
     places: tuple[Place, ...]
     headings: tuple[Heading, ...]
+
+    def whole_transcript(self) -> Transcript:
+        """The transcript with all that could not be read in its sources, which the message names."""
+        problems = tuple(
+            (line, f"{source.name}: {message}")
+            for source in self.sources
+            for line, message in source.transcript.problems
+        )
+        return replace(self.transcript, problems=problems)
 
     def source_of(self, offset: int) -> tuple[int, int] | None:
         """The source and the offset in it of what the page shows at `offset`; None above the first heading.
@@ -104,7 +117,7 @@ class _Writer:
         """Write all conversations of a source."""
         transcript = source.transcript
         if named:
-            self._write(f"{source.name}\n")
+            self._write(f"{one_line(source.name)}\n\n")
         lines = LineIndex(source.text)
         for line, message in transcript.problems:
             self._write(f"line {line}: {one_line(message)}\n")

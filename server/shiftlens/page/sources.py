@@ -6,8 +6,8 @@ from pathlib import PurePath
 
 from shiftlens.errors import TranscriptError
 from shiftlens.page.build import Source
-from shiftlens.pipeline.reading import STDIN, read_bytes
-from shiftlens.transcripts.files import decode
+from shiftlens.pipeline.file_bytes import STDIN, read_bytes
+from shiftlens.transcripts.files import decode, is_archive
 from shiftlens.transcripts.read import read
 
 
@@ -17,13 +17,22 @@ def sources_of_text(text: str, name: str, format_name: str | None = None) -> tup
     if transcript is None:
         raise TranscriptError(
             "This is not a transcript in any format that shiftlens knows.",
-            "If it is one, name its format (`--transcript-format`, or the setting `shiftlens.format`).",
+            "If it is one, name its format with --transcript-format (in an editor, the setting `shiftlens.format`).",
         )
     return (Source(PurePath(name).name, text, transcript),)
 
 
 def sources_of(raw: bytes, name: str, max_bytes: int, format_name: str | None = None) -> tuple[Source, ...]:
-    """What a page of a file's bytes shows. Raises TranscriptError where they are no transcript."""
+    """What a page of a file's bytes shows: of an archive, its members.
+
+    Raises TranscriptError where they are no transcript.
+    """
+    if is_archive(raw):
+        # What unpacks archives is imported with the first one.
+        from shiftlens.transcripts.archives import read_archive
+
+        found = read_archive(raw, PurePath(name).name)
+        return tuple(Source(each.member_name, each.text, each.transcript, in_file=False) for each in found)
     return sources_of_text(decode(raw, max_bytes), name, format_name)
 
 

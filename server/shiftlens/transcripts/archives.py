@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 from shiftlens.errors import TranscriptError
+from shiftlens.transcripts.files import MAX_ARCHIVE_BYTES
 from shiftlens.transcripts.model import Transcript
 from shiftlens.transcripts.read import read
 from shiftlens.transcripts.zip_members import MemberReader, TooLargeError, UnreadableError
 
-MAX_ARCHIVE_BYTES = 200_000_000
 MAX_MEMBERS = 100_000
 MAX_SAMPLE_BYTES = 50_000_000
 MAX_TOTAL_BYTES = 400_000_000
@@ -55,11 +55,6 @@ class ArchivedTranscript:
     member_name: str
     text: str
     transcript: Transcript
-
-
-def is_archive(raw: bytes) -> bool:
-    """Whether the bytes begin as a ZIP archive does."""
-    return raw.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
 def read_archive(raw: bytes, filename: str) -> tuple[ArchivedTranscript, ...]:

@@ -1,4 +1,4 @@
-"""From the bytes of a file on disk to its text."""
+"""From the bytes of a file on disk to its text; which bytes are an archive instead."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import codecs
 from shiftlens.errors import TranscriptError
 
 MAX_BYTES = 5_000_000
+MAX_ARCHIVE_BYTES = 200_000_000
 
 _WIDE_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -35,3 +36,8 @@ def decode(raw: bytes, max_bytes: int = MAX_BYTES) -> str:
             "Save the file as UTF-8, or mend that byte.",
             line=line,
         ) from None
+
+
+def is_archive(raw: bytes) -> bool:
+    """Whether the bytes begin as a ZIP archive does."""
+    return raw.startswith((b"PK\x03\x04", b"PK\x05\x06"))
