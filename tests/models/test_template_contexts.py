@@ -182,6 +182,14 @@ def test_tools_that_are_no_json_are_noted() -> None:
     assert "could not be read" in rendered(EMPTY_THOUGHT, ANSWER, tools="add(a)").notes[0]
 
 
+def test_text_in_the_template_that_lacks_the_empty_thought_is_used_and_noted() -> None:
+    verbatim = "<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n"
+    found = rendered(EMPTY_THOUGHT, ANSWER, verbatim_prefix=verbatim)
+    assert found.written.prefix == verbatim
+    assert "used as it stands" in found.notes[0]
+    assert rendered(EMPTY_THOUGHT, MARKED, ANSWER, verbatim_prefix=verbatim).notes == ()
+
+
 def test_a_double_bos_in_a_file_is_noted() -> None:
     verbatim = "<|endoftext|><|endoftext|><|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n"
     found = rendered(EMPTY_THOUGHT, ANSWER, verbatim_prefix=verbatim)

@@ -64,7 +64,8 @@ class AnswerRendering:
                 "The chat template does not write the text of a turn before its tool calls; the answer was rendered"
                 " without its calls."
             )
-        self._plain = self._with_stand_ins([ContextPart("text", self._said)])
+        is_plain = all(is_content(part) for part in self._parts)
+        self._plain = self._answered if is_plain else self._with_stand_ins([ContextPart("text", self._said)])
         self.end = self._plain.partition(self._said)[2]
         self.written = self._whole(calls_too=calls_too)
 

@@ -14,7 +14,7 @@ from shiftlens.models.parts import Written
 from shiftlens.models.template_date import reads_the_clock
 from shiftlens.models.template_notes import about_tools, about_turns
 from shiftlens.models.template_rendering import chat_template_of
-from shiftlens.models.thought_marks import opened_at
+from shiftlens.models.thought_marks import opened_at, without_opened
 
 _FAMILY_SIGNS = (
     ("chatml", "<|im_start|>"),
@@ -56,6 +56,7 @@ def render_chat(
     family = family_of(answer.prompt)
     written_in = None if response.verbatim_prefix is None else family_of(response.verbatim_prefix)
     if response.verbatim_prefix is not None and written_in is not None and written_in == family:
+        notes += _about_what_it_lacks(written.prefix, response.verbatim_prefix, answer.prompt)
         written = _as_in_the_file(written, response.verbatim_prefix, answer.prompt, template.bos)
     else:
         if response.verbatim_prefix is not None:
@@ -80,6 +81,15 @@ def _as_in_the_file(written: Written, verbatim: str, prompt: str, bos: str) -> W
     opened = opened_at(verbatim)
     opening = "" if opened is None else verbatim[opened[0] :]
     return dataclasses.replace(written, prefix=missing_bos + verbatim, opening=opening)
+
+
+def _about_what_it_lacks(rendered: str, verbatim: str, prompt: str) -> list[str]:
+    """What the template would have written before this answer, beside the generation prompt, and the file does not."""
+    header = without_opened(prompt)
+    more = rendered.removeprefix(header) if rendered.startswith(header) else ""
+    if not more.strip() or verbatim.endswith(more):
+        return []
+    return [f"The chat template writes {more!r} before such an answer; the file does not, and was used as it stands."]
 
 
 def _readable(tools: str) -> tuple[str, list[str]]:

@@ -187,7 +187,11 @@ def _aligned_context(aligned: LoadedModel, response: ResponseToScore, options: S
 
 
 def _base_context(name: str, response: ResponseToScore, scored: Stretch) -> ContextText:
-    """The context called so, ending as the aligned model's does where that opens a thought or has parts not scored."""
+    """The context called so.
+
+    Where the aligned model's context ends by opening a thought or with parts that are not scored, this one does too, so
+    that both models are conditioned on the same words.
+    """
     context = render_named(name, response.turns)
     return dataclasses.replace(context, prefix=context.prefix + scored.opening)
 
