@@ -153,7 +153,7 @@ def test_tokenizer_and_template_are_the_adapters_own_where_it_has_them(tmp_path:
     save_adapter(tmp_path / "adapter", base, seed=1)
     (tmp_path / "adapter" / "chat_template.jinja").write_text("{% for m in messages %}Q {{ m.content }} A {% endfor %}")
     prepared, _ = score(opened(base, tmp_path / "adapter"))
-    assert prepared.aligned.prefix_text.endswith("Q Why is the sky blue? A ")
+    assert prepared.aligned.prefix_text.endswith("Q Why is the sky blue? A Q ")
 
 
 def test_a_description_names_the_model_below(tmp_path: Path, base: Path) -> None:

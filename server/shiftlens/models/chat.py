@@ -1,72 +1,74 @@
-"""Rendering a conversation by the aligned model's own chat template."""
+"""The aligned model's context: the conversation as its own chat template spells it, or the file's own text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
-from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerFast
 
-from shiftlens.errors import ScoringError
-from shiftlens.models.conversation import ContextTurn
-
-# A template that prints today's date would make the numbers change overnight; Llama 3 falls back to this date.
-_FIXED_DATE = "26 Jul 2024"
+from shiftlens.models.answer_rendering import AnswerRendering
+from shiftlens.models.conversation import ResponseToScore
+from shiftlens.models.messages import tools_of
+from shiftlens.models.parts import Written
+from shiftlens.models.template_date import reads_the_clock
+from shiftlens.models.template_notes import about_tools, about_turns
+from shiftlens.models.template_rendering import chat_template_of
+from shiftlens.models.thought_marks import opened_at, without_opened
 
 _FAMILY_SIGNS = (
     ("chatml", "<|im_start|>"),
     ("llama3", "<|start_header_id|>"),
+    ("llama4", "<|header_start|>"),
     ("gemma", "<start_of_turn>"),
+    ("gemma4", "<|turn>"),
+    ("harmony", "<|start|>"),
+    ("deepseek", "<｜User｜>"),
+    ("cohere", "<|START_OF_TURN_TOKEN|>"),
+    ("zephyr", "<|user|>"),
     ("llama2", "[INST]"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRendering:
-    """A rendered context. `end` is what the template puts after the response; `notes` are for the reader."""
+    """A response with its context. `end` is what the template puts after the response; `notes` are for the reader."""
 
-    prefix: str
+    written: Written
     end: str
     notes: tuple[str, ...]
 
 
 def render_chat(
-    tokenizer: PreTrainedTokenizerFast,
-    turns: Sequence[ContextTurn],
-    response: str,
-    verbatim_prefix: str | None,
+    tokenizer: PreTrainedTokenizerFast, response: ResponseToScore, *, calls_too: bool = False
 ) -> ChatRendering:
-    """Render the turns with a generation prompt; text that already is this template is used as it stands.
+    """The conversation and the response by the template; text that already is this template is used as it stands.
 
-    White space that the template puts between the generation prompt and an answer belongs to the prefix.
+    `calls_too` says that the arguments of the response's own tool calls are wanted as passages.
     Raises ScoringError where the model has no template, or the template refuses these turns.
     """
-    if not tokenizer.chat_template:
-        raise ScoringError(
-            f"The aligned model {tokenizer.name_or_path} has no chat template, so it can't be given the"
-            " conversation as it was trained to see it.",
-            "Choose a model with a template, put a `chat_template.jinja` in its folder, or set the aligned context"
-            " to `few-shot`.",
-        )
-    messages = [{"role": turn.role, "content": turn.text} for turn in turns]
-    prompt = _apply(tokenizer, messages, generation_prompt=True)
-    answered = _apply(tokenizer, [*messages, {"role": "assistant", "content": response}], generation_prompt=False)
-    lead, end = _around_response(answered, prompt, response)
-    family = family_of(prompt)
-    notes: tuple[str, ...] = ()
-    if verbatim_prefix is not None:
-        written_in = family_of(verbatim_prefix)
-        if written_in is not None and written_in == family:
-            bos = tokenizer.bos_token if isinstance(tokenizer.bos_token, str) else ""
-            missing_bos = bos if bos and prompt.startswith(bos) and not verbatim_prefix.startswith(bos) else ""
-            return ChatRendering(missing_bos + verbatim_prefix, end, notes)
-        notes = (
-            f"The file is written in the {written_in or 'unknown'} template; it was rendered anew with the aligned"
-            " model's own.",
-        )
-    return ChatRendering(prompt + lead, end, notes)
+    tools, notes = _readable(response.tools)
+    template = chat_template_of(tokenizer, with_tools=bool(tools))
+    if reads_the_clock(template.text):
+        notes.append("The chat template writes the time of day in a way that can't be fixed: the numbers may change.")
+    answer = AnswerRendering(template, response.turns, response.parts, tools, calls_too=calls_too)
+    written = answer.written
+    family = family_of(answer.prompt)
+    written_in = None if response.verbatim_prefix is None else family_of(response.verbatim_prefix)
+    if response.verbatim_prefix is not None and written_in is not None and written_in == family:
+        notes += _about_what_it_lacks(written.prefix, response.verbatim_prefix, answer.prompt)
+        written = _as_in_the_file(written, response.verbatim_prefix, answer.prompt, template.bos)
+    else:
+        if response.verbatim_prefix is not None:
+            notes.append(
+                f"The file is written in the {written_in or 'unknown'} template; it was rendered anew with the aligned"
+                " model's own."
+            )
+        notes += [*about_tools(tools, answer.probe), *about_turns(response.turns, answer.probe, written.prefix)]
+        notes += answer.notes
+    if template.bos and written.prefix.startswith(template.bos * 2):
+        notes.append(f"The text begins with {template.bos} twice, and the model was given both.")
+    return ChatRendering(written, answer.end, tuple(notes))
 
 
 def family_of(text: str) -> str | None:
@@ -74,31 +76,25 @@ def family_of(text: str) -> str | None:
     return next((family for family, sign in _FAMILY_SIGNS if sign in text), None)
 
 
-def _apply(tokenizer: PreTrainedTokenizerFast, messages: Sequence[dict[str, str]], *, generation_prompt: bool) -> str:
-    dated: dict[str, Any] = {"date_string": _FIXED_DATE} if "date_string" in str(tokenizer.chat_template) else {}
+def _as_in_the_file(written: Written, verbatim: str, prompt: str, bos: str) -> Written:
+    missing_bos = bos if bos and prompt.startswith(bos) and not verbatim.startswith(bos) else ""
+    opened = opened_at(verbatim)
+    opening = "" if opened is None else verbatim[opened[0] :]
+    return dataclasses.replace(written, prefix=missing_bos + verbatim, opening=opening)
+
+
+def _about_what_it_lacks(rendered: str, verbatim: str, prompt: str) -> list[str]:
+    """What the template would have written before this answer, beside the generation prompt, and the file does not."""
+    header = without_opened(prompt)
+    more = rendered.removeprefix(header) if rendered.startswith(header) else ""
+    if not more.strip() or verbatim.endswith(more):
+        return []
+    return [f"The chat template writes {more!r} before such an answer; the file does not, and was used as it stands."]
+
+
+def _readable(tools: str) -> tuple[str, list[str]]:
     try:
-        rendered = tokenizer.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=generation_prompt, **dated
-        )
-    except (TemplateError, ValueError, TypeError) as error:
-        roles = ", ".join(message["role"] for message in messages)
-        raise ScoringError(
-            f"The chat template of {tokenizer.name_or_path} refuses these turns ({roles}): {error}.",
-            "Check the order of the roles in the transcript; some templates take no system or tool turn.",
-        ) from error
-    return str(rendered)
-
-
-def _around_response(answered: str, prompt: str, response: str) -> tuple[str, str]:
-    """What stands between the prompt and the response, and after the response; "" where the template trims."""
-    if not answered.startswith(prompt):
-        return "", ""
-    rest = answered[len(prompt) :]
-    at = rest.find(response)
-    if at < 0 or rest[:at].strip():
-        stripped = response.strip()
-        at = rest.find(stripped) if stripped else -1
-        if at < 0 or rest[:at].strip():
-            return "", ""
-        return "", rest[at + len(stripped) :]
-    return rest[:at], rest[at + len(response) :]
+        tools_of(tools)
+    except ValueError as error:
+        return "", [f"The tools of the conversation could not be read ({error}); the model was scored without them."]
+    return tools, []

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shiftlens.errors import ScoringError
 from shiftlens.models.chat import ChatRendering, render_chat
-from shiftlens.models.contexts import ContextText, aligntds_query, render_named
+from shiftlens.models.contexts import ContextText, about_context, aligntds_query, render_named
 from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.layout import Reported, laid_out
 from shiftlens.models.loading import LoadedModel
 from shiftlens.models.pair import ScoreOptions
+from shiftlens.models.parts import Stretch, Written, last_run, spelled_by_marks, stretch
+from shiftlens.models.thought_marks import DEFAULT_MARKS
 from shiftlens.models.tokens import SplitEncoding, TextEncoder
 
 
@@ -33,7 +37,11 @@ class PreparedSide:
 class Prepared:
     """Everything a scoring pass needs. `ids` and `byte_ends` are of the response, without its end.
 
-    `own` is how the base model cuts the response into tokens of its own, where the two do not have the same.
+    - own: how the base model cuts the response into tokens of its own, where the two do not have the same.
+    - parts: which parts of the turn are scored, by index.
+    - reported: the rows that have a place in the file, where not all of the ids have one; see `layout.Reported`.
+    - ends: whether the end of the response is a row to report.
+    - apart: rows, beside the first, whose token begins where a part was tokenised by itself.
     """
 
     base: PreparedSide
@@ -43,6 +51,10 @@ class Prepared:
     boundary_first: bool
     notes: tuple[str, ...]
     own: SplitEncoding | None = None
+    parts: tuple[int, ...] = (0,)
+    reported: Reported | None = None
+    ends: bool = True
+    apart: tuple[int, ...] = ()
 
 
 def prepare(
@@ -55,9 +67,9 @@ def prepare(
 ) -> Prepared:
     """Render, tokenise and flag; without `same_tokens`, the base model gets tokens of its own.
 
-    Raises ScoringError where a context can't be made, or a model lacks a token of it.
+    Raises ScoringError where there is nothing to score, a context can't be made, or a model lacks a token of it.
     """
-    if not response.text:
+    if not any(part.text for part in response.parts):
         raise ScoringError("The response is empty.", "There is nothing to score.")
     if not same_tokens:
         return _prepare_apart(base, aligned, response, options)
@@ -84,19 +96,24 @@ def _check_ids(loaded: LoadedModel, ids: Sequence[int], encoder: TextEncoder) ->
 
 def _prepare(base: LoadedModel, aligned: LoadedModel, response: ResponseToScore, options: ScoreOptions) -> Prepared:
     chat = _aligned_context(aligned, response, options)
-    joint = _encode_in(aligned, chat.prefix, response.text, by_template=options.aligned_context == "chat")
+    scored = stretch(chat.written, response.parts, options.parts)
+    layout = laid_out(aligned.encoder, scored, _leading_ids(aligned, by_template=options.aligned_context == "chat"))
+    joint = layout.encoding
     aligned_side = _side(aligned, joint.prefix_ids, _aligned_end_id(aligned, chat.end))
     notes = list(chat.notes)
     if not joint.joint:
         notes.append("Prompt and response do not come apart cleanly as tokens; they were tokenised separately.")
+    if layout.apart:
+        notes.append("Parts of the response do not come apart cleanly as tokens; they were tokenised separately.")
     if not joint.exact:
         notes.append("The tokenizer rewrites this text; token spans follow its offset mapping.")
     if options.base_context == "chat":
         base_side, base_first = PreparedSide(aligned_side.prefix_text, joint.prefix_ids, aligned_side.end_id), None
     else:
-        context = render_named(options.base_context, response.turns)
-        own = _encode_in(base, context.prefix, response.text, by_template=False)
-        base_side = _side(base, own.prefix_ids, _closing_id(base, context, response.text))
+        context = _base_context(options.base_context, response, scored)
+        notes += about_context(options.base_context, response.turns)
+        own = base.encoder.split(context.prefix, scored.text, leading_ids=base.encoder.leading_ids)
+        base_side = _side(base, own.prefix_ids, _closing_id(base, context, scored.text))
         base_first = own.ids[0] if own.joint else None
     differs = options.base_context != "chat" and base_first != joint.ids[0]
     return Prepared(
@@ -106,6 +123,10 @@ def _prepare(base: LoadedModel, aligned: LoadedModel, response: ResponseToScore,
         byte_ends=joint.byte_ends,
         boundary_first=differs or not joint.joint,
         notes=tuple(notes),
+        parts=scored.scored,
+        reported=layout.reported,
+        ends=scored.ends,
+        apart=layout.apart,
     )
 
 
@@ -119,39 +140,65 @@ def _prepare_apart(
             f"Leave out `compat`, or choose models of one family: {base.name} is not of that of {aligned.name}.",
         )
     chat = _aligned_context(aligned, response, options)
-    joint = _encode_in(aligned, chat.prefix, response.text, by_template=options.aligned_context == "chat")
-    is_chat = options.base_context == "chat"
-    context = ContextText(chat.prefix, "") if is_chat else render_named(options.base_context, response.turns)
-    own = _encode_in(base, context.prefix, response.text, by_template=False)
     notes = list(chat.notes)
+    found = stretch(chat.written, response.parts, options.parts)
+    scored = last_run(found)
+    if len(scored.passages) < len(found.passages):
+        notes.append(
+            "Of this response only the last part is scored, with the parts before it in the context: what the chat"
+            " template writes between them has no place in a pair of two vocabularies."
+        )
+    is_chat = options.base_context == "chat"
+    context = ContextText(scored.prefix, "") if is_chat else _base_context(options.base_context, response, scored)
+    if not is_chat:
+        notes += about_context(options.base_context, response.turns)
+    by_template = options.aligned_context == "chat"
+    joint = aligned.encoder.split(
+        scored.prefix, scored.text, leading_ids=_leading_ids(aligned, by_template=by_template)
+    )
+    own = base.encoder.split(context.prefix, scored.text, leading_ids=base.encoder.leading_ids)
     for loaded, encoding in ((base, own), (aligned, joint)):
         if not encoding.joint:
             notes.append(f"For {loaded.name}, prompt and response were tokenised separately.")
         if not encoding.exact:
             notes.append(f"The tokenizer of {loaded.name} rewrites this text; token spans follow its offset mapping.")
     return Prepared(
-        base=_side(base, own.prefix_ids, _closing_id(base, context, response.text)),
+        base=_side(base, own.prefix_ids, _closing_id(base, context, scored.text)),
         aligned=_side(aligned, joint.prefix_ids, _aligned_end_id(aligned, chat.end)),
         ids=joint.ids,
         byte_ends=joint.byte_ends,
         boundary_first=not (joint.joint and own.joint),
         notes=tuple(notes),
         own=own,
+        parts=scored.scored,
+        ends=scored.ends,
     )
 
 
 def _aligned_context(aligned: LoadedModel, response: ResponseToScore, options: ScoreOptions) -> ChatRendering:
     if options.aligned_context == "chat":
-        return render_chat(aligned.encoder.tokenizer, response.turns, response.text, response.verbatim_prefix)
+        return render_chat(aligned.encoder.tokenizer, response, calls_too="tool_call" in options.parts)
     context = render_named(options.aligned_context, response.turns)
     note = f"The aligned model was given the {options.aligned_context} context instead of a chat template."
-    return ChatRendering(context.prefix, context.close, (note,))
+    first = next(part for part in response.parts if part.text)
+    opening = DEFAULT_MARKS.opening if first.kind == "reasoning" and not first.marked else ""
+    written = Written(context.prefix + opening, spelled_by_marks(response.parts, DEFAULT_MARKS), opening)
+    return ChatRendering(written, context.close, (note, *about_context(options.aligned_context, response.turns)))
 
 
-def _encode_in(loaded: LoadedModel, prefix: str, response: str, *, by_template: bool) -> SplitEncoding:
+def _base_context(name: str, response: ResponseToScore, scored: Stretch) -> ContextText:
+    """The context called so.
+
+    Where the aligned model's context ends by opening a thought or with parts that are not scored, this one does too, so
+    that both models are conditioned on the same words.
+    """
+    context = render_named(name, response.turns)
+    return dataclasses.replace(context, prefix=context.prefix + scored.opening)
+
+
+def _leading_ids(loaded: LoadedModel, *, by_template: bool) -> tuple[int, ...]:
     """A chat template spells its own BOS; before any other text the tokenizer puts it."""
-    leading = () if by_template else loaded.encoder.leading_ids
-    return loaded.encoder.split(prefix, response, leading_ids=leading)
+    return () if by_template else loaded.encoder.leading_ids
 
 
 def _side(loaded: LoadedModel, prefix_ids: tuple[int, ...], end_id: int) -> PreparedSide:
@@ -199,27 +246,33 @@ def _closing_id(base: LoadedModel, context: ContextText, response: str) -> int:
 def _prepare_as_aligntds(base: LoadedModel, aligned: LoadedModel, response: ResponseToScore) -> Prepared:
     """AlignTDS's way: prompts encoded with special tokens on, the response by itself, the fence for the base.
 
-    A prompt that spells its BOS gets a second one; a response that spells its end has that as its last position.
+    A prompt that spells its BOS gets a second one. The end is scored where the response spells it, be it apart from the
+    text or as the last token of it, and nowhere else.
     """
-    prompt = response.verbatim_prefix
-    notes: tuple[str, ...] = ("Scored as AlignTDS does; see its formulae for what the numbers mean.",)
-    if prompt is None:
-        rendering = render_chat(aligned.encoder.tokenizer, response.turns, response.text, None)
-        prompt = rendering.prefix
-    own = aligned.encoder.separate(prompt, response.text, leading_ids=aligned.encoder.leading_ids)
+    encoder = aligned.encoder
+    if response.verbatim_prefix is not None:
+        written = Written(response.verbatim_prefix, spelled_by_marks(response.parts, DEFAULT_MARKS))
+    else:
+        written = render_chat(encoder.tokenizer, response).written
+    scored = last_run(stretch(written, response.parts, ("answer", "reasoning")))
+    notes = ["Scored as AlignTDS does; see its formulae for what the numbers mean."]
+    own = encoder.separate(scored.prefix, scored.text, leading_ids=encoder.leading_ids)
     fence = aligntds_query(_last_query(response.turns))
     fence_ids = (*base.encoder.leading_ids, *base.encoder.encode(fence).ids)
     end_id = _aligned_end_id(aligned, response.end_marker or "")
-    if response.end_marker is None:
-        notes = (*notes, "The response does not spell its end; AlignTDS would not score the last position.")
-    joint = base.encoder.split(fence, response.text)
+    ends = scored.ends and response.end_marker is not None
+    if not ends and not (own.ids[-1] in encoder.pieces.special_ids or own.ids[-1] in aligned.end_ids()):
+        notes.append("The response does not spell its end, so that its end is no position, as AlignTDS counts.")
+    joint = base.encoder.split(fence, scored.text)
     return Prepared(
         base=_side(base, fence_ids, end_id),
         aligned=_side(aligned, own.prefix_ids, end_id),
         ids=own.ids,
         byte_ends=own.byte_ends,
         boundary_first=not joint.joint or joint.ids[0] != own.ids[0],
-        notes=notes,
+        notes=tuple(notes),
+        parts=scored.scored,
+        ends=ends,
     )
 
 

@@ -13,6 +13,7 @@ from shiftlens import __version__
 from shiftlens.engine.protocol import ModelDescription
 from shiftlens.models.conversation import ResponseToScore
 from shiftlens.models.pair import PairSpec, ScoreOptions
+from shiftlens.models.template_date import TEMPLATE_DATE
 from shiftlens.results.fingerprint import model_fingerprint
 from shiftlens.results.matrix_library import expected_library
 from shiftlens.results.store import ResultStore
@@ -81,7 +82,13 @@ def open_pair_results(store: ResultStore, pair: PairSpec) -> PairResults | None:
 def _scoring() -> tuple[object, ...]:
     """What else the numbers come from: this code and the libraries below it. The schema tells the shape of a value."""
     schema = msgspec.json.encode(msgspec.json.schema(ScoredResponse))
-    return SCORING_VERSION, __version__, *(_version(name) for name in ("torch", "transformers", "peft")), schema
+    return (
+        SCORING_VERSION,
+        __version__,
+        TEMPLATE_DATE.isoformat(),
+        *(_version(name) for name in ("torch", "transformers", "peft")),
+        schema,
+    )
 
 
 def _version(library: str) -> str:

@@ -1,8 +1,10 @@
 """What scoring yields: one column per number, one row per position.
 
 These records are light (no torch, no NumPy): they travel from the engine to the server as bytes, are stored as
-bytes, and are read in place through `memoryview`. Row i is the i-th token of the response; the last row is the
-position after the last token, where the response ended. n is the number of rows, k the number of candidates.
+bytes, and are read in place through `memoryview`. Row i is the i-th token of the response's scored parts; the last row
+is the position after the last token, where the response ended. There is no such row where the turn goes on after its
+last scored part, where the file does not spell the end and AlignTDS's count is asked for, and in scores of a first part
+of a response. n is the number of rows, k the number of candidates.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ class SideColumns:
     """The numbers of one model. Logprobs and entropies are in nats, over the whole vocabulary.
 
     - prefix_text, prefix_ids: what the model was given before the response.
-    - end_id: the id scored in the last row.
+    - end_id: the id scored in the row of the end.
     - vocabulary: how many ids the model chooses among, which is what ranks are out of; 0 where not known.
     - logprob: float32 [n], of the row's token.
     - rank: int32 [n], 1 + the number of tokens with a strictly greater logit.
@@ -73,9 +75,9 @@ class ScoredResponse:
     """The scores of one response under a pair.
 
     - k: candidates kept per row.
-    - ids: int32 [n]; the last one is the aligned model's end-of-turn id.
+    - ids: int32 [n]; where there is a row of the end, the last one is the aligned model's end-of-turn id.
     - byte_ends: uint32 [n]; where each token ends, in UTF-8 bytes of the parts that were scored. The tokens partition
-      these; the last row is empty.
+      these; the row of the end is empty.
     - special: uint8 [n], 1 for tokens that the tokenizer calls special.
     - boundary: uint8 [n], 1 where the way prompt and response were tokenised may itself explain the shift.
     - shortened: uint8 [n], which models did not see the whole context: SHORTENED_BASE, SHORTENED_ALIGNED or both added

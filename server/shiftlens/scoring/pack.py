@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import torch
 
@@ -34,25 +35,28 @@ def pack(
 
     `vocabularies` are the base and the aligned model's; `with_decoded` adds each id's text as the tokenizer decodes it.
     """
-    count = len(rows.kl)
-    total = len(prepared.ids) + 1
-    ids = [*prepared.ids, prepared.aligned.end_id][:count]
-    length = prepared.byte_ends[-1]
-    byte_ends = [*prepared.byte_ends, length][:count]
+    kept, ends = _reported(prepared)
+    scored = len(rows.kl)
+    places = [row for row in kept if row < scored]
+    count, total = len(places), len(kept)
+    if scored != count:
+        rows = rows.map(lambda column: column[places])
+    every_id = (*prepared.ids, prepared.aligned.end_id)
+    ids = [every_id[row] for row in places]
+    byte_ends = ends[:count]
     named = {*ids, prepared.base.end_id, prepared.aligned.end_id}
     for side in (rows.base, rows.aligned):
         named.update(side.top_ids.flatten().tolist())
     named = {i for i in named if 0 <= i < BASE_ONLY}
     special = encoder.pieces.special_ids
-    boundary = bytearray(count)
-    boundary[0] = int(prepared.boundary_first)
+    boundary = bytes(int(row in prepared.apart or (row == 0 and prepared.boundary_first)) for row in places)
     tokenizer = encoder.tokenizer
     return ScoredResponse(
         k=rows.base.top_ids.shape[-1],
         ids=_bytes(torch.tensor(ids), torch.int32),
         byte_ends=_bytes(torch.tensor(byte_ends), torch.uint32),
         special=bytes(int(i in special) for i in ids),
-        boundary=bytes(boundary),
+        boundary=boundary,
         base=_side(prepared.base, rows.base, vocabularies[0]),
         aligned=_side(prepared.aligned, rows.aligned, vocabularies[1]),
         base_rank_of_aligned_top=_bytes(rows.base_rank_of_aligned_top, torch.int32),
@@ -60,7 +64,8 @@ def pack(
         pieces={i: encoder.pieces[i] for i in named},
         decoded={i: str(tokenizer.decode([i])) for i in named} if with_decoded else {},
         notes=prepared.notes if count == total else (*prepared.notes, f"{count} of {total} positions are scored."),
-        shortened=_shortened(prepared, count),
+        shortened=_shortened(prepared, places),
+        parts=prepared.parts,
     )
 
 
@@ -76,6 +81,8 @@ def pack_apart(
     """
     if prepared.own is None:
         raise ValueError("these models have the same tokens")
+    if not prepared.ends:
+        rows = rows.part(0, min(len(rows.kl), len(prepared.ids)))
     count = len(rows.kl)
     base_ids = (*prepared.own.ids, prepared.base.end_id)
     of_row = [group for group in response_groups(prepared) for _ in range(group.end - group.first)][:count]
@@ -106,12 +113,22 @@ def pack_apart(
     return dataclasses.replace(packed, pieces=pieces, own_tokens=own)
 
 
-def _shortened(prepared: Prepared, count: int) -> bytes:
-    flags = bytearray(count)
+def _reported(prepared: Prepared) -> tuple[list[int], list[int]]:
+    """The rows that have a place in the file, and where in the scored parts each ends, in bytes."""
+    reported = prepared.reported
+    if reported is None:
+        rows, ends = list(range(len(prepared.ids))), list(prepared.byte_ends)
+    else:
+        rows, ends = list(reported.rows), list(reported.byte_ends)
+    return ([*rows, len(prepared.ids)], [*ends, ends[-1]]) if prepared.ends else (rows, ends)
+
+
+def _shortened(prepared: Prepared, places: Sequence[int]) -> bytes:
+    flags = bytearray(len(places))
     for side, flag in ((prepared.base, SHORTENED_BASE), (prepared.aligned, SHORTENED_ALIGNED)):
         if side.whole_rows is not None:
-            for row in range(max(0, side.whole_rows), count):
-                flags[row] |= flag
+            for at, row in enumerate(places):
+                flags[at] |= flag if row >= side.whole_rows else 0
     return bytes(flags) if any(flags) else b""
 
 
