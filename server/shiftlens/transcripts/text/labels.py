@@ -15,7 +15,7 @@ from shiftlens.transcripts.roles import COMMON_WORDS, PAIRS, Pair, Speakers, pai
 from shiftlens.transcripts.text.between import Heading, Headings, is_rule
 from shiftlens.transcripts.text.fences import Fences
 from shiftlens.transcripts.text.headings import STAMP, heading_at, headings_from
-from shiftlens.transcripts.text.mark import Mark, Speaks, settled, speaks
+from shiftlens.transcripts.text.mark import Mark, Speaks, own_answers, settled, speaks
 from shiftlens.transcripts.text.turns import Layout, conversations
 
 _COMMENT = re.compile(r"[ \t]*<!--[^\n]*-->[ \t\r\n]*\Z")
@@ -171,7 +171,9 @@ def _sides(text: str, start: int, every: Sequence[_Label], speakers: Speakers, f
     same = [label for label in answers if label.style == user.style]
     if not same and (user.style.strip("*_@") or any(label.style.strip("*_@") for label in answers)):
         return None
-    assistant = next(iter(same or answers), None)
+    possible = same or answers
+    own = own_answers([(speaks(x.name, pair), x.spelling == user.spelling) for x in free])
+    assistant = next((free[at] for at in own if free[at] in possible), possible[0] if possible else None)
     # A file that begins with a greeting needs an answer too, to be told from prose.
     needs = user.start if not forced else -1
     if assistant is None or not any(x.start > needs and x.spelling == assistant.spelling for x in answers):
