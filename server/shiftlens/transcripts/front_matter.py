@@ -25,6 +25,8 @@ _BODY_LABEL = re.compile(r"\s*(?:\*\*)?([^\W\d_][\w ]{0,30}?)[ ]?(?:\([^()\n]*\)
 # What broken scalars, tags and escapes raise while PyYAML reads them; not all of it is a YAMLError.
 _READING_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 _DEEPEST = 20
+# PyYAML takes long to find out how deep these are nested.
+_TOO_DEEP = re.compile(rf"(?:[\[{{][ \t]*){{{_DEEPEST + 1}}}")
 _SINGLE = ("str", "int", "float", "bool", "null")
 
 
@@ -200,6 +202,8 @@ def _compose(block: str) -> yaml.Node | None:
             self.depth -= 1
             return node
 
+    if _TOO_DEEP.search(block):
+        raise _YamlError("it is nested too deeply")
     try:
         return yaml.compose(block, Loader)
     except yaml.MarkedYAMLError as error:

@@ -22,6 +22,7 @@ _COMMENT = re.compile(r"[ \t]*<!--[^\n]*-->[ \t\r\n]*\Z")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]\Z")
 _MAY_BE_LABEL = re.compile(r"^[^\s>|`][^\n]{0,90}?[:：*]", re.MULTILINE)
 _USUAL = Speakers()
+_SIDES = (Speaks.USER, Speaks.ASSISTANT, Speaks.SYSTEM)
 
 
 @cache
@@ -119,7 +120,7 @@ def read_labels(text: str, start: int, forced: bool, speakers: Speakers = _USUAL
 
 
 def _lead(text: str, start: int, speakers: Speakers) -> tuple[int, Heading | None]:
-    """Where the first label may stand, and the last heading before it."""
+    """Where the first label may stand, and the last heading before it. A heading of a role is for another reader."""
     at = start
     heading: Heading | None = None
     while at < len(text) and _label_at(text, at, speakers) is None:
@@ -127,6 +128,8 @@ def _lead(text: str, start: int, speakers: Speakers) -> tuple[int, Heading | Non
         end = newline + 1 if newline >= 0 else len(text)
         found = heading_at(text, at)
         line = text[at:end]
+        if found and any(speaks(found.words.lower(), pair) in _SIDES for pair in speakers.pairs):
+            break
         if found is None and line.strip(" \t\r\n") and not is_rule(line) and not _COMMENT.match(line):
             break
         heading = found or heading
