@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transcript_checks import readable, said
 
@@ -116,7 +116,6 @@ yaml_like = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None)
 @given(yaml_like, st.sampled_from(["\n", "\r\n"]))
 def test_no_front_matter_makes_reading_fail(block: str, newline: str) -> None:
     told = _told(f"---\n{block}\n---\n{CHAT}".replace("\n", newline))

@@ -176,7 +176,8 @@ def _sides(text: str, start: int, every: Sequence[_Label], speakers: Speakers, f
         return None
     possible = same or answers
     own = own_answers([(speaks(x.name, pair), x.spelling == user.spelling) for x in free])
-    assistant = next((free[at] for at in own if free[at] in possible), possible[0] if possible else None)
+    starts = {label.start for label in possible}
+    assistant = next((free[at] for at in own if free[at].start in starts), possible[0] if possible else None)
     # A file that begins with a greeting needs an answer too, to be told from prose.
     needs = user.start if not forced else -1
     if assistant is None or not any(x.start > needs and x.spelling == assistant.spelling for x in answers):
