@@ -76,6 +76,31 @@ def test_llama2_and_mistral_are_read_back_exactly(pairs: Pairs, front: str, mist
     assert {response.end_marker for response in found.responses} == {"</s>"}
 
 
+# What stands in real answers and must come back as it is: whole code, quoted turns in other spellings, lists, rules.
+AWKWARD_ANSWERS = [
+    "```py\nx = 1\n```",
+    "```\nUser: x\n\n## User\n\nAssistant: y\n```",
+    "~~~\n```\n~~~",
+    "````\n```\n## Assistant\n````",
+    "Human: x\n\nBot: y",
+    "**User:** x",
+    "> User: x",
+    "# Plan\n\n1. a\n   - b",
+    "### User\n\n### Assistant\n\n.",
+    "a\n\n---\n\nb",
+    "[INST] x",
+    "</s> begins",
+    "Tool: hammer",
+    "12:03 noon",
+    "Ⓤser: x",
+]
+answers = st.lists(
+    st.one_of(st.sampled_from(AWKWARD_ANSWERS), prose.filter(lambda t: t and "\r" not in t)), min_size=1, max_size=4
+).map("\n\n".join)
+newlines = st.sampled_from(["\n", "\r\n"])
+said_pairs = st.lists(st.tuples(answers, answers), min_size=1, max_size=3)
+
+
 @given(conversations(prose), fronts, st.sampled_from(["{}: ", "{}:\n", "**{}:** ", "**{}**:\n\n", "{}:\r\n"]))
 def test_labels_are_read_back_exactly(pairs: Pairs, front: str, label: str) -> None:
     user, assistant = label.format("User"), label.format("Assistant")
@@ -86,7 +111,32 @@ def test_labels_are_read_back_exactly(pairs: Pairs, front: str, label: str) -> N
     assert_verbatim(text, found)
 
 
-@given(conversations(prose), fronts, st.sampled_from(["\n", "\r\n"]))
+@given(
+    st.lists(said_pairs, min_size=1, max_size=3),
+    fronts,
+    newlines,
+    st.sampled_from(["{}:\n", "[12:03] {}: ", "### {}: ", "_**{}**_\n\n", "## {}\n\n", "#### **{} (x)**\n"]),
+    st.sampled_from(["\n\n", "\n\n---\n\n"]),
+    st.booleans(),
+)
+def test_conversations_under_labels_and_headings_are_read_back_exactly(
+    groups: list[Pairs], front: str, newline: str, mark: str, between: str, greeted: bool
+) -> None:
+    turns = []
+    for number, pairs in enumerate(groups):
+        own = [(name, said_text) for pair in pairs for name, said_text in zip(("You", "ChatGPT"), pair, strict=True)]
+        own = [("ChatGPT", "Hi!"), *own] if greeted else own
+        heading = f"# Example {number + 1}\n\n" if len(groups) > 1 else ""
+        turns += [heading * (at == 0) + mark.format(name) + said_text for at, (name, said_text) in enumerate(own)]
+    text = front + between.join(turns).replace("\r\n", "\n").replace("\n", newline)
+    found = readable(text)
+    assert said(found) == decoded([pair for pairs in groups for pair in pairs])
+    assert [r.conversation for r in found.responses] == [n for n, pairs in enumerate(groups) for _ in pairs]
+    assert [len(r.context) for r in found.responses] == [2 * n + 1 + greeted for p in groups for n in range(len(p))]
+    assert_verbatim(text, found)
+
+
+@given(conversations(prose), fronts, newlines)
 def test_role_headings_are_read_back_exactly(pairs: Pairs, front: str, newline: str) -> None:
     rendered = "".join("## User\n\n{}\n\n---\n\n## Assistant\n\n{}\n\n" for _ in pairs).replace("\n", newline)
     text = front + rendered.format(*(part for pair in pairs for part in pair))
@@ -94,6 +144,17 @@ def test_role_headings_are_read_back_exactly(pairs: Pairs, front: str, newline: 
     assert found.format == "markdown"
     assert said(found) == decoded(pairs)
     assert_verbatim(text, found)
+
+
+@given(said_pairs, fronts, newlines, st.sampled_from(["", "<s>"]), st.sampled_from([" ", "\n\n"]))
+def test_llama2_without_end_tokens_is_read_back_exactly(
+    pairs: Pairs, front: str, newline: str, bos: str, gap: str
+) -> None:
+    pairs = [(q.replace("</s>", "x"), a.replace("</s>", "x").replace("[INST]", "x")) for q, a in pairs]
+    text = gap.join(f"{bos}[INST] {q} [/INST] {a}" for q, a in pairs).replace("\r\n", "\n").replace("\n", newline)
+    found = readable(front + text)
+    assert said(found) == decoded(pairs)
+    assert_verbatim(front + text, found)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +166,15 @@ def test_query_answer_text_is_read_back_exactly(pattern: str, pairs: Pairs, fron
     text = front + "".join(pattern.format(q, a) for q, a in pairs)
     found = readable(text)
     assert found.format == "aligntds-text"
+    assert said(found) == decoded(pairs)
+    assert_verbatim(text, found)
+
+
+@given(said_pairs, fronts, newlines)
+def test_urial_text_with_code_is_read_back_exactly(pairs: Pairs, front: str, newline: str) -> None:
+    text = "".join(f"# Query:\n```\n{q}\n```\n\n# Answer:\n```\n{a}\n```\n\n" for q, a in pairs)
+    text = front + text.replace("\r\n", "\n").replace("\n", newline)
+    found = readable(text)
     assert said(found) == decoded(pairs)
     assert_verbatim(text, found)
 

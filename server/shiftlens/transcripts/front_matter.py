@@ -24,6 +24,9 @@ _FIRST_LINE = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*")
 _BODY_LABEL = re.compile(r"\s*(?:\*\*)?([^\W\d_][\w ]{0,30}?)[ ]?(?:\([^()\n]*\))?[:：]")
 # What broken scalars, tags and escapes raise while PyYAML reads them; not all of it is a YAMLError.
 _READING_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+_DEEPEST = 20
+# PyYAML takes long to find out how deep these are nested.
+_TOO_DEEP = re.compile(rf"(?:[\[{{][ \t]*){{{_DEEPEST + 1}}}")
 _SINGLE = ("str", "int", "float", "bool", "null")
 
 
@@ -185,13 +188,22 @@ def _compose(block: str) -> yaml.Node | None:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """Refuses aliases: with merge keys a short text could grow without bound."""
+        """Refuses aliases, with which a short text could grow without bound, and deep nesting, which takes long."""
+
+        depth = 0
 
         def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
             if self.check_event(yaml.AliasEvent):
                 raise _YamlError("aliases are not read")
-            return super().compose_node(parent, index)
+            if self.depth > _DEEPEST:
+                raise _YamlError("it is nested too deeply")
+            self.depth += 1
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
 
+    if _TOO_DEEP.search(block):
+        raise _YamlError("it is nested too deeply")
     try:
         return yaml.compose(block, Loader)
     except yaml.MarkedYAMLError as error:

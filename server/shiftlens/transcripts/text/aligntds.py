@@ -20,13 +20,13 @@ from shiftlens.transcripts.conversation import (
 )
 from shiftlens.transcripts.format import Example, TextFormat
 from shiftlens.transcripts.model import Role
+from shiftlens.transcripts.text.fences import Fences
 
 _FENCE = "```"
 _HEADER = re.compile(
     r"(?:^|(?<=\A\ufeff))#[ ](Query|Answer|User|Assistant):[ \t]*\r?\n[ \t]*```(?P<own>[ \t]*\r?\n)?", re.MULTILINE
 )
 _PREAMBLE = re.compile(r"(?:^|(?<=\A\ufeff))#[ ]Instruction[ \t]*:?[ \t]*\r?\n", re.MULTILINE)
-_FENCE_LINE = re.compile(r"^```", re.MULTILINE)
 _ROLES = {"Query": Role.USER, "User": Role.USER, "Answer": Role.ASSISTANT, "Assistant": Role.ASSISTANT}
 
 
@@ -129,14 +129,15 @@ def _preambles(text: str, start: int, blocks: Sequence[_Block]) -> list[int]:
 def _block_end(text: str, block: _Block, end: int) -> tuple[int, bool]:
     """Where the block's text ends, and whether a closing fence ends it.
 
-    Fences inside an answer come in pairs, so the last one closes the block only where the count is odd and nothing
-    but blanks follows it.
+    Fences inside an answer come in pairs, so the last one closes the block only where none is open before it, and
+    nothing but blanks follows it.
     """
     last = max(block.text_start, trimmed(text, block.text_start, end)[1])
     closed = text.endswith(_FENCE, block.text_start, last)
     if closed and block.own_line:
         fence = last - len(_FENCE)
-        closed = (fence == block.text_start or text[fence - 1] == "\n") and _fence_lines(text, block, last) % 2 == 1
+        whole_line = fence == block.text_start or text[fence - 1] == "\n"
+        closed = whole_line and not Fences(text[block.text_start : fence], 0, ()).open_at_end
     elif closed:
         closed = text.count(_FENCE, block.text_start, last) % 2 == 1
     if not closed:
@@ -147,10 +148,6 @@ def _block_end(text: str, block: _Block, end: int) -> tuple[int, bool]:
         if last > block.text_start and text[last - 1] == "\r":
             last -= 1
     return last, True
-
-
-def _fence_lines(text: str, block: _Block, end: int) -> int:
-    return sum(1 for _ in _FENCE_LINE.finditer(text, block.text_start, end))
 
 
 FORMAT = TextFormat(

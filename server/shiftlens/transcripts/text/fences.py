@@ -37,6 +37,8 @@ class Fences:
         self._segments = [bisect_right(self._labels, fence.start) for fence in self._fences]
         self._closing, self._partner = _partners(self._fences)
         self._whole = self._whole_from()
+        self.open_at_end = False
+        """Whether the text ends in a block that nothing closes."""
         self._begins: list[int] = []
         self._ends: list[int] = []
         self._find_blocks(len(text))
@@ -55,11 +57,11 @@ class Fences:
         return whole
 
     def _own_closing(self, at: int) -> int | None:
-        """What closes the block before the next label, with no other opening line in it."""
+        """What closes the block before the next label, as long as its opening and with no other opening in between."""
         partner = self._partner[at]
         if partner is None or self._segments[partner] != self._segments[at] or not self._fences[partner].bare:
             return None
-        return partner
+        return partner if self._fences[partner].length == self._fences[at].length else None
 
     def _is_whole_after(self, at: int, whole: list[bool]) -> bool:
         after = at + 1
@@ -77,6 +79,7 @@ class Fences:
                 block_end, at = self._fences[close].end, close + 1
             else:
                 block_end, at = next_label, at + 1
+                self.open_at_end = next_label == end
                 while at < len(self._fences) and self._segments[at] == segment:
                     at += 1
             self._begins.append(fence.end)

@@ -15,13 +15,14 @@ from shiftlens.transcripts.roles import COMMON_WORDS, PAIRS, Pair, Speakers, pai
 from shiftlens.transcripts.text.between import Heading, Headings, is_rule
 from shiftlens.transcripts.text.fences import Fences
 from shiftlens.transcripts.text.headings import STAMP, heading_at, headings_from
-from shiftlens.transcripts.text.mark import Mark, Speaks, settled, speaks
+from shiftlens.transcripts.text.mark import Mark, Speaks, own_answers, settled, speaks
 from shiftlens.transcripts.text.turns import Layout, conversations
 
 _COMMENT = re.compile(r"[ \t]*<!--[^\n]*-->[ \t\r\n]*\Z")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]\Z")
 _MAY_BE_LABEL = re.compile(r"^[^\s>|`][^\n]{0,90}?[:：*]", re.MULTILINE)
 _USUAL = Speakers()
+_SIDES = (Speaks.USER, Speaks.ASSISTANT, Speaks.SYSTEM)
 
 
 @cache
@@ -119,7 +120,7 @@ def read_labels(text: str, start: int, forced: bool, speakers: Speakers = _USUAL
 
 
 def _lead(text: str, start: int, speakers: Speakers) -> tuple[int, Heading | None]:
-    """Where the first label may stand, and the last heading before it."""
+    """Where the first label may stand, and the last heading before it. A heading of a role is for another reader."""
     at = start
     heading: Heading | None = None
     while at < len(text) and _label_at(text, at, speakers) is None:
@@ -127,6 +128,8 @@ def _lead(text: str, start: int, speakers: Speakers) -> tuple[int, Heading | Non
         end = newline + 1 if newline >= 0 else len(text)
         found = heading_at(text, at)
         line = text[at:end]
+        if found and any(speaks(found.words.lower(), pair) in _SIDES for pair in speakers.pairs):
+            break
         if found is None and line.strip(" \t\r\n") and not is_rule(line) and not _COMMENT.match(line):
             break
         heading = found or heading
@@ -171,7 +174,10 @@ def _sides(text: str, start: int, every: Sequence[_Label], speakers: Speakers, f
     same = [label for label in answers if label.style == user.style]
     if not same and (user.style.strip("*_@") or any(label.style.strip("*_@") for label in answers)):
         return None
-    assistant = next(iter(same or answers), None)
+    possible = same or answers
+    own = own_answers([(speaks(x.name, pair), x.spelling == user.spelling) for x in free])
+    starts = {label.start for label in possible}
+    assistant = next((free[at] for at in own if free[at].start in starts), possible[0] if possible else None)
     # A file that begins with a greeting needs an answer too, to be told from prose.
     needs = user.start if not forced else -1
     if assistant is None or not any(x.start > needs and x.spelling == assistant.spelling for x in answers):

@@ -55,6 +55,24 @@ def speaks(name: str, pair: Pair) -> Speaks | None:
     return Speaks.TOOL_RESULT if name in RESULT_NAMES else None
 
 
+def own_answers(marks: Sequence[tuple[Speaks | None, bool]]) -> list[int]:
+    """Which of the answering marks, by index, may be the file's own and not answer a question quoted in a turn.
+
+    Each mark is given as what it stands for and, of an asking one, whether it is spelled as the file's first. A quoted
+    question is followed by a quoted answer.
+    """
+    found: list[int] = []
+    quoted = False
+    for at, (as_, is_own) in enumerate(marks):
+        if as_ is Speaks.USER:
+            quoted = not is_own
+        elif as_ is Speaks.ASSISTANT:
+            if not quoted:
+                found.append(at)
+            quoted = False
+    return found
+
+
 def settled(marks: Sequence[Mark]) -> tuple[Mark, ...]:
     """The marks without those of reasoning and tools that may as well be words of a question or an answer.
 

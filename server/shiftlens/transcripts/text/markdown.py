@@ -14,7 +14,7 @@ from shiftlens.transcripts.roles import Pair, Speakers, pair_of
 from shiftlens.transcripts.text.between import Heading, Headings, is_rule
 from shiftlens.transcripts.text.fences import Fences
 from shiftlens.transcripts.text.headings import headings_from, words_of
-from shiftlens.transcripts.text.mark import Mark, Speaks, settled, speaks
+from shiftlens.transcripts.text.mark import Mark, Speaks, own_answers, settled, speaks
 from shiftlens.transcripts.text.turns import Layout, conversations
 
 _QUICK = re.compile(r"(?:^|\A\ufeff)[ ]{0,3}#{1,6}[ \t]", re.MULTILINE)
@@ -61,14 +61,16 @@ def read_markdown(text: str, start: int, forced: bool, speakers: Speakers = _USU
     speakers = Speakers(words_of(speakers.user), words_of(speakers.assistant))
     if not _QUICK.search(text, start):
         return None if not forced else _refuse()
-    every = [_named(heading, speakers) for heading in headings_from(text, start) if heading.words]
+    headings = tuple(headings_from(text, start))
+    every = [_named(heading, speakers) for heading in headings if heading.words]
     sides = _sides(text, start, every, speakers)
     if sides is None:
         return None if not forced else _refuse()
     own = [(heading, as_) for heading in every if (as_ := sides.speaks(heading)) is not None]
     fences = Fences(text, start, [(heading.start, heading.text_start) for heading, _ in own])
     marks = settled([_mark(heading, as_) for heading, as_ in own if not fences.holds(heading.start)])
-    others = _others(text, start, fences, marks)
+    taken = {mark.start for mark in marks}
+    others = [h for h in headings if h.start not in taken and not fences.holds(h.start)]
     before = [heading for heading in others if heading.start < marks[0].start]
     if not forced and not _is_conversation(text, start, sides, marks, before):
         return None
@@ -98,14 +100,14 @@ def _sides(text: str, start: int, every: Sequence[Heading], speakers: Speakers) 
             by_level.setdefault(0 if copied else heading.level, []).append(heading)
     found: list[_Sides] = []
     for same in by_level.values():
+        answers = {pair: [h for h in same if _name(h) in pair.assistant] for pair in speakers.pairs}
         for user, pair in ((h, p) for h in same if (p := pair_of(_name(h), speakers.pairs))):
-            after = next((h for h in same if h.start > user.start and _name(h) in pair.assistant), None)
-            if after is None:
-                continue
-            assistant = next(h for h in same if _name(h) in pair.assistant)
-            system = next((h for h in same if speaks(_name(h), pair) is Speaks.SYSTEM), None)
-            found.append(_Sides(pair, user, assistant, system))
-            break
+            if answers[pair] and answers[pair][-1].start > user.start:
+                system = next((h for h in same if speaks(_name(h), pair) is Speaks.SYSTEM), None)
+                own = own_answers([(speaks(_name(h), pair), h.words == user.words) for h in same])
+                assistant = same[own[0]] if own else answers[pair][0]
+                found.append(_Sides(pair, user, assistant, system))
+                break
     return min(found, key=lambda sides: sides.user.start, default=None)
 
 
@@ -122,16 +124,13 @@ def _named(heading: Heading, speakers: Speakers) -> Heading:
     """The heading without the number of its turn ("User 2"), unless that is part of a name."""
     if heading.words in (speakers.user, speakers.assistant):
         return heading
+    if not heading.words[-1:].isdigit():
+        return heading
     return replace(heading, words=_NUMBERED.sub("", heading.words))
 
 
 def _mark(heading: Heading, as_: Speaks) -> Mark:
     return Mark(as_, heading.words, heading.shown, heading.start, heading.text_start, own_line=True)
-
-
-def _others(text: str, start: int, fences: Fences, marks: Sequence[Mark]) -> list[Heading]:
-    taken = {mark.start for mark in marks}
-    return [h for h in headings_from(text, start) if h.start not in taken and not fences.holds(h.start)]
 
 
 def _is_conversation(text: str, start: int, sides: _Sides, marks: Sequence[Mark], before: Sequence[Heading]) -> bool:
