@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -11,7 +12,6 @@ from transcript_checks import assert_verbatim, readable, said, texts
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts import PartKind, Role, read
-from shiftlens.transcripts.conversation import MAX_PREFIX_CHARACTERS
 from shiftlens.transcripts.registry import text_formats
 
 
@@ -109,7 +109,7 @@ SHAPES = {
     ),
 }
 
-plain = texts.filter(lambda text: not any(mark in text for mark in "<[{｜")).map(lambda text: text.strip(" \t\r\n"))
+plain = texts.map(lambda text: re.sub(r"[<\[{｜]", "", text).strip(" \t\r\n"))
 answers = plain.filter(bool)
 exchanges = st.lists(st.tuples(plain, st.none() | plain.filter(bool), answers), min_size=1, max_size=3)
 files = st.lists(st.tuples(st.none() | plain.filter(bool), exchanges), min_size=1, max_size=3)
@@ -234,12 +234,12 @@ def test_a_marker_further_on_is_no_transcript() -> None:
     assert read("About <|user|>:\n\n<|user|>\nq</s>\n<|assistant|>\na</s>\n") is None
 
 
-def test_too_long_conversations_are_refused_before_their_contexts_are_built() -> None:
-    answer = "x" * (MAX_PREFIX_CHARACTERS // 40_000)
-    turn = f"<|im_start|>assistant\n{answer}<|im_end|>\n"
+def test_too_long_conversations_are_refused_before_their_contexts_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shiftlens.transcripts.text.rendered.MAX_PREFIX_CHARACTERS", 100_000)
+    turn = f"<|im_start|>assistant\n{'x' * 100}<|im_end|>\n"
     with pytest.raises(TranscriptError, match="too long"):
-        read(turn * 999)
-    assert len(readable("".join(f"<s>{turn}" for _ in range(999))).responses) == 999
+        read(turn * 100)
+    assert len(readable("".join(f"<s>{turn}" for _ in range(100))).responses) == 100
 
 
 @pytest.mark.parametrize("separator", ["\n", ""])
