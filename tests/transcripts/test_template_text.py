@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -340,3 +341,24 @@ def test_a_harmony_prompt_has_no_response() -> None:
     text = "<|start|>user<|message|>q<|end|><|start|>assistant"
     found = readable(text)
     assert (found.responses, found.problems) == ((), ())
+
+
+@pytest.mark.parametrize("thought", ["", "<think>\n", "<think>\n\n</think>\n\n", "<think></think>"])
+def test_a_thought_that_the_generation_prompt_opens_is_no_response(thought: str) -> None:
+    prompt = f"<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n{thought}"
+    assert readable(prompt).responses == ()
+    assert len(readable(f"{prompt}a").responses) == 1
+
+
+def test_a_harmony_answer_in_json_is_parted_too() -> None:
+    answer = HARMONY[HARMONY.index("<|channel|>analysis<|message|>42") : HARMONY.index("<|return|>")]
+    text = json.dumps({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": answer}]})
+    assert [part.kind.value for part in readable(text).responses[0].turn.parts] == ["reasoning", "text"]
+    assert readable(text).responses[0].text == "It is 42."
+
+
+@pytest.mark.parametrize("name", [name for name in SHAPES if " " not in name])
+def test_a_named_template_may_begin_after_other_text(name: str) -> None:
+    shape = SHAPES[name]
+    rendered = shape.bos + shape.rendered(Role.USER, "q") + shape.rendered(Role.ASSISTANT, "a")
+    assert said(readable("Notes.\n" + rendered, format=name)) == [("q", "a")]
