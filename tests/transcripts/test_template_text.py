@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -11,7 +13,6 @@ from transcript_checks import assert_verbatim, readable, said, texts
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts import PartKind, Role, read
-from shiftlens.transcripts.conversation import MAX_PREFIX_CHARACTERS
 from shiftlens.transcripts.registry import text_formats
 
 
@@ -109,7 +110,7 @@ SHAPES = {
     ),
 }
 
-plain = texts.filter(lambda text: not any(mark in text for mark in "<[{｜")).map(lambda text: text.strip(" \t\r\n"))
+plain = texts.map(lambda text: re.sub(r"[<\[{｜]", "", text).strip(" \t\r\n"))
 answers = plain.filter(bool)
 exchanges = st.lists(st.tuples(plain, st.none() | plain.filter(bool), answers), min_size=1, max_size=3)
 files = st.lists(st.tuples(st.none() | plain.filter(bool), exchanges), min_size=1, max_size=3)
@@ -234,12 +235,12 @@ def test_a_marker_further_on_is_no_transcript() -> None:
     assert read("About <|user|>:\n\n<|user|>\nq</s>\n<|assistant|>\na</s>\n") is None
 
 
-def test_too_long_conversations_are_refused_before_their_contexts_are_built() -> None:
-    answer = "x" * (MAX_PREFIX_CHARACTERS // 40_000)
-    turn = f"<|im_start|>assistant\n{answer}<|im_end|>\n"
+def test_too_long_conversations_are_refused_before_their_contexts_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shiftlens.transcripts.text.rendered.MAX_PREFIX_CHARACTERS", 100_000)
+    turn = f"<|im_start|>assistant\n{'x' * 100}<|im_end|>\n"
     with pytest.raises(TranscriptError, match="too long"):
-        read(turn * 999)
-    assert len(readable("".join(f"<s>{turn}" for _ in range(999))).responses) == 999
+        read(turn * 100)
+    assert len(readable("".join(f"<s>{turn}" for _ in range(100))).responses) == 100
 
 
 @pytest.mark.parametrize("separator", ["\n", ""])
@@ -340,3 +341,24 @@ def test_a_harmony_prompt_has_no_response() -> None:
     text = "<|start|>user<|message|>q<|end|><|start|>assistant"
     found = readable(text)
     assert (found.responses, found.problems) == ((), ())
+
+
+@pytest.mark.parametrize("thought", ["", "<think>\n", "<think>\n\n</think>\n\n", "<think></think>"])
+def test_a_thought_that_the_generation_prompt_opens_is_no_response(thought: str) -> None:
+    prompt = f"<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n{thought}"
+    assert readable(prompt).responses == ()
+    assert len(readable(f"{prompt}a").responses) == 1
+
+
+def test_a_harmony_answer_in_json_is_parted_too() -> None:
+    answer = HARMONY[HARMONY.index("<|channel|>analysis<|message|>42") : HARMONY.index("<|return|>")]
+    text = json.dumps({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": answer}]})
+    assert [part.kind.value for part in readable(text).responses[0].turn.parts] == ["reasoning", "text"]
+    assert readable(text).responses[0].text == "It is 42."
+
+
+@pytest.mark.parametrize("name", [name for name in SHAPES if " " not in name])
+def test_a_named_template_may_begin_after_other_text(name: str) -> None:
+    shape = SHAPES[name]
+    rendered = shape.bos + shape.rendered(Role.USER, "q") + shape.rendered(Role.ASSISTANT, "a")
+    assert said(readable("Notes.\n" + rendered, format=name)) == [("q", "a")]

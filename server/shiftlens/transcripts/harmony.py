@@ -13,6 +13,7 @@ _MESSAGE = re.compile(rf"<\|start\|>(?P<role>[^\s<|]+){_HEADER}")
 _FIRST = re.compile(rf"(?P<role>){_HEADER}")
 _END = re.compile(rf"<\|(?:end|return|call|eot|eom)\|>|(?=<\|start\|>[^\s<|]+{_HEADER})")
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
+_SPEAKER = re.compile(r"(?!to=)[^\s<]+")
 _RECIPIENT = re.compile(r"(?:^|\s)to=([^\s<]+)")
 
 
@@ -33,6 +34,7 @@ class Message:
     end_marker: str
     channel: str
     recipient: str
+    speaker: str
 
     @property
     def kind(self) -> PartKind:
@@ -50,6 +52,7 @@ def message_at(text: str, at: int, *, first: bool = False) -> Message | None:
     if header is None:
         return None
     channel, recipient = _CHANNEL.search(header["rest"]), _RECIPIENT.search(header["rest"])
+    speaker = _SPEAKER.match(header["rest"].strip())
     end = _END.search(text, header.end())
     return Message(
         header["role"],
@@ -61,6 +64,7 @@ def message_at(text: str, at: int, *, first: bool = False) -> Message | None:
         end[0] if end else "",
         channel[1] if channel else "",
         recipient[1] if recipient else "",
+        speaker[0] if speaker else "",
     )
 
 

@@ -84,7 +84,7 @@ def _other(rendered: Rendered, message: Message) -> None:
     """Take a turn of anyone but the assistant. Who is no role and speaks to the assistant is a tool."""
     text = rendered.text
     role = TEMPLATE_ROLES.get(message.role)
-    name = ""
+    name = message.speaker
     if role is None and (message.recipient == "assistant" or message.channel == "commentary" or "." in message.role):
         role, name = Role.TOOL, message.role.removeprefix("functions.")
     if role is None:

@@ -59,6 +59,7 @@ class HeaderTemplate:
 class _Patterns:
     header: re.Pattern[str]
     begins: re.Pattern[str]
+    anywhere: re.Pattern[str]
     sure: re.Pattern[str]
     ends: re.Pattern[str]
     bos: re.Pattern[str]
@@ -76,13 +77,17 @@ def read_headers(template: HeaderTemplate, text: str, start: int, forced: bool) 
     left out, and reported. Raises TranscriptError where `forced` text has no turn, and for a conversation that is too
     long.
     """
-    patterns = _compiled(template)
     begin = after_blanks(text, start)
-    opening = patterns.begins.match(text, begin)
+    if not forced and text[begin : begin + 1] not in ("<", "["):
+        return None  # Every template begins with a marker: other files cost no compiling.
+    patterns = _compiled(template)
+    # The system turn before the first header may be long: it is looked for only where there is a header.
+    led = template.system_first and patterns.bos.match(text, begin) is not None
+    opening = patterns.begins.match(text, begin) if not led or patterns.header.search(text, begin) else None
     if opening and not forced and not patterns.sure.match(text, begin):
         return None
-    if opening is None and forced:
-        opening = patterns.begins.search(text, start)
+    if opening is None and forced and patterns.header.search(text, start):
+        opening = patterns.anywhere.search(text, start)
     reading = _read(template, patterns, text, opening) if opening else None
     if reading is None and forced:
         raise TranscriptError(
@@ -195,15 +200,19 @@ def _turns(role: Role, text: str, first: int, last: int, speaker: str) -> Iterat
 
 @cache
 def _compiled(template: HeaderTemplate) -> _Patterns:
-    bos = f"(?:{template.bos})"
-    begins = rf"(?:{bos}\s*)*{template.header}"
+    # Repetitions are bounded where a search tries them at each place, so that no text takes quadratic time.
+    few = rf"(?:(?:{template.bos})\s{{0,9}})"
+    begins = rf"(?:(?:{template.bos})\s*)*{template.header}"
+    anywhere = rf"{few}{{0,9}}{template.header}"
     if template.system_first:
-        begins = rf"(?:{bos}\s*)+(?s:.*?){_without_groups(template.header)}|{begins}"
+        led = rf"{few}{{1,9}}(?s:.*?){_without_groups(template.header)}"
+        begins, anywhere = f"{led}|{begins}", f"{led}|{anywhere}"
     return _Patterns(
-        header=re.compile(template.header, re.MULTILINE),
-        begins=re.compile(begins, re.MULTILINE),
+        header=re.compile(template.header),
+        begins=re.compile(begins),
+        anywhere=re.compile(anywhere),
         sure=re.compile(template.begins),
-        ends=re.compile(rf"(?P<end>{template.end})|(?=(?P<bos_>{bos}\s*)*{template.header})", re.MULTILINE),
+        ends=re.compile(rf"(?P<end>{template.end})|(?=(?P<bos_>{few}{{1,9}})?{template.header})"),
         bos=re.compile(template.bos),
         breaks=re.compile(_ENDS_OF_TEXT),
         not_text=re.compile(f"{template.bos}|{_ENDS_OF_TEXT}|{template.end}"),

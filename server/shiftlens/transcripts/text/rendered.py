@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from shiftlens.errors import TranscriptError
@@ -17,6 +18,12 @@ from shiftlens.transcripts.conversation import (
 )
 from shiftlens.transcripts.marked_calls import bare_call
 from shiftlens.transcripts.model import PartKind, Role, Turn
+
+_PROMPT = re.compile(
+    r"\s*(?:<think>\s*(?:</think>)?|</think>|\[THINK\]|<\|START_THINKING\|>(?:<\|END_THINKING\|>)?"
+    r"|<\|channel>thought\s*(?:<channel\|>)?)\s*"
+)
+"""What generation prompts put behind the last header: a thought, opened or empty. It is no answer of the model."""
 
 
 @dataclass(slots=True)
@@ -66,7 +73,8 @@ class Rendered:
                 )
         if role is Role.TOOL and self._said:
             self._said[-1] = _calling(self._said[-1])
-        self._said.append(Said(turn, marker))
+        prompt = role is Role.ASSISTANT and marker is None and _PROMPT.fullmatch(turn.text) is not None
+        self._said.append(Said(turn, marker, scored=not prompt))
         self._firsts.append(first)
         check_turns(len(self._said))
 
