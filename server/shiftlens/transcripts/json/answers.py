@@ -35,7 +35,7 @@ _OF_SERVERS = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The turns of one answer, mostly a single one; what tells it from others to the same prompt; and the member it stands in."""
+    """The turns of one answer, what tells it from others to the same prompt, and the member that holds it."""
 
     said: tuple[Said, ...]
     label: str = ""
