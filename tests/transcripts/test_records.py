@@ -396,3 +396,9 @@ def outcome(text: str, filename: str) -> object:
         return read(text, filename=filename)
     except TranscriptError as error:
         return str(error)
+
+
+def test_things_that_have_a_role_and_say_nothing_are_no_messages() -> None:
+    assert (
+        read(json.dumps([{"role": "user", "name": "Ann"}, {"role": "admin", "name": "Bob"}]), filename="x.json") is None
+    )
