@@ -402,3 +402,20 @@ def test_things_that_have_a_role_and_say_nothing_are_no_messages() -> None:
     assert (
         read(json.dumps([{"role": "user", "name": "Ann"}, {"role": "admin", "name": "Bob"}]), filename="x.json") is None
     )
+
+
+def test_the_choices_of_a_quiz_are_no_answers() -> None:
+    assert read('[{"question": "q", "choices": ["a", "b"], "correct": 0}]', filename="x.json") is None
+    assert read('[{"question": "q", "answers": ["a", "b"], "correct": 0}]', filename="x.json") is None
+
+
+def test_ranked_answers_are_told_apart_by_their_models() -> None:
+    answers = [{"answer": "a", "model": "one", "rank": 1}, {"answer": "b", "model": "two", "rank": 2}]
+    found = found_in({"prompt": "\n\nHuman: q\n\nAssistant: ", "answers": answers})
+    assert [(r.label, r.text, r.context[0].text) for r in found.responses] == [("one", "a", "q"), ("two", "b", "q")]
+    assert found.problems == ()
+
+
+def test_an_answer_without_text_is_told() -> None:
+    found = found_in({"messages": [USER, ANSWER], "response": [{"text": "b"}, {"nothing": "c"}]})
+    assert any("An answer holds no text" in sentence for _, sentence in found.problems)
