@@ -60,7 +60,11 @@ def assert_escaped(text: str, transcript: Transcript) -> None:
         source = part.source
         assert source.decoded_length == len(part.text)
         for i, character in enumerate(part.text):
-            written = json.loads(f'"{text[source.start_of(i) : source.end_of(i)]}"')
+            start, end = source.start_of(i), source.end_of(i)
+            if start == end:
+                assert part.text == "\n"  # Readers set it between two texts of a question.
+                continue
+            written = json.loads(f'"{text[start:end]}"')
             assert ("\n" if written == "\r\n" else written) == character
             assert written != "\n" or not part.text.endswith("\r", 0, i)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from shiftlens.transcripts.conversation import Conversation, Said
@@ -35,11 +35,24 @@ _OF_SERVERS = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The turns of one answer (mostly one), what tells it from others to the same prompt, and its member."""
+    """The turns of one answer, what tells it from others to the same prompt, and the member that holds it."""
 
     said: tuple[Said, ...]
     label: str = ""
     key: str = ""
+
+
+# Of a quiz, these are the answers to choose from.
+_OF_OBJECTS = ("choices", "answers")
+
+
+def has_answer(value: Mapping[object, object], keys: Iterable[str] = ANSWER_KEYS) -> bool:
+    """Whether a plain object has an answer under one of `keys`."""
+    return any(
+        is_answer(found) and (key not in _OF_OBJECTS or (isinstance(found, list) and isinstance(found[0], dict)))
+        for key in keys
+        if (found := value.get(key)) is not None
+    )
 
 
 def is_answer(value: object) -> bool:
@@ -61,6 +74,8 @@ def is_answer_object(value: dict[object, object]) -> bool:
 def read_answers(record: Record, keys: Iterable[str] = ANSWER_KEYS) -> tuple[Answer, ...]:
     """The answers under the first of `keys` that holds some; reasoning beside a single one is its reasoning."""
     for key in keys:
+        if key in _OF_OBJECTS and not record.lists_objects(key):
+            continue
         if record.has(key) and (found := tuple(_under(record, key))):
             if len(found) > 1:
                 return found

@@ -58,6 +58,8 @@ def read_json(
         if values or by_lines:
             return None
         meant = _is_meant(_COMMENT.sub("", text[start : start + _HEAD]), 0, wanted)
+        if not meant and not _may_be_near_json(text, start):
+            return None
     records = _records(text, start, by_lines, filename, wanted if found is None else [found])
     if found is None:
         found = _best([plain(text, node) for node in records.nodes], wanted)
@@ -127,6 +129,18 @@ def _quick(part: str) -> object:
         return _decoder.decode(part)
     except (ValueError, RecursionError):
         return _BROKEN
+
+
+def _may_be_near_json(text: str, start: int) -> bool:
+    """Whether the standard library's reader stops at what near-JSON has: a comment, a comma too many, another value."""
+    try:
+        _decoder.decode(text[start:])
+    except json.JSONDecodeError as error:
+        at = start + error.pos
+        return text[at : at + 64].lstrip()[:1] in tuple("/,]}[{")
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _reading(text: str, chosen: JsonFormat, records: _Records, forced: bool) -> Reading | None:

@@ -99,7 +99,8 @@ def _pieces(message: Record, who: str, what: str, roles: dict[str, Role], silent
         return
     role = roles.get(name.lower()) if named else silent
     if role is None:
-        message.log.say(f"The role {name!r} is not known; the turn was left out.", message.start)
+        what_is_wrong = f"The role {name!r} is not known" if name else "A message names no role"
+        message.log.say(f"{what_is_wrong}; the turn was left out.", message.start)
         message.skip(*message.names())
         return
     message.skip("type", "status", "phase")

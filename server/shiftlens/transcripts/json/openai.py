@@ -13,16 +13,27 @@ from dataclasses import replace
 from shiftlens.transcripts.conversation import Conversation
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.answers import BESIDE_MESSAGES, Answer, answered, read_answers, skip_repeats, texts_of
-from shiftlens.transcripts.json.messages import has_messages, is_messages, read_messages, with_tools
+from shiftlens.transcripts.json.messages import ROLES, has_messages, is_messages, read_messages, with_tools
 from shiftlens.transcripts.json.prompt import QUESTION_KEYS, Prompt, history_turns, system_turns, unscored
 from shiftlens.transcripts.json.record import Record, each
 from shiftlens.transcripts.model import Role
 
 _KEYS = ("messages", "conversations", "conversation")
+_SAID = ("content", "parts", "tool_calls", "function_call", "refusal")
 
 
 def _matches(value: object) -> bool:
-    return is_messages(value, "role") or any(has_messages(value, key, "role") for key in _KEYS)
+    return _is_list(value) or any(has_messages(value, key, "role") for key in _KEYS)
+
+
+def _is_list(value: object) -> bool:
+    """Whether a list is one of messages: things of other kinds have a role, too, but say nothing."""
+    return (
+        isinstance(value, list)
+        and is_messages(value, "role")
+        and any(str(m.get("role")).lower() in ROLES for m in value)
+        and all(any(key in m for key in _SAID) or "role" not in m for m in value)
+    )
 
 
 def _read(record: Record) -> Iterator[Conversation]:

@@ -83,12 +83,9 @@ def _pass_over_repeat(record: Record, found: Conversation) -> None:
     """UltraFeedback has the chosen conversation once more as `messages`."""
     for key in MESSAGE_KEYS:
         if record.kind(key) is JsonArray and not record.was_read(key):
-            try:
-                again = texts_of(read_messages(record.items(key)))
-            except RecordError:
-                continue
-            if again in (texts_of(found.said), texts_of(found.said)[:-1]):
-                record.skip(key)
+            again, known = texts_of(read_messages(record.items(key))), texts_of(found.said)
+            if again not in (known, known[:-1]):
+                record.log.left_out(record.named(key), record.start)
 
 
 FORMAT = JsonFormat(

@@ -6,7 +6,7 @@ import re
 from functools import partial
 
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.answers import ANSWER_KEYS, is_answer
+from shiftlens.transcripts.json.answers import has_answer
 from shiftlens.transcripts.json.asked import read_asked
 from shiftlens.transcripts.json.messages import is_messages
 from shiftlens.transcripts.json.prompt import QUESTION_KEYS
@@ -24,7 +24,7 @@ def _matches(value: object) -> bool:
     messages = is_messages(asked, "role") or is_messages(asked, "from", "value")
     if not messages and not isinstance(asked, str):
         return False
-    return messages or any(is_answer(value.get(key)) for key in ANSWER_KEYS)
+    return messages or has_answer(value)
 
 
 FORMAT = JsonFormat(

@@ -84,6 +84,11 @@ class Record:
         node = self._members.get(key)
         return None if _is_null(node) else type(node)
 
+    def lists_objects(self, key: str) -> bool:
+        """Whether a member is a list of objects. It does not count as read."""
+        node = self._members.get(key)
+        return isinstance(node, JsonArray) and all(isinstance(item, JsonObject) for item in node.items)
+
     @property
     def is_null(self) -> bool:
         """Whether this value is null."""

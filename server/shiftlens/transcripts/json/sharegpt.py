@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from shiftlens.transcripts.conversation import Conversation
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.messages import has_messages, is_messages, read_messages
+from shiftlens.transcripts.json.messages import ROLES, has_messages, is_messages, read_messages
 from shiftlens.transcripts.json.openai import with_answers
 from shiftlens.transcripts.json.prompt import MESSAGE_KEYS, Prompt, history_turns, system_turns
 from shiftlens.transcripts.json.record import Record, each
@@ -16,7 +16,15 @@ _KEYS = ("conversations", *(key for key in MESSAGE_KEYS if key != "conversations
 
 
 def _matches(value: object) -> bool:
-    return is_messages(value, "from", "value") or any(has_messages(value, key, "from", "value") for key in _KEYS)
+    return _is_list(value) or any(has_messages(value, key, "from", "value") for key in _KEYS)
+
+
+def _is_list(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and is_messages(value, "from", "value")
+        and any(str(m.get("from")).lower() in ROLES for m in value)
+    )
 
 
 def _read(record: Record) -> Iterator[Conversation]:
