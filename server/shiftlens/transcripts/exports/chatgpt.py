@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shiftlens.transcripts.conversation import Conversation, Said
-from shiftlens.transcripts.exports.chatgpt_content import message_parts
+from shiftlens.transcripts.exports.chatgpt_content import INSTRUCTIONS, message_parts
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.branches import branch, others_left_out
 from shiftlens.transcripts.json.record import Record, RecordError, each
@@ -89,6 +89,9 @@ def _message(node: Record) -> _Message | None:
     weight = message.member("weight")
     recipient = message.word("recipient")
     found = message_parts(message, role, recipient)
+    content = message.mapping("content")
+    if content is not None and content.peek("content_type") in INSTRUCTIONS:
+        role = Role.SYSTEM
     message.skip("status", "channel")
     ends = message.member("end_turn")
     ended = isinstance(ends, JsonScalar) and ends.literal == "true"
