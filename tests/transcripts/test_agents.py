@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from talks import Round, dumped, expected, filled, fronts, lines, shapes, talks
 from transcript_checks import assert_escaped, assert_verbatim, readable, said, texts
 
-from shiftlens.transcripts import Transcript
+from shiftlens.transcripts import Transcript, read
 
 Json = dict[str, Any]
 
@@ -419,6 +419,11 @@ def test_a_string_that_holds_no_json_is_told_with_its_line() -> None:
     assert [line for line, _ in found.problems] == [4, 10]
     assert "is no JSON" in messages_of(found)[0]
     assert "The role 'x'" in messages_of(found)[1]
+
+
+def test_messages_nested_too_deep_are_no_conversation() -> None:
+    text = '{"a":' * 400 + '{"gen_ai.input.messages": "[]"}' + "}" * 400
+    assert read(text) is None
 
 
 # aider

@@ -86,7 +86,7 @@ def _message(node: Record) -> _Message | None:
     name = author.word("name")
     author.skip("metadata")
     author.finish()
-    weight = message.member("weight")
+    weight = message.plain("weight")
     recipient = message.word("recipient")
     found = message_parts(message, role, recipient)
     content = message.mapping("content")
@@ -98,7 +98,7 @@ def _message(node: Record) -> _Message | None:
     message.finish()
     if not any(part.text or part.kind is PartKind.TOOL_CALL for part in found):
         return None
-    if isinstance(weight, JsonScalar) and not weight.is_null and float(weight.literal) == 0:
+    if isinstance(weight, (int, float)) and weight == 0:
         message.log.say("A message of weight 0, which the model was not given, was left out.", message.start)
         return None
     return _Message(_turn(role, found, message, name), ended)
