@@ -7,10 +7,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from talks import Round, dumped, expected, filled, fronts, lines, shapes, talks
+from talks import Round, dumped, expected, fronts, lines, shapes, talks
 from transcript_checks import assert_escaped, assert_verbatim, readable, said, texts
 
-from shiftlens.transcripts import Transcript
+from shiftlens.transcripts import Transcript, read
 
 Json = dict[str, Any]
 
@@ -421,6 +421,11 @@ def test_a_string_that_holds_no_json_is_told_with_its_line() -> None:
     assert "The role 'x'" in messages_of(found)[1]
 
 
+def test_messages_nested_too_deep_are_no_conversation() -> None:
+    text = '{"a":' * 400 + '{"gen_ai.input.messages": "[]"}' + "}" * 400
+    assert read(text) is None
+
+
 # aider
 
 line_texts = st.text(max_size=8).filter(lambda t: "\n" not in t and "\r" not in t)
@@ -474,9 +479,9 @@ def test_a_second_answer_of_aider_is_told() -> None:
     assert [line for line, _ in found.problems] == [8]
 
 
-@given(filled)
-def test_text_before_any_question_of_aider_is_told(banner: str) -> None:
-    body = banner.strip() or "x"
-    text = f"# aider chat started at x\n{body}\n\n#### q  \n\na\n"
-    found = readable(text)
-    assert [response.text for response in found.responses][-1] == "a"
+def test_the_greeting_of_aider_is_no_answer_and_text_after_a_command_is_told() -> None:
+    greeting = "> aider --message Be brief.\n\n  Why?  \n> Aider v1  \n\n"
+    text = f"# aider chat started at x\n\n{greeting}#### Be brief.  \n####   \n####   Why?  \n\nSo.\n\n"
+    found = readable(f"{text}#### /run ls  \n> a.py  \nb.py\n")
+    assert said(found) == [("Be brief.\n\n  Why?", "So.")]
+    assert messages_of(found) == ["Text that answers nothing that the user asked the model was left out."]

@@ -99,6 +99,14 @@ def test_pictures_in_a_chatgpt_message_are_named() -> None:
     assert ["image_asset_pointer" in message for _, message in found.problems] == [True]
 
 
+def test_standing_instructions_of_a_chatgpt_user_are_a_system_turn() -> None:
+    profile = {"content_type": "user_editable_context", "user_profile": "I paint.", "user_instructions": "Be brief."}
+    messages = [chatgpt_message("user", profile), chatgpt_message("user", chatgpt_text("q"))]
+    found = readable(dumped([chatgpt([*messages, chatgpt_message("assistant", chatgpt_text("a"))])]))
+    system, _ = found.responses[0].context
+    assert (system.role.value, system.text) == ("system", "I paint.\nBe brief.")
+
+
 def test_an_unknown_chatgpt_content_type_is_named() -> None:
     odd = chatgpt_message("assistant", {"content_type": "hologram", "beam": "x"})
     messages = [chatgpt_message("user", chatgpt_text("q")), odd, chatgpt_message("assistant", chatgpt_text("a"))]
@@ -149,7 +157,7 @@ def test_the_text_of_a_claude_attachment_is_read_and_a_file_is_named() -> None:
     question["attachments"] = [{"file_name": "a.txt", "file_type": "txt", "extracted_content": "One. Two."}]
     question["files"] = [{"file_name": "b.png"}]
     found = readable(dumped([claude([question, claude_message("assistant", {"type": "text", "text": "Three."})])]))
-    assert [part.text for part in found.responses[0].context[0].parts] == ["One. Two.", "Sum it up."]
+    assert [part.text for part in found.responses[0].context[0].parts] == ["One. Two.", "\n", "Sum it up."]
     assert [message for _, message in found.problems] == ["The file 'b.png' is not in the export."]
 
 

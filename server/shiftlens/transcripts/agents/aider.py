@@ -67,7 +67,8 @@ def read_aider(text: str, start: int, forced: bool) -> Reading | None:
 
 def _session(text: str, start: int, end: int, spaced: bool, problems: list[Problem]) -> list[Said]:
     said: list[Said] = []
-    asked = answered = False
+    asked: bool | None = None
+    answered = False
     for piece in _pieces(text, start, end, spaced):
         if piece.turn is not None:
             command = piece.turn.text.startswith(("/", "!")) and not _ASKS.match(piece.turn.text)
@@ -76,6 +77,9 @@ def _session(text: str, start: int, end: int, spaced: bool, problems: list[Probl
                 said.append(Said(piece.turn))
         elif piece.kind == "text":
             line = line_number(text, piece.start)
+            if asked is None:
+                # aider's greeting, which repeats its command line, may be of several lines.
+                continue
             if not asked:
                 problems.append((line, "Text that answers nothing that the user asked the model was left out."))
                 continue

@@ -8,7 +8,7 @@ from shiftlens.transcripts.agents.claude_code_tree import Line, conversations
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.messages import read_messages
-from shiftlens.transcripts.json.record import Record
+from shiftlens.transcripts.json.record import Record, RecordError
 from shiftlens.transcripts.json.turns import and_more, parts, turn
 from shiftlens.transcripts.model import PartKind, Role
 
@@ -67,31 +67,40 @@ def _said(lines: Sequence[Line]) -> list[Said]:
     said: list[Said] = []
     began: dict[str, int] = {}
     for line in lines:
-        record = line.record
-        if line.type == "attachment":
-            said += _attached(record)
+        try:
+            found = list(_line(line))
+        except RecordError as error:
+            line.record.log.say(f"The line was left out: {error.reason}.", error.offset)
             continue
-        if line.type not in ("user", "assistant"):
-            continue
-        message = record.mapping("message")
-        if message is None or (line.type == "assistant" and record.plain("isApiErrorMessage") is True):
-            if message is not None:
-                record.log.say("An error that Claude Code shows in the model's place was left out.", record.start)
-            continue
-        _warn_of_hidden_thoughts(message)
-        message.skip(*_OF_NO_MATTER_IN_MESSAGES)
-        found = read_messages((message,))
-        made_up = message.word("model") == _SYNTHETIC
         at = began.get(line.message_id) if line.message_id else None
         if at is not None and found:
             said[at] = Said(and_more(said[at].turn, found[0].turn), scored=said[at].scored)
             found = found[1:]
         elif line.message_id and found:
             began[line.message_id] = len(said)
-        said += (Said(each.turn, scored=not made_up) for each in found)
-        record.skip(*_OF_NO_MATTER)
-        record.finish()
+        said += found
     return said
+
+
+def _line(line: Line) -> Iterator[Said]:
+    """The turns of one line: what the model or the user said, or what tools gave."""
+    record = line.record
+    if line.type == "attachment":
+        yield from _attached(record)
+        return
+    message = record.mapping("message") if line.type in ("user", "assistant") else None
+    if message is None:
+        return
+    if line.type == "assistant" and record.plain("isApiErrorMessage") is True:
+        record.log.say("An error that Claude Code shows in the model's place was left out.", record.start)
+        return
+    _warn_of_hidden_thoughts(message)
+    message.skip(*_OF_NO_MATTER_IN_MESSAGES)
+    # Claude Code itself speaks in the model's place now and then, which the model is given all the same.
+    made_up = message.word("model") == _SYNTHETIC
+    yield from (Said(each.turn, scored=not made_up) for each in read_messages((message,)))
+    record.skip(*_OF_NO_MATTER)
+    record.finish()
 
 
 def _attached(record: Record) -> Iterator[Said]:

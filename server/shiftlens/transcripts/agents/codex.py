@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from shiftlens.transcripts.agents.codex_items import item_turn
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.record import Record
+from shiftlens.transcripts.json.record import Record, RecordError
 from shiftlens.transcripts.json.source import JsonObject, JsonString
 from shiftlens.transcripts.json.turns import and_more, parts, turn
 from shiftlens.transcripts.model import PartKind, Role, Turn
@@ -38,7 +38,7 @@ def _read(records: Sequence[Record]) -> Iterator[Conversation]:
         item = record if payload is None and type_ else payload if type_ == "response_item" else None
         if item is not None:
             begun = True
-            turns = _with(turns, item_turn(item))
+            turns = _with(turns, _turn(item))
         elif payload is None:
             record.skip("git", "record_type")
             record.finish()
@@ -58,6 +58,15 @@ def _read(records: Sequence[Record]) -> Iterator[Conversation]:
             record.log.say(f"Lines of the type {type_!r} were not read.", record.start)
     if turns:
         yield Conversation(tuple(map(Said, turns)), notes=(NOTE,))
+
+
+def _turn(item: Record) -> Turn | None:
+    """The turn of an item; one that can't be read is told and left out."""
+    try:
+        return item_turn(item)
+    except RecordError as error:
+        item.log.say(f"The item was left out: {error.reason}.", error.offset)
+        return None
 
 
 def _with(turns: list[Turn], found: Turn | None) -> list[Turn]:
@@ -97,7 +106,7 @@ def _compacted(payload: Record) -> Iterator[Turn]:
     message = payload.string("message")
     if payload.has("replacement_history"):
         for item in payload.items("replacement_history"):
-            found = item_turn(item)
+            found = _turn(item)
             if found is not None:
                 yield found
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shiftlens.transcripts.json.record import Record
-from shiftlens.transcripts.json.source import JsonArray, JsonNode, JsonObject, JsonString, decoded
+from shiftlens.transcripts.json.source import MAX_DEPTH, JsonArray, JsonNode, JsonObject, JsonString, decoded
 
 INPUT = "gen_ai.input.messages"
 OUTPUT = "gen_ai.output.messages"
@@ -16,12 +16,18 @@ _VALUES = ("stringValue", "arrayValue", "kvlistValue", "intValue", "doubleValue"
 
 
 def has_messages(value: object) -> bool:
-    """Whether a plain value holds the messages of a call anywhere."""
+    """Whether a plain value holds the messages of a call anywhere that JSON is read to."""
+    return _has_messages(value, 0)
+
+
+def _has_messages(value: object, depth: int) -> bool:
+    if depth > MAX_DEPTH:
+        return False
     if isinstance(value, dict):
         if INPUT in value or OUTPUT in value or value.get("key") in (INPUT, OUTPUT):
             return True
-        return any(has_messages(each) for each in value.values())
-    return isinstance(value, list) and any(has_messages(each) for each in value)
+        return any(_has_messages(each, depth + 1) for each in value.values())
+    return isinstance(value, list) and any(_has_messages(each, depth + 1) for each in value)
 
 
 def carriers(record: Record) -> Iterator[dict[str, Record]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shiftlens.transcripts.conversation import Conversation, Said
-from shiftlens.transcripts.exports.chatgpt_content import message_parts
+from shiftlens.transcripts.exports.chatgpt_content import INSTRUCTIONS, message_parts
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.branches import branch, others_left_out
 from shiftlens.transcripts.json.record import Record, RecordError, each
@@ -86,16 +86,19 @@ def _message(node: Record) -> _Message | None:
     name = author.word("name")
     author.skip("metadata")
     author.finish()
-    weight = message.member("weight")
+    weight = message.plain("weight")
     recipient = message.word("recipient")
     found = message_parts(message, role, recipient)
+    content = message.mapping("content")
+    if content is not None and content.peek("content_type") in INSTRUCTIONS:
+        role = Role.SYSTEM
     message.skip("status", "channel")
     ends = message.member("end_turn")
     ended = isinstance(ends, JsonScalar) and ends.literal == "true"
     message.finish()
     if not any(part.text or part.kind is PartKind.TOOL_CALL for part in found):
         return None
-    if isinstance(weight, JsonScalar) and not weight.is_null and float(weight.literal) == 0:
+    if isinstance(weight, (int, float)) and weight == 0:
         message.log.say("A message of weight 0, which the model was not given, was left out.", message.start)
         return None
     return _Message(_turn(role, found, message, name), ended)

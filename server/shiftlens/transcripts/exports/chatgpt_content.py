@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator
 
 from shiftlens.transcripts.json.record import Record
 from shiftlens.transcripts.json.source import JsonObject, JsonString
-from shiftlens.transcripts.json.turns import call, parts, spelled, spelled_node
+from shiftlens.transcripts.json.turns import call, on_lines, parts, spelled, spelled_node
 from shiftlens.transcripts.model import Part, PartKind, Role
+
+INSTRUCTIONS = frozenset({"user_editable_context", "model_editable_context"})
+"""Content that is the user's standing instructions or memories, whoever is its author in the file."""
 
 
 def message_parts(message: Record, role: Role, recipient: str) -> tuple[Part, ...]:
@@ -74,14 +77,12 @@ def _browsed(content: Record, kind: PartKind) -> Iterator[Part]:
 
 
 def _profile(content: Record, kind: PartKind) -> Iterator[Part]:
-    yield from parts(kind, content.string("user_profile"), content.string("user_instructions"))
+    yield from on_lines(kind, content.string("user_profile"), content.string("user_instructions"))
 
 
 def _memory(content: Record, kind: PartKind) -> Iterator[Part]:
-    yield from parts(kind, content.string("model_set_context"))
-    for key in ("repository", "repo_summary", "structured_context"):
-        if content.has(key):
-            yield from parts(kind, spelled(content, key))
+    keys = ("model_set_context", "repository", "repo_summary", "structured_context")
+    yield from on_lines(kind, *(spelled(content, key) for key in keys))
 
 
 _READERS: dict[str, Callable[[Record, PartKind], Iterator[Part]]] = {

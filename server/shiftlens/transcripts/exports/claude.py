@@ -10,7 +10,7 @@ from shiftlens.transcripts.json.branches import branch, others_left_out
 from shiftlens.transcripts.json.messages import has_messages
 from shiftlens.transcripts.json.record import Record, each
 from shiftlens.transcripts.json.source import JsonArray, JsonString
-from shiftlens.transcripts.json.turns import call, parts, spelled, spelled_node, turn
+from shiftlens.transcripts.json.turns import call, newline, parts, spelled, spelled_node, turn
 from shiftlens.transcripts.model import Part, PartKind, Role, Turn
 
 NOTE = "Claude's export does not hold the system prompt and the tools that the model was given."
@@ -87,7 +87,9 @@ def _turns(message: Record) -> Iterator[Turn]:
 def _attachments(message: Record) -> Iterator[Part]:
     for attachment in message.items("attachments"):
         text = attachment.string("extracted_content")
-        yield from parts(PartKind.TEXT, text)
+        for part in parts(PartKind.TEXT, text):
+            yield part
+            yield newline(part)
         name = attachment.word("file_name")
         if text is None:
             attachment.log.say(f"The attachment {name!r} has no text; it was not read.", attachment.start)

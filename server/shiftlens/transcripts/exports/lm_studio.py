@@ -62,7 +62,7 @@ def _selected(message: Record) -> Record:
 
 def _turns(version: Record) -> Iterator[Turn]:
     role = TEMPLATE_ROLES.get(version.word("role"))
-    version.skip("type", "senderInfo")
+    version.skip("type", "senderInfo", "preprocessed")
     if role is None:
         version.log.say("The role of a message is not known; the turn was left out.", version.start)
         return
@@ -132,7 +132,7 @@ FORMAT = JsonFormat(
         ),
     ),
     evidence='"messages" with "versions"',
-    marks=(('"versions"', '"currentlySelected"'),),
+    marks=(('"versions"', '"currentlySelected"'), ('"versions"', '"singleStep"')),
     matches=_matches,
     read=each(_read),
 )

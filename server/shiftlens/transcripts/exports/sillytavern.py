@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.record import Record
+from shiftlens.transcripts.json.record import Record, RecordError
 from shiftlens.transcripts.json.source import JsonObject
 from shiftlens.transcripts.json.turns import call, parts, spelled, turn
 from shiftlens.transcripts.model import PartKind, Role
@@ -47,7 +47,10 @@ def _read(records: Sequence[Record]) -> Iterator[Conversation]:
     said: list[Said] = []
     for record in records:
         if record.has("mes"):
-            said += _message(record, not said)
+            try:
+                said += _message(record, not said)
+            except RecordError as error:
+                record.log.say(f"The message was left out: {error.reason}.", error.offset)
         elif not (record.has("chat_metadata") or record.has("character_name")):
             record.log.say("A line that is no message was left out.", record.start)
         record.skip(*_OF_NO_MATTER)

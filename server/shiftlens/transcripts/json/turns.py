@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from shiftlens.transcripts.json.record import Record
 from shiftlens.transcripts.json.source import JsonNode, JsonString, decoded
-from shiftlens.transcripts.model import Part, PartKind, Role, SourceMap, ToolCall, Turn
+from shiftlens.transcripts.model import Part, PartKind, Role, Segment, SourceMap, ToolCall, Turn
 
 Text = tuple[str, SourceMap]
 
@@ -28,6 +28,20 @@ def spelled_node(record: Record, node: JsonNode) -> Text:
 def parts(kind: PartKind, *texts: Text | None) -> tuple[Part, ...]:
     """A part for each text that is there and not empty."""
     return tuple(Part(kind, *text) for text in texts if text is not None and text[0])
+
+
+def on_lines(kind: PartKind, *texts: Text | None) -> tuple[Part, ...]:
+    """A part for each text that is there and not empty, and between two of them one that is a newline."""
+    found = parts(kind, *texts)
+    return tuple(
+        part for at, text in enumerate(found) for part in ((text,) if not at else (newline(found[at - 1]), text))
+    )
+
+
+def newline(after: Part) -> Part:
+    """A newline that parts what follows from the part before it; nothing spells it in the file."""
+    at = after.source.source_end
+    return Part(after.kind, "\n", SourceMap(at, (Segment(0, 1, at, 0),)))
 
 
 def call(name: str, arguments: Text | None, at: int, call_id: str = "") -> Part:
