@@ -320,3 +320,22 @@ def test_vicunas_turns_on_one_line_are_read() -> None:
 @pytest.mark.parametrize("text", ["The labels USER: and ASSISTANT: are used.\n", "Write User: x Assistant: y.\n"])
 def test_prose_about_vicuna_is_left_alone(text: str) -> None:
     assert read(text) is None
+
+
+@pytest.mark.parametrize("title", ["ChatGPT", "User", "Claude (some model)"])
+def test_a_title_that_names_a_side_is_a_title(title: str) -> None:
+    assert said(readable(f"# {title}\n\n**You:** q\n\n**ChatGPT:** a\n")) == [("q", "a")]
+
+
+def test_a_question_that_begins_with_a_label_under_headings_is_one() -> None:
+    found = readable("## You\n\nHuman: x\n\nBot: y\n\n## ChatGPT\n\na\n")
+    assert (found.format, said(found)) == ("markdown", [("Human: x\n\nBot: y", "a")])
+
+
+def test_an_answer_to_a_quoted_question_does_not_name_the_answers_of_the_file() -> None:
+    found = readable("User: Go on:\nHuman: x\nBot: y\n\nAssistant: z\n")
+    assert said(found) == [("Go on:\nHuman: x\nBot: y", "z")]
+
+
+def test_a_line_of_a_question_is_no_reasoning() -> None:
+    assert said(readable("User: Rate it.\nReasoning: low\n\nAssistant: a\n")) == [("Rate it.\nReasoning: low", "a")]

@@ -22,7 +22,7 @@ _COMMENT = re.compile(r"[ \t]*<!--[^\n]*-->[ \t\r\n]*\Z")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]\Z")
 _MAY_BE_LABEL = re.compile(r"^[^\s>|`][^\n]{0,90}?[:：*]", re.MULTILINE)
 _USUAL = Speakers()
-_SIDES = (Speaks.USER, Speaks.ASSISTANT, Speaks.SYSTEM)
+_SIDES = {Speaks.USER, Speaks.ASSISTANT, Speaks.SYSTEM}
 
 
 @cache
@@ -102,6 +102,9 @@ def read_labels(text: str, start: int, forced: bool, speakers: Speakers = _USUAL
     if sides is None:
         return None if not forced else _refuse()
     own = [(label, as_) for label in every if (as_ := sides.speaks(label)) is not None]
+    # "Reasoning: low" on the next line of a question is the question, where a blank line stands between turns.
+    apart = _is_apart(text, sides.assistant.start)
+    own = [(label, as_) for label, as_ in own if as_ in _SIDES or _is_apart(text, label.start) == apart]
     fences = Fences(text, start, [(label.start, label.text_start) for label, _ in own])
     marks = settled([label.mark(as_) for label, as_ in own if not fences.holds(label.start)])
     taken = {mark.start for mark in marks}
@@ -120,21 +123,39 @@ def read_labels(text: str, start: int, forced: bool, speakers: Speakers = _USUAL
 
 
 def _lead(text: str, start: int, speakers: Speakers) -> tuple[int, Heading | None]:
-    """Where the first label may stand, and the last heading before it. A heading of a role is for another reader."""
+    """Where the first label may stand, and the last heading before it."""
     at = start
     heading: Heading | None = None
+    seen: set[tuple[int, str]] = set()
     while at < len(text) and _label_at(text, at, speakers) is None:
         newline = text.find("\n", at)
         end = newline + 1 if newline >= 0 else len(text)
         found = heading_at(text, at)
         line = text[at:end]
-        if found and any(speaks(found.words.lower(), pair) in _SIDES for pair in speakers.pairs):
-            break
+        if found and (found.level, found.words) not in seen:
+            seen.add((found.level, found.words))
+            if _begins_turns(text, found, speakers):
+                break
         if found is None and line.strip(" \t\r\n") and not is_rule(line) and not _COMMENT.match(line):
             break
         heading = found or heading
         at = end
     return at, heading
+
+
+def _begins_turns(text: str, heading: Heading, speakers: Speakers) -> bool:
+    """Whether turns stand under headings like this one: it names a side, and a later one of its level another."""
+    pair = next((p for p in speakers.pairs if speaks(heading.words.lower(), p) in _SIDES), None)
+    if pair is None:
+        return False
+    own = speaks(heading.words.lower(), pair)
+    later = (h for h in headings_from(text, heading.text_start) if h.level == heading.level)
+    return any(speaks(h.words.lower(), pair) in _SIDES - {own} for h in later)
+
+
+def _is_apart(text: str, start: int) -> bool:
+    """Whether a blank line stands before the line at `start`."""
+    return text[max(0, start - 4) : start].replace("\r", "").endswith("\n\n")
 
 
 def _labels(text: str, start: int, speakers: Speakers) -> list[_Label]:
