@@ -419,3 +419,17 @@ def test_ranked_answers_are_told_apart_by_their_models() -> None:
 def test_an_answer_without_text_is_told() -> None:
     found = found_in({"messages": [USER, ANSWER], "response": [{"text": "b"}, {"nothing": "c"}]})
     assert any("An answer holds no text" in sentence for _, sentence in found.problems)
+
+
+def test_many_broken_lines_are_told_with_their_count() -> None:
+    text = (json.dumps({"messages": [USER, ANSWER]}) + "\n") * 50 + "{broken\n" * 30
+    problems = readable(text, filename="x.jsonl").problems
+    assert len(problems) == 21
+    assert problems[-1] == (71, "Not JSON, as 9 lines after it; they were left out.")
+
+
+def test_a_row_of_template_text_keeps_what_the_template_spells() -> None:
+    text = "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\na<|im_end|>\n"
+    (response,) = found_in({"text": text}).responses
+    assert (response.text, response.end_marker) == ("a", "<|im_end|>")
+    assert response.verbatim_prefix == text[: text.index("a<|im_end|>")]

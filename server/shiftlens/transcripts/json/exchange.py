@@ -75,13 +75,14 @@ def _is_response(value: Mapping[object, object]) -> bool:
 
 def _read(record: Record) -> Iterator[Conversation]:
     prompt, tools = _prompt(record)
+    record.skip(*_OF_REQUESTS)
+    for key in ("reasoning", "text"):
+        # Settings of the Responses API; as texts they are none.
+        if record.kind(key) is JsonObject:
+            record.skip(key)
     answers = _answers(record)
     if len(answers) == 1:
         answers = (replace(answers[0], label=""),)
-    record.skip(*_OF_REQUESTS)
-    for key in ("reasoning", "text"):
-        if record.mapping(key) is not None:
-            record.skip(key)
     if not answers:
         record.log.say(NO_ANSWER, record.start)
         yield Conversation(unscored(prompt.said), tools)
