@@ -433,3 +433,8 @@ def test_a_row_of_template_text_keeps_what_the_template_spells() -> None:
     (response,) = found_in({"text": text}).responses
     assert (response.text, response.end_marker) == ("a", "<|im_end|>")
     assert response.verbatim_prefix == text[: text.index("a<|im_end|>")]
+
+
+def test_what_a_server_says_of_its_answer_is_of_no_matter() -> None:
+    found = found_in({"status": "completed", "type": "completion", "error": "none", "choices": [{"message": ANSWER}]})
+    assert [sentence for _, sentence in found.problems if "was not read" in sentence] == []

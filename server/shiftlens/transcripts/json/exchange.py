@@ -75,14 +75,13 @@ def _is_response(value: Mapping[object, object]) -> bool:
 
 def _read(record: Record) -> Iterator[Conversation]:
     prompt, tools = _prompt(record)
-    record.skip(*_OF_REQUESTS)
-    for key in ("reasoning", "text"):
-        # Settings of the Responses API; as texts they are none.
-        if record.kind(key) is JsonObject:
-            record.skip(key)
     answers = _answers(record)
     if len(answers) == 1:
         answers = (replace(answers[0], label=""),)
+    record.skip(*_OF_REQUESTS)
+    for key in ("reasoning", "text"):
+        if record.mapping(key) is not None:
+            record.skip(key)
     if not answers:
         record.log.say(NO_ANSWER, record.start)
         yield Conversation(unscored(prompt.said), tools)
@@ -131,6 +130,7 @@ def _answers(record: Record) -> tuple[Answer, ...]:
     for key in _RESPONSES:
         if record.kind(key) is JsonObject and (found := record.mapping(key)) is not None:
             return answers_of(found)
+    record.skip(*_OF_REQUESTS)
     if record.has("choices") or record.word("role") == "assistant":
         return answers_of(record)
     return read_answers(record, ("output", "response", "result"))
