@@ -95,9 +95,9 @@ def test_another_answer_beside_messages_that_are_answered_is_told() -> None:
     "value",
     [
         {"object": "chat.completion", "choices": [{"message": ANSWER}]},
-        {"custom_id": "1", "response": {"status_code": 200, "body": {"choices": [{"message": ANSWER}]}}, "error": None},
+        {"response": {"status_code": 200, "body": {"choices": [{"message": ANSWER}]}}, "error": None},
         {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "a"}]},
-        {"custom_id": "1", "result": {"type": "succeeded", "message": ANSWER}},
+        {"result": {"type": "succeeded", "message": ANSWER}},
     ],
 )
 def test_an_answer_without_its_prompt_is_shown_and_said_not_to_be_scored(value: dict[str, object]) -> None:
@@ -113,7 +113,7 @@ def test_an_answer_without_its_prompt_is_shown_and_said_not_to_be_scored(value: 
 
 
 def test_a_request_without_an_answer_says_so() -> None:
-    found = found_in({"custom_id": "1", "method": "POST", "url": "/v1", "body": {"model": "m", "messages": [USER]}})
+    found = found_in({"url": "/v1", "request": {"model": "m", "messages": [USER]}})
     assert (found.responses, turns(found)) == ((), [("user", [("text", "q")])])
     assert "no answer" in found.problems[0][1]
 
