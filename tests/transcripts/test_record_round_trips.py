@@ -293,7 +293,7 @@ def written(records: list[Json], how: str, ascii_only: bool, ordered: bool) -> s
 
 
 @pytest.mark.parametrize(("name", "write"), FORMATS, ids=[write.__name__ for _, write in FORMATS])
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     said=st.lists(chats, min_size=1, max_size=2),
     how=st.sampled_from(["lines", "list", "one", "indented"]),

@@ -95,9 +95,9 @@ def test_another_answer_beside_messages_that_are_answered_is_told() -> None:
     "value",
     [
         {"object": "chat.completion", "choices": [{"message": ANSWER}]},
-        {"custom_id": "1", "response": {"status_code": 200, "body": {"choices": [{"message": ANSWER}]}}, "error": None},
+        {"response": {"status_code": 200, "body": {"choices": [{"message": ANSWER}]}}, "error": None},
         {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "a"}]},
-        {"custom_id": "1", "result": {"type": "succeeded", "message": ANSWER}},
+        {"result": {"type": "succeeded", "message": ANSWER}},
     ],
 )
 def test_an_answer_without_its_prompt_is_shown_and_said_not_to_be_scored(value: dict[str, object]) -> None:
@@ -113,7 +113,7 @@ def test_an_answer_without_its_prompt_is_shown_and_said_not_to_be_scored(value: 
 
 
 def test_a_request_without_an_answer_says_so() -> None:
-    found = found_in({"custom_id": "1", "method": "POST", "url": "/v1", "body": {"model": "m", "messages": [USER]}})
+    found = found_in({"url": "/v1", "request": {"model": "m", "messages": [USER]}})
     assert (found.responses, turns(found)) == ((), [("user", [("text", "q")])])
     assert "no answer" in found.problems[0][1]
 
@@ -419,3 +419,22 @@ def test_ranked_answers_are_told_apart_by_their_models() -> None:
 def test_an_answer_without_text_is_told() -> None:
     found = found_in({"messages": [USER, ANSWER], "response": [{"text": "b"}, {"nothing": "c"}]})
     assert any("An answer holds no text" in sentence for _, sentence in found.problems)
+
+
+def test_many_broken_lines_are_told_with_their_count() -> None:
+    text = (json.dumps({"messages": [USER, ANSWER]}) + "\n") * 50 + "{broken\n" * 30
+    problems = readable(text, filename="x.jsonl").problems
+    assert len(problems) == 21
+    assert problems[-1] == (71, "Not JSON, as 9 lines after it; they were left out.")
+
+
+def test_a_row_of_template_text_keeps_what_the_template_spells() -> None:
+    text = "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\na<|im_end|>\n"
+    (response,) = found_in({"text": text}).responses
+    assert (response.text, response.end_marker) == ("a", "<|im_end|>")
+    assert response.verbatim_prefix == text[: text.index("a<|im_end|>")]
+
+
+def test_what_a_server_says_of_its_answer_is_of_no_matter() -> None:
+    found = found_in({"status": "completed", "type": "completion", "error": "none", "choices": [{"message": ANSWER}]})
+    assert [sentence for _, sentence in found.problems if "was not read" in sentence] == []

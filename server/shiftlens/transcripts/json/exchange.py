@@ -137,6 +137,7 @@ def answers_in(record: Record) -> tuple[Answer, ...]:
     for key in _RESPONSES:
         if record.kind(key) is JsonObject and (found := record.mapping(key)) is not None:
             return answers_of(found)
+    record.skip(*_OF_REQUESTS)
     if record.has("choices") or record.word("role") == "assistant":
         return answers_of(record)
     return read_answers(record, ("output", "response", "result"))

@@ -20,6 +20,7 @@ _GAP = r"(?:\s|//[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*"
 _OPENING = re.compile(rf"{_GAP}(?:\{{{_GAP}(?:[\"'}}]|\Z)|\[{_GAP}(?:[\"'{{\[\]0-9-]|true|false|null|NaN|\Z))")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _HEAD = 65_536
+_TOLD = 20
 _PYTHON = re.compile(r"\s*\[?\s*\{\s*'")
 
 
@@ -153,8 +154,10 @@ def _reading(text: str, chosen: JsonFormat, records: _Records, forced: bool) -> 
         log.say("JSON has no comments; those in the file were passed over.", records.passed.comment)
     if records.passed.comma is not None:
         log.say("A comma stands where JSON has none; such commas were passed over.", records.passed.comma)
-    for line, error in records.broken:
+    for line, error in records.broken[:_TOLD]:
         log.say_on_line(f"Not JSON ({_at(text, error)}); the line was left out.", line)
+    if more := records.broken[_TOLD:]:
+        log.say_on_line(f"Not JSON, as {len(more) - 1:,} lines after it; they were left out.", more[0][0])
     if not chosen.whole_file and len(fitting) < len(records.nodes):
         fits = {id(node) for node in fitting}
         for node in records.nodes:

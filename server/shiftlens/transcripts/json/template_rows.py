@@ -12,8 +12,9 @@ from shiftlens.transcripts.json.record import Record, RecordError, each
 from shiftlens.transcripts.json.template_text import human_turns, template_turns
 
 _BEGINS = re.compile(
-    r"\s*(?:(?:<s>|<bos>|<\|begin_of_text\|>)\s*)*"
-    r"(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|\[INST\]|\[SYSTEM_PROMPT\]|Human: )"
+    r"\s*(?:(?:<s>|<bos>|<\|begin_of_text\|>|<BOS_TOKEN>|<｜begin▁of▁sentence｜>)\s*)*"
+    r"(?:<\|(?:im_start|start_header_id|header_start|user|system|assistant|start|turn|START_OF_TURN_TOKEN)\|?>"
+    r"|<start_of_turn>|<｜User｜>|\[INST\]|\[SYSTEM_PROMPT\]|Human: )"
 )
 
 
