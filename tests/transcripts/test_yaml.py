@@ -32,7 +32,7 @@ def leads_back(text: str, found: Transcript) -> None:
 
 
 @given(st.lists(st.tuples(written, written), min_size=1, max_size=3), fronts, st.booleans(), st.sampled_from("\"'"))
-def test_yaml_as_its_library_writes_it_is_read_back_exactly(
+def test_yaml_is_read_as_its_library_reads_it(
     pairs: list[tuple[str, str]], front: str, unicode: bool, style: str
 ) -> None:
     rows = [{"role": r, "content": c} for pair in pairs for r, c in zip(("user", "assistant"), pair, strict=True)]
@@ -40,7 +40,9 @@ def test_yaml_as_its_library_writes_it_is_read_back_exactly(
     text = front + body
     found = readable(text)
     assert found.format == "yaml"
-    assert said(found) == pairs
+    # YAML takes some characters for line breaks, which its library writes as they are.
+    contents = [row["content"] for row in yaml.safe_load(body)["messages"]]
+    assert said(found) == list(zip(contents[::2], contents[1::2], strict=True))
     leads_back(text, found)
 
 
