@@ -166,6 +166,14 @@ def test_the_arguments_of_an_own_call_are_a_part_where_the_template_writes_them_
     assert written(rendered(EMPTY_THOUGHT, ANSWER, compact, calls_too=True)).endswith('add {"a":1}')
 
 
+def test_a_turn_that_is_all_calls_has_their_arguments_for_parts() -> None:
+    second = ContextPart("tool_call", '{"b": 2}', call=("add", '{"b": 2}', ""))
+    found = rendered(EMPTY_THOUGHT, CALL, second, turns=CALLED, calls_too=True)
+    assert found.written.prefix.endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n\n<tool_call>\nadd ")
+    assert written(found) == '{"a": 1}\n</tool_call>\n<tool_call>\nadd {"b": 2}'
+    assert [passage.part for passage in found.written.passages] == [0, None, 1]
+
+
 def test_an_own_call_that_the_template_does_not_write_is_noted() -> None:
     found = rendered(NO_TOOLS, ANSWER, CALL, calls_too=True)
     assert found.written.cut

@@ -212,7 +212,7 @@ def test_how_the_models_are_named_does_not_change_the_key(results: PairResults) 
     assert renamed.key(ScoreOptions(), _RESPONSE) == results.key(ScoreOptions(), _RESPONSE)
 
 
-@pytest.mark.parametrize("what", ["SCORING_VERSION", "__version__"])
+@pytest.mark.parametrize("what", ["SCORING_VERSION", "__version__", "TEMPLATE_DATE"])
 def test_results_of_another_version_are_not_found(
     results: PairResults, scored: Callable[[], ScoredResponse], monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:

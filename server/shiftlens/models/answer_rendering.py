@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from shiftlens.errors import ScoringError
+from shiftlens.models.answered_conversation import AnsweredConversation
 from shiftlens.models.conversation import ContextPart, ContextTurn
-from shiftlens.models.messages import Dialect, content_of, is_call, is_content, is_reasoning
+from shiftlens.models.messages import content_of, is_call, is_content, is_reasoning
 from shiftlens.models.own_parts import stands_in, without_doubled_space
 from shiftlens.models.parts import Passage, Written, spelled_by_marks
-from shiftlens.models.template_rendering import ChatTemplate, Probe, calls_of, stand_in, stand_ins
+from shiftlens.models.template_rendering import ChatTemplate, calls_of
 from shiftlens.models.thought_marks import (
     DEFAULT_MARKS,
     ThoughtMarks,
@@ -23,15 +23,13 @@ from shiftlens.models.thought_marks import (
     begun_with,
     named_in,
     opened_at,
-    without_opened,
 )
 
 
 class AnswerRendering:
     """One answer at work. Raises ScoringError where the template refuses the turns.
 
-    - probe: what the template makes of the turns.
-    - prompt: the context with the generation prompt.
+    - conversation: the turns before the answer.
     - written: the answer and what stands before it.
     - end: what the template puts after an answer.
     - notes: what is to be said of the answer.
@@ -46,27 +44,25 @@ class AnswerRendering:
         *,
         calls_too: bool,
     ) -> None:
-        self._template, self._turns, self._parts, self._tools = template, tuple(turns), tuple(parts), tools
-        self._thought, self._said = (stand_in(len(turns), what) for what in ("thought", "said"))
-        own = ContextTurn("assistant", self._parts)
-        self.probe = self._asked(own)
-        if self.probe.refusal is not None:
-            raise template.refused((*self._turns, own), self.probe.refusal)
-        self._dialect = self.probe.dialect
+        self._parts = tuple(parts)
+        self.conversation = AnsweredConversation(template, turns, parts, tools)
         self.notes: list[str] = []
-        self.prompt = self._render(self._turns, generation_prompt=True)
-        self._answered = self._with_stand_ins(self._parts)
+        self._answered = self.conversation.with_stand_ins(self._parts)
         self._checked = self._parts
         if self._hides_text_behind_calls():
             self._checked = tuple(part for part in self._parts if not is_call(part))
-            self._answered = self._with_stand_ins(self._checked)
+            self._answered = self.conversation.with_stand_ins(self._checked)
             self.notes.append(
                 "The chat template does not write the text of a turn before its tool calls; the answer was rendered"
                 " without its calls."
             )
         is_plain = all(is_content(part) for part in self._parts)
-        self._plain = self._answered if is_plain else self._with_stand_ins([ContextPart("text", self._said)])
-        self.end = self._plain.partition(self._said)[2]
+        self._plain = (
+            self._answered
+            if is_plain
+            else self.conversation.with_stand_ins([ContextPart("text", self.conversation.said)])
+        )
+        self.end = self._plain.partition(self.conversation.said)[2]
         self.written = self._whole(calls_too=calls_too)
 
     def _whole(self, *, calls_too: bool) -> Written:
@@ -79,7 +75,7 @@ class AnswerRendering:
         first_call = next((at for at, part in enumerate(self._parts) if is_call(part)), len(self._parts))
         rest, calls = self._parts[:first_call], self._parts[first_call:]
         if not any(part.text for part in rest):
-            written = Written(self._spliced(self._answered, self._header_end()), ())
+            written = Written(self.conversation.prompt, ())
         elif any(is_reasoning(part) and part.text for part in rest):
             written = self._with_reasoning(rest)
         else:
@@ -103,33 +99,36 @@ class AnswerRendering:
             prefix = self._inside_thought(inside)
             self._check_said(parts)
             return Written(prefix, _in_order(parts), _opening(prefix))
-        at = self._answered.find(self._said)
+        at = self._answered.find(self.conversation.said)
         if at < 0:
             self.notes.append("The chat template leaves out this very answer; it was put after the generation prompt.")
-            return Written(self.prompt, _in_order(parts))
-        if opened_at(self.prompt) is not None:
+            return Written(self.conversation.prompt, _in_order(parts))
+        if opened_at(self.conversation.prompt) is not None:
             self.notes.append(
                 "The generation prompt of the chat template opens a thought and the file has none: the answer was"
                 " scored after what the template writes before an answer without a thought."
             )
-        prefix = self._spliced(self._answered, at)
-        self._check([self._answered[:at], text, self._answered[at + len(self._said) :]], self._checked)
+        prefix = self.conversation.before(self._answered, at)
+        self._check([self._answered[:at], text, self._answered[at + len(self.conversation.said) :]], self._checked)
         return Written(prefix, _in_order(parts))
 
     def _with_reasoning(self, parts: Sequence[ContextPart]) -> Written:
         """An answer with a thought that the file has apart from it."""
-        thought, said = self._answered.find(self._thought), self._answered.find(self._said)
+        thought, said = self._answered.find(self.conversation.thought), self._answered.find(self.conversation.said)
         answers = any(is_content(part) and part.text for part in parts)
         if thought < 0 or (answers and said < thought):
             return self._by_marks(parts)
-        passages = [passage for passage in _in_order(parts) if is_reasoning(parts[passage.part or 0])]
-        lead, tail = self._answered[:thought], self._answered[thought + len(self._thought) :]
+        passages = list(_in_order(parts))
+        lead, tail = self._answered[:thought], self._answered[thought + len(self.conversation.thought) :]
         if answers:
-            glue, _, tail = tail.partition(self._said)
-            passages = [*passages, Passage(glue), *(p for p in _in_order(parts) if is_content(parts[p.part or 0]))]
-        prefix = self._spliced(self._answered, thought)
-        opening = _opening(prefix) or (prefix.removeprefix(self.prompt) if prefix.startswith(self.prompt) else "")
-        rendered = self._rendered(self._checked)
+            glue, _, tail = tail.partition(self.conversation.said)
+            places = [at for at, p in enumerate(passages) if p.part is not None and is_content(parts[p.part])]
+            passages.insert(places[0], Passage(glue))
+        prefix = self.conversation.before(self._answered, thought)
+        opening = _opening(prefix) or (
+            prefix.removeprefix(self.conversation.prompt) if prefix.startswith(self.conversation.prompt) else ""
+        )
+        rendered = self.conversation.answered(self._checked)
         if rendered is not None and not self._is(rendered, lead, passages, tail):
             shorter, cut = without_doubled_space(lead, passages)
             if self._is(rendered, shorter, cut, tail):
@@ -146,28 +145,33 @@ class AnswerRendering:
     def _by_marks(self, parts: Sequence[ContextPart]) -> Written:
         """An answer with a thought for which the template has no place, between the marks that it names."""
         first = next((part for part in parts if part.text), None)
-        opened = opened_at(self.prompt)
-        marks = opened[1] if opened is not None else named_in(self._template.text)
+        opened = opened_at(self.conversation.prompt)
+        marks = opened[1] if opened is not None else named_in(self.conversation.template.text)
         if marks is None:
             marks = DEFAULT_MARKS
             self.notes.append(
                 "The chat template knows no reasoning; it was put before the answer between `<think>` and `</think>`."
             )
         elif opened is not None:
-            after = self.prompt[opened[0] + len(marks.opener) :]
+            after = self.conversation.prompt[opened[0] + len(marks.opener) :]
             marks = dataclasses.replace(marks, inside=after)
         self._check_said(parts)
         _, passages = without_doubled_space("", spelled_by_marks(parts, marks))
         if first is None or not is_reasoning(first):
-            return Written(self._spliced(self._plain, self._plain.find(self._said)), passages)
+            return Written(self.conversation.before(self._plain, self._plain.find(self.conversation.said)), passages)
         if opened is not None:
-            return Written(self.prompt, passages, self.prompt[opened[0] :])
-        return Written(self.prompt + marks.opening, passages, marks.opening)
+            return Written(self.conversation.prompt, passages, self.conversation.prompt[opened[0] :])
+        return Written(self.conversation.prompt + marks.opening, passages, marks.opening)
 
     def _with_calls(self, written: Written, calls: Sequence[ContextPart]) -> Written:
         """The same with the arguments of the turn's calls, where the template writes them as the file does."""
-        for as_text in (self._dialect.arguments_as_text, not self._dialect.arguments_as_text):
-            rendered = self._rendered(self._parts, dataclasses.replace(self._dialect, arguments_as_text=as_text))
+        for as_text in (
+            self.conversation.probe.dialect.arguments_as_text,
+            not self.conversation.probe.dialect.arguments_as_text,
+        ):
+            rendered = self.conversation.answered(
+                self._parts, dataclasses.replace(self.conversation.probe.dialect, arguments_as_text=as_text)
+            )
             placed = None if rendered is None else self._placed(written, calls, rendered)
             if placed is not None:
                 return placed
@@ -180,10 +184,11 @@ class AnswerRendering:
     def _placed(self, written: Written, calls: Sequence[ContextPart], rendered: str) -> Written | None:
         """With the arguments found in a rendering of the turn, None where they are not there."""
         said = "".join(passage.text for passage in written.passages).rstrip()
-        start = rendered.rfind(said) + len(said) if said else self._header_end()
-        if start < len(said):
+        body = self.conversation.body
+        start = rendered.rfind(said) if said else len(body) if rendered.startswith(body) else -1
+        if start < 0:
             return None
-        passages, at = list(written.passages), start
+        passages, at = list(written.passages), start + len(said)
         for index, part in enumerate(self._parts):
             if part not in calls or not part.text:
                 continue
@@ -194,16 +199,14 @@ class AnswerRendering:
             at = found + len(part.text)
         if said:
             return dataclasses.replace(written, passages=tuple(passages))
-        return Written(written.prefix + passages[0].text, tuple(passages[1:]))
-
-    # Where things stand.
+        return Written(body + passages[0].text, tuple(passages[1:]))
 
     def _before_mark(self, marks: ThoughtMarks) -> str | None:
         """What stands before the mark that opens a thought; None where the template has other marks or none."""
-        lead = self._to_thought()
+        lead = self.conversation.to_thought()
         opened = opened_at(lead)
         if opened is None:
-            return self.prompt if marks.opener in self._template.text else None
+            return self.conversation.prompt if marks.opener in self.conversation.template.text else None
         if opened[1] == marks:
             return lead[: opened[0]]
         self._note_other_marks(opened[1], marks)
@@ -211,15 +214,15 @@ class AnswerRendering:
 
     def _inside_thought(self, marks: ThoughtMarks) -> str:
         """What stands before a thought, its opening mark included; the generation prompt where there is none."""
-        lead = self._to_thought()
+        lead = self.conversation.to_thought()
         opened = opened_at(lead)
         if opened is not None and opened[1] == marks:
             return lead
         if opened is not None:
             self._note_other_marks(opened[1], marks)
-        elif marks.opener in self._template.text:
-            return self.prompt + marks.opening
-        return self._spliced(self._plain, self._plain.find(self._said))
+        elif marks.opener in self.conversation.template.text:
+            return self.conversation.prompt + marks.opening
+        return self.conversation.before(self._plain, self._plain.find(self.conversation.said))
 
     def _note_other_marks(self, own: ThoughtMarks, marks: ThoughtMarks) -> None:
         self.notes.append(
@@ -227,96 +230,34 @@ class AnswerRendering:
             " scored as it stands in the file."
         )
 
-    def _to_thought(self) -> str:
-        """What stands before a thought, as far as the template tells."""
-        return self.prompt if opened_at(self.prompt) is not None else self._before_thought() or self.prompt
-
-    def _before_thought(self) -> str | None:
-        """What the template writes before the thought of an answer; None where it has no place for one."""
-        parts = [ContextPart("reasoning", self._thought), ContextPart("text", self._said)]
-        probe = self._asked(ContextTurn("assistant", tuple(parts)))
-        if probe.refusal is not None or not probe.dialect.reasoning_key:
-            return None
-        written = self._rendered(parts, dataclasses.replace(self._dialect, reasoning_key=probe.dialect.reasoning_key))
-        at = -1 if written is None else written.find(self._thought)
-        return None if written is None or at < 0 else self._spliced(written, at)
-
-    def _spliced(self, answered: str, at: int) -> str:
-        """What stands before place `at` of the answered conversation, after the context as the prompt has it.
-
-        gpt-oss drops the thoughts of tool calls once they are answered, but had them when it answered.
-        """
-        lead = answered[:at]
-        generation = self.probe.generation_prompt
-        body = self.prompt.removesuffix(generation)
-        if lead.startswith(body):
-            return lead
-        header = without_opened(generation).strip()
-        header_at = lead.rfind(header) if header else -1
-        return lead if header_at < 0 else body.rstrip() + lead[len(lead[:header_at].rstrip()) :]
-
-    def _header_end(self) -> int:
-        """Where, in the answered conversation, the answer's own turn has begun."""
-        return min(
-            (at for at in (self._answered.find(word) for word in self._own_words()) if at >= 0),
-            default=len(self._answered),
-        )
-
     def _hides_text_behind_calls(self) -> bool:
-        calls = [at for at in map(self._answered.find, self._own_words()[2:]) if at >= 0]
-        said = self._answered.find(self._said)
+        words = self.conversation.call_words(len(calls_of(ContextTurn("assistant", self._parts))))
+        calls = [at for at in map(self._answered.find, words) if at >= 0]
+        said = self._answered.find(self.conversation.said)
         return bool(calls and content_of(self._parts)) and not 0 <= said < min(calls)
 
     def _has_calls(self) -> bool:
         return any(is_call(part) for part in self._checked)
-
-    def _own_words(self) -> list[str]:
-        calls = len(calls_of(ContextTurn("assistant", self._parts)))
-        numbers = (stand_in(len(self._turns), f"call{number}") for number in range(calls))
-        return [self._thought, self._said, *numbers]
 
     def _is_in_templates_order(self) -> bool:
         """Whether thoughts come first, then the text, then calls, and the template keeps to that."""
         order = [0 if is_reasoning(part) else 2 if is_call(part) else 1 for part in self._parts if part.text]
         return order == sorted(order)
 
-    # Whether it is so.
-
     def _check_said(self, parts: Sequence[ContextPart]) -> None:
         """Note it where the template changes what was said, the thought apart."""
         text = [part for part in parts if is_content(part) and part.kind != "reasoning"]
-        before, _, after = self._plain.partition(self._said)
+        before, _, after = self._plain.partition(self.conversation.said)
         if any(part.text for part in text):
             self._check([before, content_of(text), after], text)
 
     def _check(self, pieces: Sequence[str], parts: Sequence[ContextPart]) -> None:
         """Note it where the template writes these parts otherwise than as these pieces, the last being what follows."""
-        rendered = self._rendered(parts)
+        rendered = self.conversation.answered(parts)
         goes_on = any(is_call(part) for part in parts)
         if rendered is None or not stands_in(rendered, pieces[:-1] if goes_on else pieces, goes_on=goes_on):
             what = "refuses" if rendered is None else "changes"
             self.notes.append(f"The chat template {what} this very answer; it was scored as it stands in the file.")
-
-    # Asking the template.
-
-    def _asked(self, own: ContextTurn) -> Probe:
-        return self._template.probe(stand_ins([*self._turns, own]), self._tools)
-
-    def _with_stand_ins(self, parts: Sequence[ContextPart]) -> str:
-        words = stand_ins([*self._turns, ContextTurn("assistant", tuple(parts))])[-1]
-        return self._render([*self._turns, words])
-
-    def _rendered(self, parts: Sequence[ContextPart], dialect: Dialect | None = None) -> str | None:
-        """The conversation answered with these parts; None where the template refuses it."""
-        try:
-            return self._render([*self._turns, ContextTurn("assistant", tuple(parts))], dialect=dialect)
-        except ScoringError:
-            return None
-
-    def _render(
-        self, turns: Sequence[ContextTurn], *, dialect: Dialect | None = None, generation_prompt: bool = False
-    ) -> str:
-        return self._template.render(turns, dialect or self._dialect, self._tools, generation_prompt=generation_prompt)
 
 
 def _in_order(parts: Sequence[ContextPart]) -> tuple[Passage, ...]:

@@ -53,18 +53,21 @@ def render_chat(
         notes.append("The chat template writes the time of day in a way that can't be fixed: the numbers may change.")
     answer = AnswerRendering(template, response.turns, response.parts, tools, calls_too=calls_too)
     written = answer.written
-    family = family_of(answer.prompt)
+    family = family_of(answer.conversation.prompt)
     written_in = None if response.verbatim_prefix is None else family_of(response.verbatim_prefix)
     if response.verbatim_prefix is not None and written_in is not None and written_in == family:
-        notes += _about_what_it_lacks(written.prefix, response.verbatim_prefix, answer.prompt)
-        written = _as_in_the_file(written, response.verbatim_prefix, answer.prompt, template.bos)
+        notes += _about_what_it_lacks(written.prefix, response.verbatim_prefix, answer.conversation.prompt)
+        written = _as_in_the_file(written, response.verbatim_prefix, answer.conversation.prompt, template.bos)
     else:
         if response.verbatim_prefix is not None:
             notes.append(
                 f"The file is written in the {written_in or 'unknown'} template; it was rendered anew with the aligned"
                 " model's own."
             )
-        notes += [*about_tools(tools, answer.probe), *about_turns(response.turns, answer.probe, written.prefix)]
+        notes += [
+            *about_tools(tools, answer.conversation.probe),
+            *about_turns(response.turns, answer.conversation.probe, written.prefix),
+        ]
         notes += answer.notes
     if template.bos and written.prefix.startswith(template.bos * 2):
         notes.append(f"The text begins with {template.bos} twice, and the model was given both.")

@@ -32,6 +32,7 @@ _ALL_MARKS = (
     ThoughtMarks("[THINK]", "[/THINK]"),
     ThoughtMarks("<|START_THINKING|>", "<|END_THINKING|>"),
     ThoughtMarks("<seed:think>", "</seed:think>", "\n", "\n\n"),
+    ThoughtMarks("◁think▷", "◁/think▷"),
     ThoughtMarks("<thinking>", "</thinking>", "\n", "\n\n"),
     ThoughtMarks("<reasoning>", "</reasoning>", "\n", "\n\n"),
 )

@@ -85,7 +85,7 @@ def _scoring() -> tuple[object, ...]:
     return (
         SCORING_VERSION,
         __version__,
-        TEMPLATE_DATE.isoformat(),
+        str(TEMPLATE_DATE),
         *(_version(name) for name in ("torch", "transformers", "peft")),
         schema,
     )
