@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from shiftlens.cli.main import main
 from shiftlens.engine.jobs import Worker
 from shiftlens.engine.protocol import Done, Refused, Reply, Score, Scored
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.results.location import CACHE_DIR_VARIABLE, user_store
 from shiftlens.scoring.columns import float32, int32
@@ -26,7 +26,7 @@ from shiftlens.scoring.tiles import Scratch
 from tiny_models import byte_level_tokenizer, save_model, save_pair, sentence_piece_tokenizer
 
 GOOD = "The quick brown fox jumps over the lazy dog."
-QUESTION = (ContextTurn("user", "Why is the sky blue?"),)
+QUESTION = (ContextTurn.of("user", "Why is the sky blue?"),)
 # A token of its own in the tiny vocabulary, so that its embedding is of no other text.
 BAD_TOKEN = "%"
 BAD = f"The quick {BAD_TOKEN} fox jumps over the lazy dog."
@@ -35,7 +35,7 @@ Damage = Callable[[dict[str, torch.Tensor]], None]
 
 
 def response(text: str, turns: tuple[ContextTurn, ...] = QUESTION) -> ResponseToScore:
-    return ResponseToScore(turns=turns, text=text, source_format="labels")
+    return ResponseToScore(turns=turns, parts=one_text(text), source_format="labels")
 
 
 def damaged(folder: Path, damage: Damage) -> Path:
@@ -148,7 +148,7 @@ def test_only_what_comes_after_the_bad_token_of_a_conversation_is_refused(bad_pa
     for text in (GOOD, "Great question!", BAD, GOOD):
         turns = (*turns, *QUESTION)
         conversation.append(response(text, turns))
-        turns = (*turns, ContextTurn("assistant", text))
+        turns = (*turns, ContextTurn.of("assistant", text))
     scored, refused = fresh(bad_pair, *conversation)
     assert scored.keys() == {0, 1}
     assert refused.keys() == {2, 3}

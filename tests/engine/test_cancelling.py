@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from shiftlens.engine.client import EngineClient, Sharing
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import PairSpec, ScoreOptions
 
 SECONDS = 60
@@ -18,7 +18,11 @@ SENTENCE = "The quick brown fox jumps over the lazy dog. "
 def job_of(name: str) -> list[ResponseToScore]:
     """Responses that no earlier job has begun with."""
     return [
-        ResponseToScore(turns=(ContextTurn("user", f"{name} {i}?"),), text=SENTENCE * 60, source_format="labels")
+        ResponseToScore(
+            turns=(ContextTurn.of("user", f"{name} {i}?"),),
+            parts=one_text(SENTENCE * 60),
+            source_format="labels",
+        )
         for i in range(20)
     ]
 

@@ -12,7 +12,7 @@ from shiftlens.cli.main import main
 from shiftlens.engine.client import EngineClient, Sharing
 from shiftlens.engine.jobs import Worker
 from shiftlens.engine.protocol import Describe, Described, Failed, Reply, Score, Scored
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
+from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
 from shiftlens.models.pair import PairSpec, ScoreOptions
 from shiftlens.results.location import CACHE_DIR_VARIABLE, user_store
 from shiftlens.results.matrix_library import expected_library, remember, remembered
@@ -21,7 +21,9 @@ from shiftlens.scoring import products
 
 pytestmark = pytest.mark.skipif(not products.has_onednn(), reason="this torch has one library only")
 
-RESPONSE = ResponseToScore(turns=(ContextTurn("user", "Why?"),), text="Great question!", source_format="labels")
+RESPONSE = ResponseToScore(
+    turns=(ContextTurn.of("user", "Why?"),), parts=one_text("Great question!"), source_format="labels"
+)
 
 
 @pytest.fixture(autouse=True)
