@@ -17,17 +17,26 @@ from shiftlens.models.template_rendering import chat_template_of
 from shiftlens.models.thought_marks import opened_at, without_opened
 
 _FAMILY_SIGNS = (
+    ("idefics", "<end_of_utterance>"),
     ("chatml", "<|im_start|>"),
     ("llama3", "<|start_header_id|>"),
     ("llama4", "<|header_start|>"),
     ("gemma", "<start_of_turn>"),
     ("gemma4", "<|turn>"),
     ("harmony", "<|start|>"),
+    ("glm", "[gMASK]<sop>"),
+    ("phi", "<|end|>"),
     ("deepseek", "<｜User｜>"),
-    ("cohere", "<|START_OF_TURN_TOKEN|>"),
+    ("deepseek", "<|User|>"),
+    ("command-r", "<|START_OF_TURN_TOKEN|>"),
+    ("granite", "<|start_of_role|>"),
+    ("kimi", "<|im_user|>"),
     ("zephyr", "<|user|>"),
     ("llama2", "[INST]"),
 )
+"""What gives a family of templates away. The first that is found counts: some have the signs of later ones too."""
+
+_ENDS_OF_ZEPHYR_TURNS = ("</s>", "<|endoftext|>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +62,8 @@ def render_chat(
         notes.append("The chat template writes the time of day in a way that can't be fixed: the numbers may change.")
     answer = AnswerRendering(template, response.turns, response.parts, tools, calls_too=calls_too)
     written = answer.written
-    family = family_of(answer.conversation.prompt)
     written_in = None if response.verbatim_prefix is None else family_of(response.verbatim_prefix)
-    if response.verbatim_prefix is not None and written_in is not None and written_in == family:
+    if response.verbatim_prefix is not None and _is_written_as(response.verbatim_prefix, answer.conversation.prompt):
         notes += _about_what_it_lacks(written.prefix, response.verbatim_prefix, answer.conversation.prompt)
         written = _as_in_the_file(written, response.verbatim_prefix, answer.conversation.prompt, template.bos)
     else:
@@ -72,6 +80,15 @@ def render_chat(
     if template.bos and written.prefix.startswith(template.bos * 2):
         notes.append(f"The text begins with {template.bos} twice, and the model was given both.")
     return ChatRendering(written, answer.end, tuple(notes))
+
+
+def _is_written_as(text: str, prompt: str) -> bool:
+    """Whether a text of the file is in the template that wrote the prompt."""
+    family = family_of(text)
+    if family is None or family != family_of(prompt):
+        return False
+    # Zephyr, Tulu and OLMo have the same headers, and end their turns differently.
+    return family != "zephyr" or all((end in text) == (end in prompt) for end in _ENDS_OF_ZEPHYR_TURNS)
 
 
 def family_of(text: str) -> str | None:
