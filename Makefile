@@ -12,7 +12,7 @@ BUNDLED := $(EXTENSION)/bundled/bundled.json
 # Compiled bytecode makes every later start of the server and the engine quicker.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test test-python test-extension lint e2e e2e-install pictures vsix bench oracle-inspect clean
+.PHONY: setup demo test test-python test-extension lint e2e e2e-install formats pictures vsix bench oracle-inspect clean
 
 setup: $(VENV)/.installed
 
@@ -62,6 +62,11 @@ e2e: setup vsix
 e2e-install: vsix
 	tests/e2e/setup.sh
 	cd tests/e2e && SHIFTLENS_E2E_INSTALL=1 node --test install.test.mjs
+
+# What is told of formats outside of their own modules: the page, and the choices of the editor's setting.
+formats: setup
+	$(BIN)/shiftlens formats --format markdown > docs/formats.md
+	$(BIN)/python $(EXTENSION)/format_setting.py
 
 # The pictures of the READMEs and of the walkthrough, into extension/media.
 pictures: setup vsix

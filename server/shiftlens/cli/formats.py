@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import re
 import sys
 from collections.abc import Sequence
 
@@ -28,7 +29,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("name", metavar="NAME", nargs="?", help="print an example of this format and nothing else")
     parser.add_argument("--examples", action="store_true", help="with every example of each format")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
+    parser.add_argument("--format", choices=("text", "json", "markdown"), default="text", help="default %(default)s")
     parser.set_defaults(run=functools.partial(run, parser))
 
 
@@ -41,6 +42,8 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             parser.error(f"there is no format {args.name!r}; there are {names}")
     if args.format == "json":
         print(json.dumps([_as_json(each) for each in known], indent=1))
+    elif args.format == "markdown":
+        print(as_markdown(known), end="")
     elif args.name is not None and not args.examples:
         return _print_example(known[0])
     else:
@@ -66,3 +69,30 @@ def _print_list(known: Sequence[Format], *, examples: bool) -> None:
 def _as_json(known: Format) -> dict[str, object]:
     examples = [{"filename": example.filename, "text": example.text} for example in known.examples]
     return {"name": known.name, "summary": known.summary, "examples": examples}
+
+
+def as_markdown(known: Sequence[Format]) -> str:
+    """A page that lists formats with their examples, as `docs/formats.md` has it."""
+    parts = [
+        "# Transcript formats",
+        "What ShiftLens reads, in the order in which formats of text, then of JSON, are looked for. A file is detected"
+        " by its content; `format:` in its front matter, the setting `shiftlens.format` or `--transcript-format` names one"
+        " instead. `shiftlens formats NAME | shiftlens analyze - --bundled` tries an example.",
+        "This page is written by `make formats`.",
+    ]
+    for each in known:
+        parts.append(f"## {each.name}")
+        parts.append(f"{_escaped(each.summary)}.")
+        for example in each.examples:
+            fence = "`" * max(3, 1 + _longest_run(example.text))
+            parts.append(f"`{example.filename}`")
+            parts.append(f"{fence}text\n{example.text.rstrip()}\n{fence}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", text)
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall("`+", text)), default=0)
