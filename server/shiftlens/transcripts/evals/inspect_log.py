@@ -132,7 +132,7 @@ _CHANGING_TOOLS = "The tools changed during the sample; those of the last call o
 
 FORMAT = JsonFormat(
     name="inspect",
-    summary='Inspect logs, JSON and .eval: {"version", "eval", "samples": [{"id", "epoch", "input", "target", "messages"}]}',
+    summary='Inspect logs, JSON and .eval: {"version", "eval", "samples": [{"id", "epoch", "messages"}]}',
     examples=(
         Example(
             "log.json",
