@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from shiftlens.engine.hosting import LINGER_VARIABLE
-from shiftlens.engine.place import RUNTIME_DIR_VARIABLE
-from shiftlens.models.pair import PairSpec
-from shiftlens.results.location import CACHE_DIR_VARIABLE
+from shiftlens.engine.sharing.hosting import LINGER_VARIABLE
+from shiftlens.engine.sharing.place import RUNTIME_DIR_VARIABLE
+from shiftlens.options.pair import PairSpec
+from shiftlens.scores.location import CACHE_DIR_VARIABLE
 from tiny_models import save_pair
 
 # A deadline of an example would be a timed assert, which a busy machine fails.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
+from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 
 QUESTION = ContextTurn.of("user", "Why is the sky blue?")
 

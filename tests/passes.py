@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from shiftlens.models.prepare import Prepared
-from shiftlens.scoring.causal import CausalModel
-from shiftlens.scoring.head import Heads
-from shiftlens.scoring.memory import PassMemory
-from shiftlens.scoring.plan import plan_passes
-from shiftlens.scoring.rows import PairRows
-from shiftlens.scoring.teacher_forcing import RowCollector, Scorer
+from shiftlens.scoring.inputs.prepare import Prepared
+from shiftlens.scoring.numbers.head import Heads
+from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.passes.causal import CausalModel
+from shiftlens.scoring.passes.memory import PassMemory
+from shiftlens.scoring.passes.plan import plan_passes
+from shiftlens.scoring.passes.teacher_forcing import RowCollector, Scorer
 
 NATS = 1e-4
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from shiftlens.analysis.model import Analysis
-from shiftlens.analysis.parts import parts_named
 from shiftlens.engine.client import EngineClient
 from shiftlens.errors import ScoringError, TranscriptError
-from shiftlens.models.pair import AUTO_LIBRARY, ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.options.choice import Choice
+from shiftlens.options.pair import AUTO_LIBRARY, ClassifyOptions, PairSpec, ScoreOptions, parts_named
 from shiftlens.pipeline.analyse import analyse
-from shiftlens.pipeline.choice import Choice
 from shiftlens.transcripts.files import decode
 from shiftlens.transcripts.read import read
 

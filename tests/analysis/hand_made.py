@@ -7,8 +7,9 @@ import math
 from array import array
 from collections.abc import Iterable, Sequence
 
-from shiftlens.scoring.columns import BASE_ONLY, OwnTokens, ScoredResponse, SideColumns
-from shiftlens.transcripts.model import Response, Role, SourceMap, Turn
+from shiftlens.scores.columns import BASE_ONLY, OwnTokens, ScoredResponse, SideColumns
+from shiftlens.text.source_map import SourceMap
+from shiftlens.transcripts.model import Response, Role, Turn
 
 END_ID = 2
 BASE_END_ID = 1

@@ -10,7 +10,7 @@ from analysis.hand_made import response, scored, side
 from shiftlens.analysis.aligntds import Entry, mean_measures, measures, measures_at, shown_text, softmax
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.words import aligntds_words
-from shiftlens.models.pair import ClassifyOptions
+from shiftlens.options.pair import ClassifyOptions
 
 G1_BASE = [Entry(11, "the", 5), Entry(12, "a", 4), Entry(13, "Hello", 3), Entry(14, "\n", 2), Entry(15, "x", 1)]
 G1_ALIGNED = [

@@ -9,7 +9,7 @@ import pytest
 from analysis.hand_made import response, scored
 from shiftlens.analysis.classify import build, combine, shares, shares_without_flagged, summarise
 from shiftlens.analysis.model import ShiftClass, Summary
-from shiftlens.models.pair import ClassifyOptions
+from shiftlens.options.pair import ClassifyOptions
 
 U, M, S = ShiftClass
 

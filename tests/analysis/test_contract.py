@@ -13,9 +13,10 @@ from analysis.hand_made import BASE_END_ID, END_ID, floats, response, scored, si
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.contract import error_json, to_json
 from shiftlens.analysis.model import Analysis
-from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scoring.columns import SHORTENED_ALIGNED, SHORTENED_BASE
-from shiftlens.transcripts.model import Part, PartKind, Response, Role, SourceMap, Transcript, Turn
+from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scores.columns import SHORTENED_ALIGNED, SHORTENED_BASE
+from shiftlens.text.source_map import SourceMap
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, Transcript, Turn
 
 
 def analysed(text: str, scores: Any, compat: str = "", of: Response | None = None) -> Analysis:

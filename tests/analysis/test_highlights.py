@@ -11,8 +11,8 @@ from analysis.hand_made import response, scored
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.highlights import Highlight, highlights, row_at, rows_at
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
-from shiftlens.models.pair import ClassifyOptions
-from shiftlens.transcripts.model import Segment, SourceMap
+from shiftlens.options.pair import ClassifyOptions
+from shiftlens.text.source_map import Segment, SourceMap
 
 U, M, S = ShiftClass
 RANK = {U: 1, M: 2, S: 9}

@@ -16,8 +16,9 @@ from shiftlens.analysis.highlights import highlights, row_at, rows_at
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.analysis.parts import has_part_of, kinds_of
 from shiftlens.analysis.tokens import tokens
-from shiftlens.models.pair import ClassifyOptions
-from shiftlens.transcripts.model import Part, PartKind, Response, Role, Segment, SourceMap, Turn
+from shiftlens.options.pair import ClassifyOptions
+from shiftlens.text.source_map import Segment, SourceMap
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, Turn
 
 ESCAPE = 6
 NAMES = {PartKind.TEXT: "answer", PartKind.REASONING: "reasoning", PartKind.TOOL_CALL: "tool_call"}

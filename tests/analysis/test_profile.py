@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.analysis.profile import by_tenth, most_often_shifted
-from shiftlens.models.pair import ClassifyOptions
+from shiftlens.options.pair import ClassifyOptions
 
 from .hand_made import response, scored
 

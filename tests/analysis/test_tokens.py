@@ -9,7 +9,7 @@ import pytest
 from analysis.hand_made import BASE_END_ID, END_ID, response, scored, side
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.tokens import token, tokens
-from shiftlens.models.pair import ClassifyOptions
+from shiftlens.options.pair import ClassifyOptions
 
 
 def test_a_token_tells_both_sides_candidates() -> None:

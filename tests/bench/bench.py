@@ -18,7 +18,7 @@ import peak_bench
 import peers_bench
 import server_bench
 
-from shiftlens.engine.allocator import keep_freed_memory
+from shiftlens.engine.worker.allocator import keep_freed_memory
 
 BENCHES = (
     *engine_bench.BENCHES,

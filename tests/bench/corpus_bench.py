@@ -11,12 +11,12 @@ from registry import Bench, one
 from shapes import make_pair, prepared, random_ids
 from transformers import PreTrainedModel
 
-from shiftlens.models.prepare import Prepared
-from shiftlens.scoring.batches import batches
-from shiftlens.scoring.causal import open_model
-from shiftlens.scoring.head import Heads
-from shiftlens.scoring.plan import PassPlan, plan_passes
-from shiftlens.scoring.teacher_forcing import Scorer
+from shiftlens.scoring.inputs.prepare import Prepared
+from shiftlens.scoring.numbers.head import Heads
+from shiftlens.scoring.passes.batches import batches
+from shiftlens.scoring.passes.causal import open_model
+from shiftlens.scoring.passes.plan import PassPlan, plan_passes
+from shiftlens.scoring.passes.teacher_forcing import Scorer
 
 RESPONSES, K = 64, 10
 _BUDGETS = (256, 512, 1024, 2048, 4096)

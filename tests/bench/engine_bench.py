@@ -14,9 +14,9 @@ from registry import Bench, one
 from shapes import Pair, make_pair, prepared, random_ids, score_rows
 from transformers import PreTrainedModel
 
-from shiftlens.models.prepare import Prepared
-from shiftlens.scoring.causal import CausalModel, open_model
-from shiftlens.scoring.memory import PassMemory
+from shiftlens.scoring.inputs.prepare import Prepared
+from shiftlens.scoring.passes.causal import CausalModel, open_model
+from shiftlens.scoring.passes.memory import PassMemory
 
 PROMPT, RESPONSE, LONG = 60, 257, 1000
 K, ALIGNTDS_K = 10, 30

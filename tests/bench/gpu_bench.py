@@ -9,7 +9,7 @@ import torch
 from registry import Bench
 from shapes import make_pair, prepared, random_ids, score_rows
 
-from shiftlens.scoring.causal import open_model
+from shiftlens.scoring.passes.causal import open_model
 
 PROMPT, RESPONSE, K = 60, 1024, 10
 _SIDE = 8192

@@ -44,7 +44,7 @@ def _save(folder: Path) -> None:
     from transformers import AutoTokenizer
 
     from shiftlens.bundled.paths import resolve_model_name
-    from shiftlens.models.pair import BUNDLED_BASE
+    from shiftlens.options.pair import BUNDLED_BASE
 
     base = make_pair(_SHAPE).base
     base.save_pretrained(folder / "base")
@@ -57,11 +57,11 @@ def _save(folder: Path) -> None:
 
 @torch.inference_mode()
 def _alone(folder: Path) -> None:
-    from shiftlens.models.loading import load_model
-    from shiftlens.models.pair import PairSpec
-    from shiftlens.scoring.causal import open_model
-    from shiftlens.scoring.head import Blocks, even_slices
-    from shiftlens.scoring.numbers import side_rows
+    from shiftlens.options.pair import PairSpec
+    from shiftlens.scoring.models.loading import load_model
+    from shiftlens.scoring.numbers.formulae import side_rows
+    from shiftlens.scoring.numbers.head import Blocks, even_slices
+    from shiftlens.scoring.passes.causal import open_model
 
     base = str(folder / "base")
     model = open_model(load_model(base, PairSpec(base=base, aligned=base, device="cpu")).model)
@@ -77,8 +77,8 @@ def _alone(folder: Path) -> None:
 def _both(folder: Path) -> None:
     from shapes import score_rows
 
-    from shiftlens.engine.pairs import PairHolder
-    from shiftlens.models.pair import PairSpec
+    from shiftlens.engine.worker.pairs import PairHolder
+    from shiftlens.options.pair import PairSpec
 
     spec = PairSpec(base=str(folder / "base"), aligned=str(folder / "adapter"), device="cpu")
     pair = PairHolder().open(spec, lambda _message, _fraction: None)
@@ -90,8 +90,8 @@ def _both(folder: Path) -> None:
 def _nothing(_folder: Path) -> None:
     import peft  # noqa: F401
 
-    import shiftlens.engine.pairs
-    import shiftlens.scoring.teacher_forcing  # noqa: F401
+    import shiftlens.engine.worker.pairs
+    import shiftlens.scoring.passes.teacher_forcing  # noqa: F401
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ BENCHES = (Bench({"peak_extra_mib": "<= 200"}, one("peak_extra_mib", peak_extra_
 def _measured() -> float:
     from shapes import make_pair, prepared, random_ids, score_rows
 
-    from shiftlens.engine.allocator import keep_freed_memory
-    from shiftlens.scoring.causal import open_model
+    from shiftlens.engine.worker.allocator import keep_freed_memory
+    from shiftlens.scoring.passes.causal import open_model
 
     keep_freed_memory()
     pair = make_pair("qwen2.5-0.5b")

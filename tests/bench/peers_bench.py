@@ -42,9 +42,9 @@ def _measured(rounds: int) -> dict[str, float]:
     from transformers import AutoTokenizer
 
     from shiftlens.bundled.paths import resolve_model_name
-    from shiftlens.engine.allocator import keep_freed_memory
-    from shiftlens.models.pair import BUNDLED_BASE
-    from shiftlens.scoring.causal import open_model
+    from shiftlens.engine.worker.allocator import keep_freed_memory
+    from shiftlens.options.pair import BUNDLED_BASE
+    from shiftlens.scoring.passes.causal import open_model
 
     keep_freed_memory()
     # Opening a model makes its layers quicker: theirs is the other one.

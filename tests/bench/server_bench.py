@@ -22,7 +22,7 @@ from shapes import save_pair
 from wire import Wire
 
 import shiftlens
-from shiftlens.results.location import CACHE_DIR_VARIABLE
+from shiftlens.scores.location import CACHE_DIR_VARIABLE
 
 SERVER = (sys.executable, "-m", "shiftlens", "serve")
 BARE_SERVER = (

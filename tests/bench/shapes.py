@@ -10,13 +10,13 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from shiftlens.bundled.paths import resolve_model_name
-from shiftlens.models.pair import BUNDLED_ALIGNED
-from shiftlens.models.prepare import Prepared, PreparedSide
-from shiftlens.scoring.causal import CausalModel
-from shiftlens.scoring.head import Heads
-from shiftlens.scoring.memory import PassMemory
-from shiftlens.scoring.plan import plan_passes
-from shiftlens.scoring.teacher_forcing import RowCollector, Scorer
+from shiftlens.options.pair import BUNDLED_ALIGNED
+from shiftlens.scoring.inputs.prepare import Prepared, PreparedSide
+from shiftlens.scoring.numbers.head import Heads
+from shiftlens.scoring.passes.causal import CausalModel
+from shiftlens.scoring.passes.memory import PassMemory
+from shiftlens.scoring.passes.plan import plan_passes
+from shiftlens.scoring.passes.teacher_forcing import RowCollector, Scorer
 
 SHAPES: dict[str, dict[str, object]] = {
     "gpt2-124m": {"model_type": "gpt2", "vocab_size": 50_257},

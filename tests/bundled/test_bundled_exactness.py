@@ -12,11 +12,11 @@ from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import Token
 from shiftlens.analysis.tokens import tokens
 from shiftlens.bundled.paths import transcripts
-from shiftlens.engine.pairs import OpenedPair, PairHolder
-from shiftlens.models.conversation import to_score
-from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE, ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.models.prepare import prepare
-from shiftlens.scoring.pack import pack
+from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
+from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scores.requests import to_score
+from shiftlens.scoring.inputs.prepare import prepare
+from shiftlens.scoring.numbers.pack import pack
 from shiftlens.transcripts import Response, Transcript, decode, read
 
 NATS = 1e-4

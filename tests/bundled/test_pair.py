@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from shiftlens.bundled.paths import resolve_model_name, transcripts
-from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE
+from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE
 
 BASE = Path(resolve_model_name(BUNDLED_BASE))
 ALIGNED = Path(resolve_model_name(BUNDLED_ALIGNED))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shiftlens.models.pair import PairSpec
+from shiftlens.options.pair import PairSpec
 
 TALK = "User: Why is the \x1b[31msky blue?\n\nAssistant: Great question! 😀 Because\x1b[2J air [bold]scatters[/bold].\n"
 LINES = (

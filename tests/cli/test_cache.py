@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from shiftlens.models.pair import PairSpec
-from shiftlens.results.location import CACHE_DIR_VARIABLE
+from shiftlens.options.pair import PairSpec
+from shiftlens.scores.location import CACHE_DIR_VARIABLE
 
 _NO_ENGINE = """
 import sys

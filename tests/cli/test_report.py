@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.test_analyze import Ran, shiftlens
-from shiftlens.models.pair import PairSpec
+from shiftlens.options.pair import PairSpec
 from shiftlens.report.page import is_report
 
 TALK = "User: Is <i>this</i> it?\n\nAssistant: Great question! It is <i>this</i>.\n"

@@ -13,10 +13,10 @@ import pytest
 
 from shiftlens.cli.main import main
 from shiftlens.engine.client import EngineClient
-from shiftlens.engine.hosting import LINGER_VARIABLE
-from shiftlens.engine.place import RUNTIME_DIR_VARIABLE
-from shiftlens.engine.running import FoundEngine, running_engines
-from shiftlens.models.pair import PairSpec
+from shiftlens.engine.sharing.hosting import LINGER_VARIABLE
+from shiftlens.engine.sharing.place import RUNTIME_DIR_VARIABLE
+from shiftlens.engine.sharing.running import FoundEngine, running_engines
+from shiftlens.options.pair import PairSpec
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="engines are shared over Unix sockets")
 

@@ -15,9 +15,10 @@ from shiftlens.analysis.model import Analysis, ShiftClass, Summary
 from shiftlens.cli.main import main
 from shiftlens.cli.paint import painter, print_analysis
 from shiftlens.cli.reference import print_reference
-from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.transcripts.model import Part, PartKind, Response, Role, SourceMap, Transcript, Turn
-from shiftlens.visible import harmless, one_line
+from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.text.source_map import SourceMap
+from shiftlens.text.visible import harmless, one_line
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, Transcript, Turn
 
 
 class Terminal(io.StringIO):

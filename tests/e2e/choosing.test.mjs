@@ -9,7 +9,7 @@ import { saveRandomPair } from "./lib/pair.mjs";
 import { PYTHON } from "./lib/paths.mjs";
 import { startVsCode } from "./lib/vscode.mjs";
 
-// Its host is `shiftlens.engine.host`.
+// Its host is `shiftlens.engine.sharing.host`.
 const ENGINE = "shiftlens[.]engine$";
 const CHAT = "User: Hi\nAssistant: Great question! The sum of it all.\n";
 

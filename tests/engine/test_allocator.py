@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import resource, torch
-from shiftlens.engine.allocator import keep_freed_memory
+from shiftlens.engine.worker.allocator import keep_freed_memory
 if {keep}:
     assert keep_freed_memory()
 torch.empty(10 << 18).fill_(1.0)

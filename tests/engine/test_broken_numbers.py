@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from shiftlens.cli.main import main
-from shiftlens.engine.jobs import Worker
 from shiftlens.engine.protocol import Done, Refused, Reply, Score, Scored
-from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
-from shiftlens.models.pair import PairSpec, ScoreOptions
-from shiftlens.results.location import CACHE_DIR_VARIABLE, user_store
-from shiftlens.scoring.columns import float32, int32
-from shiftlens.scoring.numbers import pair_rows, side_rows
-from shiftlens.scoring.tiles import Scratch
+from shiftlens.engine.worker.jobs import Worker
+from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.columns import float32, int32
+from shiftlens.scores.location import CACHE_DIR_VARIABLE, user_store
+from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
+from shiftlens.scoring.numbers.formulae import pair_rows, side_rows
+from shiftlens.scoring.numbers.tiles import Scratch
 from tiny_models import byte_level_tokenizer, save_model, save_pair, sentence_piece_tokenizer
 
 GOOD = "The quick brown fox jumps over the lazy dog."

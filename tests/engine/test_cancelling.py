@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from shiftlens.engine.client import EngineClient, Sharing
-from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
-from shiftlens.models.pair import PairSpec, ScoreOptions
+from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 
 SECONDS = 60
 SENTENCE = "The quick brown fox jumps over the lazy dog. "

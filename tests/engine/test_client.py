@@ -19,8 +19,8 @@ from shiftlens.engine.client import EngineClient
 from shiftlens.engine.frames import HEADER_BYTES, body_length, decode_reply, encode_frame
 from shiftlens.engine.protocol import Progress, Refused, Score, Scored
 from shiftlens.errors import EngineError, ModelError
-from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
-from shiftlens.models.pair import PairSpec, ScoreOptions
+from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokenizer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -103,7 +103,7 @@ async def test_the_engine_ends_when_its_client_dies(tiny_pair: PairSpec) -> None
     script = (
         "import asyncio, os\n"
         "from shiftlens.engine.client import EngineClient\n"
-        "from shiftlens.models.pair import PairSpec\n"
+        "from shiftlens.options.pair import PairSpec\n"
         "async def main():\n"
         "    client = EngineClient()\n"
         f"    await client.describe(PairSpec(base={tiny_pair.base!r}, aligned={tiny_pair.aligned!r}))\n"
@@ -133,7 +133,7 @@ async def test_unloading_gives_the_process_back_and_the_next_job_starts_another(
 async def test_what_a_library_prints_does_not_break_the_frames(tiny_pair: PairSpec) -> None:
     noisy = (
         "import builtins, sys\n"
-        "import shiftlens.engine.jobs as jobs\n"
+        "import shiftlens.engine.worker.jobs as jobs\n"
         "steps = jobs.Worker.steps\n"
         "def loud(self, request):\n"
         "    print('noise on stdout'); __import__('os').write(1, b'noise on descriptor 1\\n')\n"

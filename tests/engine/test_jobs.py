@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from passes import ids_fed
-from shiftlens.engine.jobs import Worker
-from shiftlens.engine.pairs import OpenedPair
 from shiftlens.engine.protocol import Done, Progress, Reply, Score, Scored
-from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
-from shiftlens.models.pair import PairSpec, ScoreOptions
+from shiftlens.engine.worker.jobs import Worker
+from shiftlens.engine.worker.pairs import OpenedPair
+from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 
 TEXT = "The quick brown fox jumps over the lazy dog. Great question! " * 6
 

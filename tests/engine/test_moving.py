@@ -15,13 +15,13 @@ import pytest
 
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.frames import encode_frame
-from shiftlens.engine.host_protocol import Hello
-from shiftlens.engine.joining import connect
-from shiftlens.engine.place import RUNTIME_DIR_VARIABLE, place_for, program_build
 from shiftlens.engine.protocol import Scored
-from shiftlens.engine.running import running_engines
-from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
-from shiftlens.models.pair import PairSpec, ScoreOptions
+from shiftlens.engine.sharing.host_protocol import Hello
+from shiftlens.engine.sharing.joining import connect
+from shiftlens.engine.sharing.place import RUNTIME_DIR_VARIABLE, place_for, program_build
+from shiftlens.engine.sharing.running import running_engines
+from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from tiny_models import byte_level_tokenizer, save_model
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="engines are shared over Unix sockets")

@@ -10,13 +10,14 @@ from passes import score_rows
 from plain_scoring import plain_rows
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.tokens import tokens
-from shiftlens.engine.pairs import OpenedPair, PairHolder
-from shiftlens.models.conversation import to_score
-from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.models.prepare import Prepared
-from shiftlens.scoring.columns import ScoredResponse, float32, int32
-from shiftlens.scoring.pack import pack
-from shiftlens.transcripts.model import Part, PartKind, Response, Role, SourceMap, Turn
+from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
+from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scores.columns import ScoredResponse, float32, int32
+from shiftlens.scores.requests import to_score
+from shiftlens.scoring.inputs.prepare import Prepared
+from shiftlens.scoring.numbers.pack import pack
+from shiftlens.text.source_map import SourceMap
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, Turn
 from tiny_models import CHATML, byte_level_tokenizer, save_model
 
 NATS = 1e-4

@@ -18,16 +18,16 @@ import pytest
 
 from shiftlens.engine.client import EngineClient, Sharing
 from shiftlens.engine.frames import encode_frame
-from shiftlens.engine.host_protocol import FromClient, Hello, Welcome
-from shiftlens.engine.hosting import LINGER_VARIABLE
-from shiftlens.engine.joining import Connection, connect
-from shiftlens.engine.place import RUNTIME_DIR_VARIABLE, Place, place_for, program_build
 from shiftlens.engine.protocol import Describe, Scored
-from shiftlens.engine.running import running_engines
-from shiftlens.engine.urgency import NICENESS
+from shiftlens.engine.sharing.host_protocol import FromClient, Hello, Welcome
+from shiftlens.engine.sharing.hosting import LINGER_VARIABLE
+from shiftlens.engine.sharing.joining import Connection, connect
+from shiftlens.engine.sharing.place import RUNTIME_DIR_VARIABLE, Place, place_for, program_build
+from shiftlens.engine.sharing.running import running_engines
+from shiftlens.engine.worker.urgency import NICENESS
 from shiftlens.errors import EngineError
-from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
-from shiftlens.models.pair import PairSpec, ScoreOptions
+from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from tiny_adapters import save_adapter
 from tiny_models import byte_level_tokenizer, save_model, save_pair
 
@@ -38,8 +38,8 @@ NO_TIME = 0.2 / 60
 CLIENT = """
 import asyncio, sys
 from shiftlens.engine.client import EngineClient
-from shiftlens.models.conversation import ContextTurn, ResponseToScore
-from shiftlens.models.pair import PairSpec, ScoreOptions
+from shiftlens.scores.requests import ContextTurn, ResponseToScore
+from shiftlens.options.pair import PairSpec, ScoreOptions
 pair = PairSpec(base=sys.argv[1], aligned=sys.argv[2], device="cpu")
 count = int(sys.argv[3])
 async def main():
@@ -628,7 +628,7 @@ if sys.orig_argv[-1] == {module!r}:
     ("module", "problem"),
     [
         ("shiftlens.engine", r"ended \(exit code 7\) before.*Its last lines: a first line \| no memory is left"),
-        ("shiftlens.engine.host", "could not be started .*no memory is left"),
+        ("shiftlens.engine.sharing.host", "could not be started .*no memory is left"),
     ],
 )
 async def test_the_last_words_of_an_engine_reach_the_message(
@@ -648,8 +648,8 @@ async def test_the_last_words_of_an_engine_reach_the_message(
 async def test_an_engine_that_is_stopped_is_named_with_how_to_end_it(
     tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shiftlens.engine.joining._ANSWER_SECONDS", 0.5)
-    monkeypatch.setattr("shiftlens.engine.running._ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("shiftlens.engine.sharing.joining._ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("shiftlens.engine.sharing.running._ANSWER_SECONDS", 0.5)
     async with clients(2) as (one, other):
         await one.describe(tiny_pair)
         host = await host_pid()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 
-from shiftlens.engine.turns import Turns
+from shiftlens.engine.worker.turns import Turns
 
 
 def job(name: str, steps: int, done: list[str], at_step: Callable[[], None] = lambda: None) -> Iterator[None]:

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from lsp_client import EditorClient, started
 
-from shiftlens.models.pair import PairSpec
-from shiftlens.results.location import CACHE_DIR_VARIABLE
+from shiftlens.options.pair import PairSpec
+from shiftlens.scores.location import CACHE_DIR_VARIABLE
 
 _caches = itertools.count()
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 
-from shiftlens.geometry.lines import LineIndex, Unit
-from shiftlens.lsp.changes import applied
-from shiftlens.lsp.documents import position
+from shiftlens.lsp.documents.changes import applied
+from shiftlens.lsp.documents.open import position
+from shiftlens.text.lines import LineIndex, Unit
 
 _TEXT = st.text("ab é🙂\n\r\u2028\x0c\x85", max_size=30)
 _UNITS: st.SearchStrategy[Unit] = st.sampled_from(["utf-8", "utf-16", "utf-32"])

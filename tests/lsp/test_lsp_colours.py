@@ -17,9 +17,9 @@ from pygls.exceptions import JsonRpcException
 from shiftlens.analysis.classify import build
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Scored
-from shiftlens.models.conversation import to_score
-from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scoring.columns import uint32
+from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scores.columns import uint32
+from shiftlens.scores.requests import to_score
 from shiftlens.transcripts.read import read
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shiftlens.lsp.edits import Edit
+from shiftlens.text.edits import Edit
 
 _TEXT = st.text("ab\n🙂", max_size=20)
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from shiftlens.lsp.escape import markdown
-from shiftlens.visible import shorten, visible_piece, visible_text
+from shiftlens.lsp.views.escape import markdown
+from shiftlens.text.visible import shorten, visible_piece, visible_text
 
 _RENDERER = MarkdownIt("commonmark", {"html": True}).enable("table")
 _HOSTILE = st.text(st.sampled_from("abw.:/@|`*_{}[]()<>#+-!~&;\\$^=\"'  \n\r\t\u202e1")) | st.text()

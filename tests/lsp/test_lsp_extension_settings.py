@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shiftlens.lsp.settings import Settings, read_settings
+from shiftlens.options.settings import Settings, read_settings
 
 _MANIFEST = Path(__file__).parents[2] / "extension" / "package.json"
 

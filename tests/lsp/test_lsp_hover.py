@@ -12,14 +12,14 @@ from markdown_it import MarkdownIt
 
 from analysis.hand_made import BASE_END_ID, response, scored, two_vocabularies
 from shiftlens.analysis.tokens import token
-from shiftlens.lsp.hover import Card, hover_cards, probability, render_markdown, render_plaintext, visible_note
-from shiftlens.lsp.locate import Place
-from shiftlens.lsp.trail import Edits
-from shiftlens.lsp.views import Known, build_view
-from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scoring.columns import SHORTENED_ALIGNED, SHORTENED_BASE, ScoredResponse
+from shiftlens.lsp.documents.locate import Place
+from shiftlens.lsp.views.build import Known, build_view
+from shiftlens.lsp.views.hover import Card, hover_cards, probability, render_markdown, render_plaintext, visible_note
+from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scores.columns import SHORTENED_ALIGNED, SHORTENED_BASE, ScoredResponse
+from shiftlens.text.trail import Edits
+from shiftlens.text.visible import visible_piece
 from shiftlens.transcripts.model import Transcript
-from shiftlens.visible import visible_piece
 
 _HOSTILE = st.text(st.sampled_from("ab.:/@|`*_{}[]()<>#+-!~&;\\$^=\"' \n\r\u202e")) | st.text()
 _RENDERER = MarkdownIt("commonmark", {"html": True}).enable("table")

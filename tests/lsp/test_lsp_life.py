@@ -17,7 +17,8 @@ TALK = "User: Why is the sky blue?\nAssistant: Great question! The quick brown f
 LONG = "User: q\nAssistant: " + "The quick brown fox jumps over the lazy dog. " * 90
 PRINTS = """
 import os, sys
-from shiftlens.lsp import documents, server
+from shiftlens.lsp.documents import open as documents
+from shiftlens.lsp.server import serving as server
 real = documents.read
 def noisy(*args, **kwargs):
     print("a stray line")
@@ -28,7 +29,8 @@ documents.read = noisy
 server.serve()
 """
 FAILS = """
-from shiftlens.lsp import features, server
+from shiftlens.lsp.server import features
+from shiftlens.lsp.server import serving as server
 def fail(*args, **kwargs):
     raise RuntimeError("the secret text of the transcript")
 features._place = fail
@@ -74,7 +76,7 @@ needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks a
 
 def test_the_server_imports_neither_torch_nor_transformers_nor_numpy() -> None:
     code = (
-        "import sys, shiftlens.lsp.server as s; s.create_server();"
+        "import sys, shiftlens.lsp.server.serving as s; s.create_server();"
         "print([m for m in ('torch', 'transformers', 'numpy', 'tokenizers') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -145,7 +147,7 @@ async def test_a_fault_in_a_handler_tells_the_client_no_text_and_no_paths() -> N
 
 
 async def test_the_log_holds_no_text_of_a_transcript(tiny_settings: dict[str, Any]) -> None:
-    code = "from shiftlens.lsp.server import serve; serve(log_level='debug')"
+    code = "from shiftlens.lsp.server.serving import serve; serve(log_level='debug')"
     client = await started(sys.executable, "-c", code, settings=tiny_settings)
     uri = client.open(TALK.replace("question", "xylophone"))
     await client.until_state(uri, "ready")
@@ -221,7 +223,7 @@ async def test_an_engine_that_is_killed_is_told_and_the_next_request_works(tiny_
 
 
 async def test_tcp_serves_a_client() -> None:
-    code = "from shiftlens.lsp.server import serve; serve(tcp=True)"
+    code = "from shiftlens.lsp.server.serving import serve; serve(tcp=True)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)
     assert process.stderr is not None
     said = (await asyncio.wait_for(process.stderr.readline(), SECONDS)).decode()

@@ -8,20 +8,21 @@ import pytest
 from lsprotocol import types
 
 from analysis.hand_made import asked, scored
-from shiftlens.lsp.diagnostics import MOST_PROBLEMS, diagnostics_of
-from shiftlens.lsp.documents import OpenDocument, ParsedDocument, Reading
-from shiftlens.lsp.hover import hover_cards
-from shiftlens.lsp.locate import Place, place_at
-from shiftlens.lsp.report_html import report_html
-from shiftlens.lsp.requests import analysis_answer, token_answer
-from shiftlens.lsp.store import DocumentAnalysis, Refusal
-from shiftlens.lsp.token_table import token_table
-from shiftlens.lsp.trail import Edits
-from shiftlens.lsp.views import Known, build_view
-from shiftlens.lsp.work import touched
-from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scoring.columns import ScoredResponse
-from shiftlens.transcripts.model import Part, PartKind, Response, Role, SourceMap, Transcript, Turn
+from shiftlens.lsp.documents.diagnostics import MOST_PROBLEMS, diagnostics_of
+from shiftlens.lsp.documents.locate import Place, place_at
+from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument, Reading
+from shiftlens.lsp.jobs.store import DocumentAnalysis, Refusal
+from shiftlens.lsp.jobs.work import touched
+from shiftlens.lsp.views.build import Known, build_view
+from shiftlens.lsp.views.hover import hover_cards
+from shiftlens.lsp.views.report_html import report_html
+from shiftlens.lsp.views.requests import analysis_answer, token_answer
+from shiftlens.lsp.views.token_table import token_table
+from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scores.columns import ScoredResponse
+from shiftlens.text.source_map import SourceMap
+from shiftlens.text.trail import Edits
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, Transcript, Turn
 
 #       0123456789012345678901234567890
 TEXT = "answer yes; thought hm so; call f()."

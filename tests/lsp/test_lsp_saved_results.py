@@ -11,7 +11,7 @@ import pytest
 from lsp_client import EditorClient, started
 from lsprotocol import types
 
-from shiftlens.results.location import user_store
+from shiftlens.scores.location import user_store
 
 TALK = "User: Why is the sky blue?\nAssistant: Great question! The quick brown fox.\n"
 OTHER = TALK + "User: And now?\nAssistant: Now it jumps.\n"

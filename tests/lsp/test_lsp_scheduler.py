@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from shiftlens.lsp.scheduler import Scheduler
+from shiftlens.lsp.jobs.scheduler import Scheduler
 
 
 async def test_a_newer_job_replaces_one_that_waits() -> None:

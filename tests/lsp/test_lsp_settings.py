@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shiftlens.lsp.pair_choice import BUNDLED_NAMES, choose_pair
-from shiftlens.lsp.settings import RunPolicy, Settings, read_settings
-from shiftlens.models.pair import ScoreOptions
+from shiftlens.options.pair import ScoreOptions
+from shiftlens.options.pair_choice import BUNDLED_NAMES, choose_pair
+from shiftlens.options.settings import RunPolicy, Settings, read_settings
 
 
 def test_no_settings_are_the_defaults() -> None:

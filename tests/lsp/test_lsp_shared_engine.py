@@ -17,7 +17,7 @@ from lsp_client import SECONDS, SERVER, EditorClient, capabilities, started
 from lsprotocol import types
 from test_lsp_life import engine_pid, is_alive, needs_proc, until_gone
 
-from shiftlens.lsp.server import create_server
+from shiftlens.lsp.server.serving import create_server
 
 TALK = "User: Why is the sky blue?\nAssistant: Great question! The quick brown fox.\n"
 LONG = "".join(f"User: {turn}?\nAssistant: The quick brown fox jumps over the lazy dog.\n" for turn in range(200))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from pygls.exceptions import JsonRpcContentModified
 
-from shiftlens.lsp import features
+from shiftlens.lsp.server import features
 
 
 async def test_colours_of_a_text_that_changed_meanwhile_are_content_modified(monkeypatch: pytest.MonkeyPatch) -> None:

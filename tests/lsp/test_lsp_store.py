@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shiftlens.lsp.store import AnalysisStore, Refusal, content_key, size_of
-from shiftlens.models.conversation import ContextTurn, ResponseToScore, one_text
-from shiftlens.models.pair import PairSpec, ScoreOptions
+from shiftlens.lsp.jobs.store import AnalysisStore, Refusal, content_key, size_of
+from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 
 _RESPONSE = ResponseToScore(turns=(ContextTurn.of("user", "q"),), parts=one_text("o"), source_format="labels")
 _PAIR = PairSpec(base="b", aligned="a")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from lsp_client import EditorClient, spans
 
-from shiftlens.geometry.lines import LineIndex
+from shiftlens.text.lines import LineIndex
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 
-from shiftlens.lsp.documents import OpenDocument
-from shiftlens.lsp.edits import Edit
-from shiftlens.lsp.trail import Edits, Trail
+from shiftlens.lsp.documents.open import OpenDocument
+from shiftlens.text.edits import Edit
+from shiftlens.text.trail import Edits, Trail
 
 TEXT = "The quick brown fox jumps over the lazy dog."
 

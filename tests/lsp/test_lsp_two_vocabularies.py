@@ -7,9 +7,9 @@ import json
 from analysis.hand_made import response, two_vocabularies
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.tokens import tokens
-from shiftlens.lsp.requests import _token
-from shiftlens.lsp.token_table import token_rows
-from shiftlens.models.pair import ClassifyOptions
+from shiftlens.lsp.views.requests import _token
+from shiftlens.lsp.views.token_table import token_rows
+from shiftlens.options.pair import ClassifyOptions
 
 
 def test_a_token_of_both_models_has_one_id_and_one_of_a_group_has_none_on_the_base_side() -> None:

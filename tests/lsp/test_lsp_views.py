@@ -5,11 +5,11 @@ from __future__ import annotations
 from array import array
 from dataclasses import replace
 
-from shiftlens.lsp.semantic_tokens import TOKEN_TYPES
-from shiftlens.lsp.store import DocumentAnalysis, Refusal
-from shiftlens.lsp.views import Known, build_view
-from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scoring.columns import ScoredResponse, SideColumns
+from shiftlens.lsp.jobs.store import DocumentAnalysis, Refusal
+from shiftlens.lsp.views.build import Known, build_view
+from shiftlens.lsp.views.semantic_tokens import TOKEN_TYPES
+from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scores.columns import ScoredResponse, SideColumns
 from shiftlens.transcripts.read import read
 
 PAIR = PairSpec(base="b", aligned="a")

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from shiftlens.models.conversation import ContextPart, ContextTurn, ResponseToScore
+from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
 
 ANSWER = "Because air scatters blue light."
 THOUGHT = "Air, so scatter."

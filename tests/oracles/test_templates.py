@@ -15,8 +15,8 @@ from transformers import PreTrainedTokenizerFast
 from transformers.utils import chat_template_utils
 
 from shiftlens.errors import ScoringError
-from shiftlens.models.chat import ChatRendering, render_chat
-from shiftlens.models.template_date import TEMPLATE_DATE
+from shiftlens.scores.template_date import TEMPLATE_DATE
+from shiftlens.scoring.inputs.chat import ChatRendering, render_chat
 from tiny_models import byte_level_tokenizer
 
 TEMPLATES = templates(training=False)

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from oracle_parts import oracle
 from real_tokenizers import REAL
 
-from shiftlens.models.chat import render_chat
-from shiftlens.models.conversation import ContextPart, ContextTurn, ResponseToScore
-from shiftlens.models.layout import laid_out
-from shiftlens.models.parts import stretch
-from shiftlens.models.tokens import TextEncoder
+from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
+from shiftlens.scoring.inputs.chat import render_chat
+from shiftlens.scoring.inputs.layout import laid_out
+from shiftlens.scoring.inputs.parts import stretch
+from shiftlens.scoring.inputs.tokens import TextEncoder
 
 QUESTION = "Why is the sky blue?"
 ANSWERS = [

@@ -8,9 +8,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shiftlens.models.conversation import to_score
 from shiftlens.page.build import Page, build_page
 from shiftlens.page.sources import sources_of, sources_of_text
+from shiftlens.scores.requests import to_score
 from shiftlens.transcripts.files import MAX_BYTES
 
 texts = st.text(alphabet=st.sampled_from(["a", "é", "😀", "\n", "\r", '"', "\\", "─", " ", "\u2028"]), max_size=12)

@@ -9,7 +9,8 @@ import pytest
 from shiftlens.errors import TranscriptError
 from shiftlens.pipeline.reading import read_transcript
 from shiftlens.pipeline.unscored import left_out, why_not, why_nothing
-from shiftlens.transcripts.model import Part, PartKind, Response, Role, SourceMap, Transcript, Turn
+from shiftlens.text.source_map import SourceMap
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, Transcript, Turn
 
 DEFAULT = ("answer", "reasoning")
 

@@ -18,9 +18,10 @@ from analysis.hand_made import response, scored, side
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.model import Analysis
 from shiftlens.analysis.tokens import tokens
-from shiftlens.models.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.report.page import ReportedFile, is_report, render
-from shiftlens.transcripts.model import Part, PartKind, Response, Role, SourceMap, Transcript, Turn
+from shiftlens.text.source_map import SourceMap
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, Transcript, Turn
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>&amp;\"'{{ 7*7 }}\u202e\x1b[31m"
 

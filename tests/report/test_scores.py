@@ -6,7 +6,7 @@ import json
 
 from analysis.hand_made import response, two_vocabularies
 from shiftlens.analysis.classify import build
-from shiftlens.models.pair import ClassifyOptions
+from shiftlens.options.pair import ClassifyOptions
 from shiftlens.report.scores import Pieces, spans_and_scores
 
 

@@ -18,7 +18,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shiftlens.scoring.columns import ScoredResponse, float32, int32
+from shiftlens.scores.columns import ScoredResponse, float32, int32
 
 SHOWN = 10
 """The k of the reference's pages: KL@10, TR@10 and so on."""

@@ -13,10 +13,11 @@ from operator import or_
 from shiftlens.analysis.aligntds import shown_top_ranks
 from shiftlens.analysis.model import PartRows, ResponseAnalysis, ShiftClass, Summary
 from shiftlens.analysis.parts import ends_response, part_rows
-from shiftlens.geometry.spans import token_spans
-from shiftlens.models.pair import SCORE_PARTS, ClassifyOptions
-from shiftlens.scoring.columns import ScoredResponse, int32, uint32
-from shiftlens.transcripts.model import Response, SourceMap
+from shiftlens.options.pair import SCORE_PARTS, ClassifyOptions
+from shiftlens.scores.columns import ScoredResponse, int32, uint32
+from shiftlens.text.source_map import SourceMap
+from shiftlens.text.spans import token_spans
+from shiftlens.transcripts.model import Response
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ from shiftlens.analysis.contract_tokens import Json, token_json
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, Summary
 from shiftlens.analysis.parts import part_name
 from shiftlens.analysis.tokens import tokens
-from shiftlens.scoring.columns import SideColumns
+from shiftlens.scores.columns import SideColumns
 from shiftlens.transcripts.model import PartKind, Response, Role
 
 SCHEMA = "shiftlens/1"

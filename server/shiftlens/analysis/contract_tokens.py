@@ -6,7 +6,7 @@ import math
 
 from shiftlens.analysis.aligntds import measures_at, shown_text
 from shiftlens.analysis.model import ANSWER, Candidate, ResponseAnalysis, Token, TokenSide
-from shiftlens.scoring.columns import OwnTokens
+from shiftlens.scores.columns import OwnTokens
 
 Json = dict[str, object]
 

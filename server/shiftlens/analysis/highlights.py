@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
-from shiftlens.geometry.spans import character_at, gaps
+from shiftlens.text.spans import character_at, gaps
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from enum import IntEnum
 
-from shiftlens.models.pair import SCORE_PARTS, ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scoring.columns import ScoredResponse
-from shiftlens.transcripts.model import Response, SourceMap, Transcript
+from shiftlens.options.pair import SCORE_PARTS, ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scores.columns import ScoredResponse
+from shiftlens.text.source_map import SourceMap
+from shiftlens.transcripts.model import Response, Transcript
 
 ANSWER = SCORE_PARTS[0]
 

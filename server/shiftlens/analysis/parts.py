@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from shiftlens.analysis.model import PartRows
-from shiftlens.models.pair import SCORE_PARTS
 from shiftlens.transcripts.model import Part, PartKind, Response
 
 _NAMES = {PartKind.TEXT: "answer", PartKind.REASONING: "reasoning", PartKind.TOOL_CALL: "tool_call"}
-
-
-def parts_named(names: Iterable[str]) -> tuple[str, ...]:
-    """The kinds of parts that are named, each once, in the order of SCORE_PARTS.
-
-    Raises ValueError, with what should have been named, where there are none or one of them is unknown.
-    """
-    found = tuple(names)
-    choices = ", ".join(f'"{kind}"' for kind in SCORE_PARTS)
-    unknown = next((name for name in found if name not in SCORE_PARTS), None)
-    if unknown is not None:
-        raise ValueError(f"one or more of {choices}; {unknown!r} is none of them")
-    if not found:
-        raise ValueError(f"one or more of {choices}")
-    return tuple(kind for kind in SCORE_PARTS if kind in found)
 
 
 def part_name(kind: PartKind) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from shiftlens.analysis.classify import Shares, shares, summarise
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
-from shiftlens.scoring.columns import int32
+from shiftlens.scores.columns import int32
 
 TENTHS = 10
 

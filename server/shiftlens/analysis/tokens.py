@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from shiftlens.analysis.model import Candidate, Realigned, ResponseAnalysis, ShiftClass, Token, TokenSide
-from shiftlens.scoring.columns import (
+from shiftlens.scores.columns import (
     SHORTENED_ALIGNED,
     SHORTENED_BASE,
     ScoredResponse,

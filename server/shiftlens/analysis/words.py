@@ -6,10 +6,10 @@ import math
 
 from shiftlens.analysis.aligntds import SHOWN, measures_at, shown_text
 from shiftlens.analysis.model import Realigned
-from shiftlens.models.pair import ScoreOptions
-from shiftlens.scoring.columns import ScoredResponse
+from shiftlens.options.pair import ScoreOptions
+from shiftlens.scores.columns import ScoredResponse
+from shiftlens.text.visible import shorten, visible_text
 from shiftlens.transcripts.model import Response, Transcript
-from shiftlens.visible import shorten, visible_text
 
 _LONGEST_TOKEN = 40
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE
+from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE
 
 _HERE = Path(__file__).resolve().parent
 _MODELS = {BUNDLED_BASE: _HERE / "base", BUNDLED_ALIGNED: _HERE / "aligned"}

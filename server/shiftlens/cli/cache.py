@@ -32,8 +32,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 1 where the scores could not be cleared."""
-    from shiftlens.results.location import user_store
-    from shiftlens.visible import harmless
+    from shiftlens.scores.location import user_store
+    from shiftlens.text.visible import harmless
 
     store = user_store()
     removed: int | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shiftlens.cli.options import add_pair_arguments, check_pair_arguments, pair_of
 from shiftlens.errors import ShiftLensError, TranscriptError
-from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec
+from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec
 
 _NEXT = """\
 What next:
@@ -41,7 +41,7 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         path = Path(args.path) if args.path else _bundled_transcript()
         _demo(path, pair, args.color)
     except ShiftLensError as error:
-        from shiftlens.visible import harmless
+        from shiftlens.text.visible import harmless
 
         print(harmless(f"shiftlens demo: {error}"), file=sys.stderr)
         return 1
@@ -53,7 +53,7 @@ def _demo(path: Path, pair: PairSpec, color: str) -> None:
     from shiftlens.analysis.model import Summary
     from shiftlens.cli.demo_editor import show
     from shiftlens.cli.paint import painter
-    from shiftlens.visible import harmless
+    from shiftlens.text.visible import harmless
 
     text = _text(path)
     paint = painter(sys.stdout, color)

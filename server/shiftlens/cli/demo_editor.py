@@ -23,7 +23,7 @@ from shiftlens import __version__
 from shiftlens.analysis.highlights import Highlight
 from shiftlens.analysis.model import ShiftClass
 from shiftlens.errors import EngineError
-from shiftlens.geometry.lines import LineIndex, Unit
+from shiftlens.text.lines import LineIndex, Unit
 
 _INTEGERS_PER_TOKEN = 5
 _ENDED = {"ready", "error", "noPair", "noTranscript", "noResponse"}

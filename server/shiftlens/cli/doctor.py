@@ -16,11 +16,11 @@ from shiftlens import __version__
 from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.cli.options import add_pair_arguments, check_pair_arguments, pair_of
 from shiftlens.errors import EngineError, ShiftLensError
-from shiftlens.models.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec
+from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec
 
 if TYPE_CHECKING:
-    from shiftlens.engine.protocol import ModelDescription
-    from shiftlens.engine.running import FoundEngine
+    from shiftlens.engine.sharing.running import FoundEngine
+    from shiftlens.scores.description import ModelDescription
 
 SCHEMA = "shiftlens-doctor/1"
 
@@ -109,7 +109,7 @@ async def _engine(pair: PairSpec) -> tuple[list[Check], dict[str, dict[str, obje
     import msgspec
 
     from shiftlens.engine.client import EngineClient, Sharing
-    from shiftlens.engine.running import running_engines
+    from shiftlens.engine.sharing.running import running_engines
 
     engines = await running_engines()
     engine = EngineClient(sharing=Sharing.SHARED_IF_RUNNING)
@@ -172,7 +172,7 @@ def _report(
 
 
 def _print(checks: list[Check], engines: list[FoundEngine], ok: bool) -> None:
-    from shiftlens.visible import harmless
+    from shiftlens.text.visible import harmless
 
     print(f"shiftlens {__version__}")
     for check in checks:

@@ -41,7 +41,7 @@ def stdin_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> bytes
 
     Not in the event loop, which an interrupt does not reach while it waits for a read.
     """
-    from shiftlens.pipeline.file_bytes import STDIN, read_stdin
+    from shiftlens.transcripts.file_bytes import STDIN, read_stdin
 
     check_pair_arguments(parser, args)
     return read_stdin(args.max_bytes) if STDIN in args.paths else b""
@@ -54,8 +54,8 @@ async def analyse_files(
 
     What went wrong is told on standard error as well.
     """
-    from shiftlens.pipeline.file_bytes import STDIN
     from shiftlens.pipeline.reading import read_transcript
+    from shiftlens.transcripts.file_bytes import STDIN
 
     all_fine = True
     async with analyst(args) as analyse_transcript:
@@ -86,7 +86,7 @@ async def analyst(args: argparse.Namespace) -> AsyncIterator[Analyst]:
     from shiftlens.cli.progress import progress_on
     from shiftlens.engine.client import EngineClient, Sharing
     from shiftlens.pipeline.analyse import analyse
-    from shiftlens.results.location import user_store
+    from shiftlens.scores.location import user_store
 
     engine = EngineClient(sharing=Sharing.OWN if args.private_engine else Sharing.SHARED)
     store = None if args.no_cache else user_store()
@@ -119,7 +119,7 @@ def tell_of_gaps(file: str, found: Analysed) -> bool:
 
 def complain(file: str, message: str) -> None:
     """Tell of a file on standard error."""
-    from shiftlens.visible import harmless
+    from shiftlens.text.visible import harmless
 
     print(harmless(f"{file}: {message}"), file=sys.stderr)
 

@@ -9,9 +9,9 @@ import re
 import sys
 from collections.abc import Sequence
 
+from shiftlens.text.visible import harmless
 from shiftlens.transcripts.format import Format
 from shiftlens.transcripts.registry import formats
-from shiftlens.visible import harmless
 
 _EPILOG = """\
 An example goes straight into an analysis: shiftlens formats chatml | shiftlens analyze - --bundled

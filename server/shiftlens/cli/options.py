@@ -7,10 +7,9 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from shiftlens.analysis.parts import parts_named
 from shiftlens.errors import ModelError
-from shiftlens.lsp.settings import TEMPLATE_PREFIX, Settings, read_front_matter_values
-from shiftlens.models.pair import (
+from shiftlens.options.choice import Choice
+from shiftlens.options.pair import (
     AUTO_LIBRARY,
     BASE_CONTEXTS,
     BUNDLED_ALIGNED,
@@ -22,9 +21,10 @@ from shiftlens.models.pair import (
     MATRIX_LIBRARIES,
     SCORE_PARTS,
     PairSpec,
+    parts_named,
     pickle_allowed,
 )
-from shiftlens.pipeline.choice import Choice
+from shiftlens.options.settings import TEMPLATE_PREFIX, Settings, read_front_matter_values
 
 _MOST_CANDIDATES = 100
 

@@ -16,7 +16,7 @@ from shiftlens.analysis.highlights import Highlight, highlights
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Summary
 from shiftlens.analysis.words import part_words, turn_words
 from shiftlens.cli.reference import print_reference
-from shiftlens.visible import harmless, one_line
+from shiftlens.text.visible import harmless, one_line
 
 COLORS = ("auto", "always", "never")
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from shiftlens.engine import protocol
-from shiftlens.visible import one_line
+from shiftlens.text.visible import one_line
 
 _LONGEST_MESSAGE = 60
 

@@ -11,7 +11,7 @@ from shiftlens.analysis.aligntds import mean_measures, measures_at, shown_text
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.analysis.tokens import token
 from shiftlens.analysis.words import number_words
-from shiftlens.visible import shorten, visible_piece, visible_text
+from shiftlens.text.visible import shorten, visible_piece, visible_text
 
 _LONGEST_TOKEN = 20
 

@@ -25,7 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    from shiftlens.lsp.start import start
+    from shiftlens.lsp.server.start import start
 
     start(tcp=args.tcp, host=args.host, port=args.port, log_level=args.log_level)
     return 0

@@ -33,7 +33,7 @@ async def _show(args: argparse.Namespace, stdin: bytes) -> int:
     from shiftlens.cli.paint import painter
     from shiftlens.page.build import build_page
     from shiftlens.page.sources import sources_in
-    from shiftlens.pipeline.file_bytes import STDIN
+    from shiftlens.transcripts.file_bytes import STDIN
 
     paint = painter(sys.stdout, args.color)
     all_fine = True

@@ -10,11 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from enum import Enum
 
-from shiftlens.engine import DEFAULT_IDLE_MINUTES
-from shiftlens.engine.joining import SUPPORTED, NoHost, join, join_running
 from shiftlens.engine.links import EngineLeft, Job, Link, OwnEngine, SharedEngine
-from shiftlens.engine.naming import as_named, located, needs_working_folder
-from shiftlens.engine.place import Place, UnfitFolder, place_for, program_build
 from shiftlens.engine.protocol import (
     Cancel,
     Describe,
@@ -27,8 +23,11 @@ from shiftlens.engine.protocol import (
     Scored,
     Unload,
 )
+from shiftlens.engine.sharing.joining import SUPPORTED, NoHost, join, join_running
+from shiftlens.engine.sharing.naming import as_named, located, needs_working_folder
+from shiftlens.engine.sharing.place import Place, UnfitFolder, place_for, program_build
 from shiftlens.errors import EngineError, ScoringError
-from shiftlens.models.pair import PairSpec, ScoreOptions
+from shiftlens.options.pair import DEFAULT_IDLE_MINUTES, PairSpec, ScoreOptions
 
 _TRIES = 5
 

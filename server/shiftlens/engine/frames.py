@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from shiftlens.engine.host_protocol import FromClient, FromHost
 from shiftlens.engine.protocol import MAX_FRAME_BYTES, Reply, Request
+from shiftlens.engine.sharing.host_protocol import FromClient, FromHost
 
 _LENGTH = struct.Struct(">I")
 HEADER_BYTES = _LENGTH.size

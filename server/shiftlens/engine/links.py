@@ -12,7 +12,18 @@ from dataclasses import dataclass
 
 import msgspec
 
-from shiftlens.engine.host_protocol import (
+from shiftlens.engine.protocol import (
+    Cancelled,
+    Described,
+    Done,
+    Failed,
+    Progress,
+    Refused,
+    Reply,
+    Request,
+    Scored,
+)
+from shiftlens.engine.sharing.host_protocol import (
     MAX_REQUEST_BYTES,
     EngineProcess,
     FromHost,
@@ -25,22 +36,11 @@ from shiftlens.engine.host_protocol import (
     Running,
     Welcome,
 )
-from shiftlens.engine.joining import Connection
-from shiftlens.engine.place import Place
-from shiftlens.engine.protocol import (
-    Cancelled,
-    Described,
-    Done,
-    Failed,
-    Progress,
-    Refused,
-    Reply,
-    Request,
-    Scored,
-)
+from shiftlens.engine.sharing.joining import Connection
+from shiftlens.engine.sharing.place import Place
 from shiftlens.engine.worker_process import STDERR_LINES_SHOWN, WorkerProcess, ended
 from shiftlens.errors import EngineError, ModelError, ScoringError, ShiftLensError
-from shiftlens.models.pair import PairSpec
+from shiftlens.options.pair import PairSpec
 
 _ERRORS: dict[str, type[ShiftLensError]] = {"ModelError": ModelError, "ScoringError": ScoringError}
 _RELEASE_SECONDS = 5.0

@@ -8,12 +8,12 @@ import sys
 import threading
 from typing import BinaryIO
 
-from shiftlens.engine.allocator import keep_freed_memory
 from shiftlens.engine.frames import encode_frame, read_request
 from shiftlens.engine.protocol import Cancel, Describe, Held, Reply, Score, Unload
-from shiftlens.engine.turns import Turns
-from shiftlens.engine.urgency import be_less_urgent
-from shiftlens.models.hub import stay_offline
+from shiftlens.engine.worker.allocator import keep_freed_memory
+from shiftlens.engine.worker.turns import Turns
+from shiftlens.engine.worker.urgency import be_less_urgent
+from shiftlens.scoring.models.hub import stay_offline
 
 
 class Inbox:
@@ -83,7 +83,7 @@ def main() -> None:
             os._exit(0)
 
     # Only here: the reading thread must be at work before the seconds that torch takes to import.
-    from shiftlens.engine.jobs import Worker
+    from shiftlens.engine.worker.jobs import Worker
 
     worker = Worker(send, inbox.is_cancelled)
     turns = Turns()

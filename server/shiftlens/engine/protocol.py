@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
-from shiftlens.models.conversation import ContextPart, ContextTurn, ResponseToScore
-from shiftlens.models.pair import PairSpec, ScoreOptions
-from shiftlens.scoring.columns import ScoredResponse
+from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.columns import ScoredResponse
+from shiftlens.scores.description import ModelDescription
+from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
 
 __all__ = [
     "MAX_FRAME_BYTES",
@@ -23,7 +24,6 @@ __all__ = [
     "Done",
     "Failed",
     "Held",
-    "ModelDescription",
     "Progress",
     "Refused",
     "Reply",
@@ -106,27 +106,6 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     index: int
     problem: str
     remedy: str
-
-
-class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """What a loaded model is, for `doctor` and the JSON output.
-
-    `fingerprint` changes when the model's files do; "" where they can't be told apart (see `results.fingerprint`).
-    `adapter_of` names the whole model that an adapter is put on, "" for a whole model. `matrix_library` takes its
-    matrix products: "torch" for torch's own, or "onednn".
-    """
-
-    name: str
-    path: str
-    architecture: str
-    parameters: int
-    vocabulary: int
-    max_positions: int | None
-    device: str
-    dtype: str
-    fingerprint: str
-    adapter_of: str = ""
-    matrix_library: str = ""
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):

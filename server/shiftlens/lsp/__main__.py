@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shiftlens.lsp.start import start
+from shiftlens.lsp.server.start import start
 
 if __name__ == "__main__":
     start()

@@ -10,9 +10,10 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from shiftlens.geometry.lines import LineIndex
-from shiftlens.transcripts.model import Part, PartKind, Response, Role, SourceMap, Transcript, Turn
-from shiftlens.visible import one_line
+from shiftlens.text.lines import LineIndex
+from shiftlens.text.source_map import SourceMap
+from shiftlens.text.visible import one_line
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, Transcript, Turn
 
 _RULE = "──"
 _CONVERSATION_RULE = "━━━━"

@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 from shiftlens.errors import TranscriptError
 from shiftlens.page.build import Source
-from shiftlens.pipeline.file_bytes import STDIN, read_bytes
+from shiftlens.transcripts.file_bytes import STDIN, read_bytes
 from shiftlens.transcripts.files import decode, is_archive
 from shiftlens.transcripts.read import read
 

@@ -10,14 +10,15 @@ from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.model import Analysis
 from shiftlens.analysis.parts import has_part_of
 from shiftlens.engine.client import EngineClient
-from shiftlens.engine.protocol import ModelDescription, Progress, Refused, Scored
+from shiftlens.engine.protocol import Progress, Refused, Scored
 from shiftlens.errors import TranscriptError
-from shiftlens.models.conversation import ResponseToScore, to_score
-from shiftlens.pipeline.choice import Choice
+from shiftlens.options.choice import Choice
 from shiftlens.pipeline.unscored import left_out, why_nothing
-from shiftlens.results.pair_results import PairResults, open_pair_results
-from shiftlens.results.store import ResultStore
-from shiftlens.scoring.columns import ScoredResponse
+from shiftlens.scores.columns import ScoredResponse
+from shiftlens.scores.description import ModelDescription
+from shiftlens.scores.pair_results import PairResults, open_pair_results
+from shiftlens.scores.requests import ResponseToScore, to_score
+from shiftlens.scores.store import ResultStore
 from shiftlens.transcripts.model import Transcript
 
 

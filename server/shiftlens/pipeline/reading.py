@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shiftlens.errors import TranscriptError
-from shiftlens.models.pair import SCORE_PARTS
+from shiftlens.options.pair import SCORE_PARTS
 from shiftlens.page.build import build_page
 from shiftlens.page.sources import sources_in
 from shiftlens.pipeline.unscored import why_nothing

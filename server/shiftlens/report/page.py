@@ -25,7 +25,7 @@ from shiftlens.analysis.model import Analysis
 from shiftlens.analysis.profile import most_often_shifted
 from shiftlens.report.scores import Pieces
 from shiftlens.report.sections import COMMON_TOKENS, CommonToken, ResponseSection, SummaryTable
-from shiftlens.visible import harmless, visible_piece
+from shiftlens.text.visible import harmless, visible_piece
 
 GENERATOR = "ShiftLens report"
 _MARK = f'<meta name="generator" content="{GENERATOR} '

@@ -28,8 +28,8 @@ from dataclasses import dataclass, field
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, ShiftClass, Token, TokenSide
 from shiftlens.analysis.tokens import tokens
 from shiftlens.analysis.words import aligntds_words, part_words, realigned_words
-from shiftlens.scoring.columns import SideColumns
-from shiftlens.visible import visible_piece
+from shiftlens.scores.columns import SideColumns
+from shiftlens.text.visible import visible_piece
 
 Json = dict[str, object]
 

@@ -13,7 +13,7 @@ from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Sum
 from shiftlens.analysis.profile import by_tenth, most_often_shifted
 from shiftlens.analysis.words import part_words, turn_words
 from shiftlens.report.scores import Pieces, Span, spans_and_scores
-from shiftlens.visible import visible_piece
+from shiftlens.text.visible import visible_piece
 
 COMMON_TOKENS = 12
 CHART_HEIGHT = 80

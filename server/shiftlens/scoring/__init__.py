@@ -1,1 +1,1 @@
-"""From token ids to columns of numbers: logprob, rank, entropy, top-k and KL at every position."""
+"""All that computes: models, inputs, passes, numbers. Only the engine process imports this room, and torch with it."""

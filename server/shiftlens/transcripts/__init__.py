@@ -1,7 +1,7 @@
 """From the text of a file to turns and responses, each mapped exactly to where it stands in the file."""
 
 from shiftlens.transcripts.files import decode
-from shiftlens.transcripts.model import Part, PartKind, Response, Role, Segment, SourceMap, ToolCall, Transcript, Turn
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, ToolCall, Transcript, Turn
 from shiftlens.transcripts.read import read
 
 __all__ = [
@@ -9,8 +9,6 @@ __all__ = [
     "PartKind",
     "Response",
     "Role",
-    "Segment",
-    "SourceMap",
     "ToolCall",
     "Transcript",
     "Turn",

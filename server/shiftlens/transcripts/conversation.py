@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shiftlens.errors import TranscriptError
-from shiftlens.transcripts.model import Response, Role, Segment, SourceMap, Turn
+from shiftlens.text.source_map import Segment, SourceMap
+from shiftlens.transcripts.model import Response, Role, Turn
 
 
 @dataclass(frozen=True, slots=True)

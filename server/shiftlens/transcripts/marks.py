@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from shiftlens.text.source_map import slice_of
 from shiftlens.transcripts.conversation import BLANK, Conversation, after_blanks
 from shiftlens.transcripts.harmony import harmony_parts
 from shiftlens.transcripts.marked_calls import (
@@ -19,7 +20,7 @@ from shiftlens.transcripts.marked_calls import (
     mistral_calls,
     python_calls,
 )
-from shiftlens.transcripts.model import Part, PartKind, Role, ToolCall, Turn, slice_of
+from shiftlens.transcripts.model import Part, PartKind, Role, ToolCall, Turn
 from shiftlens.transcripts.text.fences import Fences
 
 _REASONING = (

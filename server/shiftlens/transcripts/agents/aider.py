@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shiftlens.errors import TranscriptError
+from shiftlens.text.source_map import Segment, SourceMap, joined
 from shiftlens.transcripts.conversation import (
     Conversation,
     Problem,
@@ -22,7 +23,7 @@ from shiftlens.transcripts.conversation import (
     verbatim_turn,
 )
 from shiftlens.transcripts.format import Example, TextFormat
-from shiftlens.transcripts.model import Role, Segment, SourceMap, Turn, joined
+from shiftlens.transcripts.model import Role, Turn
 
 NOTE = "aider's history does not hold its system prompt, nor the files and the map that the model was given."
 _HEADING = re.compile(r"^# aider chat started at [^\n]*(?:\n|\Z)", re.MULTILINE)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from shiftlens.errors import TranscriptError
+from shiftlens.text.source_map import Segment, SourceMap
 from shiftlens.transcripts.conversation import (
     Conversation,
     Reading,
@@ -19,7 +20,7 @@ from shiftlens.transcripts.conversation import (
     verbatim_turn,
 )
 from shiftlens.transcripts.format import Example, TextFormat
-from shiftlens.transcripts.model import Role, Segment, SourceMap, Turn
+from shiftlens.transcripts.model import Role, Turn
 
 APPROXIMATE = (
     "The page does not hold the white space between its tokens; where words begin was guessed, so the text and its"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shiftlens.text.source_map import slice_of
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.evals.nested import Text
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.messages import read_messages
 from shiftlens.transcripts.json.record import Record, RecordError, each
-from shiftlens.transcripts.model import Part, PartKind, Role, Turn, slice_of
+from shiftlens.transcripts.model import Part, PartKind, Role, Turn
 
 _ASKED = (
     *("best_of", "echo_prompt", "embedding", "frequency_penalty", "image_generation_parameters", "max_tokens"),

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from shiftlens.text.source_map import SourceMap, joined
 from shiftlens.transcripts.conversation import Said
 from shiftlens.transcripts.json.record import Record, RecordError
 from shiftlens.transcripts.json.source import JsonArray, JsonNode, JsonObject, JsonString, decoded
-from shiftlens.transcripts.model import Part, PartKind, Role, SourceMap, ToolCall, Turn, joined
+from shiftlens.transcripts.model import Part, PartKind, Role, ToolCall, Turn
 
 Text = tuple[str, SourceMap]
 

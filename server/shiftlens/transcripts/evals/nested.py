@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from shiftlens.text.source_map import SourceMap, composed
 from shiftlens.transcripts.conversation import Said
 from shiftlens.transcripts.json.record import Log, Record
 from shiftlens.transcripts.json.source import JsonArray, JsonNode, JsonSourceError, JsonString, decoded, parse
-from shiftlens.transcripts.model import SourceMap, Turn, composed
+from shiftlens.transcripts.model import Turn
 
 Text = tuple[str, SourceMap]
 

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator
 from html import unescape
 
+from shiftlens.text.source_map import Segment, SourceMap, joined, slice_of
 from shiftlens.transcripts.json.record import Log
 from shiftlens.transcripts.json.turns import Text
-from shiftlens.transcripts.model import Part, PartKind, Segment, SourceMap, joined, slice_of
+from shiftlens.transcripts.model import Part, PartKind
 
 _DETAILS = re.compile(
     r'<details type="(?P<type>\w+)"[^>]*>\n(?:<summary>[^\n]*</summary>\n)?(?P<body>.*?)\n?</details>\n*', re.DOTALL

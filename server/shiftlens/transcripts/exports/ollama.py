@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from shiftlens.text.source_map import joined
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.calls import call_part
@@ -11,7 +12,7 @@ from shiftlens.transcripts.json.messages import read_messages, with_tools
 from shiftlens.transcripts.json.record import Record, RecordError
 from shiftlens.transcripts.json.source import JsonObject, JsonString, decoded
 from shiftlens.transcripts.json.turns import Text, parts, turn
-from shiftlens.transcripts.model import Part, PartKind, Role, joined
+from shiftlens.transcripts.model import Part, PartKind, Role
 
 _OF_NO_MATTER = (
     *("stream", "options", "keep_alive", "format", "think", "context", "done", "done_reason", "raw", "template"),

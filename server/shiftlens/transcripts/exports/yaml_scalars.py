@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from shiftlens.transcripts.model import Segment, SourceMap
+from shiftlens.text.source_map import Segment, SourceMap
 
 # YAML's reader takes these three for line breaks too; a separator stays in the text, the others become "\n".
 _SEPARATORS = "\u2028\u2029"

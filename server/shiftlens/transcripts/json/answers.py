@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from shiftlens.text.source_map import slice_of
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.json.messages import is_item, is_item_type, read_messages
 from shiftlens.transcripts.json.parts import reasoning_fields
@@ -12,7 +13,7 @@ from shiftlens.transcripts.json.prompt import Prompt, unscored
 from shiftlens.transcripts.json.record import Record
 from shiftlens.transcripts.json.source import JsonArray, JsonObject, JsonString
 from shiftlens.transcripts.json.template_text import answer_text
-from shiftlens.transcripts.model import Role, Turn, slice_of
+from shiftlens.transcripts.model import Role, Turn
 
 ANSWER_KEYS = (
     *("response", "completion", "generated_text", "generation", "output", "answer", "output_text", "choices"),

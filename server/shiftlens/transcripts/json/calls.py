@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from shiftlens.text.source_map import SourceMap, composed, slice_of
 from shiftlens.transcripts.json.record import Record
 from shiftlens.transcripts.json.source import (
     JsonArray,
@@ -16,7 +17,7 @@ from shiftlens.transcripts.json.source import (
     decoded,
     parse,
 )
-from shiftlens.transcripts.model import Part, PartKind, SourceMap, ToolCall, composed, slice_of
+from shiftlens.transcripts.model import Part, PartKind, ToolCall
 
 CALL_ROLES = frozenset({"function_call", "function-call", "functioncall", "tool_call", "tool-call", "tool_calls"})
 """Speakers whose text is a call that the assistant makes."""

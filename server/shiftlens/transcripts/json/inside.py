@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
+from shiftlens.text.source_map import SourceMap, composed
 from shiftlens.transcripts.json.record import Log, Record
 from shiftlens.transcripts.json.source import JsonSourceError, JsonString, decoded, parse
-from shiftlens.transcripts.model import SourceMap, Turn, composed
+from shiftlens.transcripts.model import Turn
 
 
 class _LogInside(Log):

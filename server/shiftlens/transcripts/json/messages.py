@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.conversation import Said
 from shiftlens.transcripts.json.calls import CALL_ROLES, call_part, calls_of, spoken_calls, tools_in
 from shiftlens.transcripts.json.parts import (
@@ -18,7 +19,7 @@ from shiftlens.transcripts.json.parts import (
 )
 from shiftlens.transcripts.json.record import Record, RecordError
 from shiftlens.transcripts.json.source import JsonObject
-from shiftlens.transcripts.model import Part, PartKind, Role, SourceMap, ToolCall, Turn
+from shiftlens.transcripts.model import Part, PartKind, Role, ToolCall, Turn
 from shiftlens.transcripts.roles import TEMPLATE_ROLES
 
 ROLES = {

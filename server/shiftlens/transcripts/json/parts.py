@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.json.calls import call_part, result_key, spoken_calls
 from shiftlens.transcripts.json.record import Record, RecordError
 from shiftlens.transcripts.json.source import JsonArray, JsonObject, JsonString, decoded
-from shiftlens.transcripts.model import Part, PartKind, Role, SourceMap, Turn
+from shiftlens.transcripts.model import Part, PartKind, Role, Turn
 
 TEXT_TYPES = frozenset({"text", "input_text", "output_text", "summary_text", "markdown"})
 REASONING_TYPES = frozenset({"reasoning", "thinking", "reasoning_text", "thought", "thoughts", "think"})

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.conversation import Conversation, LineCounter, Problem
 from shiftlens.transcripts.json.of_no_matter import OF_NO_MATTER
 from shiftlens.transcripts.json.source import JsonArray, JsonNode, JsonObject, JsonScalar, JsonString, decoded
-from shiftlens.transcripts.model import SourceMap
 
 
 class RecordError(ValueError):

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from shiftlens.transcripts.model import Segment, SourceMap
+from shiftlens.text.source_map import Segment, SourceMap
 
 MAX_DEPTH = 100
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from shiftlens.text.source_map import Segment, SourceMap, joined
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.answers import Answer, answered
 from shiftlens.transcripts.json.prompt import read_prompt
 from shiftlens.transcripts.json.record import Record, each
-from shiftlens.transcripts.model import Role, Segment, SourceMap, Turn, joined
+from shiftlens.transcripts.model import Role, Turn
 
 _QUESTIONS = ("prompt", "question", "instruction")
 

@@ -6,8 +6,9 @@ import re
 from dataclasses import replace
 
 from shiftlens.errors import TranscriptError
+from shiftlens.text.source_map import Segment, SourceMap, composed, slice_of
 from shiftlens.transcripts.conversation import Said
-from shiftlens.transcripts.model import Part, PartKind, Role, Segment, SourceMap, Turn, composed, slice_of
+from shiftlens.transcripts.model import Part, PartKind, Role, Turn
 
 _HUMAN = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):[ ]?")
 _OPENS_HUMAN = re.compile(r"\s*Human:")

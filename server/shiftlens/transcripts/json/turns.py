@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from shiftlens.text.source_map import Segment, SourceMap
 from shiftlens.transcripts.json.record import Record
 from shiftlens.transcripts.json.source import JsonNode, JsonString, decoded
-from shiftlens.transcripts.model import Part, PartKind, Role, Segment, SourceMap, ToolCall, Turn
+from shiftlens.transcripts.model import Part, PartKind, Role, ToolCall, Turn
 
 Text = tuple[str, SourceMap]
 

@@ -1,0 +1,104 @@
+"""The messages between clients and the host, which lets several of them use one engine.
+
+A client says Hello, then sends the requests of `protocol`, and Goodbye at the end. The host passes on what its engine
+replies, under the numbers that each client gave its jobs.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from shiftlens.engine.protocol import Reply, Request
+from shiftlens.options.pair import PairSpec
+
+HOST_PROTOCOL_VERSION = 3
+"""Raise it when a message here or in `protocol` changes; host and clients of two versions never meet."""
+
+MAX_REQUEST_BYTES = 1 << 28
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host is started for; see `place` for `folder`, `name` and `build`."""
+
+    folder: str
+    name: str
+    build: str
+    pair: PairSpec
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The first message of a client, and again when its wish changes: how long the engine may be idle, 0 for ever.
+
+    `place` is the name of the place where the client came to: an engine that has moved is not the one it looks for.
+    """
+
+    build: str
+    idle_seconds: float
+    place: str
+
+
+class Goodbye(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The client leaves. With `release` it will not be back soon: the engine ends at once if nobody else is there."""
+
+    release: bool = False
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Go on at another place of the same folder, as the engine of another pair. Answered by Moved.
+
+    Only the one client of an engine can ask for that, and where no engine is yet; what both pairs share stays loaded.
+    """
+
+    place: str
+    pair: PairSpec
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What is running here? Needs no Hello, and does not count as use."""
+
+
+class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Answer to Hello. `build` is the host's own."""
+
+    build: str
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Answer to Move: whether the engine is there now. Where not, all is as it was."""
+
+    done: bool
+
+
+class EngineProcess(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The engine's process id from now on, None while there is none."""
+
+    pid: int | None
+
+
+class Logged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A line that the engine wrote to its stderr."""
+
+    line: str
+
+
+class Leaving(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The host ends, and what is unanswered was not looked at: another host can be asked the same."""
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Answer to Look. `pid` is the host's; bytes are of the engine process, None where they can't be told."""
+
+    pid: int
+    engine_pid: int | None
+    pair: PairSpec
+    version: str
+    started: float
+    clients: int
+    jobs: int
+    resident_bytes: int | None
+    kv_bytes: int
+    cuda_bytes: int
+
+
+FromClient = Request | Hello | Goodbye | Move | Look
+FromHost = Reply | Welcome | Moved | EngineProcess | Logged | Leaving | Running

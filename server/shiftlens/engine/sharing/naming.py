@@ -1,0 +1,51 @@
+"""Names of models on the way to an engine that works in another folder than its client."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from shiftlens.bundled.paths import resolve_model_name
+from shiftlens.engine.protocol import Described, Done
+from shiftlens.model_files.adapter_files import adapter_folder
+from shiftlens.options.pair import PairSpec
+
+Answer = TypeVar("Answer", Done, Described)
+
+
+def located(pair: PairSpec) -> PairSpec:
+    """The pair with folders named in full."""
+    return dataclasses.replace(pair, base=_absolute(pair.base), aligned=_absolute(pair.aligned))
+
+
+def as_named(answer: Answer, pair: PairSpec) -> Answer:
+    """The answer with the models under the names that the caller gave them."""
+    named = {
+        side: msgspec.structs.replace(description, name=name)
+        for side, name in (("base", pair.base), ("aligned", pair.aligned))
+        if (description := getattr(answer, side)) is not None
+    }
+    return msgspec.structs.replace(answer, **named)
+
+
+def needs_working_folder(pair: PairSpec) -> bool:
+    """Whether an adapter names the model below it by a path from the folder that this process works in."""
+    return any(_names_model_from_here(Path(resolve_model_name(name))) for name in (pair.base, pair.aligned))
+
+
+def _names_model_from_here(folder: Path) -> bool:
+    try:
+        adapter = adapter_folder(folder)
+    except (OSError, ValueError):
+        return False
+    if adapter is None or not adapter.below:
+        return False
+    return not Path(adapter.below).is_absolute() and Path(adapter.below).is_dir()
+
+
+def _absolute(name: str) -> str:
+    folder = Path(name)
+    return str(folder.absolute()) if folder.is_dir() else name

@@ -1,0 +1,1 @@
+"""The engine process: jobs that take turns, the models that it holds."""

@@ -1,0 +1,40 @@
+"""Responses that a model gave no numbers for: refused in words, never shown as a class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shiftlens.engine.worker.pairs import OpenedModel, OpenedPair
+from shiftlens.errors import ScoringError
+from shiftlens.scoring.inputs.prepare import Prepared
+from shiftlens.scoring.numbers.rows import PairRows
+
+_DTYPES = "`shiftlens.dtype`, `--dtype`"
+
+
+def no_numbers(pair: OpenedPair, prepared: Prepared, rows: PairRows, at: int) -> ScoringError:
+    """Why a response can't be scored of which row `at` is broken (see `SideRows.broken`)."""
+    sides = ((pair.base, rows.base), (pair.aligned, rows.aligned))
+    models = [model for model, side in sides if bool(side.broken[at])]
+    names = " and ".join(dict.fromkeys(model.loaded.name for model in models))
+    return ScoringError(
+        f"The logits of {names} are NaN or infinite {_where(pair, prepared, at)}, so that there is no rank or"
+        " probability.",
+        _remedy(models),
+    )
+
+
+def _where(pair: OpenedPair, prepared: Prepared, at: int) -> str:
+    if at == len(prepared.ids):
+        return "at the end of the response"
+    piece = pair.aligned.loaded.encoder.pieces[prepared.ids[at]].decode("utf-8", "replace")
+    return f"at token {at} of the response ({piece!r}, counted from 0)"
+
+
+def _remedy(models: Sequence[OpenedModel]) -> str:
+    damaged = "its weights may be damaged"
+    if any(model.description.dtype == "float16" for model in models):
+        return (
+            f"float16 overflows in some models: choose float32 or bfloat16 ({_DTYPES}). Else fetch it anew: {damaged}."
+        )
+    return f"Fetch it anew: {damaged}. Or choose another dtype ({_DTYPES})."

@@ -1,1 +1,0 @@
-"""Offsets, lines and columns: where things stand in a text."""

@@ -1,0 +1,1 @@
+"""What the server says to the editor and asks of it."""

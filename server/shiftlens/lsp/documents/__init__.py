@@ -1,0 +1,1 @@
+"""Open documents: their text, what it was read as, what stands where."""

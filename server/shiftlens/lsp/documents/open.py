@@ -1,0 +1,153 @@
+"""The open documents, and what their text was read as."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from lsprotocol import types
+
+from shiftlens.errors import TranscriptError
+from shiftlens.lsp.documents.changes import applied
+from shiftlens.lsp.jobs.status import State, Status
+from shiftlens.lsp.jobs.store import DocumentAnalysis
+from shiftlens.lsp.views.semantic_tokens import Paint, encode
+from shiftlens.text.lines import LineIndex, Unit
+from shiftlens.text.trail import Edits, Trail
+from shiftlens.transcripts.model import Transcript
+from shiftlens.transcripts.read import read
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a text is to be read: what its file is called, in which format (`""`: detect), up to what size."""
+
+    filename: str
+    format: str
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDocument:
+    """One version of a document as a transcript.
+
+    `transcript` is None for a file that is none, that is too large, or (`problem` says why) that can't be read.
+    """
+
+    version: int
+    text: str
+    reading: Reading
+    transcript: Transcript | None = None
+    problem: TranscriptError | None = None
+    too_large: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedTokens:
+    """The colours of one version in one encoding, as sent to the client under `result_id`."""
+
+    version: int
+    analysis: DocumentAnalysis | None
+    result_id: str
+    data: array[int]
+
+
+@dataclass(slots=True)
+class OpenDocument:
+    """A document the editor has open. Changed only by its handlers, on the event loop."""
+
+    uri: str
+    version: int
+    text: str
+    parsed: ParsedDocument | None = None
+    status: Status = field(default_factory=lambda: Status(State.WAITING))
+    status_version: int | None = None
+    diagnosed: bool = False
+    debounce_seconds: float = 0.4
+    encoded: EncodedTokens | None = None
+    _lines: LineIndex | None = None
+    _trail: Trail = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._trail = Trail(self.version)
+
+    @property
+    def lines(self) -> LineIndex:
+        """The line index of the present text, built when first asked for."""
+        if self._lines is None:
+            self._lines = LineIndex(self.text)
+        return self._lines
+
+    def update(self, version: int, changes: Iterable[types.TextDocumentContentChangeEvent], unit: Unit) -> None:
+        """Take a client's changes, which lead to `version`."""
+        for edit, text in applied(self.lines, changes, unit):
+            self._trail.add(version, edit)
+            self.text = text
+            self._lines = None
+        self.version = version
+
+    def edits_since(self, analysis: DocumentAnalysis) -> Edits:
+        """What became of the analysed text."""
+        return self.edits_between(analysis, self.version, self.text)
+
+    def edits_between(self, analysis: DocumentAnalysis, version: int, text: str) -> Edits:
+        """What led from the analysed text to a later one of this document."""
+        return self._trail.between((analysis.version, analysis.text), (version, text))
+
+
+def parse(version: int, text: str, reading: Reading) -> ParsedDocument:
+    """Read a text as a transcript; one of more than `max_bytes` in UTF-8 is not looked at."""
+    if len(text) > reading.max_bytes or len(text.encode("utf-8", "surrogatepass")) > reading.max_bytes:
+        return ParsedDocument(version, text, reading, too_large=True)
+    try:
+        transcript = read(text, filename=reading.filename, format=reading.format or None)
+    except TranscriptError as error:
+        return ParsedDocument(version, text, reading, problem=error)
+    return ParsedDocument(version, text, reading, transcript)
+
+
+def filename_of(uri: str) -> str:
+    """The last part of a uri's path, for the detection of formats by suffix."""
+    return PurePosixPath(unquote(urlsplit(uri).path)).name
+
+
+def paints_now(analysis: DocumentAnalysis, edits: Edits) -> tuple[Paint, ...]:
+    """The colours of an analysis in a later text: those that an edit touched are left out, the others move."""
+    if edits.is_nothing:
+        return analysis.paints
+    return tuple(moved for item in analysis.paints if (moved := _moved(item, edits)) is not None)
+
+
+def encode_now(analysis: DocumentAnalysis, edits: Edits, text: str, encoding: Unit) -> array[int]:
+    return encode(text, paints_now(analysis, edits), encoding)
+
+
+def encode_range(
+    analysis: DocumentAnalysis, edits: Edits, text: str, start: int, end: int, encoding: Unit
+) -> array[int]:
+    """The tokens that stand at least partly in [start, end)."""
+    paints = [item for item in paints_now(analysis, edits) if item.start < end and item.end > start]
+    return encode(text, paints, encoding)
+
+
+def position(lines: LineIndex, offset: int, encoding: Unit) -> types.Position:
+    """The LSP position of a code-point offset."""
+    line, column = lines.position(offset, encoding)
+    return types.Position(line=line, character=column)
+
+
+def span_range(lines: LineIndex, start: int, end: int, encoding: Unit) -> types.Range:
+    return types.Range(start=position(lines, start, encoding), end=position(lines, end, encoding))
+
+
+def offset(lines: LineIndex, at: types.Position, encoding: Unit) -> int:
+    """The code-point offset of an LSP position; one past a line's end counts as the line's end."""
+    return lines.offset(at.line, at.character, encoding)
+
+
+def _moved(item: Paint, edits: Edits) -> Paint | None:
+    span = edits.span_to_new(item.start, item.end)
+    return None if span is None else Paint(*span, item.type_index, item.modifiers)

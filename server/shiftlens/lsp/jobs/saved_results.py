@@ -1,0 +1,76 @@
+"""Scores on disk, as the event loop uses them: it waits for what it reads, and for what it writes only at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from shiftlens.engine.protocol import Done
+from shiftlens.lsp.jobs.store import ContentKey
+from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.columns import ScoredResponse
+from shiftlens.scores.pair_results import PairResults, open_pair_results
+from shiftlens.scores.requests import ResponseToScore
+from shiftlens.scores.store import ResultStore
+
+_MOST_NOTES = 10_000
+
+
+class SavedResults:
+    """Reads and writes one store, and notes which scores in memory are not written yet.
+
+    The server writes when a file is opened, saved or scored by command, not at each edit: a state of the text that
+    was only passed through is worth no room on the disk.
+    """
+
+    def __init__(self, store: ResultStore) -> None:
+        self._store = store
+        self._unwritten: OrderedDict[ContentKey, bytes] = OrderedDict()
+        self._writing: set[asyncio.Task[None]] = set()
+
+    async def recall(
+        self, pair: PairSpec, options: ScoreOptions, wanted: Mapping[ContentKey, ResponseToScore]
+    ) -> tuple[PairResults | None, dict[ContentKey, ScoredResponse]]:
+        """The results of a pair (None where they can't be told from another's), and those of them that are wanted."""
+
+        def read() -> tuple[PairResults | None, dict[ContentKey, ScoredResponse]]:
+            results = open_pair_results(self._store, pair)
+            keys = tuple(wanted)
+            found = {} if results is None else results.recall(options, wanted.values())
+            return results, {keys[at]: scored for at, scored in found.items()}
+
+        return await asyncio.to_thread(read)
+
+    def note(self, key: ContentKey, kept_as: bytes) -> None:
+        """Remember that the scores of `key` are complete, and are to be written under `kept_as`."""
+        self._unwritten[key] = kept_as
+        while len(self._unwritten) > _MOST_NOTES:
+            self._unwritten.popitem(last=False)
+
+    def write(
+        self, complete: Mapping[ContentKey, ScoredResponse], results: PairResults | None, done: Done | None
+    ) -> None:
+        """Begin to write those that are not written yet, and what the models said of themselves."""
+        fresh = [(self._unwritten.pop(key), scored) for key, scored in complete.items() if key in self._unwritten]
+
+        def write() -> None:
+            for kept_as, scored in fresh:
+                self._store.put(kept_as, scored)
+            if results is not None and done is not None:
+                results.keep_descriptions(done.base, done.aligned)
+
+        if fresh:
+            task = asyncio.get_running_loop().create_task(asyncio.to_thread(write))
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+
+    async def clear(self) -> int:
+        """Remove every result; how many there were. Raises ShiftLensError."""
+        await self.close()
+        self._unwritten.clear()
+        return await asyncio.to_thread(self._store.clear)
+
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        await asyncio.gather(*self._writing, return_exceptions=True)

@@ -1,0 +1,69 @@
+"""What is known of a transcript that no editor has open: read from disk, with the scores that are kept. No model."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from pygls.uris import to_fs_path
+
+from shiftlens.errors import TranscriptError
+from shiftlens.lsp.documents.open import OpenDocument, Reading, filename_of, parse
+from shiftlens.lsp.jobs.work import plan_work
+from shiftlens.lsp.server.session import Session
+from shiftlens.lsp.views.build import Known, build_view
+from shiftlens.lsp.views.requests import Json, analysis_answer
+from shiftlens.options.pair_choice import choose_pair
+from shiftlens.transcripts.files import decode
+
+
+async def survey(session: Session, uri: str) -> Json | None:
+    """As `shiftlens/analysis` answers for an open document; None for what is no transcript, or has no pair."""
+    path = to_fs_path(uri)
+    if path is None:
+        return None
+    known = uri in session.documents
+    settings = await session.configuration.settings(uri)
+    if not known:
+        session.configuration.forget(uri)
+    reading = Reading(filename_of(uri), settings.format, settings.max_file_bytes)
+    document = await asyncio.to_thread(_read, uri, Path(path), reading)
+    transcript = document.parsed.transcript if document is not None and document.parsed is not None else None
+    if document is None or document.parsed is None or transcript is None or not transcript.responses:
+        return None
+    choice = choose_pair(settings, transcript.front_matter, session.pair, trusted=session.trusted)
+    if choice.pair is None:
+        return None
+    work = await asyncio.to_thread(plan_work, document, document.parsed, transcript, choice, choice.pair, None)
+    for key in work.keys:
+        outcome = session.store.outcome(key)
+        if outcome is not None:
+            work.known[key] = Known(outcome)
+    if settings.result_cache and work.missing():
+        _, found = await session.saved.recall(work.pair, choice.score_options, work.missing())
+        work.known |= {key: Known(scored) for key, scored in found.items()}
+    view = await asyncio.to_thread(
+        build_view,
+        None,
+        tuple(work.known.get(key) for key in work.keys),
+        version=0,
+        text=document.text,
+        transcript=transcript,
+        pair=choice.pair,
+        score_options=choice.score_options,
+        classify_options=choice.classify_options,
+    )
+    document.status = work.outcome_status()
+    return analysis_answer(document, view, session.editor.encoding)
+
+
+def _read(uri: str, path: Path, reading: Reading) -> OpenDocument | None:
+    """None for what is too large, not there, or not text."""
+    try:
+        with path.open("rb") as file:
+            text = decode(file.read(reading.max_bytes + 1), reading.max_bytes)
+    except (OSError, ValueError, TranscriptError):
+        return None
+    document = OpenDocument(uri, 0, text)
+    document.parsed = parse(0, text, reading)
+    return document

@@ -1,0 +1,1 @@
+"""The language server: handlers, session, settings as the client gives them."""

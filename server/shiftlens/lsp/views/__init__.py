@@ -1,0 +1,1 @@
+"""What an editor shows of an analysis: semantic tokens, hovers, answers to the extension."""

@@ -1,0 +1,125 @@
+"""From what is known of each response to what a document shows."""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from shiftlens.analysis.classify import build
+from shiftlens.analysis.highlights import highlights
+from shiftlens.analysis.model import ResponseAnalysis
+from shiftlens.lsp.documents.open import paints_now
+from shiftlens.lsp.jobs.store import DocumentAnalysis, Outcome, Refusal, ResponseResult
+from shiftlens.lsp.views.semantic_tokens import Paint, paint
+from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.text.trail import Edits
+from shiftlens.transcripts.model import Response, Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one content; with `partial`, only its first rows."""
+
+    outcome: Outcome
+    partial: bool = False
+
+
+def build_view(
+    before: DocumentAnalysis | None,
+    known: Sequence[Known | None],
+    *,
+    version: int,
+    text: str,
+    transcript: Transcript,
+    pair: PairSpec,
+    score_options: ScoreOptions,
+    classify_options: ClassifyOptions,
+    edits: Edits | None = None,
+) -> DocumentAnalysis:
+    """The analysis of one version. Where a response has no scores yet it keeps the colours that `before` gave it.
+
+    `edits` led from the text of `before` to this one; without them, all between the first and the last change counts
+    as changed.
+    """
+    same = before is not None and (before.pair, before.score_options, before.classify_options) == (
+        pair,
+        score_options,
+        classify_options,
+    )
+    old = before if same else None
+    carried = paints_now(old, edits or Edits.between(old.text, text)) if old is not None else ()
+    results: list[ResponseResult] = []
+    paints: list[Paint] = []
+    for index, (response, entry) in enumerate(zip(transcript.responses, known, strict=True)):
+        earlier = old.results[index] if old is not None and index < len(old.results) else ResponseResult()
+        result = _result(response, entry, classify_options, score_options.compat, earlier)
+        results.append(result)
+        paints += _paints(response, result, carried)
+    if any(later.start < item.end for item, later in itertools.pairwise(paints)):
+        paints = _in_order(paints)
+    return DocumentAnalysis(
+        version=version,
+        text=text,
+        transcript=transcript,
+        pair=pair,
+        score_options=score_options,
+        classify_options=classify_options,
+        results=tuple(results),
+        paints=tuple(paints),
+    )
+
+
+def _result(
+    response: Response,
+    known: Known | None,
+    options: ClassifyOptions,
+    compat: str,
+    earlier: ResponseResult,
+) -> ResponseResult:
+    """What is known of a response. Of one that is as it was, nothing is made anew, however many others change."""
+    if known is None:
+        return ResponseResult()
+    outcome = known.outcome
+    if isinstance(outcome, Refusal):
+        return ResponseResult(refusal=outcome)
+    same = earlier.analysis
+    if same is not None and same.scored is outcome and same.response == response:
+        return earlier if earlier.partial == known.partial else replace(earlier, partial=known.partial)
+    analysis = build(response, outcome, options, compat=compat)
+    paints = tuple(paint(item) for item in highlights(analysis))
+    return ResponseResult(analysis, partial=known.partial, paints=paints)
+
+
+def _in_order(paints: Sequence[Paint]) -> list[Paint]:
+    """By place in the file, where responses lie one within another; of two at one place, the first."""
+    found: list[Paint] = []
+    for item in sorted(paints, key=lambda item: item.start):
+        if not found or item.start >= found[-1].end:
+            found.append(item)
+    return found
+
+
+def _paints(response: Response, result: ResponseResult, carried: Sequence[Paint]) -> tuple[Paint, ...]:
+    own = result.paints
+    if result.is_final:
+        return own
+    kept: list[Paint] = []
+    for start, end in _without_scores(response, result.analysis):
+        first = bisect_left(carried, start, key=lambda item: item.start)
+        past = bisect_left(carried, end, key=lambda item: item.start)
+        kept += (item for item in carried[first:past] if item.end <= end)
+    return tuple(sorted((*own, *kept), key=lambda item: item.start)) if kept else own
+
+
+def _without_scores(response: Response, analysis: ResponseAnalysis | None) -> list[tuple[int, int]]:
+    """The spans of the file that are still to be scored: each part from its first character without scores on."""
+    if analysis is None:
+        return [(response.turn.source_start, response.turn.source_end)]
+    reached = analysis.text_ends[-1] if analysis.text_ends else 0
+    return [
+        analysis.source.span(max(reached, part.text_start), part.text_end)
+        for part in analysis.parts
+        if reached < part.text_end
+    ]

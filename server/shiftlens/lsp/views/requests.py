@@ -1,0 +1,211 @@
+"""Answers to the extension's own requests, as plain JSON objects.
+
+Plain objects, because pygls renames the keys of typed ones, and only values that JSON has.
+"""
+
+from __future__ import annotations
+
+import math
+
+from shiftlens.analysis.model import Candidate, ResponseAnalysis, Summary, Token, TokenSide
+from shiftlens.analysis.words import aligntds_words, base_context_of, part_words, realigned_words, turn_words
+from shiftlens.lsp.documents.locate import Place
+from shiftlens.lsp.documents.open import OpenDocument, span_range
+from shiftlens.lsp.jobs.store import DocumentAnalysis, ResponseResult
+from shiftlens.pipeline.unscored import why_not_part
+from shiftlens.scores.columns import own_id
+from shiftlens.text.lines import Unit
+from shiftlens.text.trail import Edits
+from shiftlens.text.visible import ELLIPSIS, visible_piece
+from shiftlens.transcripts.model import Response, Role
+
+Json = dict[str, object]
+
+_LONGEST_PROMPT = 80
+
+
+def analysis_answer(document: OpenDocument, analysis: DocumentAnalysis | None, unit: Unit) -> Json:
+    """`shiftlens/analysis`: the state of a document and, where it has any, its responses with counts by class."""
+    answer = document.status.as_json(document.uri, document.version)
+    transcript = document.parsed.transcript if document.parsed is not None else None
+    answer |= {
+        "format": transcript.format if transcript is not None else None,
+        "detectedBy": transcript.detected_by if transcript is not None else None,
+        "models": None,
+        "settings": None,
+        "analysedVersion": None,
+        "responses": [],
+    }
+    if analysis is None:
+        return answer
+    edits = document.edits_since(analysis)
+    return answer | {
+        "models": {"base": analysis.pair.base, "aligned": analysis.pair.aligned},
+        "settings": {
+            "baseContext": base_context_of(analysis.score_options),
+            # The reference has a way of its own.
+            "classifyBy": None if analysis.score_options.compat else analysis.classify_options.classify_by,
+            "scoreParts": list(analysis.score_options.parts),
+            "thresholds": list(analysis.classify_options.thresholds),
+        },
+        "analysedVersion": analysis.version,
+        "responses": [
+            _response(document, analysis, index, result, edits, unit) for index, result in enumerate(analysis.results)
+        ],
+    }
+
+
+def token_answer(document: OpenDocument, place: Place, unit: Unit) -> Json:
+    """`shiftlens/token`: the tokens at a position (the parts of one character, the end) with both distributions."""
+    analysis = place.result.analysis
+    span = place.span_now()
+    sides = None
+    if analysis is not None:
+        scored = analysis.scored
+        sides = {"base": scored.base.prefix_text, "aligned": scored.aligned.prefix_text}
+    return {
+        "uri": document.uri,
+        "version": document.version,
+        "analysedVersion": place.analysis.version,
+        "responseIndex": place.index,
+        "turn": turn_words(place.response, place.analysis.transcript),
+        "tokenCount": None if analysis is None else analysis.token_count,
+        "partial": place.result.partial,
+        "refusal": _why_not(place),
+        "range": None if span is None else _range(document, span, unit),
+        "models": {"base": place.analysis.pair.base, "aligned": place.analysis.pair.aligned},
+        "baseContext": base_context_of(place.analysis.score_options),
+        "prefix": sides,
+        "notes": [] if analysis is None else list(analysis.notes),
+        "tokens": [_token(item, _reference(place, item)) for item in place.tokens],
+    }
+
+
+def _why_not(place: Place) -> str | None:
+    if place.left_out:
+        return why_not_part(place.left_out)
+    return None if place.result.refusal is None else str(place.result.refusal)
+
+
+def _reference(place: Place, item: Token) -> str | None:
+    """The numbers of AlignTDS in a sentence, where they were asked for."""
+    if place.analysis.score_options.compat != "aligntds" or place.result.analysis is None:
+        return None
+    return aligntds_words(place.result.analysis.scored, item.index)
+
+
+def summary_json(summary: Summary) -> Json:
+    """Counts by class, of all positions that were scored; `byPart` has those of each kind of part where not all is
+    answers."""
+    by_part = [{"kind": part_words(kind), **summary_json(part)} for kind, part in summary.by_part]
+    return {
+        "tokens": summary.tokens,
+        "unshifted": summary.unshifted,
+        "marginal": summary.marginal,
+        "shifted": summary.shifted,
+        "flagged": summary.flagged,
+        "flaggedUnshifted": summary.flagged_unshifted,
+        "flaggedMarginal": summary.flagged_marginal,
+        "flaggedShifted": summary.flagged_shifted,
+        **({"byPart": by_part} if summary.is_of_parts else {}),
+    }
+
+
+def _response(
+    document: OpenDocument,
+    analysis: DocumentAnalysis,
+    index: int,
+    result: ResponseResult,
+    edits: Edits,
+    unit: Unit,
+) -> Json:
+    source = analysis.transcript.responses[index].turn
+    span = edits.span_to_new(source.source_start, source.source_end)
+    found: ResponseAnalysis | None = result.analysis
+    return {
+        "index": index,
+        "state": _result_state(result),
+        "message": "" if result.refusal is None else str(result.refusal),
+        "prompt": _prompt(analysis.transcript.responses[index]),
+        "turn": turn_words(analysis.transcript.responses[index], analysis.transcript),
+        "range": None if span is None else _range(document, span, unit),
+        "summary": None if found is None else summary_json(found.summary),
+        "notes": [] if found is None else list(found.notes),
+    }
+
+
+def _prompt(response: Response) -> str:
+    """The first words of what was asked, on one line."""
+    asked = next((turn.text for turn in reversed(response.context) if turn.role is Role.USER), "")
+    words = " ".join(asked[:_LONGEST_PROMPT].split())
+    return f"{words}{ELLIPSIS}" if len(asked) > _LONGEST_PROMPT else words
+
+
+def _result_state(result: ResponseResult) -> str:
+    if result.refusal is not None:
+        return "notScored" if result.refusal.by_choice else "refused"
+    if result.analysis is None:
+        return "pending"
+    return "partial" if result.partial else "scored"
+
+
+def _token(item: Token, reference: str | None = None) -> Json:
+    return {
+        "index": item.index,
+        "id": item.id,
+        "text": visible_piece(item.piece),
+        "class": item.shift.label,
+        "isEnd": item.is_end,
+        "part": part_words(item.part),
+        "special": item.special,
+        "boundary": item.boundary,
+        "offGreedy": item.off_greedy,
+        "shortened": list(item.shortened),
+        "base": _base_side(item),
+        "aligned": _side(item.aligned),
+        "baseRankOfAlignedTop": item.base_rank_of_aligned_top or None,
+        "realigned": None if item.realigned is None else realigned_words(item.realigned),
+        "reference": reference,
+        "kl": _finite(item.kl),
+        "jaccard": _finite(item.jaccard),
+    }
+
+
+def _base_side(item: Token) -> Json:
+    """In a pair of two vocabularies, the same token has another id on this side; the client wants to know it again."""
+    same = item.base.id >= 0 and not item.is_end
+    return {**_side(item.base), **({"id": item.id} if same else {})}
+
+
+def _side(side: TokenSide) -> Json:
+    return {
+        "id": own_id(side.id),
+        "rank": side.rank,
+        "logprob": _finite(side.logprob),
+        "prob": _finite(math.exp(side.logprob)),
+        "entropy": _finite(side.entropy),
+        "missingMass": _finite(side.missing_mass),
+        "top": [_candidate(candidate, side) for candidate in side.top],
+    }
+
+
+def _candidate(candidate: Candidate, side: TokenSide) -> Json:
+    return {
+        "id": own_id(candidate.id),
+        "text": visible_piece(candidate.piece),
+        "prob": _finite(candidate.prob),
+        "isResponse": candidate.id == side.id,
+    }
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinities and no NaN."""
+    return value if math.isfinite(value) else None
+
+
+def _range(document: OpenDocument, span: tuple[int, int], unit: Unit) -> Json:
+    found = span_range(document.lines, *span, unit)
+    return {
+        "start": {"line": found.start.line, "character": found.start.character},
+        "end": {"line": found.end.line, "character": found.end.character},
+    }

@@ -1,0 +1,73 @@
+"""The answer to `shiftlens/tokens`: every token that a document shows, as columns of plain numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shiftlens.analysis.highlights import highlights, row_at, rows_at
+from shiftlens.analysis.model import ResponseAnalysis
+from shiftlens.lsp.jobs.store import DocumentAnalysis
+from shiftlens.lsp.views.semantic_tokens import TOKEN_TYPES
+from shiftlens.scores.columns import float32
+from shiftlens.text.lines import LineIndex, Unit
+from shiftlens.text.trail import Edits
+
+Json = dict[str, object]
+
+
+class TokenRow(NamedTuple):
+    """A span of the analysed text, its class, KL(aligned || base) in nats, and the base model's probability."""
+
+    start: int
+    end: int
+    shift: str
+    kl: float
+    base_prob: float
+
+
+def token_rows(analysis: ResponseAnalysis) -> Iterator[TokenRow]:
+    """One row for each highlight; where several tokens share a character, the greatest KL and the least probability."""
+    kl = float32(analysis.scored.kl)
+    logprob = float32(analysis.scored.base.logprob)
+    for item in highlights(analysis):
+        row = row_at(analysis, item.start)
+        rows = rows_at(analysis, item.end - 1) if row is None or analysis.cuts[row] else range(row, row + 1)
+        if rows:
+            least = min(logprob[index] for index in rows)
+            yield TokenRow(item.start, item.end, item.shift.label, max(kl[index] for index in rows), math.exp(least))
+
+
+def token_table(analysis: DocumentAnalysis, edits: Edits, lines: LineIndex, unit: Unit) -> Json:
+    """Columns of equal length: `ranges` holds line, start and end of each (so three numbers), columns in `unit`.
+
+    A token that spans lines has a row on each of them; a token that an edit touched has none. `classes` are indices
+    into `legend`, `kl` is in nats, `baseProb` a probability; null where a number is not finite.
+    """
+    ranges: list[int] = []
+    classes: list[int] = []
+    kl: list[float | None] = []
+    base_prob: list[float | None] = []
+    for result in analysis.results:
+        for row in token_rows(result.analysis) if result.analysis is not None else ():
+            span = edits.span_to_new(row.start, row.end)
+            for place in _on_lines(lines, *span, unit) if span is not None else ():
+                ranges += place
+                classes.append(TOKEN_TYPES.index(row.shift))
+                kl.append(_rounded(row.kl))
+                base_prob.append(_rounded(row.base_prob))
+    return {"legend": list(TOKEN_TYPES), "ranges": ranges, "classes": classes, "kl": kl, "baseProb": base_prob}
+
+
+def _on_lines(lines: LineIndex, start: int, end: int, unit: Unit) -> Iterator[tuple[int, int, int]]:
+    for line in range(lines.line_of(start), lines.line_of(end - 1) + 1):
+        first, past = lines.line_span(line)
+        first, past = max(start, first), min(end, past)
+        if first < past:
+            yield line, lines.position(first, unit)[1], lines.position(past, unit)[1]
+
+
+def _rounded(value: float) -> float | None:
+    """Four significant digits are more than a colour can show."""
+    return float(f"{value:.4g}") if math.isfinite(value) else None

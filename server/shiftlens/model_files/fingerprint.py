@@ -1,0 +1,78 @@
+"""What a model is, told from its files without loading it.
+
+Weights are told by size, time of change and a few samples, the small files beside them (config, tokenizer, chat
+template) by their whole content.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from pathlib import Path
+
+from shiftlens.model_files.adapter_files import ADAPTER_CONFIG, adapter_folder, has_whole_model
+from shiftlens.model_files.local import model_folder
+
+_WEIGHTS = (".safetensors", ".bin")
+_BESIDE_WEIGHTS = (".json", ".jinja", ".model", ".txt")
+_MOST_BYTES_READ_WHOLE = 1 << 20
+_SAMPLES = 16
+_SAMPLE_BYTES = 4096
+
+
+def model_fingerprint(name: str) -> str | None:
+    """A hash that changes when the model's files do.
+
+    `name` is as `models.folders.model_folder` takes it. That of an adapter changes with the files of the model below it
+    as well. None where there is no whole model on this machine.
+    """
+    folder = model_folder(name)
+    if folder is None:
+        return None
+    try:
+        adapter = adapter_folder(folder)
+        if adapter is None:
+            return _files_digest(folder, needs="config.json")
+        below = model_folder(adapter.below) if adapter.below else None
+        if below is None or has_whole_model(folder) or adapter_folder(below) is not None:
+            return None
+        own, whole = _files_digest(folder, needs=ADAPTER_CONFIG), _files_digest(below, needs="config.json")
+    except (OSError, ValueError):
+        return None
+    return hashlib.sha256(f"{own}:{whole}".encode()).hexdigest()[:32] if own and whole else None
+
+
+def _files_digest(folder: Path, *, needs: str) -> str | None:
+    """Of the files that a model is read from; None without weights, or without the file it `needs`. Raises OSError."""
+    digest = hashlib.sha256()
+    has_weights = False
+    with os.scandir(folder) as entries:
+        files = sorted(e.name for e in entries if e.name.endswith(_WEIGHTS + _BESIDE_WEIGHTS) and e.is_file())
+    if needs not in files:
+        return None
+    for file in files:
+        path = folder / file
+        is_weights = file.endswith(_WEIGHTS)
+        has_weights |= is_weights
+        stat = path.stat()
+        digest.update(f"{file}\0".encode())
+        digest.update(_file_digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, is_weights))
+    return digest.hexdigest()[:32] if has_weights else None
+
+
+@functools.lru_cache(maxsize=512)
+def _file_digest(path: Path, size: int, mtime_ns: int, ctime_ns: int, is_weights: bool) -> bytes:  # noqa: ARG001
+    """Raises OSError. Asked for at every edit, so that a file that stays as it is must be read only once.
+
+    `ctime_ns` only tells the cache of this function of a change that kept size and time.
+    """
+    with path.open("rb") as file:
+        if size <= _MOST_BYTES_READ_WHOLE and not is_weights:
+            return hashlib.sha256(file.read()).digest()
+        digest = hashlib.sha256(f"{size}:{mtime_ns}".encode())
+        # A folder copied with its times, or unpacked with set ones, may hold other weights of the same size.
+        for at in range(_SAMPLES):
+            file.seek(max(0, size - _SAMPLE_BYTES) * at // (_SAMPLES - 1))
+            digest.update(file.read(_SAMPLE_BYTES))
+        return digest.digest()

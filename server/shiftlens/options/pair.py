@@ -1,0 +1,99 @@
+"""The choices a user makes about models and contexts, as plain values (no torch here)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+BUNDLED_BASE = "bundled:base"
+BUNDLED_ALIGNED = "bundled:aligned"
+
+BASE_CONTEXTS = ("aligntds", "chat", "raw", "few-shot")
+"""The named base contexts; anything else is a Jinja template of the user's (`template:` and its text)."""
+
+SCORE_PARTS = ("answer", "reasoning", "tool_call")
+"""The kinds of parts of a response that can be scored, by the names that options and JSON give them."""
+
+DEFAULT_IDLE_MINUTES = 30
+"""How long a shared engine keeps its models without work, while there are clients."""
+
+CLASSIFY_BY = ("response", "aligned-top1")
+COMPAT_MODES = ("aligntds",)
+DEVICES = ("auto", "cuda", "mps", "cpu")
+AUTO_LIBRARY = "auto"
+MATRIX_LIBRARIES = (AUTO_LIBRARY, "torch", "onednn")
+"""What takes the products of float32 on a CPU: torch's own (MKL on x86), oneDNN, or the quicker one of this machine."""
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairSpec:
+    """A base and an aligned model, each a Hugging Face name, a folder, or a `bundled:` name.
+
+    `allow_download` lets the engine fetch a model that is not in the local cache; `allow_pickle` lets it load a
+    checkpoint that has no safetensors. Both are off unless the user turns them on in user scope. A pickle can run code,
+    so that `allow_pickle` stays off where a file to be analysed chose a model (see `pickle_allowed`).
+    """
+
+    base: str
+    aligned: str
+    device: str = "auto"
+    dtype: str = "auto"
+    matrix_library: str = AUTO_LIBRARY
+    allow_download: bool = False
+    allow_pickle: bool = False
+
+    def shares_a_model(self, other: PairSpec) -> bool:
+        """Whether a model of this pair is one of the other's, loaded in the same way."""
+        alike = dataclasses.replace(self, base=other.base, aligned=other.aligned) == other
+        return alike and not {self.base, self.aligned}.isdisjoint({other.base, other.aligned})
+
+
+def pickle_allowed(wanted: bool, names: tuple[str, str], of_user: tuple[str | None, str | None]) -> bool:
+    """Whether the models `names` may be pickles: only if the user wants that, and has named both of them."""
+    return wanted and set(names) <= {*of_user, BUNDLED_BASE, BUNDLED_ALIGNED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreOptions:
+    """What changes the numbers of a scoring pass. `compat` is "" or one of COMPAT_MODES.
+
+    `aligned_context` is "chat" (the aligned model's own template) or any base context but "chat", for aligned
+    models that have no template. `parts` are the kinds of parts that are scored, of SCORE_PARTS; those that are not
+    stand in the context of what comes after them.
+    """
+
+    base_context: str = "aligntds"
+    aligned_context: str = "chat"
+    top_k: int = 10
+    compat: str = ""
+    parts: tuple[str, ...] = ("answer", "reasoning")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifyOptions:
+    """What changes the classes, not the scores.
+
+    A base rank up to `thresholds[0]` is unshifted, up to `thresholds[1]` marginal, above it shifted
+    (Lin et al. 2023, arXiv 2312.01552, section 2).
+    """
+
+    classify_by: str = "response"
+    thresholds: tuple[int, int] = (1, 3)
+
+
+def parts_named(names: Iterable[str]) -> tuple[str, ...]:
+    """The kinds of parts that are named, each once, in the order of SCORE_PARTS.
+
+    Raises ValueError, with what should have been named, where there are none or one of them is unknown.
+    """
+    found = tuple(names)
+    choices = ", ".join(f'"{kind}"' for kind in SCORE_PARTS)
+    unknown = next((name for name in found if name not in SCORE_PARTS), None)
+    if unknown is not None:
+        raise ValueError(f"one or more of {choices}; {unknown!r} is none of them")
+    if not found:
+        raise ValueError(f"one or more of {choices}")
+    return tuple(kind for kind in SCORE_PARTS if kind in found)

@@ -1,0 +1,96 @@
+"""Which pair scores a document, and with what options: the file's front matter, the settings, the session."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shiftlens.options.pair import (
+    BUNDLED_ALIGNED,
+    BUNDLED_BASE,
+    ClassifyOptions,
+    PairSpec,
+    ScoreOptions,
+    pickle_allowed,
+)
+from shiftlens.options.settings import TEMPLATE_PREFIX, Settings, read_front_matter_values
+
+BUNDLED_NAMES = (BUNDLED_BASE, BUNDLED_ALIGNED)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The pair, or None and in `why_not` a sentence on what is missing; `problems` of the front matter.
+
+    With `only_stored` the pair is not to be loaded, and `why_not` says why; its stored scores may be shown.
+    """
+
+    pair: PairSpec | None
+    score_options: ScoreOptions
+    classify_options: ClassifyOptions
+    why_not: str = ""
+    problems: tuple[str, ...] = ()
+    only_stored: bool = False
+
+
+def choose_pair(
+    settings: Settings,
+    front_matter: Mapping[str, object],
+    session_pair: tuple[str, str] | None,
+    *,
+    trusted: bool,
+) -> Choice:
+    """Front matter goes before settings; where they give no pair, the one the user chose for the session does.
+
+    In an untrusted workspace only bundled models are loaded and the contexts must be named ones, whoever asks, since
+    the server can't tell the workspace's settings from the user's. The pair of the settings still tells which stored
+    scores to show; a file's own front matter names no pair there. Nor does it ever name a pickle to be opened.
+    """
+    values, problems = read_front_matter_values(front_matter)
+    chosen = dataclasses.replace(settings, **values)  # type: ignore[arg-type]
+    base, aligned = chosen.base, chosen.aligned
+    why_not = _why_not(base, aligned)
+    only_stored = False
+    if not trusted:
+        chosen = _restricted(chosen)
+        if not why_not and not {base, aligned} <= set(BUNDLED_NAMES):
+            only_stored = (base, aligned) == (settings.base, settings.aligned)
+            why_not = "This workspace is not trusted, so that only the bundled models are loaded."
+    if why_not and session_pair is not None:
+        base, aligned = session_pair
+        why_not, only_stored = "", False
+    pair = None
+    if not why_not or only_stored:
+        pair = PairSpec(
+            base=base,
+            aligned=aligned,
+            device=chosen.device,
+            dtype=chosen.dtype,
+            matrix_library=chosen.matrix_library,
+            allow_download=chosen.allow_download,
+            allow_pickle=pickle_allowed(chosen.allow_pickle, (base, aligned), (settings.base, settings.aligned)),
+        )
+    return Choice(pair, chosen.score_options, chosen.classify_options, why_not, problems, only_stored)
+
+
+def _restricted(settings: Settings) -> Settings:
+    def named(context: str, default: str) -> str:
+        return default if context.startswith(TEMPLATE_PREFIX) else context
+
+    return dataclasses.replace(
+        settings,
+        allow_download=False,
+        allow_pickle=False,
+        base_context=named(settings.base_context, "aligntds"),
+        aligned_context=named(settings.aligned_context, "chat"),
+    )
+
+
+def _why_not(base: str, aligned: str) -> str:
+    if base and aligned:
+        return ""
+    if base or aligned:
+        missing = "aligned" if base else "base"
+        return f"Only one model is named: `shiftlens.{missing}` is missing."
+    return "No model pair is chosen."

@@ -1,0 +1,26 @@
+"""What a loaded model is."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """What a loaded model is, for `doctor` and the JSON output.
+
+    `fingerprint` changes when the model's files do; "" where they can't be told apart (see `results.fingerprint`).
+    `adapter_of` names the whole model that an adapter is put on, "" for a whole model. `matrix_library` takes its
+    matrix products: "torch" for torch's own, or "onednn".
+    """
+
+    name: str
+    path: str
+    architecture: str
+    parameters: int
+    vocabulary: int
+    max_positions: int | None
+    device: str
+    dtype: str
+    fingerprint: str
+    adapter_of: str = ""
+    matrix_library: str = ""

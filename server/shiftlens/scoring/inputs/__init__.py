@@ -1,0 +1,1 @@
+"""What each model is fed: chat templates, contexts, tokens and their bytes."""

@@ -1,0 +1,33 @@
+"""A context and a response that are longer than a model: which rows see all of it, and what is said of the others."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import takewhile
+
+from shiftlens.scoring.inputs.prepare import PreparedSide
+from shiftlens.scoring.models.loading import LoadedModel
+
+
+def fitted(loaded: LoadedModel, side: PreparedSide, response_ids: int) -> tuple[PreparedSide, tuple[str, ...]]:
+    """The side with what a pass in windows needs to know (see `scoring.windows`), and the rule in words.
+
+    There are words only for a side that does not fit the model.
+    """
+    most, needed = loaded.max_positions, len(side.prefix_ids) + response_ids
+    if most is None:
+        return side, ()
+    tokenizer = loaded.encoder.tokenizer
+    beginnings = {*loaded.encoder.leading_ids, tokenizer.bos_token_id}
+    lead = len(list(takewhile(lambda i: i in beginnings, side.prefix_ids)))
+    # Also where it fits: a text that grows goes on from the pass before it outgrew the model.
+    side = dataclasses.replace(side, lead=lead)
+    if needed <= most:
+        return side, ()
+    kept = f" behind the {lead} that begin{'s' if lead == 1 else ''} a text" if lead else ""
+    note = (
+        f"{loaded.name} takes {most} tokens; context and response have {needed}. What comes after the first {most} was"
+        f" scored with a shortened context, more than {most // 2} tokens of what came before{kept}, and is flagged so."
+    )
+    # Row r of the response is that of the last id before its token.
+    return dataclasses.replace(side, whole_rows=most - len(side.prefix_ids) + 1), (note,)

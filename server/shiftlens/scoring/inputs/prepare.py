@@ -1,0 +1,280 @@
+"""What each model of the pair is to be fed for one response: prefix ids, response ids, end ids, flags."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shiftlens.errors import ScoringError
+from shiftlens.options.pair import ScoreOptions
+from shiftlens.scores.requests import ContextTurn, ResponseToScore
+from shiftlens.scoring.inputs.chat import ChatRendering, render_chat
+from shiftlens.scoring.inputs.contexts import ContextText, about_context, aligntds_query, render_named
+from shiftlens.scoring.inputs.layout import Reported, laid_out
+from shiftlens.scoring.inputs.parts import Stretch, Written, last_run, spelled_by_marks, stretch
+from shiftlens.scoring.inputs.thought_marks import DEFAULT_MARKS
+from shiftlens.scoring.inputs.tokens import SplitEncoding, TextEncoder
+from shiftlens.scoring.models.loading import LoadedModel
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSide:
+    """One model's input. `prefix_text` spells `prefix_ids`, special tokens included.
+
+    The first `lead` ids begin any text for this model (BOS). `whole_rows` tells how many first rows of the response the
+    model scores with the whole context; None for all.
+    """
+
+    prefix_text: str
+    prefix_ids: tuple[int, ...]
+    end_id: int
+    lead: int = 0
+    whole_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything a scoring pass needs. `ids` and `byte_ends` are of the response, without its end.
+
+    - own: how the base model cuts the response into tokens of its own, where the two do not have the same.
+    - parts: which parts of the turn are scored, by index.
+    - reported: the rows that have a place in the file, where not all of the ids have one; see `layout.Reported`.
+    - ends: whether the end of the response is a row to report.
+    - apart: rows, beside the first, whose token begins where a part was tokenised by itself.
+    """
+
+    base: PreparedSide
+    aligned: PreparedSide
+    ids: tuple[int, ...]
+    byte_ends: tuple[int, ...]
+    boundary_first: bool
+    notes: tuple[str, ...]
+    own: SplitEncoding | None = None
+    parts: tuple[int, ...] = (0,)
+    reported: Reported | None = None
+    ends: bool = True
+    apart: tuple[int, ...] = ()
+
+
+def prepare(
+    base: LoadedModel,
+    aligned: LoadedModel,
+    response: ResponseToScore,
+    options: ScoreOptions,
+    *,
+    same_tokens: bool = True,
+) -> Prepared:
+    """Render, tokenise and flag; without `same_tokens`, the base model gets tokens of its own.
+
+    Raises ScoringError where there is nothing to score, a context can't be made, or a model lacks a token of it.
+    """
+    if not any(part.text for part in response.parts):
+        raise ScoringError("The response is empty.", "There is nothing to score.")
+    if not same_tokens:
+        return _prepare_apart(base, aligned, response, options)
+    by_reference = options.compat == "aligntds"
+    prepared = (
+        _prepare_as_aligntds(base, aligned, response) if by_reference else _prepare(base, aligned, response, options)
+    )
+    for loaded, side in ((base, prepared.base), (aligned, prepared.aligned)):
+        _check_ids(loaded, (*side.prefix_ids, *prepared.ids, side.end_id), aligned.encoder)
+    return prepared
+
+
+def _check_ids(loaded: LoadedModel, ids: Sequence[int], encoder: TextEncoder) -> None:
+    """An aligned model may have added tokens that its base has no rows for."""
+    lacking = [i for i in ids if i >= loaded.vocabulary]
+    if lacking:
+        pieces = {encoder.pieces[i].decode("utf-8", "replace") or f"id {i}" for i in lacking}
+        raise ScoringError(
+            f"{loaded.name} has no such token as {', '.join(sorted(pieces)[:3])}, which the aligned model added"
+            f" (it has {loaded.vocabulary:,}).",
+            "Choose another base context than `chat`, or a base model with these tokens.",
+        )
+
+
+def _prepare(base: LoadedModel, aligned: LoadedModel, response: ResponseToScore, options: ScoreOptions) -> Prepared:
+    chat = _aligned_context(aligned, response, options)
+    scored = stretch(chat.written, response.parts, options.parts)
+    layout = laid_out(aligned.encoder, scored, _leading_ids(aligned, by_template=options.aligned_context == "chat"))
+    joint = layout.encoding
+    aligned_side = _side(aligned, joint.prefix_ids, _aligned_end_id(aligned, chat.end))
+    notes = list(chat.notes)
+    if not joint.joint:
+        notes.append("Prompt and response do not come apart cleanly as tokens; they were tokenised separately.")
+    if layout.apart:
+        notes.append("Parts of the response do not come apart cleanly as tokens; they were tokenised separately.")
+    if not joint.exact:
+        notes.append("The tokenizer rewrites this text; token spans follow its offset mapping.")
+    if options.base_context == "chat":
+        base_side, base_first = PreparedSide(aligned_side.prefix_text, joint.prefix_ids, aligned_side.end_id), None
+    else:
+        context = _base_context(options.base_context, response, scored)
+        notes += about_context(options.base_context, response.turns)
+        own = base.encoder.split(context.prefix, scored.text, leading_ids=base.encoder.leading_ids)
+        base_side = _side(base, own.prefix_ids, _closing_id(base, context, scored.text))
+        base_first = own.ids[0] if own.joint else None
+    differs = options.base_context != "chat" and base_first != joint.ids[0]
+    return Prepared(
+        base=base_side,
+        aligned=aligned_side,
+        ids=joint.ids,
+        byte_ends=joint.byte_ends,
+        boundary_first=differs or not joint.joint,
+        notes=tuple(dict.fromkeys(notes)),
+        parts=scored.scored,
+        reported=layout.reported,
+        ends=scored.ends,
+        apart=layout.apart,
+    )
+
+
+def _prepare_apart(
+    base: LoadedModel, aligned: LoadedModel, response: ResponseToScore, options: ScoreOptions
+) -> Prepared:
+    """For models of two vocabularies: each with its own tokens of the same text."""
+    if options.compat:
+        raise ScoringError(
+            "The numbers of AlignTDS compare ids, and these two models number their tokens differently.",
+            f"Leave out `compat`, or choose models of one family: {base.name} is not of that of {aligned.name}.",
+        )
+    chat = _aligned_context(aligned, response, options)
+    notes = list(chat.notes)
+    found = stretch(chat.written, response.parts, options.parts)
+    scored = last_run(found)
+    if len(scored.passages) < len(found.passages):
+        notes.append(
+            "Of this response only the last part is scored, with the parts before it in the context: what the chat"
+            " template writes between them has no place in a pair of two vocabularies."
+        )
+    is_chat = options.base_context == "chat"
+    context = ContextText(scored.prefix, "") if is_chat else _base_context(options.base_context, response, scored)
+    if not is_chat:
+        notes += about_context(options.base_context, response.turns)
+    by_template = options.aligned_context == "chat"
+    joint = aligned.encoder.split(
+        scored.prefix, scored.text, leading_ids=_leading_ids(aligned, by_template=by_template)
+    )
+    own = base.encoder.split(context.prefix, scored.text, leading_ids=base.encoder.leading_ids)
+    for loaded, encoding in ((base, own), (aligned, joint)):
+        if not encoding.joint:
+            notes.append(f"For {loaded.name}, prompt and response were tokenised separately.")
+        if not encoding.exact:
+            notes.append(f"The tokenizer of {loaded.name} rewrites this text; token spans follow its offset mapping.")
+    return Prepared(
+        base=_side(base, own.prefix_ids, _closing_id(base, context, scored.text)),
+        aligned=_side(aligned, joint.prefix_ids, _aligned_end_id(aligned, chat.end)),
+        ids=joint.ids,
+        byte_ends=joint.byte_ends,
+        boundary_first=not (joint.joint and own.joint),
+        notes=tuple(dict.fromkeys(notes)),
+        own=own,
+        parts=scored.scored,
+        ends=scored.ends,
+    )
+
+
+def _aligned_context(aligned: LoadedModel, response: ResponseToScore, options: ScoreOptions) -> ChatRendering:
+    if options.aligned_context == "chat":
+        return render_chat(aligned.encoder.tokenizer, response, calls_too="tool_call" in options.parts)
+    context = render_named(options.aligned_context, response.turns)
+    note = f"The aligned model was given the {options.aligned_context} context instead of a chat template."
+    first = next(part for part in response.parts if part.text)
+    opening = DEFAULT_MARKS.opening if first.kind == "reasoning" and not first.marked else ""
+    written = Written(context.prefix + opening, spelled_by_marks(response.parts, DEFAULT_MARKS), opening)
+    return ChatRendering(written, context.close, (note, *about_context(options.aligned_context, response.turns)))
+
+
+def _base_context(name: str, response: ResponseToScore, scored: Stretch) -> ContextText:
+    """The context called so.
+
+    Where the aligned model's context ends by opening a thought or with parts that are not scored, this one does too, so
+    that both models are conditioned on the same words.
+    """
+    context = render_named(name, response.turns)
+    return dataclasses.replace(context, prefix=context.prefix + scored.opening)
+
+
+def _leading_ids(loaded: LoadedModel, *, by_template: bool) -> tuple[int, ...]:
+    """A chat template spells its own BOS; before any other text the tokenizer puts it."""
+    return () if by_template else loaded.encoder.leading_ids
+
+
+def _side(loaded: LoadedModel, prefix_ids: tuple[int, ...], end_id: int) -> PreparedSide:
+    if not prefix_ids:
+        raise ScoringError(
+            f"{loaded.name} would be given nothing before the response, so its first token can't be scored.",
+            "Choose a base context other than `raw`, or a model that begins texts with a BOS token.",
+        )
+    text = loaded.encoder.tokenizer.decode(
+        list(prefix_ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
+    )
+    return PreparedSide(str(text), prefix_ids, end_id)
+
+
+def _aligned_end_id(aligned: LoadedModel, end_text: str) -> int:
+    """The first special token of what the template puts after a response, or what the model calls its end."""
+    special = aligned.encoder.pieces.special_ids
+    ends = aligned.end_ids()
+    written = aligned.encoder.encode(end_text).ids if end_text else ()
+    for token_id in written:
+        if token_id in special or token_id in ends:
+            return token_id
+    if ends:
+        return ends[0]
+    if written:
+        return written[0]
+    raise ScoringError(
+        f"{aligned.name} names no token that ends a response.", "Set `eos_token` in its `tokenizer_config.json`."
+    )
+
+
+def _closing_id(base: LoadedModel, context: ContextText, response: str) -> int:
+    """The id with which the base model would close its context: its end id, or the first token of the closing text."""
+    if context.close:
+        closed = base.encoder.split(context.prefix + response, context.close)
+        return closed.ids[0]
+    ends = base.end_ids()
+    if not ends:
+        raise ScoringError(
+            f"{base.name} names no token that ends a text.", "Set `eos_token` in its `tokenizer_config.json`."
+        )
+    return ends[0]
+
+
+def _prepare_as_aligntds(base: LoadedModel, aligned: LoadedModel, response: ResponseToScore) -> Prepared:
+    """AlignTDS's way: prompts encoded with special tokens on, the response by itself, the fence for the base.
+
+    A prompt that spells its BOS gets a second one. The end is scored where the response spells it, be it apart from the
+    text or as the last token of it, and nowhere else.
+    """
+    encoder = aligned.encoder
+    if response.verbatim_prefix is not None:
+        written = Written(response.verbatim_prefix, spelled_by_marks(response.parts, DEFAULT_MARKS))
+    else:
+        written = render_chat(encoder.tokenizer, response).written
+    scored = last_run(stretch(written, response.parts, ("answer", "reasoning")))
+    notes = ["Scored as AlignTDS does; see its formulae for what the numbers mean."]
+    own = encoder.separate(scored.prefix, scored.text, leading_ids=encoder.leading_ids)
+    fence = aligntds_query(_last_query(response.turns))
+    fence_ids = (*base.encoder.leading_ids, *base.encoder.encode(fence).ids)
+    end_id = _aligned_end_id(aligned, response.end_marker or "")
+    ends = scored.ends and response.end_marker is not None
+    if not ends and not (own.ids[-1] in encoder.pieces.special_ids or own.ids[-1] in aligned.end_ids()):
+        notes.append("The response does not spell its end, so that its end is no position, as AlignTDS counts.")
+    joint = base.encoder.split(fence, scored.text)
+    return Prepared(
+        base=_side(base, fence_ids, end_id),
+        aligned=_side(aligned, own.prefix_ids, end_id),
+        ids=own.ids,
+        byte_ends=own.byte_ends,
+        boundary_first=not joint.joint or joint.ids[0] != own.ids[0],
+        notes=tuple(dict.fromkeys(notes)),
+        parts=scored.scored,
+        ends=ends,
+    )
+
+
+def _last_query(turns: Sequence[ContextTurn]) -> str:
+    return next((turn.text for turn in reversed(turns) if turn.role == "user"), "")

@@ -1,0 +1,1 @@
+"""Loading models, adapters and tokenizers, and turning down what can't be trusted."""

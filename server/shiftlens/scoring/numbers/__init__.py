@@ -1,0 +1,1 @@
+"""From hidden states to numbers: heads in tiles, ranks, logprobs, entropy, KL, and the records of them."""

@@ -1,0 +1,102 @@
+"""From states to numbers: both LM heads over the same block of rows, a tile of the vocabulary at a time.
+
+The base model's logits of a block are kept until the aligned model's have gone by; of those there is one tile at a
+time. So the heads' weights are read once per block of many rows, and a row takes the memory of one model's logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import torch
+
+from shiftlens.scoring.numbers.formulae import pair_rows
+from shiftlens.scoring.numbers.rows import PairRows, joined
+from shiftlens.scoring.numbers.tiles import Scratch, above
+from shiftlens.scoring.passes.causal import CausalModel
+
+_BLOCK_BYTES, _ACCELERATOR_BLOCK_BYTES = 80 << 20, 128 << 20
+"""One model's logits of one block. Fewer, larger blocks read the heads' weights less often."""
+
+_TILE_ELEMENTS, _LEAST_TILE = 3_500_000, 4096
+"""Logits in a tile on a CPU: few enough to stay in its last cache while numbers are taken, and no fewer, since each
+tile takes some fifty calls."""
+
+_MOST_ROWS = 512
+
+
+class Blocks:
+    """How the logits of models of these widths are cut: rows into blocks, and blocks into tiles of the vocabulary."""
+
+    def __init__(self, widest: int, device: torch.device) -> None:
+        most = _BLOCK_BYTES if device.type == "cpu" else _ACCELERATOR_BLOCK_BYTES
+        self.rows = max(1, min(_MOST_ROWS, most // (4 * widest)))
+        self._whole = device.type != "cpu"
+        tile = self.rows * widest
+        self.scratch = Scratch(tile if self._whole else min(tile, _TILE_ELEMENTS), device)
+
+    def tiles(self, rows: int, width: int) -> list[slice]:
+        """The ids of each tile of so many rows, of all ids below `width`."""
+        most = width if self._whole else max(_LEAST_TILE, _TILE_ELEMENTS // rows // 64 * 64)
+        return [slice(start, min(start + most, width)) for start in range(0, width, most)]
+
+
+class Heads:
+    """The heads of a pair. One pass uses it at a time: its scratch is written over."""
+
+    def __init__(self, base: CausalModel, aligned: CausalModel, k: int) -> None:
+        self._base, self._aligned, self._k = base, aligned, k
+        self._blocks = Blocks(max(base.vocabulary, aligned.vocabulary), base.device)
+
+    def numbers(
+        self,
+        states: tuple[torch.Tensor, torch.Tensor],
+        targets: tuple[torch.Tensor, torch.Tensor],
+        check: Callable[[], None] = lambda: None,
+    ) -> PairRows:
+        """Numbers of r rows: states [r, D] and targets int64 [r] of base and aligned. `check` may raise."""
+        return joined(list(self._in_blocks(states, targets, check)))
+
+    def _in_blocks(
+        self,
+        states: tuple[torch.Tensor, torch.Tensor],
+        targets: tuple[torch.Tensor, torch.Tensor],
+        check: Callable[[], None],
+    ) -> Iterator[PairRows]:
+        for block in even_slices(len(states[0]), self._blocks.rows):
+            check()
+            base_states, aligned_states = states[0][block], states[1][block]
+            aligned_ids = targets[1][block]
+            size = len(aligned_ids)
+            cut = self._blocks.tiles(size, self._aligned.vocabulary)
+            early = self._aligned.logits_of(aligned_states, aligned_ids) if len(cut) > 1 else None
+            rows, unranked = pair_rows(
+                self._base.tiles(base_states, self._blocks.tiles(size, self._base.vocabulary)),
+                self._aligned.tiles(aligned_states, cut),
+                targets[0][block],
+                aligned_ids,
+                self._k,
+                self._blocks.scratch,
+                early,
+            )
+            if bool(unranked.any()):
+                again = unranked.nonzero().squeeze(1)
+                rows.aligned.rank[again] = self._ranked(aligned_states[again], aligned_ids[again])
+            yield rows
+
+    def _ranked(self, states: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """Aligned ranks of rows whose logits came out otherwise when they were taken apart; all logits are kept."""
+        tiles = [*self._aligned.tiles(states, self._blocks.tiles(len(ids), self._aligned.vocabulary))]
+        own = torch.cat(tiles, dim=1).gather(1, ids.unsqueeze(1)).squeeze(1)
+        ranks = torch.ones(len(ids), dtype=torch.int32, device=ids.device)
+        for tile in tiles:
+            ranks += above(tile, own, tile[:, :0], self._blocks.scratch)
+        return ranks
+
+
+def even_slices(count: int, most: int) -> list[slice]:
+    """Slices of at most `most` that cover `count`, of nearly the same size."""
+    number = -(-count // most)
+    bounds = [count * i // number for i in range(number + 1)]
+    return [slice(start, stop) for start, stop in pairwise(bounds)]

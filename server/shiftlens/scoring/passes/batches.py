@@ -1,0 +1,70 @@
+"""How much to feed at a time, and which short passes to feed together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from shiftlens.scoring.passes.plan import PassPlan
+
+_LEAST_SHARE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What to feed at once, in ids or rows; after it, progress is told, colours are shown and a cancel is obeyed.
+
+    Each time models are fed, all of their weights are read, so that more at once is quicker as a whole. A pass of up to
+    `whole` rows goes in one; a longer one shows its `first` rows early and goes on by `stretch`. Short passes are fed
+    together, up to `batch` ids, filling included.
+    """
+
+    whole: int
+    first: int
+    stretch: int
+    batch: int
+
+    def ends(self, done: int, rows: int) -> list[int]:
+        """Where each stretch of the rows after `done` ends."""
+        if done == rows:
+            return []
+        if rows - done <= self.whole:
+            return [rows]
+        return [*range(done + self.first, rows, self.stretch), rows]
+
+
+_ACCELERATOR = Limits(whole=1024, first=512, stretch=4096, batch=16_384)
+_CPU_WORK = 320e9
+
+
+def limits_of(device: torch.device, parameters: int) -> Limits:
+    """Limits for a pair of so many parameters. On a CPU, a stretch is some seconds' work of a few cores."""
+    if device.type != "cpu":
+        return _ACCELERATOR
+    stretch = int(min(512, max(64, _CPU_WORK // max(1, parameters))))
+    batch = int(min(512, max(64, 2 * _CPU_WORK // max(1, parameters))))
+    return Limits(whole=min(320, stretch), first=min(128, stretch // 2), stretch=stretch, batch=batch)
+
+
+def batches(plans: Sequence[PassPlan], most_ids: int, longest: int | None = None) -> list[list[PassPlan]]:
+    """The passes in groups to be fed together, in the order of their first members.
+
+    Those of a group are nearly of one length, so that little is fed in vain; one that is long goes by itself, as does
+    one of more than `longest` ids.
+    """
+    groups: list[list[PassPlan]] = []
+    for plan in sorted(plans, key=lambda plan: plan.length, reverse=True):
+        group = groups[-1] if groups and (longest is None or groups[-1][0].length <= longest) else None
+        if group and plan.length >= _LEAST_SHARE * group[0].length and group[0].length * (len(group) + 1) <= most_ids:
+            group.append(plan)
+        else:
+            groups.append([plan])
+    return sorted(groups, key=lambda group: min(plan.members[0] for plan in group))
+
+
+def padded(sequences: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Sequences filled up at their ends with id 0 to the length of the longest."""
+    longest = max(len(ids) for ids in sequences)
+    return [[*ids, *[0] * (longest - len(ids))] for ids in sequences]

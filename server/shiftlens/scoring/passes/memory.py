@@ -1,0 +1,173 @@
+"""What earlier passes left behind: KV caches and rows that a later pass can go on from.
+
+An edit at position p of a response, the next turn of a conversation, a second response to the same question: each
+shares its first ids with a pass that was just made. Reuse is decided by comparing ids, never by assuming. Rows can be
+gone on from without a cache, where the model's caches can't be cut back or would take too much memory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.passes.caches import bytes_of, can_be_cut, cut, first_of
+from shiftlens.scoring.passes.plan import PassPlan, RowGroup, SidePlan
+
+DEFAULT_LIMIT_BYTES = 1 << 30
+_LEAST_SHARED_IDS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedSide:
+    """One model's part of a pass: what it was to be fed, how many of its ids were read in order, and a cache.
+
+    `held` are the ids in the cache, which are the first of the plan, or those of a window of it. A cache that is `lent`
+    stays in the memory as it is.
+    """
+
+    plan: SidePlan
+    read: int
+    held: tuple[int, ...]
+    cache: Any
+    lent: bool = False
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        return self.plan.ids[: self.read]
+
+    @property
+    def nbytes(self) -> int:
+        return 0 if self.cache is None else bytes_of(self.cache)
+
+    def first(self, length: int) -> Any:
+        """A cache of the first `length` ids held, to go on from: this one, cut back, or a copy if it is lent."""
+        if self.lent:
+            return first_of(self.cache, length)
+        cut(self.cache, length)
+        return self.cache
+
+    def shared_ids(self, now: SidePlan) -> int:
+        """How many ids this and another plan have in common from the beginning."""
+        return common_length(self.ids, now.ids)
+
+    def without_cache(self) -> RememberedSide:
+        return RememberedSide(self.plan, self.read, (), None)
+
+    def shared_rows(self, now: SidePlan, start: int) -> int:
+        """How many rows of this, from row `start` on, are the first rows of `now`."""
+        # Where a text outgrows its model, later rows have these before what is left of their context.
+        if self.plan.lead != now.lead:
+            return 0
+        known = self.shared_ids(now)
+        earlier = zip(self.plan.rows[start:], self.plan.targets[start:], strict=True)
+        count = 0
+        for this, other in zip(earlier, zip(now.rows, now.targets, strict=True), strict=False):
+            if this != other or this[0] >= known:
+                break
+            count += 1
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedPass:
+    """Both models' parts, the groups of their rows, and the numbers of the first rows (None before the first)."""
+
+    base: RememberedSide
+    aligned: RememberedSide
+    groups: tuple[RowGroup, ...] | None
+    k: int
+    rows: PairRows | None
+
+    @property
+    def nbytes(self) -> int:
+        return self.base.nbytes + self.aligned.nbytes + (0 if self.rows is None else self.rows.nbytes)
+
+    def rows_for(self, plan: PassPlan, k: int) -> PairRows | None:
+        """The numbers of the first rows of `plan`, as many as hold there: same ids so far, same id to score."""
+        if self.rows is None or self.k != k:
+            return None
+        base_start = bisect_left(self.base.plan.rows, plan.base.rows[0])
+        start = bisect_left(self.aligned.plan.rows, plan.aligned.rows[0])
+        base = self.base.shared_rows(plan.base, base_start)
+        aligned = min(self.aligned.shared_rows(plan.aligned, start), len(self.rows.kl) - start)
+        count = self._side_by_side(plan, (start, base_start), aligned, base)
+        return self.rows.part(start, start + count) if count > 0 else None
+
+    def _side_by_side(self, plan: PassPlan, starts: tuple[int, int], aligned: int, base: int) -> int:
+        """How many rows lie beside the same as in `plan`, of so many that each side has for it by itself."""
+        if self.groups is None or plan.groups is None:
+            return min(aligned, base) if starts[0] == starts[1] and self.groups == plan.groups else 0
+        count = 0
+        first = bisect_left(self.groups, starts[0], key=lambda group: group.place.first)
+        for this, now in zip(self.groups[first:], plan.groups, strict=False):
+            if this.moved(*starts) != now or now.place.end > aligned or now.place.other_end > base:
+                break
+            count = now.place.end
+        return count
+
+
+class PassMemory:
+    """The last passes of one pair of models, bounded in bytes; the least recently used goes first."""
+
+    def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+        self.limit_bytes = limit_bytes
+        self._passes: list[RememberedPass] = []
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all caches and rows held."""
+        return sum(p.nbytes for p in self._passes)
+
+    def take(self, plan: PassPlan) -> RememberedPass | None:
+        """The pass that shares most ids with this one, to be gone on from.
+
+        What shares half of it, or the beginning of a response, is likely the same text before an edit; that pass is
+        removed from the memory. One that shares only what was asked is lent: it belongs to another response.
+        """
+        best, most, is_same_text = None, _LEAST_SHARED_IDS - 1, False
+        for remembered in self._passes:
+            base, aligned = remembered.base.shared_ids(plan.base), remembered.aligned.shared_ids(plan.aligned)
+            shared = min(base, aligned)
+            if shared > most:
+                best, most = remembered, shared
+                answered = min(base - plan.base.rows[0], aligned - plan.aligned.rows[0]) - 1
+                half = min(len(remembered.base.ids), len(plan.base.ids)) / 2
+                is_same_text = answered >= _LEAST_SHARED_IDS or shared >= half
+        if best is None:
+            return None
+        if is_same_text:
+            self._passes = [p for p in self._passes if p is not best]
+            return best
+        lent = [dataclasses.replace(side, lent=True) for side in (best.base, best.aligned)]
+        return dataclasses.replace(best, base=lent[0], aligned=lent[1])
+
+    def keep(self, remembered: RememberedPass) -> None:
+        """Remember a pass: without caches that can't be cut back, or that are more than the limit by themselves.
+
+        One with broken rows is not remembered: what its caches hold may be no numbers either.
+        """
+        if remembered.rows is not None and remembered.rows.first_broken() is not None:
+            return
+        base, aligned = (
+            side if can_be_cut(side.cache) else side.without_cache() for side in (remembered.base, remembered.aligned)
+        )
+        remembered = dataclasses.replace(remembered, base=base, aligned=aligned)
+        if remembered.nbytes > self.limit_bytes:
+            remembered = dataclasses.replace(remembered, base=base.without_cache(), aligned=aligned.without_cache())
+        if remembered.nbytes == 0:
+            return
+        self._passes.append(remembered)
+        while self._passes and self.nbytes > self.limit_bytes:
+            self._passes.pop(0)
+
+
+def common_length(these: Sequence[int], others: Sequence[int]) -> int:
+    """How many ids two sequences share from the beginning."""
+    for i, (this, other) in enumerate(zip(these, others, strict=False)):
+        if this != other:
+            return i
+    return min(len(these), len(others))

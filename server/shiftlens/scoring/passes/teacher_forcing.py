@@ -1,0 +1,141 @@
+"""Teacher-forced passes through both models, yielding rows as they come.
+
+A pass by itself goes in stretches, with KV caches that a later pass can go on from; several short ones are fed at once.
+Logits are in memory only for a block of rows at a time, so memory does not grow with n x V.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from shiftlens.scoring.numbers.head import Heads
+from shiftlens.scoring.numbers.rows import PairRows, joined
+from shiftlens.scoring.passes.apart import ApartHeads
+from shiftlens.scoring.passes.batches import Limits, limits_of, padded
+from shiftlens.scoring.passes.causal import CausalModel
+from shiftlens.scoring.passes.memory import PassMemory, RememberedPass, RememberedSide
+from shiftlens.scoring.passes.plan import PassPlan, RowTargets, SidePlan, joined_targets
+from shiftlens.scoring.passes.stream import RowStream
+from shiftlens.scoring.passes.windows import WindowedStream
+
+
+class RowCollector:
+    """The rows of a pass that are scored so far."""
+
+    def __init__(self) -> None:
+        self._blocks: list[PairRows] = []
+        self.rows = 0
+
+    def add(self, block: PairRows) -> None:
+        self._blocks.append(block)
+        self.rows += len(block.kl)
+
+    def all(self) -> PairRows:
+        """Everything so far as one block, on the CPU."""
+        self._blocks = [joined([block.map(torch.Tensor.cpu) for block in self._blocks])]
+        return self._blocks[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """A pair of models, the heads' working memory, and what earlier passes left behind."""
+
+    base: CausalModel
+    aligned: CausalModel
+    heads: Heads | ApartHeads
+    k: int
+    memory: PassMemory | None = None
+
+    @property
+    def limits(self) -> Limits:
+        return limits_of(self.base.device, self.base.parameters + self.aligned.parameters)
+
+    @property
+    def longest(self) -> int | None:
+        """The most ids that fit both models; None where neither has such a limit."""
+        return min((m.positions for m in (self.base, self.aligned) if m.positions is not None), default=None)
+
+    @torch.inference_mode()
+    def score(self, plan: PassPlan, check: Callable[[], None] = lambda: None) -> Generator[RowCollector, None, None]:
+        """Score the rows of a pass; yields the collector after each stretch.
+
+        `check` is called between stretches and blocks and may raise to stop the pass. With a memory, ids that an
+        earlier pass began with are not fed again, and what this one fed is left there, also when it is stopped. A pass
+        that is longer than a model goes in windows (`scoring.windows`).
+        """
+        earlier = self.memory.take(plan) if self.memory is not None else None
+        collector = RowCollector()
+        known = None if earlier is None else earlier.rows_for(plan, self.k)
+        if known is not None:
+            collector.add(known)
+        done = collector.rows
+        left = (None, None) if earlier is None else (earlier.base, earlier.aligned)
+        base_stream = self._stream(self.base, plan.base, check, left[0], plan.base_rows(done))
+        aligned_stream = self._stream(self.aligned, plan.aligned, check, left[1], done)
+        keeps = self.base.keeps_cache and self.aligned.keeps_cache
+        try:
+            for end in self.limits.ends(done, plan.rows) if keeps or done == plan.rows else [plan.rows]:
+                start, end = collector.rows, plan.whole(end)
+                if start == end:
+                    continue
+                states = base_stream.upto(plan.base_rows(end)), aligned_stream.upto(end)
+                collector.add(self._numbers(states, plan.targets(start, end), check))
+                yield collector
+            if known is not None and collector.rows == len(known.kl):
+                yield collector
+        finally:
+            if self.memory is not None:
+                kept = collector.all() if collector.rows else None
+                sides = base_stream.remember(), aligned_stream.remember()
+                self.memory.keep(RememberedPass(*sides, plan.groups, self.k, kept))
+
+    def _numbers(
+        self, states: tuple[torch.Tensor, torch.Tensor], targets: RowTargets, check: Callable[[], None]
+    ) -> PairRows:
+        ids = self._tensor(targets.base), self._tensor(targets.aligned)
+        if isinstance(self.heads, Heads):
+            return self.heads.numbers(states, ids, check)
+        return self.heads.numbers(states, ids, targets.groups or (), check)
+
+    def _stream(
+        self,
+        model: CausalModel,
+        side: SidePlan,
+        check: Callable[[], None],
+        resume: RememberedSide | None,
+        done: int,
+    ) -> RowStream | WindowedStream:
+        most, stretch = model.positions, self.limits.stretch
+        if most is not None and len(side.ids) > most:
+            return WindowedStream(model, side, most, stretch, check, resume=resume, done=done)
+        return RowStream(model, side, stretch, check, resume=resume, done=done)
+
+    @torch.inference_mode()
+    def score_together(self, plans: Sequence[PassPlan], check: Callable[[], None] = lambda: None) -> list[PairRows]:
+        """All rows of several passes, each fed at once beside the others.
+
+        The shorter ones are filled up at their ends, where a causal model does not look back from.
+        """
+        states = [
+            self._states_together(model, sides)
+            for model, sides in ((self.base, [p.base for p in plans]), (self.aligned, [p.aligned for p in plans]))
+        ]
+        check()
+        targets = joined_targets([plan.targets(0, plan.rows) for plan in plans])
+        rows = self._numbers((states[0], states[1]), targets, check).map(torch.Tensor.cpu)
+        found, start = [], 0
+        for plan in plans:
+            found.append(rows.part(start, start + plan.rows))
+            start += plan.rows
+        return found
+
+    def _states_together(self, model: CausalModel, sides: Sequence[SidePlan]) -> torch.Tensor:
+        states, _ = model.states(self._tensor(padded([side.ids for side in sides])), None, keep=False)
+        places = [(at, row) for at, side in enumerate(sides) for row in side.rows]
+        return states[[at for at, _ in places], [row for _, row in places]]
+
+    def _tensor(self, ids: Sequence[object]) -> torch.Tensor:
+        return torch.tensor(ids, dtype=torch.int64, device=self.base.device)

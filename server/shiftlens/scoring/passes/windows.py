@@ -1,0 +1,96 @@
+"""Passes longer than a model: fed in windows, each of which begins with the end of the one before.
+
+The first window is as long as the model allows. Each later one goes on for half of that, and begins with the ids that
+begin any text (BOS) and as many of the last ids before as then fit. So each row has its whole context, or more than
+half of the model's length. Windows lie at the same places however long the text becomes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+
+from shiftlens.scoring.passes.causal import CausalModel
+from shiftlens.scoring.passes.memory import RememberedSide
+from shiftlens.scoring.passes.plan import SidePlan
+from shiftlens.scoring.passes.stream import RowStream
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Ids [0, lead) and [start, end) of a pass are fed, and rows [first, end) are read off."""
+
+    lead: int
+    start: int
+    first: int
+    end: int
+
+
+def windows(length: int, most: int, lead: int) -> Iterator[Window]:
+    """The windows of a pass of `length` ids, of which `lead` begin any text, through a model that takes `most`."""
+    yield Window(0, 0, 0, min(length, most))
+    lead = min(lead, most // 4)
+    for first in range(most, length, most // 2):
+        full_end = first + most // 2
+        yield Window(lead, full_end - most + lead, first, min(length, full_end))
+
+
+class WindowedStream:
+    """As `RowStream`, for a pass that is longer than the model. What it leaves is the cache of its last window."""
+
+    def __init__(
+        self,
+        model: CausalModel,
+        plan: SidePlan,
+        most: int,
+        stretch: int,
+        check: Callable[[], None] = lambda: None,
+        *,
+        resume: RememberedSide | None = None,
+        done: int = 0,
+    ) -> None:
+        self._model, self._plan, self._stretch, self._check = model, plan, stretch, check
+        self._windows = windows(len(plan.ids), most, plan.lead)
+        self._resume = resume
+        self._stream: RowStream | None = None
+        self._first = self._last = 0
+        self._done = done
+
+    @torch.inference_mode()
+    def upto(self, count: int) -> torch.Tensor:
+        """States [r, D] of the rows not yet handed out, before the `count`-th."""
+        found: list[torch.Tensor] = []
+        while self._done < count:
+            while self._done >= self._last:
+                self._open(next(self._windows))
+            upto = min(count, self._last)
+            if self._stream is not None:
+                found.append(self._stream.upto(upto - self._first))
+            self._done = upto
+        return found[0] if len(found) == 1 else torch.cat(found)
+
+    def remember(self) -> RememberedSide:
+        """What a later pass can go on from."""
+        read = self._plan.rows[self._done - 1] + 1 if self._done else 0
+        last = self._resume if self._stream is None else self._stream.remember()
+        if last is None or last.lent:
+            return RememberedSide(self._plan, read, (), None)
+        return RememberedSide(self._plan, read, last.held, last.cache)
+
+    def _open(self, window: Window) -> None:
+        """Begin a window; one without a wanted row costs nothing."""
+        plan = self._plan
+        self._first, self._last = (bisect_left(plan.rows, at) for at in (window.first, window.end))
+        if self._done >= self._last:
+            return
+        inside = slice(self._first, self._last)
+        ids = (*plan.ids[: window.lead], *plan.ids[window.start : window.end])
+        rows = tuple(row - window.start + window.lead for row in plan.rows[inside])
+        side = SidePlan(ids, rows, plan.targets[inside])
+        # The earlier pass's last window may be another one than this; then only its first ids are the same.
+        resume, self._resume, self._stream = self._resume, None, None
+        done = self._done - self._first
+        self._stream = RowStream(self._model, side, self._stretch, self._check, resume=resume, done=done)
