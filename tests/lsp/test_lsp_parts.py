@@ -11,7 +11,7 @@ from analysis.hand_made import asked, scored
 from shiftlens.lsp.documents.diagnostics import MOST_PROBLEMS, diagnostics_of
 from shiftlens.lsp.documents.locate import Place, place_at
 from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument, Reading
-from shiftlens.lsp.jobs.store import DocumentAnalysis, Refusal
+from shiftlens.lsp.documents.store import DocumentAnalysis, Refusal
 from shiftlens.lsp.jobs.work import touched
 from shiftlens.lsp.views.build import Known, build_view
 from shiftlens.lsp.views.hover import hover_cards

@@ -12,7 +12,8 @@ from lsp_client import decode
 
 from shiftlens.analysis.highlights import Highlight
 from shiftlens.analysis.model import ShiftClass
-from shiftlens.lsp.views.semantic_tokens import LEGEND, Paint, edits_between, encode, paint
+from shiftlens.lsp.documents.paints import Paint
+from shiftlens.lsp.views.semantic_tokens import LEGEND, edits_between, encode, paint
 
 _TEXT = st.text("ab é🙂\n\r\u2028\x0c\x85", max_size=40)
 _ENCODINGS = ("utf-8", "utf-16", "utf-32")

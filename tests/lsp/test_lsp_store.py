@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shiftlens.lsp.jobs.store import AnalysisStore, Refusal, content_key, size_of
+from shiftlens.lsp.documents.store import AnalysisStore, Refusal, content_key, size_of
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 

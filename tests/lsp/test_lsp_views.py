@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import replace
 
-from shiftlens.lsp.jobs.store import DocumentAnalysis, Refusal
+from shiftlens.lsp.documents.store import DocumentAnalysis, Refusal
 from shiftlens.lsp.views.build import Known, build_view
 from shiftlens.lsp.views.semantic_tokens import TOKEN_TYPES
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions

@@ -12,7 +12,7 @@ from pygls.capabilities import get_capability
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
-from shiftlens.lsp.jobs.status import STATUS_METHOD, Status
+from shiftlens.lsp.client.status import STATUS_METHOD, Status
 from shiftlens.options.settings import SECTION
 from shiftlens.text.lines import Unit
 

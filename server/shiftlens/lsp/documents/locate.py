@@ -11,7 +11,7 @@ from shiftlens.analysis.model import ResponseAnalysis, Token
 from shiftlens.analysis.parts import part_name
 from shiftlens.analysis.tokens import token
 from shiftlens.lsp.documents.open import OpenDocument, offset
-from shiftlens.lsp.jobs.store import DocumentAnalysis, ResponseResult
+from shiftlens.lsp.documents.store import DocumentAnalysis, ResponseResult
 from shiftlens.text.edits import Edit
 from shiftlens.text.lines import Unit
 from shiftlens.text.trail import Edits

@@ -11,10 +11,9 @@ from urllib.parse import unquote, urlsplit
 from lsprotocol import types
 
 from shiftlens.errors import TranscriptError
+from shiftlens.lsp.client.status import State, Status
 from shiftlens.lsp.documents.changes import applied
-from shiftlens.lsp.jobs.status import State, Status
-from shiftlens.lsp.jobs.store import DocumentAnalysis
-from shiftlens.lsp.views.semantic_tokens import Paint, encode
+from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.text.lines import LineIndex, Unit
 from shiftlens.text.trail import Edits, Trail
 from shiftlens.transcripts.model import Transcript
@@ -114,25 +113,6 @@ def filename_of(uri: str) -> str:
     return PurePosixPath(unquote(urlsplit(uri).path)).name
 
 
-def paints_now(analysis: DocumentAnalysis, edits: Edits) -> tuple[Paint, ...]:
-    """The colours of an analysis in a later text: those that an edit touched are left out, the others move."""
-    if edits.is_nothing:
-        return analysis.paints
-    return tuple(moved for item in analysis.paints if (moved := _moved(item, edits)) is not None)
-
-
-def encode_now(analysis: DocumentAnalysis, edits: Edits, text: str, encoding: Unit) -> array[int]:
-    return encode(text, paints_now(analysis, edits), encoding)
-
-
-def encode_range(
-    analysis: DocumentAnalysis, edits: Edits, text: str, start: int, end: int, encoding: Unit
-) -> array[int]:
-    """The tokens that stand at least partly in [start, end)."""
-    paints = [item for item in paints_now(analysis, edits) if item.start < end and item.end > start]
-    return encode(text, paints, encoding)
-
-
 def position(lines: LineIndex, offset: int, encoding: Unit) -> types.Position:
     """The LSP position of a code-point offset."""
     line, column = lines.position(offset, encoding)
@@ -146,8 +126,3 @@ def span_range(lines: LineIndex, start: int, end: int, encoding: Unit) -> types.
 def offset(lines: LineIndex, at: types.Position, encoding: Unit) -> int:
     """The code-point offset of an LSP position; one past a line's end counts as the line's end."""
     return lines.offset(at.line, at.character, encoding)
-
-
-def _moved(item: Paint, edits: Edits) -> Paint | None:
-    span = edits.span_to_new(item.start, item.end)
-    return None if span is None else Paint(*span, item.type_index, item.modifiers)

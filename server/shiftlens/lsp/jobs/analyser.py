@@ -15,13 +15,13 @@ from shiftlens.engine.client import Sharing
 from shiftlens.engine.protocol import Progress, Refused, Scored
 from shiftlens.errors import EngineError, ShiftLensError
 from shiftlens.lsp.client.progress import WorkDone
+from shiftlens.lsp.client.status import State, Status
 from shiftlens.lsp.documents.diagnostics import diagnostics_of
 from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument, Reading, filename_of, offset, parse
-from shiftlens.lsp.documents.pages import is_page, parse_page, stale_pages
-from shiftlens.lsp.jobs.status import State, Status
-from shiftlens.lsp.jobs.store import Refusal
+from shiftlens.lsp.documents.store import Refusal
+from shiftlens.lsp.jobs.pages import is_page, parse_page, stale_pages
+from shiftlens.lsp.jobs.session import Session
 from shiftlens.lsp.jobs.work import Work, plan_work, touched
-from shiftlens.lsp.server.session import Session
 from shiftlens.lsp.views.build import Known, build_view
 from shiftlens.options.pair_choice import BUNDLED_NAMES, choose_pair
 from shiftlens.options.settings import RunPolicy, Settings

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from shiftlens.engine.protocol import Done
-from shiftlens.lsp.jobs.store import ContentKey
+from shiftlens.lsp.documents.store import ContentKey
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.columns import ScoredResponse
 from shiftlens.scores.pair_results import PairResults, open_pair_results

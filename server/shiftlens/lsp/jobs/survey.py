@@ -9,8 +9,8 @@ from pygls.uris import to_fs_path
 
 from shiftlens.errors import TranscriptError
 from shiftlens.lsp.documents.open import OpenDocument, Reading, filename_of, parse
+from shiftlens.lsp.jobs.session import Session
 from shiftlens.lsp.jobs.work import plan_work
-from shiftlens.lsp.server.session import Session
 from shiftlens.lsp.views.build import Known, build_view
 from shiftlens.lsp.views.requests import Json, analysis_answer
 from shiftlens.options.pair_choice import choose_pair

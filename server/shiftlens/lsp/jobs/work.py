@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from shiftlens.analysis.parts import has_part_of
 from shiftlens.engine.protocol import Done
+from shiftlens.lsp.client.status import State, Status
 from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument
-from shiftlens.lsp.jobs.status import State, Status
-from shiftlens.lsp.jobs.store import ContentKey, Refusal, content_key
+from shiftlens.lsp.documents.store import ContentKey, Refusal, content_key
 from shiftlens.lsp.views.build import Known
 from shiftlens.options.pair import PairSpec
 from shiftlens.options.pair_choice import Choice

@@ -12,25 +12,23 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcContentModified
 
 from shiftlens.errors import TranscriptError
+from shiftlens.lsp.client.status import State
 from shiftlens.lsp.documents.locate import Place, is_in_response, place_at
 from shiftlens.lsp.documents.open import (
     EncodedTokens,
     OpenDocument,
-    encode_now,
-    encode_range,
     offset,
     span_range,
 )
-from shiftlens.lsp.documents.pages import page_text, place_in_source
 from shiftlens.lsp.jobs.analyser import Trigger
-from shiftlens.lsp.jobs.status import State
+from shiftlens.lsp.jobs.pages import page_text, place_in_source
 from shiftlens.lsp.jobs.survey import survey
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.server.protocol import DocumentParams, TokenParams
 from shiftlens.lsp.server.warm_up import warm_up
 from shiftlens.lsp.views.hover import Card, hover_cards, render_markdown, render_plaintext, waiting_card
 from shiftlens.lsp.views.requests import Json, analysis_answer, token_answer
-from shiftlens.lsp.views.semantic_tokens import LEGEND, edits_between
+from shiftlens.lsp.views.semantic_tokens import LEGEND, edits_between, encode_now, encode_range
 from shiftlens.lsp.views.token_table import token_table
 
 _SHUTDOWN_SECONDS = 1.0

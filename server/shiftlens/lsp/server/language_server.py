@@ -14,13 +14,13 @@ from pygls.protocol import default_converter
 
 from shiftlens import __version__
 from shiftlens.engine.client import EngineClient
+from shiftlens.lsp.client.configuration import Configuration
 from shiftlens.lsp.client.editor import Editor
 from shiftlens.lsp.client.progress import WorkDone
 from shiftlens.lsp.jobs.analyser import Analyser
-from shiftlens.lsp.server.configuration import Configuration
+from shiftlens.lsp.jobs.session import Session
 from shiftlens.lsp.server.parent import until_ended
 from shiftlens.lsp.server.protocol import ShiftLensProtocol
-from shiftlens.lsp.server.session import Session
 
 SERVER_NAME = "shiftlens"
 _CLOSE_SECONDS = 1.0

@@ -10,8 +10,7 @@ import attrs
 from lsprotocol import types
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
-PAGE_SCHEME = "shiftlens-conversation"
-"""The scheme of the URIs of pages, see `pages`."""
+from shiftlens.lsp.jobs.pages import PAGE_SCHEME
 
 _INTERNAL_ERROR = -32603
 

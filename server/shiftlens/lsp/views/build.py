@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.highlights import highlights
 from shiftlens.analysis.model import ResponseAnalysis
-from shiftlens.lsp.documents.open import paints_now
-from shiftlens.lsp.jobs.store import DocumentAnalysis, Outcome, Refusal, ResponseResult
-from shiftlens.lsp.views.semantic_tokens import Paint, paint
+from shiftlens.lsp.documents.paints import Paint, paints_now
+from shiftlens.lsp.documents.store import DocumentAnalysis, Outcome, Refusal, ResponseResult
+from shiftlens.lsp.views.semantic_tokens import paint
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.text.trail import Edits
 from shiftlens.transcripts.model import Response, Transcript
@@ -49,7 +49,7 @@ def build_view(
         classify_options,
     )
     old = before if same else None
-    carried = paints_now(old, edits or Edits.between(old.text, text)) if old is not None else ()
+    carried = paints_now(old.paints, edits or Edits.between(old.text, text)) if old is not None else ()
     results: list[ResponseResult] = []
     paints: list[Paint] = []
     for index, (response, entry) in enumerate(zip(transcript.responses, known, strict=True)):

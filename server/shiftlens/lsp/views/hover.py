@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from shiftlens.analysis.model import ANSWER, Candidate, Token, TokenSide
 from shiftlens.analysis.words import aligntds_words, base_context_of, part_words, realigned_words, turn_words
 from shiftlens.lsp.documents.locate import Place
-from shiftlens.lsp.jobs.store import DocumentAnalysis
+from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.lsp.views.escape import markdown
 from shiftlens.pipeline.unscored import why_not_part
 from shiftlens.scores.columns import ScoredResponse, own_id

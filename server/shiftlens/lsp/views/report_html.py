@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from shiftlens.analysis.classify import combine
 from shiftlens.analysis.model import Analysis
-from shiftlens.lsp.jobs.store import DocumentAnalysis
+from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.pipeline.unscored import left_out
 
 

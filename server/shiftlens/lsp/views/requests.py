@@ -11,7 +11,7 @@ from shiftlens.analysis.model import Candidate, ResponseAnalysis, Summary, Token
 from shiftlens.analysis.words import aligntds_words, base_context_of, part_words, realigned_words, turn_words
 from shiftlens.lsp.documents.locate import Place
 from shiftlens.lsp.documents.open import OpenDocument, span_range
-from shiftlens.lsp.jobs.store import DocumentAnalysis, ResponseResult
+from shiftlens.lsp.documents.store import DocumentAnalysis, ResponseResult
 from shiftlens.pipeline.unscored import why_not_part
 from shiftlens.scores.columns import own_id
 from shiftlens.text.lines import Unit

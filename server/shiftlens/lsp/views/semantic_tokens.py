@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from lsprotocol import types
 
 from shiftlens.analysis.highlights import Highlight
 from shiftlens.analysis.model import ShiftClass
+from shiftlens.lsp.documents.paints import Paint, paints_now
+from shiftlens.lsp.documents.store import DocumentAnalysis
+from shiftlens.text.lines import Unit
+from shiftlens.text.trail import Edits
 
 TOKEN_TYPES = ("shifted", "marginal", "unshifted")
 TOKEN_MODIFIERS = ("special", "boundary", "offGreedy")
@@ -23,16 +26,6 @@ INTEGERS_PER_TOKEN = 5
 
 _TYPE_INDEX = {shift: TOKEN_TYPES.index(shift.label) for shift in ShiftClass}
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
-
-
-@dataclass(frozen=True, slots=True)
-class Paint:
-    """A span of the text in code points, and the type and modifiers it shows."""
-
-    start: int
-    end: int
-    type_index: int
-    modifiers: int
 
 
 def paint(highlight: Highlight) -> Paint:
@@ -76,6 +69,18 @@ def encode(text: str, paints: Iterable[Paint], encoding: str) -> array[int]:
                 break
             start = next_start
     return data
+
+
+def encode_now(analysis: DocumentAnalysis, edits: Edits, text: str, encoding: Unit) -> array[int]:
+    return encode(text, paints_now(analysis.paints, edits), encoding)
+
+
+def encode_range(
+    analysis: DocumentAnalysis, edits: Edits, text: str, start: int, end: int, encoding: Unit
+) -> array[int]:
+    """The tokens that stand at least partly in [start, end)."""
+    paints = [item for item in paints_now(analysis.paints, edits) if item.start < end and item.end > start]
+    return encode(text, paints, encoding)
 
 
 def _next_line(breaks: Iterator[re.Match[str]], length: int) -> tuple[int, int | None]:

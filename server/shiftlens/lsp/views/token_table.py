@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from shiftlens.analysis.highlights import highlights, row_at, rows_at
 from shiftlens.analysis.model import ResponseAnalysis
-from shiftlens.lsp.jobs.store import DocumentAnalysis
+from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.lsp.views.semantic_tokens import TOKEN_TYPES
 from shiftlens.scores.columns import float32
 from shiftlens.text.lines import LineIndex, Unit

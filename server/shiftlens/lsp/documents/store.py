@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from shiftlens.analysis.model import ResponseAnalysis
-from shiftlens.lsp.views.semantic_tokens import Paint
+from shiftlens.lsp.documents.paints import Paint
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.columns import ScoredResponse
 from shiftlens.scores.requests import ResponseToScore

@@ -16,11 +16,13 @@ from pygls.uris import to_fs_path
 
 from shiftlens.errors import TranscriptError
 from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument, Reading, filename_of, offset, span_range
-from shiftlens.lsp.server.protocol import PAGE_SCHEME
-from shiftlens.lsp.server.session import Session
+from shiftlens.lsp.jobs.session import Session
 from shiftlens.page.build import Page, Source, build_page
 from shiftlens.page.sources import sources_in, sources_of_text
 from shiftlens.text.lines import LineIndex
+
+PAGE_SCHEME = "shiftlens-conversation"
+"""The scheme of the URIs of pages."""
 
 
 def is_page(uri: str) -> bool:

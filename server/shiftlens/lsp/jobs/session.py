@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shiftlens.engine.client import EngineClient
+from shiftlens.lsp.client.configuration import Configuration
 from shiftlens.lsp.client.editor import Editor
+from shiftlens.lsp.client.status import Status
 from shiftlens.lsp.documents.open import OpenDocument
+from shiftlens.lsp.documents.store import AnalysisStore
 from shiftlens.lsp.jobs.saved_results import SavedResults
 from shiftlens.lsp.jobs.scheduler import Scheduler
-from shiftlens.lsp.jobs.status import Status
-from shiftlens.lsp.jobs.store import AnalysisStore
-from shiftlens.lsp.server.configuration import Configuration
 from shiftlens.page.build import Page
 from shiftlens.scores.location import user_store
 
