@@ -38,7 +38,7 @@ NO_TIME = 0.2 / 60
 CLIENT = """
 import asyncio, sys
 from shiftlens.engine.client import EngineClient
-from shiftlens.scores.requests import ContextTurn, ResponseToScore
+from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.options.pair import PairSpec, ScoreOptions
 pair = PairSpec(base=sys.argv[1], aligned=sys.argv[2], device="cpu")
 count = int(sys.argv[3])
