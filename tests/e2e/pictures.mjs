@@ -13,6 +13,19 @@ import { startVsCode } from "./lib/vscode.mjs";
 const WHERE = "from shiftlens.bundled.paths import transcripts\nprint(*transcripts(), sep='\\n')";
 const NAME = "labels.txt";
 const TOKEN = "Certainly";
+const RECORDS = "talks.jsonl";
+const TALKS = [
+  ["What is a bat?", "Great question! A bat is the only mammal that can truly fly. I hope this helps!"],
+  ["What is butter?", "You're welcome! Butter is a solid fat that is made from cream."],
+];
+const JSONL = TALKS.map(([asked, said]) =>
+  JSON.stringify({
+    messages: [
+      { role: "user", content: asked },
+      { role: "assistant", content: said },
+    ],
+  }),
+).join("\n");
 const FADE_MS = 600;
 const SETTINGS = {
   "workbench.colorTheme": "Default Light Modern",
@@ -35,7 +48,7 @@ const browser = await startBrowser();
 const code = await startVsCode({
   name: "pictures",
   settings: { ...pair.settings, "shiftlens.interpreter": PYTHON, ...SETTINGS },
-  files: { [NAME]: await readFile(path, "utf8") },
+  files: { [NAME]: await readFile(path, "utf8"), [RECORDS]: `${JSONL}\n` },
 });
 try {
   const editor = await openFile(browser, code, NAME);
@@ -71,6 +84,17 @@ try {
   await editor.page.getByText("Heat: KL(aligned || base)").waitFor();
   const text = { ...(await box(".editor-instance .lines-content")), width: 1100, height: 350 };
   await take("heat", text);
+  await editor.close();
+
+  const records = await openFile(browser, code, RECORDS);
+  await records.page.setViewportSize({ width: 1180, height: 420 });
+  await records.waitForStatus("Shifts shown");
+  await records.page.keyboard.press("Control+b");
+  await records.command("ShiftLens: Open as Conversation");
+  const { line } = await records.until("the page", () => records.find("Great question!"));
+  await records.until("the colours", async () => (await records.runs(line)).some((run) => run.bold));
+  await records.page.waitForTimeout(FADE_MS);
+  await records.page.screenshot({ path: join(out, "conversation.png") });
 } finally {
   await browser.close();
   await code.stop();
