@@ -14,6 +14,8 @@ from oracle_parts import oracle
 from real_tokenizers import REAL, SMOLLM2
 from transformers import AutoModelForCausalLM
 
+from lsp.lsp_client import decode, started
+
 QUESTION = "What is the capital of France?"
 TIE_NATS = 1e-4
 
@@ -55,16 +57,35 @@ def analysed(folder: Path, transcript: Path) -> dict[str, Any]:
     return dict(response)
 
 
-def test_a_models_own_greedy_answer_has_aligned_rank_1_at_every_position(folder: Path, tmp_path: Path) -> None:
-    answer = greedy_answer(folder)
-    transcript = tmp_path / "answer.json"
-    messages = [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": answer}]
-    transcript.write_text(json.dumps({"messages": messages}), encoding="utf-8")
-    tokens = analysed(folder, transcript)["tokens"]
-    assert "".join(token["text"] for token in tokens) == answer
+@pytest.fixture(scope="module")
+def transcript(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A question, and what the model itself answers."""
+    path = tmp_path_factory.mktemp("transcript") / "answer.md"
+    path.write_text(f"## User\n\n{QUESTION}\n\n## Assistant\n\n{greedy_answer(folder)}\n", encoding="utf-8")
+    return path
+
+
+def test_a_models_own_greedy_answer_has_aligned_rank_1_at_every_position(folder: Path, transcript: Path) -> None:
+    response = analysed(folder, transcript)
+    tokens = response["tokens"]
+    assert "".join(token["text"] for token in tokens) == response["text"]
+    assert transcript.read_text(encoding="utf-8").endswith(f"{response['text']}\n")
     assert tokens[-1]["start"] == tokens[-1]["end"]
     for token in tokens:
         aligned = token["aligned"]
         # Two tokens within rounding of one another may change places between two ways to compute them.
         tied = aligned["top"][0]["prob"] - aligned["prob"] < TIE_NATS
         assert aligned["rank"] == 1 or tied, token
+
+
+async def test_an_editor_shows_the_models_own_answer_as_greedy_throughout(folder: Path, transcript: Path) -> None:
+    response = analysed(folder, transcript)
+    text = transcript.read_text(encoding="utf-8")
+    client = await started(settings={"base": str(folder), "aligned": str(folder)})
+    uri = client.open(text, uri=transcript.as_uri())
+    await client.until_state(uri, "ready")
+    shown = decode(text, await client.tokens(uri), "utf-16")
+    assert "".join(token for token, _, _ in shown) == response["text"].replace("\n", "")
+    off_greedy = sum("offGreedy" in flags for _, _, flags in shown)
+    assert off_greedy == sum(token["off_greedy"] for token in response["tokens"] if token["text"])
+    assert await client.leave() == 0
