@@ -1,13 +1,18 @@
 // The reading view: a JSONL file as a page of turns, with colours, hovers, and the way back to the line of the file.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { classified } from "./lib/classes.mjs";
 import { openFile, startBrowser } from "./lib/page.mjs";
 import { modelPair } from "./lib/pair.mjs";
-import { PYTHON } from "./lib/paths.mjs";
+import { PYTHON, ROOT } from "./lib/paths.mjs";
 import { startVsCode } from "./lib/vscode.mjs";
 
 const THEME = "Default Dark Modern";
+/** A log that Inspect wrote: an archive, which no editor shows as text. */
+const LOG = join(ROOT, "tests", "transcripts", "data", "inspect.eval");
+const NO_LINE = "ShiftLens: what is here has no line of its own in a text file.";
 const TALKS = [
   ["What is a bat?", "Great question! A bat is the only mammal that can truly fly.\n\nI hope this helps!"],
   ["What is butter?", "You're welcome! Butter is a solid fat that is made from cream."],
@@ -36,7 +41,7 @@ before(async () => {
       "shiftlens.showUnshifted": true,
       "workbench.colorTheme": THEME,
     },
-    files: { "talks.jsonl": `${JSONL}\n` },
+    files: { "talks.jsonl": `${JSONL}\n`, "log.eval": await readFile(LOG) },
   });
   editor = await openFile(browser, code, "talks.jsonl");
   await editor.waitForStatus("Shifts shown");
@@ -84,4 +89,22 @@ test("from the page one comes to the line of the file", async () => {
   await editor.until("the file", async () => (await editor.lines())[1]?.includes('"What is butter?"'));
   await editor.page.getByText("Ln 2, Col").waitFor();
   await editor.screenshot("conversation-source");
+});
+
+test("an archive opens from the Explorer's menu as a page of its samples, coloured", async () => {
+  const file = editor.page.locator(".explorer-folders-view .monaco-list-row", { hasText: "log.eval" });
+  await file.click({ button: "right" });
+  const entry = editor.page.locator(".context-view .action-label", { hasText: "Open as Conversation" });
+  await entry.waitFor();
+  await editor.screenshot("conversation-menu");
+  await entry.click();
+  await editor.until("the page", async () => (await editor.lines()).some((line) => line.startsWith("samples/")));
+  await editor.waitForStatus("Shifts shown");
+  await editor.until("its turns", async () => (await editor.lines()).includes("── system ──"));
+  const { line } = await editor.find("a word");
+  await editor.until("colours", async () => (await classified(editor, THEME, line)).some((run) => run.class));
+  await editor.screenshot("conversation-archive");
+  await editor.click(await editor.find("── system ──"));
+  await editor.command("ShiftLens: Show in Source File");
+  await editor.page.getByText(NO_LINE, { exact: true }).waitFor();
 });
