@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import manifest from "../package.json";
+import { PAGE_LANGUAGE, pageOf } from "../src/conversation/uri";
 
 const { contributes, capabilities } = manifest;
 const customizations = contributes.configurationDefaults["editor.semanticTokenColorCustomizations"];
@@ -219,6 +220,14 @@ test("every key that a condition names is set by the code", () => {
 test("what needs something to act on is not in the palette", () => {
   const hidden = contributes.menus.commandPalette.filter(({ when }) => when === "false");
   assert.deepEqual(hidden.map(({ command }) => command).sort(), NOT_IN_PALETTE);
+});
+
+test("the name of a page gives it the language of pages", () => {
+  const [language] = contributes.languages;
+  assert.equal(language?.id, PAGE_LANGUAGE);
+  const pattern = language?.filenamePatterns[0] ?? "";
+  const { path } = pageOf({ path: "/talks/a.jsonl", toString: () => "file:///talks/a.jsonl" });
+  assert.ok(pattern.startsWith("*") && path.endsWith(pattern.slice(1)), `${path} is not ${pattern}`);
 });
 
 test("every menu entry and key is that of a command", () => {

@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import type { AnalysisAnswer, Position } from "../protocol";
 import { ANALYSIS, PAGE_CONTENT } from "../protocol";
-import { PAGE_LANGUAGE, PAGE_SCHEME, pageOf } from "./uri";
+import { PAGE_SCHEME, pageOf } from "./uri";
 
 interface Location {
   uri: string;
@@ -41,7 +41,6 @@ export class ConversationPages implements vscode.Disposable, vscode.TextDocument
     }
     const page = vscode.Uri.from(pageOf(file));
     const document = await vscode.workspace.openTextDocument(page);
-    await vscode.languages.setTextDocumentLanguage(document, PAGE_LANGUAGE);
     const editor = await vscode.window.showTextDocument(document, { preview: false });
     const place = response === undefined ? undefined : await this.#placeOf(page, response);
     if (place) {

@@ -9,7 +9,10 @@ export interface Source {
   toString(): string;
 }
 
-/** The parts of the URI of a file's page: the tab names the file, the query is its whole URI. */
+/**
+ * The parts of the URI of a file's page: the tab names the file, the query is its whole URI. By its name the page has our
+ * language from the start: of one that gets it later, VS Code never hears that there are new colours.
+ */
 export function pageOf(source: Source): { scheme: string; path: string; query: string } {
   return { scheme: PAGE_SCHEME, path: `${source.path} (conversation)`, query: source.toString() };
 }
