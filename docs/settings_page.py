@@ -103,7 +103,8 @@ def _options(commands: dict[str, argparse.ArgumentParser]) -> Iterator[str]:
     for name, parser in commands.items():
         yield f"## shiftlens {name}"
         yield _escaped(parser.description or "")
-        rows, as_before = ["| option | what |", "| --- | --- |"], {}
+        rows = ["| option | what |", "| --- | --- |"]
+        as_before: dict[str, list[str]] = {}
         for action in parser._actions:
             if isinstance(action, argparse._HelpAction):
                 continue

@@ -26,4 +26,4 @@ def fits(found: object) -> bool:
 def _errors(found: object) -> Iterator[Any]:
     """Those of the one of the two kinds of objects that it means to be: a choice of both would name neither."""
     kind = "failure" if isinstance(found, dict) and "error" in found else "analysis"
-    return VALIDATOR.evolve(schema={"$ref": f"#/$defs/{kind}", "$defs": VALIDATOR.schema["$defs"]}).iter_errors(found)
+    return VALIDATOR.evolve(schema={"$defs": schema()["$defs"], "$ref": f"#/$defs/{kind}"}).iter_errors(found)
