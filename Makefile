@@ -12,7 +12,8 @@ BUNDLED := $(EXTENSION)/bundled/bundled.json
 # Compiled bytecode makes every later start of the server and the engine quicker.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test test-python test-extension lint e2e e2e-install formats pictures vsix bench oracles oracle-contexts oracle-inspect clean
+.PHONY: setup demo test test-python test-extension lint e2e e2e-install docs pictures vsix bench oracles oracle-contexts \
+	oracle-inspect clean
 
 setup: $(VENV)/.installed
 
@@ -64,10 +65,11 @@ e2e-install: vsix
 	tests/e2e/setup.sh
 	cd tests/e2e && SHIFTLENS_E2E_INSTALL=1 node --test install.test.mjs
 
-# What is told of formats outside of their own modules: the page, and the choices of the editor's setting.
-formats: setup
+# What is told of formats, settings and options outside of the code that they are in.
+docs: setup
 	$(BIN)/shiftlens formats --format markdown > docs/formats.md
 	$(BIN)/python $(EXTENSION)/format_setting.py
+	$(BIN)/python docs/settings_page.py > docs/settings.md
 
 # The pictures of the READMEs and of the walkthrough, into extension/media.
 pictures: setup vsix

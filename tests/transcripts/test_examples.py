@@ -31,12 +31,12 @@ def test_every_format_has_an_example_and_a_name_of_its_own() -> None:
 
 def test_the_page_on_formats_is_what_the_registry_says() -> None:
     page = (REPOSITORY / "docs" / "formats.md").read_text(encoding="utf-8")
-    assert page == as_markdown(formats()), "run `make formats`"
+    assert page == as_markdown(formats()), "run `make docs`"
 
 
 def test_the_editors_setting_offers_every_format() -> None:
     manifest = json.loads((REPOSITORY / "extension" / "package.json").read_text(encoding="utf-8"))
     groups = manifest["contributes"]["configuration"]
     (setting,) = (g["properties"]["shiftlens.format"] for g in groups if "shiftlens.format" in g["properties"])
-    assert setting["enum"] == ["", *(known.name for known in formats())], "run `make formats`"
+    assert setting["enum"] == ["", *(known.name for known in formats())], "run `make docs`"
     assert setting["enumDescriptions"][1:] == [known.summary for known in formats()]

@@ -1,6 +1,8 @@
-"""An analysis as JSON, schema "shiftlens/1".
+"""An analysis as JSON, schema "shiftlens/1". `schema.json` beside this file says the same for machines.
 
-    {"schema", "file", "format", "detected_by", "models": {"base": {"name", ...}, "aligned": {...}},
+    {"schema", "file", "format", "detected_by",
+     "models": {"base": {"name", "path", "architecture", "parameters", "vocabulary", "max_positions", "device", "dtype",
+        "fingerprint", "matrix_library"}, "aligned": {the same}},
      "settings": {"base_context", "aligned_context", "classify_by", "thresholds", "top_k", "score_parts", "compat",
         "device", "dtype", "matrix_library"},
      "responses": [{"index", "conversation", "turn", "prompt", "text", "start", "end",
@@ -9,9 +11,12 @@
                     "base":    {"rank", "logprob", "prob", "entropy", "missing_mass", "top": [{"id", "text", "prob"}]},
                     "aligned": {the same},
                     "base_rank_of_aligned_top", "kl", "jaccard@10"}],
-        "summary": {"tokens", "unshifted", "marginal", "shifted", "flagged", "shares", "shares_without_flagged"},
+        "summary": {"tokens", "unshifted", "marginal", "shifted", "flagged",
+            "shares": {"tokens", "unshifted", "marginal", "shifted"}, "shares_without_flagged": {the same}},
         "notes": [...]}],
      "problems": [{"line", "message"}], "refused": [{"index", "message"}], "not_scored": [index, ...], "summary": {...}}
+
+A file that could not be analysed gives {"schema", "file", "error": {"kind", "line", "message"}} instead.
 
 - `start`, `end` are offsets into the file's decoded text, in code points, a byte order mark not counted.
 - `conversation` and `turn` count from 0, the conversation in the file and the turn in it. A response that is one of
@@ -39,13 +44,14 @@
   notes of the response tell the rule.
 - Logprobs, entropies and `kl` (aligned || base, over the whole vocabulary) are in nats. `prob` is over the whole
   vocabulary; `missing_mass` is that of all tokens not in `top`.
-- `flagged` counts the positions with `boundary` (or "realigned", see below); shares are given with and without them.
+- `flagged` counts the positions with `boundary` (or "realigned", see above); shares are given with and without them.
 - With compat="aligntds" each token has "aligntds": the reference's numbers, and `token`, the string it would show.
   The settings that it does not go by are null then: its contexts, what it classifies by and the 30 candidates that it
   keeps are its own.
 - `notes` tell first what the file's reader has to say of the response, then how it was scored.
 - `matrix_library` of a model is what took its matrix products: "torch" (its own, MKL on x86) or "onednn". That of the
   settings may be "auto".
+- A model has its "name" alone where nothing is known of what was loaded. `max_positions` is null where it has no limit.
 - A model that is an adapter has "adapter_of", the name of the whole model that it is put on.
 - There is no NaN and no infinity: such a number is null.
 """
@@ -68,7 +74,7 @@ SCHEMA = "shiftlens/1"
 
 
 class Described(Protocol):
-    """What a loaded model says of itself (`engine.protocol.ModelDescription`)."""
+    """What a loaded model says of itself (`scores.description.ModelDescription`)."""
 
     @property
     def path(self) -> str: ...

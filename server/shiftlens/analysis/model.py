@@ -55,7 +55,7 @@ class Realigned:
 class TokenSide:
     """One model's view of a position. `id` is the id it scored there (the sides differ only at the end).
 
-    In a pair of two vocabularies, ids of the base side stand for bytes (`scoring.columns.OwnTokens`). Where the
+    In a pair of two vocabularies, ids of the base side stand for bytes (`scores.columns.OwnTokens`). Where the
     position is realigned, the base side has the `id` -1, the worst rank of the group and no logprob (not a number);
     behind the first position of the group it has no entropy and no candidates either.
     """
@@ -81,7 +81,7 @@ class Token:
     A character whose bytes are split over several tokens belongs to the token with its first byte; the others are empty
     spans behind it, and `piece` holds each one's own bytes. `is_end` marks the position after the last token, which has
     no text. `shortened` names the sides that did not see the whole context. `off_greedy` says that the aligned model's
-    most likely token is another one. `part` is the kind of part that the token is of, one of `models.pair.SCORE_PARTS`.
+    most likely token is another one. `part` is the kind of part of the token, one of `options.pair.SCORE_PARTS`.
     """
 
     index: int
@@ -110,7 +110,7 @@ class Summary:
     """Counts of all positions that were scored, by class, with and without those flagged `boundary` or realigned.
 
     `by_part` has the same counts for each kind of part that any position is of, in the order of
-    `models.pair.SCORE_PARTS`.
+    `options.pair.SCORE_PARTS`.
     """
 
     tokens: int
@@ -134,7 +134,7 @@ class Summary:
 class PartRows:
     """The rows of one part of a turn that was scored.
 
-    - index: of the part in the turn; kind: one of `models.pair.SCORE_PARTS`.
+    - index: of the part in the turn; kind: one of `options.pair.SCORE_PARTS`.
     - first, end: rows [first, end). A token that holds bytes of two parts is of the one with its first byte; the end of
       the response is of the last part.
     - text_start, text_end: the characters of the part in `ResponseAnalysis.text`.

@@ -78,7 +78,7 @@ def as_markdown(known: Sequence[Format]) -> str:
         "What ShiftLens reads, in the order in which formats of text, then of JSON, are looked for. A file is detected"
         " by its content; `format:` in its front matter, the setting `shiftlens.format` or `--transcript-format` names"
         " one instead. `shiftlens formats NAME | shiftlens analyze - --bundled` tries an example.",
-        "This page is written by `make formats`.",
+        "This page is written by `make docs`.",
     ]
     for each in known:
         parts.append(f"## {each.name}")

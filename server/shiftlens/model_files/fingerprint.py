@@ -24,7 +24,7 @@ _SAMPLE_BYTES = 4096
 def model_fingerprint(name: str) -> str | None:
     """A hash that changes when the model's files do.
 
-    `name` is as `models.folders.model_folder` takes it. That of an adapter changes with the files of the model below it
+    `name` is as `local.model_folder` takes it. That of an adapter changes with the files of the model below it
     as well. None where there is no whole model on this machine.
     """
     folder = model_folder(name)

@@ -1,8 +1,8 @@
 """Which library `auto` means on this machine, for engines and for those who look for kept results. No torch here.
 
-The two libraries of `scoring.products` round differently, and which of them is the quicker one is measured: by itself,
-each engine could decide anew. So the first one writes down what it found, all later ones go by that, and results are
-kept under the library that gave them: those of two libraries are never mixed.
+The two libraries of `scoring.numbers.products` round differently, and which of them is the quicker one is measured: by
+itself, each engine could decide anew. So the first one writes down what it found, all later ones go by that, and
+results are kept under the library that gave them: those of two libraries are never mixed.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from shiftlens.scoring.models.loading import LoadedModel
 
 
 def fitted(loaded: LoadedModel, side: PreparedSide, response_ids: int) -> tuple[PreparedSide, tuple[str, ...]]:
-    """The side with what a pass in windows needs to know (see `scoring.windows`), and the rule in words.
+    """The side with what a pass in windows needs to know (see `scoring.passes.windows`), and the rule in words.
 
     There are words only for a side that does not fit the model.
     """

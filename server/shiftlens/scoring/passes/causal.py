@@ -100,7 +100,7 @@ class CausalModel:
 def open_model(model: PreTrainedModel) -> CausalModel:
     """Split a model, checking on a few ids that body and head give its logits.
 
-    On a CPU its layers are made quicker (`scoring.products`).
+    On a CPU its layers are made quicker (`scoring.numbers.products`).
     """
     quicken(model)
     ids = torch.arange(_PROBE_IDS, device=next(model.parameters()).device) % int(

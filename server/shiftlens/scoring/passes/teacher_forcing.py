@@ -64,7 +64,7 @@ class Scorer:
 
         `check` is called between stretches and blocks and may raise to stop the pass. With a memory, ids that an
         earlier pass began with are not fed again, and what this one fed is left there, also when it is stopped. A pass
-        that is longer than a model goes in windows (`scoring.windows`).
+        that is longer than a model goes in windows (`scoring.passes.windows`).
         """
         earlier = self.memory.take(plan) if self.memory is not None else None
         collector = RowCollector()
