@@ -23,6 +23,7 @@ from shiftlens.engine.protocol import (
     Scored,
     Unload,
 )
+from shiftlens.engine.sharing.host_protocol import Hello
 from shiftlens.engine.sharing.joining import SUPPORTED, NoHost, join, join_running
 from shiftlens.engine.sharing.naming import as_named, located, needs_working_folder
 from shiftlens.engine.sharing.place import Place, UnfitFolder, place_for, program_build
@@ -45,6 +46,7 @@ class EngineClient:
 
     `on_log` gets the engine's stderr by lines, `idle_minutes` is how long a shared engine keeps its models
     without work while clients stay, 0 for ever. Both `sharing` and `idle_minutes` may be changed at any time.
+    `background` says that jobs are asked for by an editor, not by a user who waits: see `worker.urgency`.
     """
 
     def __init__(
@@ -53,10 +55,12 @@ class EngineClient:
         sharing: Sharing = Sharing.SHARED,
         idle_minutes: float = DEFAULT_IDLE_MINUTES,
         on_log: Callable[[str], None] | None = None,
+        background: bool = False,
     ) -> None:
         self.sharing = sharing
         self.idle_minutes = idle_minutes
         self._on_log = on_log or (lambda _: None)
+        self._background = background
         self._links: dict[PairSpec | None, Link] = {}
         self._latest: Link | None = None
         self._linking = asyncio.Lock()
@@ -214,7 +218,7 @@ class EngineClient:
         link: Link | None = None
         if pair is not None and place is not None:
             link = await self._moved(kin, pair, place) or await self._share(pair, place)
-        self._links[pair] = link or await OwnEngine.start(self._on_log)
+        self._links[pair] = link or await OwnEngine.start(self._on_log, less_urgent=self._background)
 
     async def _moved(self, kin: PairSpec | None, pair: PairSpec, place: Place) -> Link | None:
         """The engine of `kin` as that of `pair`; None where it can't be, after leaving it."""
@@ -229,15 +233,20 @@ class EngineClient:
         return link if has_moved else None
 
     async def _share(self, pair: PairSpec, place: Place) -> Link | None:
-        idle_seconds = 60 * self.idle_minutes
+        hello = Hello(
+            build=program_build(),
+            idle_seconds=60 * self.idle_minutes,
+            place=place.name,
+            background=self._background,
+        )
         if self.sharing is Sharing.SHARED:
-            connection = await join(place, pair, program_build(), idle_seconds)
+            connection = await join(place, pair, hello)
         else:
             try:
-                connection = await join_running(place, program_build(), idle_seconds)
+                connection = await join_running(place, hello)
             except NoHost:
                 return None
-        return SharedEngine(connection, place, program_build(), idle_seconds, self._on_log)
+        return SharedEngine(connection, place, hello, self._on_log)
 
     async def _leave(self, *, release: bool) -> None:
         if self._opening is not None:

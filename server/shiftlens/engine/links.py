@@ -140,10 +140,10 @@ class OwnEngine(Link):
         self._process: WorkerProcess | None = None
 
     @classmethod
-    async def start(cls, on_log: Callable[[str], None]) -> OwnEngine:
+    async def start(cls, on_log: Callable[[str], None], *, less_urgent: bool = False) -> OwnEngine:
         """Raises EngineError."""
         link = cls()
-        link._process = await WorkerProcess.start(link._deliver, on_log, link._fail_jobs)
+        link._process = await WorkerProcess.start(link._deliver, on_log, link._fail_jobs, less_urgent=less_urgent)
         return link
 
     @property
@@ -171,15 +171,18 @@ class SharedEngine(Link):
     """A connection to the host of an engine that other clients use too."""
 
     def __init__(
-        self, connection: Connection, place: Place, build: str, idle_seconds: float, on_log: Callable[[str], None]
+        self,
+        connection: Connection,
+        place: Place,
+        hello: Hello,
+        on_log: Callable[[str], None],
     ) -> None:
         super().__init__()
         self._connection = connection
         self._place = place
-        self._build = build
+        self._hello = hello
         self._on_log = on_log
         self._pid: int | None = None
-        self._idle_seconds = idle_seconds
         self._is_open = True
         self._in_order = False
         self._moving: asyncio.Future[bool] | None = None
@@ -203,9 +206,9 @@ class SharedEngine(Link):
         self._connection.post(request)
 
     def wish(self, idle_seconds: float) -> None:
-        if idle_seconds != self._idle_seconds:
-            self._idle_seconds = idle_seconds
-            self._connection.post(Hello(build=self._build, idle_seconds=idle_seconds, place=self._place.name))
+        if idle_seconds != self._hello.idle_seconds:
+            self._hello = msgspec.structs.replace(self._hello, idle_seconds=idle_seconds)
+            self._connection.post(self._hello)
 
     async def move(self, place: Place, pair: PairSpec) -> bool:
         if place.folder != self._place.folder or not self._is_open:
@@ -218,6 +221,7 @@ class SharedEngine(Link):
             return False
         if moved:
             self._place = place
+            self._hello = msgspec.structs.replace(self._hello, place=place.name)
         return moved and self._is_open
 
     async def close(self, *, release: bool = False) -> None:

@@ -12,7 +12,7 @@ from shiftlens.engine.frames import encode_frame, read_request
 from shiftlens.engine.protocol import Cancel, Describe, Held, Reply, Score, Unload
 from shiftlens.engine.worker.allocator import keep_freed_memory
 from shiftlens.engine.worker.turns import Turns
-from shiftlens.engine.worker.urgency import be_less_urgent
+from shiftlens.engine.worker.urgency import LESS_URGENT, be_less_urgent
 from shiftlens.scoring.models.hub import stay_offline
 
 
@@ -58,7 +58,8 @@ def main() -> None:
     Libraries and models may print: only the saved descriptor carries frames, whatever is written to standard output
     goes to standard error.
     """
-    be_less_urgent()
+    if LESS_URGENT in sys.argv[1:]:
+        be_less_urgent()
     frames_out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr

@@ -22,6 +22,7 @@ __all__ = [
     "Describe",
     "Described",
     "Done",
+    "EngineState",
     "Failed",
     "Held",
     "Progress",
@@ -108,12 +109,23 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     remedy: str
 
 
+class EngineState(msgspec.Struct, frozen=True, kw_only=True):
+    """How an engine process computes: threads of matrix products with this pair, of so many cores that it may use, how
+    threads wait for each other (as the environment has it), and its niceness (None where the system has none)."""
+
+    threads: int
+    cores: int
+    waiting: str
+    niceness: int | None
+
+
 class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The loaded pair."""
+    """The loaded pair, and the engine that has loaded it."""
 
     job: int
     base: ModelDescription
     aligned: ModelDescription
+    engine: EngineState
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag=True):

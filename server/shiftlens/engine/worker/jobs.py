@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 
 import torch
 
+from shiftlens.engine.environment import wait_policy_in_words
 from shiftlens.engine.protocol import (
     Cancelled,
     Describe,
     Described,
     Done,
+    EngineState,
     Failed,
     Held,
     Progress,
@@ -22,7 +25,21 @@ from shiftlens.engine.protocol import (
 )
 from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.engine.worker.score_request import ScoreRequest
+from shiftlens.engine.worker.urgency import niceness
 from shiftlens.errors import ShiftLensError
+
+
+def _state() -> EngineState:
+    return EngineState(
+        threads=torch.get_num_threads(),
+        cores=_cores(),
+        waiting=wait_policy_in_words(os.environ),
+        niceness=niceness(),
+    )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class JobCancelled(BaseException):
@@ -58,7 +75,14 @@ class Worker:
                 yield from self._score(request)
             elif isinstance(request, Describe):
                 pair = self._open(request)
-                self._send(Described(job=request.job, base=pair.base.description, aligned=pair.aligned.description))
+                self._send(
+                    Described(
+                        job=request.job,
+                        base=pair.base.description,
+                        aligned=pair.aligned.description,
+                        engine=_state(),
+                    )
+                )
             else:
                 self._pairs.clear()
                 self._send(Done(job=request.job))

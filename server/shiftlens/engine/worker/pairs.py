@@ -23,6 +23,7 @@ from shiftlens.scoring.models.loading import LoadedModel, load_adapter, load_mod
 from shiftlens.scoring.models.sources import ModelSource, find_source
 from shiftlens.scoring.numbers import products
 from shiftlens.scoring.numbers.head import Heads
+from shiftlens.scoring.numbers.threads import settle_threads
 from shiftlens.scoring.passes.adapted import open_adapted
 from shiftlens.scoring.passes.apart import ApartHeads
 from shiftlens.scoring.passes.causal import CausalModel, open_model
@@ -119,6 +120,7 @@ class PairHolder:
             self._let_go(keys, sources)
             for i, (key, source) in enumerate(zip(keys, sources, strict=True)):
                 self._load(key, source, spec, functools.partial(_in_half, on_progress, i))
+        settle_threads(self._wholes[key].loaded.model for key in keys)
         base, aligned = (self._opened(self._wholes[key], source) for key, source in zip(keys, sources, strict=True))
         differ = token_difference(base.loaded, aligned.loaded)
         about_files = dict.fromkeys((*base.loaded.notes, *aligned.loaded.notes))
