@@ -13,6 +13,7 @@ from shiftlens.engine.worker.broken import no_numbers
 from shiftlens.engine.worker.pairs import OpenedPair
 from shiftlens.errors import ScoringError
 from shiftlens.scoring.inputs.prepare import Prepared
+from shiftlens.scoring.inputs.template_limits import template_budget
 from shiftlens.scoring.numbers import products
 from shiftlens.scoring.numbers.pack import pack, pack_apart
 from shiftlens.scoring.numbers.rows import PairRows
@@ -54,7 +55,9 @@ class ScoreRequest:
         for place in portion:
             self._check()
             try:
-                self._ready.append(self._pair.prepare(self._request.responses[place], self._request.options))
+                with template_budget(self._check):
+                    prepared = self._pair.prepare(self._request.responses[place], self._request.options)
+                self._ready.append(prepared)
                 self._places.append(place)
             except ScoringError as error:
                 self._refuse(place, error)
