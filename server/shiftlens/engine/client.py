@@ -7,7 +7,7 @@ dies, the jobs in flight fail with an EngineError and the next job starts a new 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
 from shiftlens.engine.links import EngineLeft, Job, Link, OwnEngine, SharedEngine
@@ -31,6 +31,7 @@ from shiftlens.errors import EngineError, ScoringError
 from shiftlens.options.pair import DEFAULT_IDLE_MINUTES, PairSpec, ScoreOptions
 
 _TRIES = 5
+_UNLOAD_SECONDS = 5.0
 
 
 class Sharing(Enum):
@@ -101,16 +102,53 @@ class EngineClient:
             raise EngineError(f"The engine answered a describe request with {type(answer).__name__}.")
         return as_named(answer, pair)
 
-    async def unload(self) -> None:
-        """Give the models' memory back by ending the engine, for all who share it; the next job starts another."""
-        for link in list(self._links.values()):
-            if link.is_open:
-                try:
-                    await self._ask_on(link, Unload(job=self._new_job()), Job(_future()))
-                except (EngineError, EngineLeft):
-                    # It has gone already.
-                    continue
+    async def unload(self, pairs: Iterable[PairSpec] = ()) -> bool:
+        """Give the models' memory back by ending the engine, for all who share it; the next job starts another.
+
+        Ended are the engines that this client uses, and the shared ones of `pairs`, whoever has started them. False
+        where there is none. Raises EngineError where one does not answer: its models are still loaded.
+        """
+        found, silent = False, await self._join_those_of(pairs)
+        for known, link in list(self._links.items()):
+            if not link.is_open:
+                continue
+            found = True
+            try:
+                asked = self._ask_on(link, Unload(job=self._new_job()), Job(_future()))
+                await asyncio.wait_for(asked, _UNLOAD_SECONDS)
+            except asyncio.TimeoutError:
+                # An engine of our own is ended below whether it answers or not.
+                silent = link.unanswered() or silent
+                del self._links[known]
+                await link.close(release=False)
+            except (EngineError, EngineLeft):
+                # It has gone already.
+                continue
         await self._leave(release=True)
+        if silent is not None:
+            raise silent
+        return found
+
+    async def _join_those_of(self, pairs: Iterable[PairSpec]) -> EngineError | None:
+        """Connect to the shared engines of pairs, where they run; what there is to say of one that does not answer."""
+        silent = None
+        if self.sharing is Sharing.OWN:
+            return silent
+        for pair in map(located, pairs):
+            place = self._place(pair)
+            if place is None or (pair in self._links and self._links[pair].is_open):
+                continue
+            hello = self._hello(place)
+            try:
+                connection = await join_running(place, hello, _UNLOAD_SECONDS)
+            except NoHost:
+                continue
+            except EngineError as error:
+                silent = error
+                continue
+            async with self._linking:
+                self._links[pair] = SharedEngine(connection, place, hello, self._on_log)
+        return silent
 
     async def close(self) -> None:
         """Leave the engine. One of our own ends, a shared one goes on for its other clients."""
@@ -233,12 +271,7 @@ class EngineClient:
         return link if has_moved else None
 
     async def _share(self, pair: PairSpec, place: Place) -> Link | None:
-        hello = Hello(
-            build=program_build(),
-            idle_seconds=60 * self.idle_minutes,
-            place=place.name,
-            background=self._background,
-        )
+        hello = self._hello(place)
         if self.sharing is Sharing.SHARED:
             connection = await join(place, pair, hello)
         else:
@@ -247,6 +280,14 @@ class EngineClient:
             except NoHost:
                 return None
         return SharedEngine(connection, place, hello, self._on_log)
+
+    def _hello(self, place: Place) -> Hello:
+        return Hello(
+            build=program_build(),
+            idle_seconds=60 * self.idle_minutes,
+            place=place.name,
+            background=self._background,
+        )
 
     async def _leave(self, *, release: bool) -> None:
         if self._opening is not None:

@@ -36,7 +36,7 @@ from shiftlens.engine.sharing.host_protocol import (
     Running,
     Welcome,
 )
-from shiftlens.engine.sharing.joining import Connection
+from shiftlens.engine.sharing.joining import Connection, no_answer
 from shiftlens.engine.sharing.place import Place
 from shiftlens.engine.worker_process import STDERR_LINES_SHOWN, WorkerProcess, ended
 from shiftlens.errors import EngineError, ModelError, ScoringError, ShiftLensError
@@ -114,6 +114,10 @@ class Link(ABC):
     async def move(self, place: Place, pair: PairSpec) -> bool:  # noqa: ARG002
         """Have a shared engine go on as that of another pair, which others find at `place`; False where it does not."""
         return False
+
+    def unanswered(self) -> EngineError | None:
+        """What to say where the engine does not answer, None where leaving it ends it."""
+        return None
 
     def kill(self) -> None:
         """Stop the engine process without asking."""
@@ -223,6 +227,9 @@ class SharedEngine(Link):
             self._place = place
             self._hello = msgspec.structs.replace(self._hello, place=place.name)
         return moved and self._is_open
+
+    def unanswered(self) -> EngineError | None:
+        return no_answer(self._place)
 
     async def close(self, *, release: bool = False) -> None:
         self._is_open = False

@@ -59,18 +59,15 @@ async def join(place: Place, pair: PairSpec, hello: Hello) -> Connection:
     raise EngineError("The engine ended each time that it was started.", f"Its log is {place.log}.")
 
 
-async def join_running(place: Place, hello: Hello) -> Connection:
-    """The same, but starts nothing. Raises NoHost, EngineError."""
+async def join_running(place: Place, hello: Hello, seconds: float = _ANSWER_SECONDS) -> Connection:
+    """The same, but starts nothing, and waits for an answer no longer than that. Raises NoHost, EngineError."""
     connection = await connect(place)
     try:
         connection.post(hello)
-        answer = await asyncio.wait_for(connection.receive(), _ANSWER_SECONDS)
+        answer = await asyncio.wait_for(connection.receive(), seconds)
     except asyncio.TimeoutError:
         connection.writer.close()
-        pid = place.host_pid()
-        raise EngineError(
-            f"The engine that runs (process {pid}) does not answer.", f"End it, for example with `kill -9 {pid}`."
-        ) from None
+        raise no_answer(place) from None
     except (OSError, asyncio.IncompleteReadError) as error:
         connection.writer.close()
         raise NoHost from error
@@ -143,6 +140,14 @@ async def _start_host(place: Place, pair: PairSpec, hello: Hello) -> None:
     if launcher.returncode:
         said = " | ".join(place.last_lines(STDERR_LINES_SHOWN))
         raise not_started(said or f"exit code {launcher.returncode}")
+
+
+def no_answer(place: Place) -> EngineError:
+    """The error of a host that has stopped, or is stuck."""
+    pid = place.host_pid()
+    return EngineError(
+        f"The engine that runs (process {pid}) does not answer.", f"End it, for example with `kill -9 {pid}`."
+    )
 
 
 def _changed() -> EngineError:
