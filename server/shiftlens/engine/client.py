@@ -16,6 +16,7 @@ from shiftlens.engine.protocol import (
     Describe,
     Described,
     Done,
+    Forget,
     Progress,
     Refused,
     ResponseToScore,
@@ -80,16 +81,19 @@ class EngineClient:
         options: ScoreOptions,
         responses: Sequence[ResponseToScore],
         *,
+        document: str = "",
         on_progress: Callable[[Progress], None] | None = None,
         on_scored: Callable[[Scored], None] | None = None,
         on_refused: Callable[[Refused], None] | None = None,
     ) -> Done:
-        """Score responses; the listeners hear of each as it comes.
+        """Score responses; the listeners hear of each as it comes. `document` names what to `forget`.
 
         Cancelling the awaiting task cancels the job. Raises ModelError when the pair can't be used, ScoringError
         when nothing can be scored, EngineError when the process does not start or ends early.
         """
-        request = Score(job=self._new_job(), pair=located(pair), options=options, responses=tuple(responses))
+        request = Score(
+            job=self._new_job(), pair=located(pair), options=options, responses=tuple(responses), document=document
+        )
         answer = await self._ask(request, on_progress, on_scored, on_refused)
         if not isinstance(answer, Done):
             raise EngineError(f"The engine answered a score request with {type(answer).__name__}.")
@@ -101,6 +105,12 @@ class EngineClient:
         if not isinstance(answer, Described):
             raise EngineError(f"The engine answered a describe request with {type(answer).__name__}.")
         return as_named(answer, pair)
+
+    def forget(self, document: str) -> None:
+        """Have the engine let go of what it keeps for edits of a document that was scored under this name."""
+        for link in self._links.values():
+            if link.is_open:
+                link.post(Forget(document=document))
 
     async def unload(self, pairs: Iterable[PairSpec] = ()) -> bool:
         """Give the models' memory back by ending the engine, for all who share it; the next job starts another.

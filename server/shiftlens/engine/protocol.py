@@ -24,6 +24,7 @@ __all__ = [
     "Done",
     "EngineState",
     "Failed",
+    "Forget",
     "Held",
     "Progress",
     "Refused",
@@ -41,7 +42,8 @@ MAX_FRAME_BYTES = 1 << 30
 class Score(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Score these responses. Answered by Progress and Scored messages, then one of Done, Failed, Cancelled.
 
-    `client` tells apart whose jobs take turns.
+    `client` tells apart whose jobs take turns. `document` is any name of what the text is from: what is kept for edits
+    of it goes with Forget.
     """
 
     job: int
@@ -49,6 +51,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     options: ScoreOptions
     responses: tuple[ResponseToScore, ...]
     client: int = 0
+    document: str = ""
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -62,6 +65,14 @@ class Unload(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     job: int
     client: int = 0
+
+
+class Forget(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Let go of what is kept for edits of a document, None for all of this client. Not answered; `job` is 0."""
+
+    document: str | None
+    client: int = 0
+    job: int = 0
 
 
 class Describe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -162,5 +173,5 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     job: int = 0
 
 
-Request = Score | Cancel | Unload | Describe
+Request = Score | Cancel | Unload | Describe | Forget
 Reply = Progress | Scored | Refused | Described | Done | Cancelled | Failed | Held

@@ -19,6 +19,7 @@ from shiftlens.engine.protocol import (
     Described,
     Done,
     Failed,
+    Forget,
     Held,
     Progress,
     Reply,
@@ -183,6 +184,8 @@ class Host:
             await self._take(guest, message)
         elif isinstance(message, Cancel):
             self._cancel(guest, message.job)
+        elif isinstance(message, Forget):
+            self._forget(guest, message.document)
         elif isinstance(message, Goodbye):
             self._part_with(guest)
             if message.release and not self._guests:
@@ -236,6 +239,10 @@ class Host:
         if number is not None and self._worker is not None:
             self._worker.write(Cancel(job=number))
 
+    def _forget(self, guest: Guest, document: str | None) -> None:
+        if self._worker is not None:
+            self._worker.write(Forget(document=document, client=guest.number))
+
     def _unload(self, guest: Guest, request: Unload) -> None:
         guest.send(Done(job=request.job))
         self.end()
@@ -281,7 +288,10 @@ class Host:
             self._cancel(guest, job)
             self._jobs.pop(number, None)
         guest.jobs.clear()
-        if self._guests.pop(guest.number, None) is not None and not self._guests:
+        was_here = self._guests.pop(guest.number, None) is not None
+        if was_here:
+            self._forget(guest, None)
+        if was_here and not self._guests:
             self._alone_until = time.monotonic() + self._linger
         self._news.set()
 

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from shiftlens.engine.worker.process_memory import machine_bytes
 from shiftlens.model_files.fingerprint import model_fingerprint
 from shiftlens.options.pair import AUTO_LIBRARY, PairSpec, ScoreOptions
 from shiftlens.scores.description import ModelDescription
@@ -27,7 +28,7 @@ from shiftlens.scoring.numbers.threads import settle_threads
 from shiftlens.scoring.passes.adapted import open_adapted
 from shiftlens.scoring.passes.apart import ApartHeads
 from shiftlens.scoring.passes.causal import CausalModel, open_model
-from shiftlens.scoring.passes.memory import PassMemory
+from shiftlens.scoring.passes.memory import PassMemory, limit_for
 from shiftlens.scoring.passes.teacher_forcing import Scorer
 
 
@@ -125,7 +126,7 @@ class PairHolder:
         differ = token_difference(base.loaded, aligned.loaded)
         about_files = dict.fromkeys((*base.loaded.notes, *aligned.loaded.notes))
         notes = (*adapter_notes(*sources, shared=keys[0] == keys[1]), *vocabulary_notes(differ), *about_files)
-        pair = OpenedPair(base, aligned, PassMemory(), notes, same_tokens=not differ)
+        pair = OpenedPair(base, aligned, PassMemory(limit_for(machine_bytes())), notes, same_tokens=not differ)
         self._pair = (spec, pair)
         return pair
 
@@ -133,6 +134,11 @@ class PairHolder:
     def kv_bytes(self) -> int:
         """What the pair's last passes hold."""
         return 0 if self._pair is None else self._pair[1].memory.nbytes
+
+    def forget(self, client: int, document: str | None) -> None:
+        """Let go of what is kept for edits of a document of a client, of all of its documents with None."""
+        if self._pair is not None:
+            self._pair[1].memory.forget(lambda owner: owner[0] == client and (document is None or owner[1] == document))
 
     def clear(self) -> None:
         """Let go of every model."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 
 from shiftlens.engine.protocol import Progress, Refused, Reply, Score, Scored
@@ -43,7 +43,7 @@ class ScoreRequest:
         self._rows_done = 0
         self._partial_sent = 0.0
 
-    def steps(self) -> Iterator[None]:
+    def steps(self) -> Generator[None, None, None]:
         """Do it, stopping after each stretch, so that other jobs can be done between."""
         for portion in portions(len(self._request.responses)):
             yield from self._prepare(portion)
