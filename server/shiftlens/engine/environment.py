@@ -1,8 +1,11 @@
-"""What the engine process is given in its environment, beside what its client has. No torch here."""
+"""What the engine process is given at its start: an argument, and its environment. No torch here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+LESS_URGENT = "--less-urgent"
+"""The argument by which an engine process makes way for other programs; see `worker.urgency`."""
 
 WAIT_POLICY = "OMP_WAIT_POLICY"
 _PASSIVE = "passive"

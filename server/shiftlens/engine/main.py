@@ -8,11 +8,12 @@ import sys
 import threading
 from typing import BinaryIO
 
+from shiftlens.engine.environment import LESS_URGENT
 from shiftlens.engine.frames import encode_frame, read_request
 from shiftlens.engine.protocol import Cancel, Describe, Forget, Held, Reply, Score, Unload
 from shiftlens.engine.worker.allocator import keep_freed_memory
 from shiftlens.engine.worker.turns import Turns
-from shiftlens.engine.worker.urgency import LESS_URGENT, be_less_urgent
+from shiftlens.engine.worker.urgency import be_less_urgent
 from shiftlens.scoring.models.hub import stay_offline
 
 

@@ -11,10 +11,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from shiftlens.engine.environment import with_wait_policy
+from shiftlens.engine.environment import LESS_URGENT, with_wait_policy
 from shiftlens.engine.frames import decode_reply, encode_frame, read_body
 from shiftlens.engine.protocol import Reply, Request
-from shiftlens.engine.worker.urgency import LESS_URGENT
 from shiftlens.errors import EngineError
 
 _STDERR_LINES_KEPT = 20

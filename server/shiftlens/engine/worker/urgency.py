@@ -17,9 +17,6 @@ import time
 from pathlib import Path
 
 NICENESS = 5
-LESS_URGENT = "--less-urgent"
-"""The argument that starts an engine process which makes way for other programs."""
-
 _MOST = 19
 _TRIES = 3
 _SECONDS_BETWEEN_TRIES = 0.12
