@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 
 import pytest
 
@@ -98,6 +99,9 @@ def test_doctor_tells_versions_folders_and_the_pair(tiny_pair: PairSpec, capsys:
     assert set(found["bundled"]) == {"base", "aligned"}
     assert found["models"]["base"]["architecture"] == "LlamaForCausalLM"
     assert found["versions"]["torch"]
+    assert found["engine"]["threads"] == 1
+    assert found["engine"]["waiting"].endswith("=passive")
+    assert found["engine"]["niceness"] == os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def test_doctor_says_what_to_do_about_a_pair_that_does_not_load(capsys: pytest.CaptureFixture[str]) -> None:

@@ -429,8 +429,8 @@ async def test_the_engine_belongs_to_no_terminal_and_to_no_folder_of_its_first_c
                 assert Path(f"/proc/{pid}/cwd").resolve() == folder.resolve()
 
 
-async def test_a_shared_engine_is_less_urgent_than_its_clients(tiny_pair: PairSpec) -> None:
-    async with clients(1) as (client,):
+async def test_a_shared_engine_of_an_editor_is_less_urgent_than_its_clients(tiny_pair: PairSpec) -> None:
+    async with clients(1, background=True) as (client,):
         await client.describe(tiny_pair)
         assert client.pid is not None
         ours = os.getpriority(os.PRIO_PROCESS, 0)

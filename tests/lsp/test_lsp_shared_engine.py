@@ -66,6 +66,19 @@ async def test_a_long_file_in_one_window_does_not_keep_the_other_waiting(tiny_se
 
 
 @needs_proc
+async def test_a_window_that_scored_nothing_unloads_what_another_has_loaded(tiny_settings: dict[str, Any]) -> None:
+    async with windows(1, tiny_settings) as (busy,), windows(1, {**tiny_settings, "runPolicy": "manual"}) as (idle,):
+        uri = idle.open(TALK)
+        await idle.until_state(uri, "notScored")
+        assert await idle.command("shiftlens.unload") is False
+        await idle.until(lambda: any("no models are loaded" in m.message for m in idle.messages))
+        await busy.until_state(busy.open(TALK), "ready")
+        pid = await engine_pid(busy)
+        assert await idle.command("shiftlens.unload") is True
+        assert not is_alive(pid)
+
+
+@needs_proc
 async def test_unloading_in_one_window_tells_the_other_and_the_next_edit_loads_anew(
     tiny_settings: dict[str, Any],
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sqlite3
@@ -9,7 +10,7 @@ import stat
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -130,6 +131,28 @@ def test_clearing_leaves_nothing_of_the_text_on_disk(store: ResultStore, scored:
     assert store.clear() == 1
     assert store.stats().entries == 0
     assert not any(b"secret" in path.read_bytes() for path in store.path.parent.iterdir())
+
+
+@pytest.mark.parametrize("at", ["begin", "commit"])
+def test_clearing_on_a_full_disk_deletes_the_file(
+    store: ResultStore, scored: Make, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    store.put(_key(1), scored())
+
+    @contextlib.contextmanager
+    def full(connection: sqlite3.Connection) -> Iterator[None]:
+        if at == "commit":
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute("ROLLBACK")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("shiftlens.scores.store.writing", full)
+    assert store.clear() == (1 if at == "commit" else 0)
+    assert [path for path in store.path.parent.iterdir() if path.name.startswith(store.path.name)] == []
+    monkeypatch.undo()
+    store.put(_key(2), scored())
+    assert store.stats().entries == 1
 
 
 def test_clearing_what_another_process_holds_says_so(

@@ -19,6 +19,7 @@ from shiftlens.errors import EngineError, ShiftLensError
 from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec
 
 if TYPE_CHECKING:
+    from shiftlens.engine.protocol import EngineState
     from shiftlens.engine.sharing.running import FoundEngine
     from shiftlens.scores.description import ModelDescription
 
@@ -60,11 +61,11 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         parser.error(str(error))
     versions = {name: _version(name) for name in _LIBRARIES}
     checks = [_python(), *(_library(name, version) for name, version in versions.items()), _bundled()]
-    loaded, models, engines = asyncio.run(_engine(pair))
+    loaded, models, state, engines = asyncio.run(_engine(pair))
     checks += loaded
     ok = all(check.ok for check in checks)
     if args.format == "json":
-        print(json.dumps(_report(ok, versions, checks, models, engines), indent=1))
+        print(json.dumps(_report(ok, versions, checks, models, state, engines), indent=1))
     else:
         _print(checks, engines, ok)
     return 0 if ok else 1
@@ -101,8 +102,11 @@ def _bundled_folders() -> dict[str, str]:
     return {"base": resolve_model_name(BUNDLED_BASE), "aligned": resolve_model_name(BUNDLED_ALIGNED)}
 
 
-async def _engine(pair: PairSpec) -> tuple[list[Check], dict[str, dict[str, object]], list[FoundEngine]]:
-    """Whether an engine starts and the pair loads there, what the models say of themselves, and which engines run.
+async def _engine(
+    pair: PairSpec,
+) -> tuple[list[Check], dict[str, dict[str, object]], dict[str, object] | None, list[FoundEngine]]:
+    """Whether an engine starts and the pair loads there, what the models and the engine say of themselves, and which
+    engines run.
 
     Where an engine with this pair runs already, that one is asked; one that is started for this ends with it.
     """
@@ -116,10 +120,10 @@ async def _engine(pair: PairSpec) -> tuple[list[Check], dict[str, dict[str, obje
     try:
         described = await engine.describe(pair)
     except EngineError as error:
-        return [Check("engine", False, error.problem, error.remedy)], {}, engines
+        return [Check("engine", False, error.problem, error.remedy)], {}, None, engines
     except ShiftLensError as error:
         checks = [Check("engine", True, "starts"), Check("models", False, error.problem, error.remedy)]
-        return checks, {}, engines
+        return checks, {}, None, engines
     finally:
         await engine.close()
     models = {"base": described.base, "aligned": described.aligned}
@@ -134,7 +138,15 @@ async def _engine(pair: PairSpec) -> tuple[list[Check], dict[str, dict[str, obje
         for name, model in models.items()
     ]
     builtins = {name: msgspec.to_builtins(model) for name, model in models.items()}
-    return [Check("engine", True, "starts"), *checks], builtins, engines
+    started = Check("engine", True, f"starts; {_state_in_words(described.engine)}")
+    return [started, *checks], builtins, msgspec.to_builtins(described.engine), engines
+
+
+def _state_in_words(state: EngineState) -> str:
+    threads = f"{state.threads} thread{'' if state.threads == 1 else 's'}"
+    cores = f"{state.cores} core{'' if state.cores == 1 else 's'}"
+    niceness = "" if state.niceness is None else f", niceness {state.niceness} (0 is the usual one)"
+    return f"{threads} for matrix products with this pair, of {cores}; waiting threads: {state.waiting}{niceness}"
 
 
 def _adapter_words(model: ModelDescription) -> str:
@@ -146,6 +158,7 @@ def _report(
     versions: dict[str, str | None],
     checks: list[Check],
     models: dict[str, dict[str, object]],
+    state: dict[str, object] | None,
     engines: list[FoundEngine],
 ) -> dict[str, object]:
     return {
@@ -158,6 +171,7 @@ def _report(
         "versions": versions,
         "bundled": _bundled_folders(),
         "models": models,
+        "engine": state,
         "engines": [engine.as_json() for engine in engines],
         "checks": [
             {

@@ -12,8 +12,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "serve",
         help="run the language server (over standard input and output, unless told otherwise)",
         description="Run the language server over standard input and output, or for one client over TCP.",
+        epilog="Over TCP nobody is asked who they are: the client is the first connection that begins as one, and any"
+        " user and any program of this machine can be it (with another --host, of every machine that reaches it). It"
+        " can have files of yours read and scored. Prefer standard input and output.",
     )
-    parser.add_argument("--tcp", action="store_true", help="listen on a TCP port")
+    parser.add_argument("--tcp", action="store_true", help="listen on a TCP port, for whoever connects first")
     parser.add_argument(
         "--host", default="127.0.0.1", help="with --tcp: the address to listen on (default %(default)s)"
     )

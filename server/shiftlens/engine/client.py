@@ -7,7 +7,7 @@ dies, the jobs in flight fail with an EngineError and the next job starts a new 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
 from shiftlens.engine.links import EngineLeft, Job, Link, OwnEngine, SharedEngine
@@ -16,6 +16,7 @@ from shiftlens.engine.protocol import (
     Describe,
     Described,
     Done,
+    Forget,
     Progress,
     Refused,
     ResponseToScore,
@@ -23,6 +24,7 @@ from shiftlens.engine.protocol import (
     Scored,
     Unload,
 )
+from shiftlens.engine.sharing.host_protocol import Hello
 from shiftlens.engine.sharing.joining import SUPPORTED, NoHost, join, join_running
 from shiftlens.engine.sharing.naming import as_named, located, needs_working_folder
 from shiftlens.engine.sharing.place import Place, UnfitFolder, place_for, program_build
@@ -30,6 +32,7 @@ from shiftlens.errors import EngineError, ScoringError
 from shiftlens.options.pair import DEFAULT_IDLE_MINUTES, PairSpec, ScoreOptions
 
 _TRIES = 5
+_UNLOAD_SECONDS = 5.0
 
 
 class Sharing(Enum):
@@ -45,6 +48,7 @@ class EngineClient:
 
     `on_log` gets the engine's stderr by lines, `idle_minutes` is how long a shared engine keeps its models
     without work while clients stay, 0 for ever. Both `sharing` and `idle_minutes` may be changed at any time.
+    `background` says that jobs are asked for by an editor, not by a user who waits: see `worker.urgency`.
     """
 
     def __init__(
@@ -53,10 +57,12 @@ class EngineClient:
         sharing: Sharing = Sharing.SHARED,
         idle_minutes: float = DEFAULT_IDLE_MINUTES,
         on_log: Callable[[str], None] | None = None,
+        background: bool = False,
     ) -> None:
         self.sharing = sharing
         self.idle_minutes = idle_minutes
         self._on_log = on_log or (lambda _: None)
+        self._background = background
         self._links: dict[PairSpec | None, Link] = {}
         self._latest: Link | None = None
         self._linking = asyncio.Lock()
@@ -75,16 +81,19 @@ class EngineClient:
         options: ScoreOptions,
         responses: Sequence[ResponseToScore],
         *,
+        document: str = "",
         on_progress: Callable[[Progress], None] | None = None,
         on_scored: Callable[[Scored], None] | None = None,
         on_refused: Callable[[Refused], None] | None = None,
     ) -> Done:
-        """Score responses; the listeners hear of each as it comes.
+        """Score responses; the listeners hear of each as it comes. `document` names what to `forget`.
 
         Cancelling the awaiting task cancels the job. Raises ModelError when the pair can't be used, ScoringError
         when nothing can be scored, EngineError when the process does not start or ends early.
         """
-        request = Score(job=self._new_job(), pair=located(pair), options=options, responses=tuple(responses))
+        request = Score(
+            job=self._new_job(), pair=located(pair), options=options, responses=tuple(responses), document=document
+        )
         answer = await self._ask(request, on_progress, on_scored, on_refused)
         if not isinstance(answer, Done):
             raise EngineError(f"The engine answered a score request with {type(answer).__name__}.")
@@ -97,16 +106,59 @@ class EngineClient:
             raise EngineError(f"The engine answered a describe request with {type(answer).__name__}.")
         return as_named(answer, pair)
 
-    async def unload(self) -> None:
-        """Give the models' memory back by ending the engine, for all who share it; the next job starts another."""
-        for link in list(self._links.values()):
+    def forget(self, document: str) -> None:
+        """Have the engine let go of what it keeps for edits of a document that was scored under this name."""
+        for link in self._links.values():
             if link.is_open:
-                try:
-                    await self._ask_on(link, Unload(job=self._new_job()), Job(_future()))
-                except (EngineError, EngineLeft):
-                    # It has gone already.
-                    continue
+                link.post(Forget(document=document))
+
+    async def unload(self, pairs: Iterable[PairSpec] = ()) -> bool:
+        """Give the models' memory back by ending the engine, for all who share it; the next job starts another.
+
+        Ended are the engines that this client uses, and the shared ones of `pairs`, whoever has started them. False
+        where there is none. Raises EngineError where one does not answer: its models are still loaded.
+        """
+        found, silent = False, await self._join_those_of(pairs)
+        for known, link in list(self._links.items()):
+            if not link.is_open:
+                continue
+            found = True
+            try:
+                asked = self._ask_on(link, Unload(job=self._new_job()), Job(_future()))
+                await asyncio.wait_for(asked, _UNLOAD_SECONDS)
+            except asyncio.TimeoutError:
+                # An engine of our own is ended below whether it answers or not.
+                silent = link.unanswered() or silent
+                del self._links[known]
+                await link.close(release=False)
+            except (EngineError, EngineLeft):
+                # It has gone already.
+                continue
         await self._leave(release=True)
+        if silent is not None:
+            raise silent
+        return found
+
+    async def _join_those_of(self, pairs: Iterable[PairSpec]) -> EngineError | None:
+        """Connect to the shared engines of pairs, where they run; what there is to say of one that does not answer."""
+        silent = None
+        if self.sharing is Sharing.OWN:
+            return silent
+        for pair in map(located, pairs):
+            place = self._place(pair)
+            if place is None or (pair in self._links and self._links[pair].is_open):
+                continue
+            hello = self._hello(place)
+            try:
+                connection = await join_running(place, hello, _UNLOAD_SECONDS)
+            except NoHost:
+                continue
+            except EngineError as error:
+                silent = error
+                continue
+            async with self._linking:
+                self._links[pair] = SharedEngine(connection, place, hello, self._on_log)
+        return silent
 
     async def close(self) -> None:
         """Leave the engine. One of our own ends, a shared one goes on for its other clients."""
@@ -214,7 +266,7 @@ class EngineClient:
         link: Link | None = None
         if pair is not None and place is not None:
             link = await self._moved(kin, pair, place) or await self._share(pair, place)
-        self._links[pair] = link or await OwnEngine.start(self._on_log)
+        self._links[pair] = link or await OwnEngine.start(self._on_log, less_urgent=self._background)
 
     async def _moved(self, kin: PairSpec | None, pair: PairSpec, place: Place) -> Link | None:
         """The engine of `kin` as that of `pair`; None where it can't be, after leaving it."""
@@ -229,15 +281,23 @@ class EngineClient:
         return link if has_moved else None
 
     async def _share(self, pair: PairSpec, place: Place) -> Link | None:
-        idle_seconds = 60 * self.idle_minutes
+        hello = self._hello(place)
         if self.sharing is Sharing.SHARED:
-            connection = await join(place, pair, program_build(), idle_seconds)
+            connection = await join(place, pair, hello)
         else:
             try:
-                connection = await join_running(place, program_build(), idle_seconds)
+                connection = await join_running(place, hello)
             except NoHost:
                 return None
-        return SharedEngine(connection, place, program_build(), idle_seconds, self._on_log)
+        return SharedEngine(connection, place, hello, self._on_log)
+
+    def _hello(self, place: Place) -> Hello:
+        return Hello(
+            build=program_build(),
+            idle_seconds=60 * self.idle_minutes,
+            place=place.name,
+            background=self._background,
+        )
 
     async def _leave(self, *, release: bool) -> None:
         if self._opening is not None:

@@ -36,7 +36,7 @@ from shiftlens.engine.sharing.host_protocol import (
     Running,
     Welcome,
 )
-from shiftlens.engine.sharing.joining import Connection
+from shiftlens.engine.sharing.joining import Connection, no_answer
 from shiftlens.engine.sharing.place import Place
 from shiftlens.engine.worker_process import STDERR_LINES_SHOWN, WorkerProcess, ended
 from shiftlens.errors import EngineError, ModelError, ScoringError, ShiftLensError
@@ -115,6 +115,10 @@ class Link(ABC):
         """Have a shared engine go on as that of another pair, which others find at `place`; False where it does not."""
         return False
 
+    def unanswered(self) -> EngineError | None:
+        """What to say where the engine does not answer, None where leaving it ends it."""
+        return None
+
     def kill(self) -> None:
         """Stop the engine process without asking."""
         if self.pid is not None:
@@ -140,10 +144,10 @@ class OwnEngine(Link):
         self._process: WorkerProcess | None = None
 
     @classmethod
-    async def start(cls, on_log: Callable[[str], None]) -> OwnEngine:
+    async def start(cls, on_log: Callable[[str], None], *, less_urgent: bool = False) -> OwnEngine:
         """Raises EngineError."""
         link = cls()
-        link._process = await WorkerProcess.start(link._deliver, on_log, link._fail_jobs)
+        link._process = await WorkerProcess.start(link._deliver, on_log, link._fail_jobs, less_urgent=less_urgent)
         return link
 
     @property
@@ -171,15 +175,18 @@ class SharedEngine(Link):
     """A connection to the host of an engine that other clients use too."""
 
     def __init__(
-        self, connection: Connection, place: Place, build: str, idle_seconds: float, on_log: Callable[[str], None]
+        self,
+        connection: Connection,
+        place: Place,
+        hello: Hello,
+        on_log: Callable[[str], None],
     ) -> None:
         super().__init__()
         self._connection = connection
         self._place = place
-        self._build = build
+        self._hello = hello
         self._on_log = on_log
         self._pid: int | None = None
-        self._idle_seconds = idle_seconds
         self._is_open = True
         self._in_order = False
         self._moving: asyncio.Future[bool] | None = None
@@ -203,9 +210,9 @@ class SharedEngine(Link):
         self._connection.post(request)
 
     def wish(self, idle_seconds: float) -> None:
-        if idle_seconds != self._idle_seconds:
-            self._idle_seconds = idle_seconds
-            self._connection.post(Hello(build=self._build, idle_seconds=idle_seconds, place=self._place.name))
+        if idle_seconds != self._hello.idle_seconds:
+            self._hello = msgspec.structs.replace(self._hello, idle_seconds=idle_seconds)
+            self._connection.post(self._hello)
 
     async def move(self, place: Place, pair: PairSpec) -> bool:
         if place.folder != self._place.folder or not self._is_open:
@@ -218,7 +225,11 @@ class SharedEngine(Link):
             return False
         if moved:
             self._place = place
+            self._hello = msgspec.structs.replace(self._hello, place=place.name)
         return moved and self._is_open
+
+    def unanswered(self) -> EngineError | None:
+        return no_answer(self._place)
 
     async def close(self, *, release: bool = False) -> None:
         self._is_open = False

@@ -8,8 +8,9 @@ import sys
 import threading
 from typing import BinaryIO
 
+from shiftlens.engine.environment import LESS_URGENT
 from shiftlens.engine.frames import encode_frame, read_request
-from shiftlens.engine.protocol import Cancel, Describe, Held, Reply, Score, Unload
+from shiftlens.engine.protocol import Cancel, Describe, Forget, Held, Reply, Score, Unload
 from shiftlens.engine.worker.allocator import keep_freed_memory
 from shiftlens.engine.worker.turns import Turns
 from shiftlens.engine.worker.urgency import be_less_urgent
@@ -20,7 +21,7 @@ class Inbox:
     """Jobs waiting, and the numbers of those that were cancelled."""
 
     def __init__(self) -> None:
-        self._jobs: queue.Queue[Score | Describe | Unload] = queue.Queue()
+        self._jobs: queue.Queue[Score | Describe | Unload | Forget] = queue.Queue()
         self._cancelled: set[int] = set()
 
     def read_all(self, stream: BinaryIO) -> None:
@@ -39,7 +40,7 @@ class Inbox:
             os._exit(1)
         os._exit(0)
 
-    def take(self, *, wait: bool) -> list[Score | Describe | Unload]:
+    def take(self, *, wait: bool) -> list[Score | Describe | Unload | Forget]:
         """The jobs that have come since the last time; with `wait` at least one."""
         taken = [self._jobs.get()] if wait else []
         while True:
@@ -58,7 +59,8 @@ def main() -> None:
     Libraries and models may print: only the saved descriptor carries frames, whatever is written to standard output
     goes to standard error.
     """
-    be_less_urgent()
+    if LESS_URGENT in sys.argv[1:]:
+        be_less_urgent()
     frames_out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr

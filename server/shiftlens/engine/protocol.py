@@ -22,7 +22,9 @@ __all__ = [
     "Describe",
     "Described",
     "Done",
+    "EngineState",
     "Failed",
+    "Forget",
     "Held",
     "Progress",
     "Refused",
@@ -40,7 +42,8 @@ MAX_FRAME_BYTES = 1 << 30
 class Score(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Score these responses. Answered by Progress and Scored messages, then one of Done, Failed, Cancelled.
 
-    `client` tells apart whose jobs take turns.
+    `client` tells apart whose jobs take turns. `document` is any name of what the text is from: what is kept for edits
+    of it goes with Forget.
     """
 
     job: int
@@ -48,6 +51,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     options: ScoreOptions
     responses: tuple[ResponseToScore, ...]
     client: int = 0
+    document: str = ""
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -61,6 +65,14 @@ class Unload(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     job: int
     client: int = 0
+
+
+class Forget(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Let go of what is kept for edits of a document, None for all of this client. Not answered; `job` is 0."""
+
+    document: str | None
+    client: int = 0
+    job: int = 0
 
 
 class Describe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -108,12 +120,23 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     remedy: str
 
 
+class EngineState(msgspec.Struct, frozen=True, kw_only=True):
+    """How an engine process computes: threads of matrix products with this pair, of so many cores that it may use, how
+    threads wait for each other (as the environment has it), and its niceness (None where the system has none)."""
+
+    threads: int
+    cores: int
+    waiting: str
+    niceness: int | None
+
+
 class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The loaded pair."""
+    """The loaded pair, and the engine that has loaded it."""
 
     job: int
     base: ModelDescription
     aligned: ModelDescription
+    engine: EngineState
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -150,5 +173,5 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     job: int = 0
 
 
-Request = Score | Cancel | Unload | Describe
+Request = Score | Cancel | Unload | Describe | Forget
 Reply = Progress | Scored | Refused | Described | Done | Cancelled | Failed | Held

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections import deque
 from collections.abc import Callable
 
 import msgspec
 
+from shiftlens.engine.environment import LESS_URGENT, with_wait_policy
 from shiftlens.engine.frames import decode_reply, encode_frame, read_body
 from shiftlens.engine.protocol import Reply, Request
 from shiftlens.errors import EngineError
@@ -48,17 +50,21 @@ class WorkerProcess:
         on_reply: Callable[[Reply], None],
         on_line: Callable[[str], None],
         on_end: Callable[[EngineError], None],
+        *,
+        less_urgent: bool = False,
     ) -> WorkerProcess:
-        """Raises EngineError where no process can be started."""
+        """With `less_urgent` it makes way for other programs. Raises EngineError where no process can be started."""
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "shiftlens.engine",
+                *([LESS_URGENT] if less_urgent else []),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 limit=_STREAM_LIMIT_BYTES,
+                env=with_wait_policy(os.environ),
             )
         except OSError as error:
             raise not_started(error.strerror or str(error)) from error

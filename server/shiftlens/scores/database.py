@@ -25,11 +25,18 @@ _SCHEMA = (
 _log = logging.getLogger(__name__)
 
 
-def with_database(path: Path, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+def with_database(
+    path: Path,
+    work: Callable[[sqlite3.Connection], T],
+    otherwise: T,
+    *,
+    on_failure: Callable[[Exception], None] = lambda _: None,
+) -> T:
     """What `work` returns for a connection to the database at `path`, which is made where there is none.
 
     `otherwise` where the file can't be used: locked for long, a full disk, a folder that is not ours. A broken file
-    is set aside, and `work` is done once more with a new one; it must bear being done again.
+    is set aside, and `work` is done once more with a new one; it must bear being done again. `on_failure` hears why
+    the file could not be used.
     """
     for _ in range(2):
         seen = _identity(path)
@@ -38,6 +45,7 @@ def with_database(path: Path, work: Callable[[sqlite3.Connection], T], otherwise
                 return work(connection)
         except (sqlite3.Error, OSError) as error:
             _log.info("The result cache could not be used: %s", error)
+            on_failure(error)
             if not (_is_broken(path, error) and _set_aside(path, seen)):
                 break
     return otherwise
@@ -54,6 +62,21 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def is_held(error: Exception) -> bool:
+    """Whether a failure is that another process has the file now, so that it passes."""
+    return isinstance(error, sqlite3.OperationalError) and ("locked" in str(error) or "busy" in str(error))
+
+
+def remove(path: Path) -> bool:
+    """Whether a database and what SQLite keeps beside it are gone. Needs no room on the disk, unlike emptying it."""
+    try:
+        for each in (*companions(path), path):
+            each.unlink(missing_ok=True)
+    except OSError as error:
+        _log.info("The result cache could not be removed: %s", error)
+    return not is_there(path)
 
 
 def is_there(path: Path) -> bool:

@@ -17,7 +17,7 @@ import msgspec
 
 from shiftlens.errors import ShiftLensError
 from shiftlens.scores.columns import ScoredResponse
-from shiftlens.scores.database import broken, companions, is_there, with_database, writing
+from shiftlens.scores.database import broken, companions, is_held, is_there, remove, with_database, writing
 from shiftlens.scores.description import ModelDescription
 
 DEFAULT_LIMIT_BYTES = 256 << 20
@@ -118,30 +118,38 @@ class ResultStore:
         with_database(self.path, write, None)
 
     def clear(self) -> int:
-        """Remove everything, from the disk too; how many results there were. Raises ShiftLensError."""
+        """Remove everything, from the disk too; how many results there were (0 where that can't be read).
 
-        def empty(connection: sqlite3.Connection) -> int | None:
+        Emptying a database takes room on the disk for a moment. Where there is none, the file is deleted instead.
+        Raises ShiftLensError.
+        """
+        counted = 0
+        failures: list[Exception] = []
+
+        def empty(connection: sqlite3.Connection) -> bool:
+            nonlocal counted
             # Overwritten, since the pages of removed rows stay in the file where it can't be made smaller at once.
             connection.execute("PRAGMA secure_delete = ON")
             with writing(connection):
-                count: int = connection.execute("SELECT count(*) FROM results").fetchone()[0]
+                counted = int(connection.execute("SELECT count(*) FROM results").fetchone()[0])
                 connection.execute("DELETE FROM results")
                 connection.execute("DELETE FROM models")
             with contextlib.suppress(sqlite3.OperationalError):
                 connection.execute("VACUUM")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            return count
+            return True
 
-        none: int | None = None
-        count = with_database(self.path, empty, none) if is_there(self.path) else 0
+        done = not is_there(self.path) or with_database(self.path, empty, False, on_failure=failures.append)
+        if not done and failures and not is_held(failures[-1]):
+            done = remove(self.path)
         with contextlib.suppress(OSError):
             broken(self.path).unlink(missing_ok=True)
-        if count is None:
+        if not done:
             raise ShiftLensError(
                 f"The result cache at {self.path} could not be cleared.",
                 "If another process holds it, try again; else delete the file.",
             )
-        return count
+        return counted
 
     def stats(self) -> StoreStats:
         """How much there is. Makes no file."""

@@ -18,6 +18,7 @@ class Guest:
     def __init__(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.number = number
         self.idle_seconds = 0.0
+        self.background = True
         self.jobs: dict[int, int] = {}
         self._reader = reader
         self._writer = writer

@@ -21,7 +21,7 @@ from shiftlens.engine.sharing.host_protocol import Order
 from shiftlens.engine.sharing.hosting import Host
 from shiftlens.engine.sharing.place import Place, program_build, what_is_unfit
 from shiftlens.engine.worker.holding import HeldPlace, hold
-from shiftlens.engine.worker.urgency import make_session_less_urgent
+from shiftlens.engine.worker.urgency import leads_session, set_session_urgency
 
 _LOCK_SECONDS = 20.0
 _LOCK_POLL_SECONDS = 0.05
@@ -38,18 +38,20 @@ def main() -> None:
     held = _held(place)
     if held is None:
         return
-    make_session_less_urgent()
+    own_session = leads_session()
+    if own_session and order.background:
+        set_session_urgency(less=True)
     if os.fork() > 0:
         os._exit(0)
     held.settle()
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
-    asyncio.run(_serve(held, order))
+    asyncio.run(_serve(held, order, own_session=own_session))
 
 
-async def _serve(held: HeldPlace, order: Order) -> None:
-    host = Host(held, order.pair, order.build)
+async def _serve(held: HeldPlace, order: Order, *, own_session: bool) -> None:
+    host = Host(held, order, own_session=own_session)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, host.end)
     try:
         await host.serve()

@@ -11,7 +11,7 @@ import msgspec
 from shiftlens.engine.protocol import Reply, Request
 from shiftlens.options.pair import PairSpec
 
-HOST_PROTOCOL_VERSION = 3
+HOST_PROTOCOL_VERSION = 4
 """Raise it when a message here or in `protocol` changes; host and clients of two versions never meet."""
 
 MAX_REQUEST_BYTES = 1 << 28
@@ -24,17 +24,20 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     build: str
     pair: PairSpec
+    background: bool
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The first message of a client, and again when its wish changes: how long the engine may be idle, 0 for ever.
 
     `place` is the name of the place where the client came to: an engine that has moved is not the one it looks for.
+    `background` says that the client is an editor, which asks by itself; else a user waits for what it does.
     """
 
     build: str
     idle_seconds: float
     place: str
+    background: bool = False
 
 
 class Goodbye(msgspec.Struct, frozen=True, kw_only=True, tag=True):

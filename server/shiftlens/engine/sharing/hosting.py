@@ -19,6 +19,7 @@ from shiftlens.engine.protocol import (
     Described,
     Done,
     Failed,
+    Forget,
     Held,
     Progress,
     Reply,
@@ -36,6 +37,7 @@ from shiftlens.engine.sharing.host_protocol import (
     Look,
     Move,
     Moved,
+    Order,
     Running,
     Welcome,
 )
@@ -43,6 +45,7 @@ from shiftlens.engine.sharing.peer import is_our_user
 from shiftlens.engine.sharing.place import IS_NAME, Place
 from shiftlens.engine.worker.holding import HeldPlace, hold
 from shiftlens.engine.worker.process_memory import resident_bytes
+from shiftlens.engine.worker.urgency import make_less_urgent, set_session_urgency
 from shiftlens.engine.worker_process import WorkerProcess
 from shiftlens.errors import EngineError
 from shiftlens.options.pair import PairSpec
@@ -70,11 +73,13 @@ _UNLOADED = EngineError("The models were unloaded, here or in another window.", 
 class Host:
     """One shared engine. Use it from one event loop."""
 
-    def __init__(self, held: HeldPlace, pair: PairSpec, build: str) -> None:
+    def __init__(self, held: HeldPlace, order: Order, *, own_session: bool) -> None:
         self.held = held
         self._server: asyncio.Server | None = None
-        self._pair = pair
-        self._build = build
+        self._pair = order.pair
+        self._build = order.build
+        self._background = order.background
+        self._own_session = own_session
         self._guests: dict[int, Guest] = {}
         self._jobs: dict[int, tuple[Guest, int]] = {}
         self._numbers = itertools.count(1)
@@ -102,10 +107,22 @@ class Host:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._news.wait(), left)
             self._news.clear()
+            await self._settle_urgency()
         self._ending = True
         self.held.place.socket.unlink(missing_ok=True)
         self._server.close()
         await self._leave()
+
+    async def _settle_urgency(self) -> None:
+        """Be as urgent as the clients that are here: one that a user waits for makes the engine more so."""
+        background = all(guest.background for guest in self._guests.values())
+        if not self._guests or background == self._background:
+            return
+        self._background = background
+        if self._own_session:
+            await asyncio.to_thread(set_session_urgency, less=background)
+        if background and (pid := self._engine_pid) is not None:
+            make_less_urgent(pid)
 
     def end(self) -> None:
         """End now; unfinished jobs fail."""
@@ -167,6 +184,8 @@ class Host:
             await self._take(guest, message)
         elif isinstance(message, Cancel):
             self._cancel(guest, message.job)
+        elif isinstance(message, Forget):
+            self._forget(guest, message.document)
         elif isinstance(message, Goodbye):
             self._part_with(guest)
             if message.release and not self._guests:
@@ -180,6 +199,7 @@ class Host:
 
     def _welcome(self, guest: Guest, hello: Hello) -> None:
         guest.idle_seconds = max(0.0, hello.idle_seconds)
+        guest.background = hello.background
         if hello.build == self._build and guest.number not in self._guests:
             self._guests[guest.number] = guest
             self._used_at = time.monotonic()
@@ -218,6 +238,10 @@ class Host:
         number = guest.jobs.get(job)
         if number is not None and self._worker is not None:
             self._worker.write(Cancel(job=number))
+
+    def _forget(self, guest: Guest, document: str | None) -> None:
+        if self._worker is not None:
+            self._worker.write(Forget(document=document, client=guest.number))
 
     def _unload(self, guest: Guest, request: Unload) -> None:
         guest.send(Done(job=request.job))
@@ -264,14 +288,19 @@ class Host:
             self._cancel(guest, job)
             self._jobs.pop(number, None)
         guest.jobs.clear()
-        if self._guests.pop(guest.number, None) is not None and not self._guests:
+        was_here = self._guests.pop(guest.number, None) is not None
+        if was_here:
+            self._forget(guest, None)
+        if was_here and not self._guests:
             self._alone_until = time.monotonic() + self._linger
         self._news.set()
 
     async def _ensure_worker(self) -> WorkerProcess:
         async with self._starting:
             if self._worker is None or self._worker.pid is None:
-                self._worker = await WorkerProcess.start(self._on_reply, self._on_line, self._on_end)
+                self._worker = await WorkerProcess.start(
+                    self._on_reply, self._on_line, self._on_end, less_urgent=self._background
+                )
                 self._tell_all(EngineProcess(pid=self._worker.pid))
             return self._worker
 

@@ -49,28 +49,25 @@ class Connection:
         return decode_from_host(await read_body(self.reader))
 
 
-async def join(place: Place, pair: PairSpec, build: str, idle_seconds: float) -> Connection:
+async def join(place: Place, pair: PairSpec, hello: Hello) -> Connection:
     """A connection to the host of this place, welcomed; starts one where none runs. Raises EngineError."""
     for _ in range(_TRIES):
         try:
-            return await join_running(place, build, idle_seconds)
+            return await join_running(place, hello)
         except NoHost:
-            await _start_host(place, pair, build)
+            await _start_host(place, pair, hello)
     raise EngineError("The engine ended each time that it was started.", f"Its log is {place.log}.")
 
 
-async def join_running(place: Place, build: str, idle_seconds: float) -> Connection:
-    """The same, but starts nothing. Raises NoHost, EngineError."""
+async def join_running(place: Place, hello: Hello, seconds: float = _ANSWER_SECONDS) -> Connection:
+    """The same, but starts nothing, and waits for an answer no longer than that. Raises NoHost, EngineError."""
     connection = await connect(place)
     try:
-        connection.post(Hello(build=build, idle_seconds=idle_seconds, place=place.name))
-        answer = await asyncio.wait_for(connection.receive(), _ANSWER_SECONDS)
+        connection.post(hello)
+        answer = await asyncio.wait_for(connection.receive(), seconds)
     except asyncio.TimeoutError:
         connection.writer.close()
-        pid = place.host_pid()
-        raise EngineError(
-            f"The engine that runs (process {pid}) does not answer.", f"End it, for example with `kill -9 {pid}`."
-        ) from None
+        raise no_answer(place) from None
     except (OSError, asyncio.IncompleteReadError) as error:
         connection.writer.close()
         raise NoHost from error
@@ -80,7 +77,7 @@ async def join_running(place: Place, build: str, idle_seconds: float) -> Connect
     except BaseException:
         connection.writer.close()
         raise
-    if isinstance(answer, Welcome) and answer.build == build:
+    if isinstance(answer, Welcome) and answer.build == hello.build:
         return connection
     connection.writer.close()
     if isinstance(answer, Welcome):
@@ -114,13 +111,13 @@ def host_environment() -> dict[str, str]:
     return environment
 
 
-async def _start_host(place: Place, pair: PairSpec, build: str) -> None:
+async def _start_host(place: Place, pair: PairSpec, hello: Hello) -> None:
     """Returns when a host listens at the place, this one or another's. Raises EngineError.
 
     The process that is started here ends when its child listens. The child has a session of its own, so that neither
     an interrupt in our terminal nor our end reaches it.
     """
-    order = Order(folder=str(place.folder), name=place.name, build=build, pair=pair)
+    order = Order(folder=str(place.folder), name=place.name, build=hello.build, pair=pair, background=hello.background)
     try:
         log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
@@ -143,6 +140,14 @@ async def _start_host(place: Place, pair: PairSpec, build: str) -> None:
     if launcher.returncode:
         said = " | ".join(place.last_lines(STDERR_LINES_SHOWN))
         raise not_started(said or f"exit code {launcher.returncode}")
+
+
+def no_answer(place: Place) -> EngineError:
+    """The error of a host that has stopped, or is stuck."""
+    pid = place.host_pid()
+    return EngineError(
+        f"The engine that runs (process {pid}) does not answer.", f"End it, for example with `kill -9 {pid}`."
+    )
 
 
 def _changed() -> EngineError:

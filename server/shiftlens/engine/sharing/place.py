@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 import shiftlens
+from shiftlens.engine.environment import with_wait_policy
 from shiftlens.engine.sharing.host_protocol import HOST_PROTOCOL_VERSION
 from shiftlens.options.pair import PairSpec
 from shiftlens.scores.location import cache_folder
@@ -99,7 +100,9 @@ def place_for(pair: PairSpec, build: str, environment: Mapping[str, str] = os.en
 
     Raises UnfitFolder.
     """
-    chosen = sorted((name, value) for name, value in environment.items() if _ENVIRONMENT.fullmatch(name))
+    # What we set for the engine ourselves is as if the user had: it splits no engines.
+    given = with_wait_policy(environment)
+    chosen = sorted((name, value) for name, value in given.items() if _ENVIRONMENT.fullmatch(name))
     # The folder may be one that several machines see.
     digest = hashlib.sha256(msgspec.json.encode((build, platform.node(), os.geteuid(), pair, chosen)))
     return Place(runtime_folder(), digest.hexdigest()[:_NAME_LENGTH])

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import torch
 
+from shiftlens.engine.environment import wait_policy_in_words
 from shiftlens.engine.protocol import (
     Cancelled,
     Describe,
     Described,
     Done,
+    EngineState,
     Failed,
+    Forget,
     Held,
     Progress,
     Reply,
@@ -22,7 +27,24 @@ from shiftlens.engine.protocol import (
 )
 from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.engine.worker.score_request import ScoreRequest
+from shiftlens.engine.worker.urgency import niceness
 from shiftlens.errors import ShiftLensError
+
+
+def _state() -> EngineState:
+    return EngineState(
+        threads=torch.get_num_threads(),
+        cores=_cores(),
+        waiting=wait_policy_in_words(os.environ),
+        niceness=niceness(),
+    )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_END = object()
 
 
 class JobCancelled(BaseException):
@@ -45,12 +67,12 @@ class Worker:
         # Asked of a machine without CUDA, or before it is used, this is 0 and starts nothing.
         return Held(kv_bytes=self._pairs.kv_bytes, cuda_bytes=torch.cuda.memory_reserved())
 
-    def do(self, request: Score | Describe | Unload) -> None:
+    def do(self, request: Score | Describe | Unload | Forget) -> None:
         """Do a job and answer it, whatever happens."""
         for _ in self.steps(request):
             pass
 
-    def steps(self, request: Score | Describe | Unload) -> Iterator[None]:
+    def steps(self, request: Score | Describe | Unload | Forget) -> Iterator[None]:
         """The same in steps; between two of them other jobs can be done."""
         try:
             self._check(request.job)
@@ -58,7 +80,16 @@ class Worker:
                 yield from self._score(request)
             elif isinstance(request, Describe):
                 pair = self._open(request)
-                self._send(Described(job=request.job, base=pair.base.description, aligned=pair.aligned.description))
+                self._send(
+                    Described(
+                        job=request.job,
+                        base=pair.base.description,
+                        aligned=pair.aligned.description,
+                        engine=_state(),
+                    )
+                )
+            elif isinstance(request, Forget):
+                self._pairs.forget(request.client, request.document)
             else:
                 self._pairs.clear()
                 self._send(Done(job=request.job))
@@ -103,5 +134,12 @@ class Worker:
 
     def _score(self, request: Score) -> Iterator[None]:
         pair = self._open(request)
-        yield from ScoreRequest(request, pair, self._send, lambda: self._check(request.job)).steps()
+        steps = ScoreRequest(request, pair, self._send, lambda: self._check(request.job)).steps()
+        with closing(steps):
+            while True:
+                # Jobs take turns: between two steps another one may have kept something.
+                pair.memory.owner = (request.client, request.document)
+                if next(steps, _END) is _END:
+                    break
+                yield
         self._send(Done(job=request.job, base=pair.base.description, aligned=pair.aligned.description))

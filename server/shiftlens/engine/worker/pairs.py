@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from shiftlens.engine.worker.process_memory import machine_bytes
 from shiftlens.model_files.fingerprint import model_fingerprint
 from shiftlens.options.pair import AUTO_LIBRARY, PairSpec, ScoreOptions
 from shiftlens.scores.description import ModelDescription
@@ -23,10 +24,11 @@ from shiftlens.scoring.models.loading import LoadedModel, load_adapter, load_mod
 from shiftlens.scoring.models.sources import ModelSource, find_source
 from shiftlens.scoring.numbers import products
 from shiftlens.scoring.numbers.head import Heads
+from shiftlens.scoring.numbers.threads import settle_threads
 from shiftlens.scoring.passes.adapted import open_adapted
 from shiftlens.scoring.passes.apart import ApartHeads
 from shiftlens.scoring.passes.causal import CausalModel, open_model
-from shiftlens.scoring.passes.memory import PassMemory
+from shiftlens.scoring.passes.memory import PassMemory, limit_for
 from shiftlens.scoring.passes.teacher_forcing import Scorer
 
 
@@ -119,11 +121,12 @@ class PairHolder:
             self._let_go(keys, sources)
             for i, (key, source) in enumerate(zip(keys, sources, strict=True)):
                 self._load(key, source, spec, functools.partial(_in_half, on_progress, i))
+        settle_threads(self._wholes[key].loaded.model for key in keys)
         base, aligned = (self._opened(self._wholes[key], source) for key, source in zip(keys, sources, strict=True))
         differ = token_difference(base.loaded, aligned.loaded)
         about_files = dict.fromkeys((*base.loaded.notes, *aligned.loaded.notes))
         notes = (*adapter_notes(*sources, shared=keys[0] == keys[1]), *vocabulary_notes(differ), *about_files)
-        pair = OpenedPair(base, aligned, PassMemory(), notes, same_tokens=not differ)
+        pair = OpenedPair(base, aligned, PassMemory(limit_for(machine_bytes())), notes, same_tokens=not differ)
         self._pair = (spec, pair)
         return pair
 
@@ -131,6 +134,11 @@ class PairHolder:
     def kv_bytes(self) -> int:
         """What the pair's last passes hold."""
         return 0 if self._pair is None else self._pair[1].memory.nbytes
+
+    def forget(self, client: int, document: str | None) -> None:
+        """Let go of what is kept for edits of a document of a client, of all of its documents with None."""
+        if self._pair is not None:
+            self._pair[1].memory.forget(lambda owner: owner[0] == client and (document is None or owner[1] == document))
 
     def clear(self) -> None:
         """Let go of every model."""

@@ -1,4 +1,4 @@
-"""How much memory a process holds."""
+"""How much memory a process holds, and how much there is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 _PS_SECONDS = 2
+_SMALL_MACHINE_BYTES = 8 << 30
 
 
 def resident_bytes(pid: int) -> int | None:
@@ -21,3 +22,11 @@ def resident_bytes(pid: int) -> int | None:
         return int(said) * 1024
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
+
+
+def machine_bytes() -> int:
+    """The memory of this machine, used or not; that of a small one where it can't be told."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return _SMALL_MACHINE_BYTES

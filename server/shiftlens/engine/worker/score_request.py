@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 
 from shiftlens.engine.protocol import Progress, Refused, Reply, Score, Scored
@@ -13,6 +13,7 @@ from shiftlens.engine.worker.broken import no_numbers
 from shiftlens.engine.worker.pairs import OpenedPair
 from shiftlens.errors import ScoringError
 from shiftlens.scoring.inputs.prepare import Prepared
+from shiftlens.scoring.inputs.template_limits import template_budget
 from shiftlens.scoring.numbers import products
 from shiftlens.scoring.numbers.pack import pack, pack_apart
 from shiftlens.scoring.numbers.rows import PairRows
@@ -42,7 +43,7 @@ class ScoreRequest:
         self._rows_done = 0
         self._partial_sent = 0.0
 
-    def steps(self) -> Iterator[None]:
+    def steps(self) -> Generator[None, None, None]:
         """Do it, stopping after each stretch, so that other jobs can be done between."""
         for portion in portions(len(self._request.responses)):
             yield from self._prepare(portion)
@@ -54,7 +55,9 @@ class ScoreRequest:
         for place in portion:
             self._check()
             try:
-                self._ready.append(self._pair.prepare(self._request.responses[place], self._request.options))
+                with template_budget(self._check):
+                    prepared = self._pair.prepare(self._request.responses[place], self._request.options)
+                self._ready.append(prepared)
                 self._places.append(place)
             except ScoringError as error:
                 self._refuse(place, error)

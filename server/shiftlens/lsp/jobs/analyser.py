@@ -333,6 +333,7 @@ class Analyser:
                     work.pair,
                     work.choice.score_options,
                     tuple(wanted.values()),
+                    document=work.document.uri,
                     on_progress=on_progress,
                     on_scored=on_scored,
                     on_refused=on_refused,

@@ -9,8 +9,9 @@ from lsprotocol import types
 
 from shiftlens import __version__
 from shiftlens.engine.sharing.running import running_engines
-from shiftlens.errors import ShiftLensError
+from shiftlens.errors import EngineError, ShiftLensError
 from shiftlens.lsp.jobs.analyser import Trigger
+from shiftlens.lsp.jobs.session import chosen_pairs
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.views.report_html import report_html
 from shiftlens.model_files.local import LocalModel, cached_models, find_local
@@ -55,11 +56,21 @@ def cancel(ls: ShiftLensServer, uri: str) -> bool:
 
 async def unload(ls: ShiftLensServer) -> bool:
     """Give the models' memory back, for every window that shares this engine. Jobs under way there fail, here they are
-    cancelled; the scores there are stay."""
+    cancelled; the scores there are stay.
+
+    The engine of a pair that an open document would be scored with is ended also where another window has loaded it.
+    False, and the user is told, where nothing was loaded or the engine does not answer.
+    """
     for uri in list(ls.session.documents):
         ls.analyser.cancel(uri)
-    await ls.session.engine.unload()
-    return True
+    try:
+        if await ls.session.engine.unload(await chosen_pairs(ls.session)):
+            return True
+    except EngineError as error:
+        ls.session.editor.show_message(types.MessageType.Error, f"ShiftLens: the models were not unloaded. {error}")
+        return False
+    ls.session.editor.show_message(types.MessageType.Info, "ShiftLens: no models are loaded, so none were unloaded.")
+    return False
 
 
 async def restart_engine(ls: ShiftLensServer) -> bool:
@@ -68,7 +79,10 @@ async def restart_engine(ls: ShiftLensServer) -> bool:
         ls.analyser.cancel(uri)
     ls.session.store.clear_outcomes()
     ls.session.told.clear()
-    await ls.session.engine.unload()
+    try:
+        await ls.session.engine.unload(await chosen_pairs(ls.session))
+    except EngineError as error:
+        ls.session.editor.show_message(types.MessageType.Error, f"ShiftLens: the engine was not ended. {error}")
     ls.analyser.request_all(Trigger.OPEN)
     return True
 

@@ -101,6 +101,7 @@ def did_save(ls: ShiftLensServer, params: types.DidSaveTextDocumentParams) -> No
 def did_close(ls: ShiftLensServer, params: types.DidCloseTextDocumentParams) -> None:
     uri = params.text_document.uri
     ls.analyser.forget(uri)
+    ls.session.engine.forget(uri)
     ls.session.store.hide(uri)
     ls.session.configuration.forget(uri)
     ls.session.pages.pop(uri, None)

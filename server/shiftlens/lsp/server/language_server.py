@@ -44,7 +44,7 @@ class ShiftLensServer(LanguageServer):
             converter_factory=default_converter,
         )
         editor = Editor(self)
-        engine = EngineClient(on_log=lambda line: _engine_log.info("%s", line))
+        engine = EngineClient(on_log=lambda line: _engine_log.info("%s", line), background=True)
         self.session = Session(editor, Configuration(editor), engine)
         self.analyser = Analyser(
             self.session,

@@ -81,6 +81,8 @@ _OWN_MESSAGES: dict[str, type[Any]] = {
 class ShiftLensProtocol(LanguageServerProtocol):
     """Types our own requests, tells the client no tracebacks, and keeps its books short."""
 
+    _begun = False
+
     @property
     def was_shut_down(self) -> bool:
         """Whether the client asked for `shutdown`."""
@@ -113,7 +115,25 @@ class ShiftLensProtocol(LanguageServerProtocol):
             return
         super()._handle_response(msg_id, result, error)
 
+    def _handle_request(self, msg_id: int | str, method_name: str, params: Any) -> None:
+        refusal = self._refusal(method_name)
+        if refusal is not None:
+            self._send_response(msg_id, None, refusal)
+            return
+        self._begun = True
+        super()._handle_request(msg_id, method_name, params)
+
+    def _refusal(self, method: str) -> types.ResponseError | None:
+        """A session begins with `initialize`, once."""
+        if self._begun == (method != types.INITIALIZE):
+            return None
+        code = types.ErrorCodes.InvalidRequest if self._begun else types.ErrorCodes.ServerNotInitialized
+        said = "`initialize` was asked for already." if self._begun else "The first request must be `initialize`."
+        return types.ResponseError(code=code, message=said)
+
     def _handle_notification(self, method_name: str, params: Any) -> None:
+        if not self._begun and method_name != types.EXIT:
+            return
         super()._handle_notification(method_name, params)
         # pygls keeps the future of every notification for ever.
         for msg_id in [key for key, future in self._request_futures.items() if future.done()]:

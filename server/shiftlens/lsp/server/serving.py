@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import socket
@@ -13,6 +12,7 @@ from shiftlens.lsp.server.commands import register_commands
 from shiftlens.lsp.server.features import register_features
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.server.log import configure_logging
+from shiftlens.lsp.server.transport import over_stdio, over_tcp
 
 _SWITCH_SECONDS = 0.0005
 
@@ -40,12 +40,12 @@ def serve(*, tcp: bool = False, host: str = "127.0.0.1", port: int = 0, log_leve
     if tcp:
         port = port or _free_port(host)
         sys.stderr.write(f"shiftlens: listening on {host}:{port}\n")
+        sys.stderr.write(f"shiftlens: whoever reaches {host}, any user of this machine too, can be the client\n")
         sys.stderr.flush()
-        with contextlib.suppress(SystemExit):
-            server.start_tcp(host, port)
+        over_tcp(server, host, port)
     else:
         stdin, stdout = _take_wire()
-        server.start_io(stdin, stdout)
+        over_stdio(server, stdin, stdout)
     sys.exit(0 if server.protocol.was_shut_down else 1)
 
 

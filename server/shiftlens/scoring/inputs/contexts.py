@@ -10,18 +10,21 @@ answer is left out of earlier turns, as most chat templates do, and `about_conte
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 
-from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateSyntaxError
 
 from shiftlens.errors import ScoringError
 from shiftlens.options.pair import BASE_CONTEXTS
 from shiftlens.scores.requests import ContextPart, ContextTurn
 from shiftlens.scoring.inputs.messages import is_call, is_content, is_reasoning
+from shiftlens.scoring.inputs.template_limits import LimitedEnvironment, limited
 
 TEMPLATE_PREFIX = "template:"
+
+_FILES_OF_TEMPLATES = ("<template>", "<unknown>")
 
 _FEW_SHOT_INTRODUCTION = (
     "What follows are questions that people asked an assistant, each with the answer it gave. The answers are"
@@ -145,11 +148,34 @@ def _users_template(source: str, turns: Sequence[ContextTurn]) -> str:
     """Render with `messages` (role, content) and `query`, the last user turn."""
     messages = [{"role": turn.role, "content": _text(turn)} for turn in turns]
     query = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
-    environment = ImmutableSandboxedEnvironment(autoescape=False, keep_trailing_newline=True)
-    try:
+    environment = LimitedEnvironment(autoescape=False, keep_trailing_newline=True)
+
+    def render() -> str:
         return environment.from_string(source).render(messages=messages, query=query)
-    except TemplateError as error:
+
+    try:
+        return limited("The context template", render)
+    except ScoringError:
+        raise
+    except Exception as error:
+        # It is a program of the user's, given plain values: whatever it raises is about itself.
+        said = str(error).rstrip(".") or type(error).__name__
         raise ScoringError(
-            f"The base context template does not render: {error}.",
+            f"The context template does not render{_at_line(error)}: {said}.",
             "Mend it: it is given `messages` (each with `role` and `content`) and `query`.",
         ) from error
+
+
+def _at_line(error: Exception) -> str:
+    """Where in a template an error is, as jinja has it in the traceback; "" where that is not known."""
+    if isinstance(error, TemplateSyntaxError):
+        return f" (line {error.lineno})"
+    lines = [frame.tb_lineno for frame in _frames(error) if frame.tb_frame.f_code.co_filename in _FILES_OF_TEMPLATES]
+    return f" (line {lines[-1]})" if lines else ""
+
+
+def _frames(error: Exception) -> Iterator[TracebackType]:
+    frame = error.__traceback__
+    while frame is not None:
+        yield frame
+        frame = frame.tb_next

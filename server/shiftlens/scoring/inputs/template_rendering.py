@@ -30,8 +30,18 @@ from shiftlens.scoring.inputs.messages import (
     tools_of,
 )
 from shiftlens.scoring.inputs.template_date import with_fixed_date
+from shiftlens.scoring.inputs.template_limits import limited
 
-_REFUSALS = (TemplateError, ValueError, TypeError, AttributeError, LookupError)
+_REFUSALS = (
+    TemplateError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+)
 _STRUCTURES_KEPT = 256
 
 
@@ -127,15 +137,21 @@ class ChatTemplate:
         dated: dict[str, Any] = {}
         if "date_string" in self.text:
             dated["date_string"] = TEMPLATE_DATE.strftime("%d %b %Y")
-        written = self._tokenizer.apply_chat_template(
-            messages_of(turns, dialect),
-            chat_template=self.text,
-            tools=tools_of(tools) if dialect.with_tools else None,
-            tokenize=False,
-            add_generation_prompt=generation_prompt,
-            **dated,
-        )
-        return str(written)
+        messages = messages_of(turns, dialect)
+        offered = tools_of(tools) if dialect.with_tools else None
+
+        def render() -> str:
+            written = self._tokenizer.apply_chat_template(
+                messages,
+                chat_template=self.text,
+                tools=offered,
+                tokenize=False,
+                add_generation_prompt=generation_prompt,
+                **dated,
+            )
+            return str(written)
+
+        return limited(f"The chat template of {self._tokenizer.name_or_path}", render)
 
 
 @lru_cache(maxsize=4)

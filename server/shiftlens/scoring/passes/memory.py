@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,17 @@ from shiftlens.scoring.passes.plan import PassPlan, RowGroup, SidePlan
 
 DEFAULT_LIMIT_BYTES = 1 << 30
 _LEAST_SHARED_IDS = 16
+_MOST_OF_MACHINE = 16
+
+Owner = tuple[int, str]
+"""Whose text a pass was made of: a client, and its name for the document."""
+
+NOBODY: Owner = (0, "")
+
+
+def limit_for(machine_bytes: int) -> int:
+    """Most bytes that are kept on a machine of so much memory: a sixteenth of it, at most DEFAULT_LIMIT_BYTES."""
+    return min(DEFAULT_LIMIT_BYTES, machine_bytes // _MOST_OF_MACHINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,7 @@ class RememberedPass:
     groups: tuple[RowGroup, ...] | None
     k: int
     rows: PairRows | None
+    owner: Owner = NOBODY
 
     @property
     def nbytes(self) -> int:
@@ -111,10 +123,14 @@ class RememberedPass:
 
 
 class PassMemory:
-    """The last passes of one pair of models, bounded in bytes; the least recently used goes first."""
+    """The last passes of one pair of models, bounded in bytes; the least recently used goes first.
+
+    What is kept belongs to `owner`, until that one is forgotten.
+    """
 
     def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
         self.limit_bytes = limit_bytes
+        self.owner = NOBODY
         self._passes: list[RememberedPass] = []
 
     @property
@@ -155,7 +171,7 @@ class PassMemory:
         base, aligned = (
             side if can_be_cut(side.cache) else side.without_cache() for side in (remembered.base, remembered.aligned)
         )
-        remembered = dataclasses.replace(remembered, base=base, aligned=aligned)
+        remembered = dataclasses.replace(remembered, base=base, aligned=aligned, owner=self.owner)
         if remembered.nbytes > self.limit_bytes:
             remembered = dataclasses.replace(remembered, base=base.without_cache(), aligned=aligned.without_cache())
         if remembered.nbytes == 0:
@@ -163,6 +179,10 @@ class PassMemory:
         self._passes.append(remembered)
         while self._passes and self.nbytes > self.limit_bytes:
             self._passes.pop(0)
+
+    def forget(self, is_gone: Callable[[Owner], bool]) -> None:
+        """Let go of the passes of owners that are gone."""
+        self._passes = [each for each in self._passes if not is_gone(each.owner)]
 
 
 def common_length(these: Sequence[int], others: Sequence[int]) -> int:
