@@ -43,6 +43,7 @@ _JSON = (
     "dolly",
     "prompt_response",
     "template_rows",
+    "message_lines",
 )
 _TEXT = (
     "agents.aider",

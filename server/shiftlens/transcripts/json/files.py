@@ -54,7 +54,7 @@ def read_json(
     by_lines = _may_be_lines(text, start, filename)
     # The standard library's reader is ten times as fast as the one that knows places, which is for transcripts only.
     values = _quick_values(text, start, by_lines)
-    found = _best(values, wanted)
+    found = _best(values, wanted, forced)
     if found is None and not meant:
         if values or by_lines:
             return None
@@ -63,7 +63,7 @@ def read_json(
             return None
     records = _records(text, start, by_lines, filename, wanted if found is None else [found])
     if found is None:
-        found = _best([plain(text, node) for node in records.nodes], wanted)
+        found = _best([plain(text, node) for node in records.nodes], wanted, forced)
     if found is None and not meant:
         return None
     if not records.nodes:
@@ -83,7 +83,7 @@ def _is_meant(text: str, start: int, formats: Sequence[JsonFormat]) -> bool:
     return any(f.means_to_be is not None and f.means_to_be.search(text, start) for f in formats)
 
 
-def _best(values: Sequence[object], formats: Sequence[JsonFormat]) -> JsonFormat | None:
+def _best(values: Sequence[object], formats: Sequence[JsonFormat], forced: bool) -> JsonFormat | None:
     """The first format that most values are in; else the first that any is in.
 
     A list that is the file's one value comes first in `values`, before its items.
@@ -97,6 +97,8 @@ def _best(values: Sequence[object], formats: Sequence[JsonFormat]) -> JsonFormat
                 if at == 0 and isinstance(value, list):
                     return known
                 count += 1
+        if count and known.together is not None and not forced and not known.together(values):
+            continue
         if count and (known.whole_file or 2 * count >= items):
             return known
         some = some or (known if count else None)
