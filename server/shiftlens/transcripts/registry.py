@@ -21,6 +21,8 @@ _JSON = (
     "agents.codex",
     "agents.atif",
     "agents.otel",
+    "agents.otel_flat",
+    "agents.otel_events",
     "evals.inspect_log",
     "evals.docent",
     "evals.arena",
