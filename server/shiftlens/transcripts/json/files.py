@@ -59,6 +59,7 @@ def read_json(
         if values or by_lines:
             return None
         meant = _is_meant(_COMMENT.sub("", text[start : start + _HEAD]), 0, wanted)
+        meant = meant or _is_unescaped(text, start, wanted)
         if not meant and not _may_be_near_json(text, start):
             return None
     records = _records(text, start, by_lines, filename, wanted if found is None else [found])
@@ -132,6 +133,15 @@ def _quick(part: str) -> object:
         return _decoder.decode(part)
     except (ValueError, RecursionError):
         return _BROKEN
+
+
+def _is_unescaped(text: str, start: int, formats: Sequence[JsonFormat]) -> bool:
+    """Whether the text is in a format but for line breaks and tabs that stand in strings as they are."""
+    try:
+        value = json.JSONDecoder(strict=False, parse_int=float).decode(text[start:])
+    except (ValueError, RecursionError):
+        return False
+    return _best([value, *value] if isinstance(value, list) else [value], formats, False) is not None
 
 
 def _may_be_near_json(text: str, start: int) -> bool:
@@ -255,9 +265,10 @@ def _broken(text: str, records: _Records, forced: bool) -> TranscriptError:
     if not records.broken:
         return TranscriptError(f"The {what} file holds no record.", "Choose another format." if forced else "")
     line, error = records.broken[0]
-    return TranscriptError(
-        f"The file is not valid {what} ({_at(text, error)}).", f"Mend the {what} at this place.", line=line
-    )
+    remedy = f"Mend the {what} at this place."
+    if "inside a string, where" in error.reason:
+        remedy += " Programs do so where they write records with a JSON library."
+    return TranscriptError(f"The file is not valid {what} ({_at(text, error)}).", remedy, line=line)
 
 
 def _at(text: str, error: JsonSourceError) -> str:
