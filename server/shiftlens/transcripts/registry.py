@@ -17,6 +17,7 @@ _JSON = (
     "exports.sillytavern",
     "exports.text_generation_webui",
     "exports.ollama",
+    "exports.notebook",
     "agents.claude_code",
     "agents.codex",
     "agents.atif",
