@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shiftlens.scores.requests import Requests, digest_of, to_score
+from shiftlens.engine.client import EngineClient
+from shiftlens.errors import ScoringError
+from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.requests import ContextTurn, Requests, ResponseToScore, digest_of, least_bytes, one_text, to_score
 from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.conversation import Conversation, Said, responses
 from shiftlens.transcripts.model import Before, Role, Turn
@@ -52,3 +57,19 @@ def test_a_log_of_ten_thousand_turns_holds_each_turn_once() -> None:
     requests = Requests(found, "openai")
     assert len({requests.digest(at) for at in range(len(found))}) == 5000
     assert requests[1].turns[0] is requests[4999].turns[0]
+
+
+@given(talks)
+def test_requests_have_no_fewer_bytes_than_is_said(talk: list[list[Turn]]) -> None:
+    requests = Requests(responses([Conversation(tuple(map(Said, said))) for said in talk]), "openai")[:]
+    assert least_bytes(requests) <= len(msgspec.msgpack.encode(requests))
+
+
+async def test_more_text_than_fits_a_message_is_refused_before_it_is_encoded() -> None:
+    turn = ContextTurn.of("user", "a" * 12_000_000)
+    many = [ResponseToScore(turns=(turn,), parts=one_text("a"), source_format="labels")] * 100
+    client = EngineClient()
+    with pytest.raises(ScoringError, match="too much text to score in one go") as refused:
+        await client.score(PairSpec(base="a", aligned="b"), ScoreOptions(), many)
+    assert "split the file" in refused.value.remedy
+    assert client.pid is None

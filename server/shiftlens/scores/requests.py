@@ -13,6 +13,7 @@ from shiftlens.transcripts.model import Before, Response, Turn
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
+_LEAST_OF_TURN = len("role") + len("parts") + len("kind") + len("text")
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -111,6 +112,20 @@ class Requests(Sequence[ResponseToScore]):
             found = ContextTurn(turn.role.value, _parts(turn), well_formed(turn.name), well_formed(turn.call_id))
             self._turns[id(turn)] = found
         return found
+
+
+def least_bytes(requests: Iterable[ResponseToScore]) -> int:
+    """How many bytes the requests have at the least when they are sent, found without encoding them."""
+    sizes: dict[int, int] = {}
+    total = 0
+    for request in requests:
+        total += sum(len(part.text) for part in request.parts) + len(request.verbatim_prefix or "") + len(request.tools)
+        for turn in request.turns:
+            size = sizes.get(id(turn))
+            if size is None:
+                size = sizes[id(turn)] = _LEAST_OF_TURN + sum(len(part.text) for part in turn.parts)
+            total += size
+    return total
 
 
 def to_score(response: Response, source_format: str) -> ResponseToScore:
