@@ -6,21 +6,22 @@ from dataclasses import replace
 
 from shiftlens.lsp.documents.store import AnalysisStore, Refusal, content_key, size_of
 from shiftlens.options.pair import PairSpec, ScoreOptions
-from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
+from shiftlens.scores.requests import ContextTurn, ResponseToScore, digest_of, one_text
 
 _RESPONSE = ResponseToScore(turns=(ContextTurn.of("user", "q"),), parts=one_text("o"), source_format="labels")
 _PAIR = PairSpec(base="b", aligned="a")
 
 
 def test_what_changes_the_numbers_changes_the_key() -> None:
+    other = ResponseToScore(turns=(), parts=one_text("o"), source_format="labels")
     keys = {
-        content_key(_RESPONSE, _PAIR, ScoreOptions()),
-        content_key(ResponseToScore(turns=(), parts=one_text("o"), source_format="labels"), _PAIR, ScoreOptions()),
-        content_key(_RESPONSE, replace(_PAIR, base="c"), ScoreOptions()),
-        content_key(_RESPONSE, _PAIR, ScoreOptions(top_k=3)),
+        content_key(digest_of(_RESPONSE), _PAIR, ScoreOptions()),
+        content_key(digest_of(other), _PAIR, ScoreOptions()),
+        content_key(digest_of(_RESPONSE), replace(_PAIR, base="c"), ScoreOptions()),
+        content_key(digest_of(_RESPONSE), _PAIR, ScoreOptions(top_k=3)),
     }
     assert len(keys) == 4
-    assert content_key(_RESPONSE, PairSpec(base="b", aligned="a"), ScoreOptions()) in keys
+    assert content_key(digest_of(_RESPONSE), PairSpec(base="b", aligned="a"), ScoreOptions()) in keys
 
 
 def test_the_least_recently_used_is_let_go_first() -> None:

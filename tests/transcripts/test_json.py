@@ -162,3 +162,31 @@ def test_offsets_in_jsonl_count_code_points_of_the_whole_text() -> None:
     found = readable(text)
     assert len(found.responses) == 4
     assert_escaped(text, found)
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("a\nb", r"a line break stands inside a string, where it is written `\n`, column 15"),
+        ("a\r\nb", r"a line break stands inside a string, where it is written `\r\n`, column 15"),
+        ("a\tb", r"a tab stands inside a string, where it is written `\t`, column 15"),
+    ],
+)
+@pytest.mark.parametrize(
+    "shape", ['{{\n"prompt":   "{}", "completion": "c"}}', '{{"messages": [{{"role": "user",\n"content": "u{}"}}]}}']
+)
+def test_a_raw_line_break_in_a_string_is_refused_with_its_place_and_remedy(
+    shape: str, written: str, reason: str
+) -> None:
+    with pytest.raises(TranscriptError) as refused:
+        read(shape.format(written))
+    assert (refused.value.line, reason in str(refused.value)) == (2, True)
+    assert "with a JSON library" in refused.value.remedy
+
+
+def test_a_line_that_a_raw_line_break_cuts_in_two_is_told_why() -> None:
+    whole = '{"prompt": "q", "completion": "a"}\n'
+    found = readable(whole + '{"prompt": "q", "completion": "a\nb"}\n' + whole)
+    assert len(found.responses) == 2
+    assert [line for line, _ in found.problems] == [2, 3]
+    assert r"the line ends inside a string, where a line break is written `\n`" in found.problems[0][1]

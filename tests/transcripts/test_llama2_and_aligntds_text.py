@@ -39,12 +39,32 @@ def test_a_bos_begins_a_conversation_where_turns_go_on_without() -> None:
 
 
 @pytest.mark.parametrize(
-    "system", ["[INST] <<SYS>>\ns\n<</SYS>>\n\n{} [/INST]", "[SYSTEM_PROMPT]s[/SYSTEM_PROMPT][INST] {} [/INST]"]
+    "system",
+    [
+        "[INST] <<SYS>>\ns\n<</SYS>>\n\n{} [/INST]",
+        "[SYSTEM_PROMPT]s[/SYSTEM_PROMPT][INST] {} [/INST]",
+        "<<SYS>>\ns\n<</SYS>>\n\n[INST] {} [/INST]",
+    ],
 )
 @pytest.mark.parametrize("end", ["</s>", "\n"])
 def test_a_system_prompt_after_an_answer_begins_a_conversation(system: str, end: str) -> None:
     text = f"<s>{system.format('q')} a{end}<s>{system.format('r')} b{end}"
     assert contexts(text) == [["s", "q"], ["s", "r"]]
+
+
+@pytest.mark.parametrize("bos", ["", "<s>"])
+def test_llava_puts_its_system_block_before_the_first_question(bos: str) -> None:
+    text = f"{bos}<<SYS>>\nbe brief\n<</SYS>>\n\n[INST] q [/INST] a</s> [INST] r [/INST] b</s> "
+    found = readable(text)
+    assert [[turn.text for turn in response.context] for response in found.responses] == [
+        ["be brief", "q"],
+        ["be brief", "q", "a", "r"],
+    ]
+    assert [(r.text, r.end_marker, r.verbatim_prefix) for r in found.responses] == [
+        ("a", "</s>", text[: text.index("a</s>")]),
+        ("b", "</s>", text[: text.index("b</s>")]),
+    ]
+    assert found.problems == ()
 
 
 def test_a_bos_on_a_line_of_its_own_may_be_either_and_is_told() -> None:

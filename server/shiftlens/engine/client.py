@@ -12,6 +12,7 @@ from enum import Enum
 
 from shiftlens.engine.links import EngineLeft, Job, Link, OwnEngine, SharedEngine
 from shiftlens.engine.protocol import (
+    MAX_FRAME_BYTES,
     Cancel,
     Describe,
     Described,
@@ -30,6 +31,7 @@ from shiftlens.engine.sharing.naming import as_named, located, needs_working_fol
 from shiftlens.engine.sharing.place import Place, UnfitFolder, place_for, program_build
 from shiftlens.errors import EngineError, ScoringError
 from shiftlens.options.pair import DEFAULT_IDLE_MINUTES, PairSpec, ScoreOptions
+from shiftlens.scores.requests import least_bytes
 
 _TRIES = 5
 _UNLOAD_SECONDS = 5.0
@@ -91,6 +93,9 @@ class EngineClient:
         Cancelling the awaiting task cancels the job. Raises ModelError when the pair can't be used, ScoringError
         when nothing can be scored, EngineError when the process does not start or ends early.
         """
+        if least_bytes(responses) > MAX_FRAME_BYTES:
+            # Encoding it to find that out would fill the memory.
+            raise _too_much()
         request = Score(
             job=self._new_job(), pair=located(pair), options=options, responses=tuple(responses), document=document
         )
@@ -202,7 +207,7 @@ class EngineClient:
                 link.post(Cancel(job=request.job))
             raise
         except ValueError as error:
-            raise ScoringError("There is too much text to score in one go.", "Split the file.") from error
+            raise _too_much() from error
         finally:
             link.jobs.pop(request.job, None)
 
@@ -310,3 +315,10 @@ class EngineClient:
 
 def _future() -> asyncio.Future[Done | Described]:
     return asyncio.get_running_loop().create_future()
+
+
+def _too_much() -> ScoringError:
+    return ScoringError(
+        "There is too much text to score in one go: each response is sent with all that came before it.",
+        "Score some of the responses at a time (in an editor, select them), or split the file.",
+    )

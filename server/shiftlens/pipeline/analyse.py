@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shiftlens.analysis.classify import build, combine
@@ -17,7 +17,7 @@ from shiftlens.pipeline.unscored import left_out, why_nothing
 from shiftlens.scores.columns import ScoredResponse
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.pair_results import PairResults, open_pair_results
-from shiftlens.scores.requests import ResponseToScore, to_score
+from shiftlens.scores.requests import Requests
 from shiftlens.scores.store import ResultStore
 from shiftlens.transcripts.model import Transcript
 
@@ -68,7 +68,7 @@ async def analyse(
     if (why := why_nothing(transcript, parts)) is not None:
         raise TranscriptError(why[0], line=why[1])
     chosen = [response for response in transcript.responses if has_part_of(response, parts)]
-    responses = [to_score(response, transcript.format) for response in chosen]
+    responses = Requests(chosen, transcript.format)
     kept = None if store is None else open_pair_results(store, choice.pair)
     scores = _Scores()
     if kept is not None:
@@ -98,7 +98,7 @@ async def analyse(
 async def _score_rest(
     engine: EngineClient,
     choice: Choice,
-    responses: Sequence[ResponseToScore],
+    responses: Requests,
     kept: PairResults | None,
     scores: _Scores,
     on_progress: Callable[[Progress], None] | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -85,6 +85,12 @@ class SourceMap:
             return at, at
         return self.start_of(start), self.end_of(end - 1)
 
+    def between(self, start: int, end: int) -> tuple[Segment, ...]:
+        """The segments that have any of the decoded characters [start, end)."""
+        if start >= end:
+            return ()
+        return self.segments[max(0, bisect_right(self._starts, start) - 1) : bisect_left(self._starts, end)]
+
     def _segment(self, index: int) -> Segment:
         if not 0 <= index < self.decoded_length:
             raise IndexError(f"no character {index} in a text of {self.decoded_length}")
@@ -117,10 +123,8 @@ def joined(parts: Sequence[tuple[str, SourceMap]]) -> tuple[str, SourceMap]:
 def slice_of(text: str, source: SourceMap, start: int, end: int) -> tuple[str, SourceMap]:
     """The decoded characters [start, end) of a text, with their own map."""
     segments: list[Segment] = []
-    for s in source.segments:
+    for s in source.between(start, end):
         first, past = max(start, s.decoded_start), min(end, s.decoded_start + s.decoded_length)
-        if first >= past:
-            continue
         if s.decoded_length == s.source_length:
             at, length = s.source_start + first - s.decoded_start, past - first
         else:
@@ -140,9 +144,7 @@ def composed(inner: SourceMap, outer: SourceMap) -> SourceMap:
             continue
         shift = s.decoded_start - s.source_start
         at, past = s.source_start, s.source_start + s.source_length
-        for o in outer.segments[max(0, bisect_right(outer._starts, at) - 1) :]:
-            if o.decoded_start >= past:
-                break
+        for o in outer.between(at, past):
             first, last = max(at, o.decoded_start), min(past, o.decoded_start + o.decoded_length)
             same = o.decoded_length == o.source_length
             source = o.source_start + first - o.decoded_start if same else o.source_start

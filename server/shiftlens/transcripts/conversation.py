@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shiftlens.errors import TranscriptError
 from shiftlens.text.source_map import Segment, SourceMap
-from shiftlens.transcripts.model import Response, Role, Turn
+from shiftlens.transcripts.model import Before, Response, Role, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def responses(conversations: Iterable[Conversation]) -> tuple[Response, ...]:
                 found.append(
                     Response(
                         len(found),
-                        turns[:at],
+                        Before(turns, at),
                         said.turn,
                         said.end_marker,
                         said.verbatim_prefix,
@@ -105,14 +105,15 @@ def responses(conversations: Iterable[Conversation]) -> tuple[Response, ...]:
     return tuple(found)
 
 
-MAX_TURNS = 1000
+MAX_TURNS = 10_000
 MAX_PREFIX_CHARACTERS = 500_000_000
 
 
 def check_turns(turns: int, characters: int = 0) -> None:
     """Raise TranscriptError for a conversation too long to score, before its contexts are built.
 
-    Each response holds what came before it, so memory grows with turns x `characters`.
+    `characters` is the length of the texts before responses of which each is held on its own (see `verbatim_prefix`):
+    memory grows with turns x these.
     """
     if turns > MAX_TURNS or turns * characters > MAX_PREFIX_CHARACTERS:
         raise TranscriptError(

@@ -62,6 +62,8 @@ class JsonFormat:
       can't be read; a reader that goes record by record is made with `each`, which leaves out that record alone.
     - whole_file: all lines of the file are one thing, so that lines which do not match belong to it as well: `read`
       gets every record.
+    - together: whether the values of a file, of which some match, are in the format together; None where it is enough
+      that they match. It is not asked where the user named the format.
     """
 
     name: str
@@ -73,6 +75,7 @@ class JsonFormat:
     read: Callable[[Sequence[Record]], Iterable[Conversation]]
     means_to_be: re.Pattern[str] | None = None
     whole_file: bool = False
+    together: Callable[[Sequence[object]], bool] | None = None
 
     def may_be_in(self, text: str) -> bool:
         """Whether a text holds the marks of the format."""

@@ -17,20 +17,18 @@ _LONGEST_CODE = 100_000
 _DECODER = json.JSONDecoder()
 _NAME = r"[\w.:/-]+"
 _FUNCTION = re.compile(rf"\s*<function=({_NAME})>(.*)</function>\s*\Z", re.DOTALL)
-_PARAMETER = re.compile(r"<parameter=([^<>\n]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
-_NAMED_ARGUMENTS = re.compile(
-    rf"\s*({_NAME})\s*((?:<arg_key>.*?</arg_key>\s*<arg_value>.*?</arg_value>\s*)*)\Z", re.DOTALL
-)
-_ARGUMENT = re.compile(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
+_PARAMETER = re.compile(r"<parameter=([^<>\n]+)>\n?")
+_NAMED = re.compile(rf"\s*({_NAME})\s*")
+_ARGUMENT = (re.compile("<arg_key>"), re.compile(r"\s*<arg_value>"))
 _MISTRAL = re.compile(rf"\s*({_NAME})(?:\[CALL_ID\](\w+))?(?:\[ARGS\])?(?=\s*\{{)")
 _DEEPSEEK = re.compile(
-    r"<｜tool▁call▁begin｜>(?:function<｜tool▁sep｜>(?P<fenced>[^\n<]+)\n```json\n(?P<json>.*?)\n```"
-    r"|(?P<name>[^<]+?)<｜tool▁sep｜>(?P<arguments>.*?))<｜tool▁call▁end｜>",
+    r"<｜tool▁call▁begin｜>(?:function<｜tool▁sep｜>(?P<fenced>[^\n<]+)\n```json\n(?P<json>.*)\n```\Z"
+    r"|(?P<name>[^<]+?)<｜tool▁sep｜>(?P<arguments>.*))",
     re.DOTALL,
 )
 _KIMI = re.compile(
     r"<\|tool_call_begin\|>\s*(?P<id>(?:functions\.)?(?P<name>[^\s:<]+)(?::\d+)?)\s*"
-    r"<\|tool_call_argument_begin\|>(?P<arguments>.*?)<\|tool_call_end\|>",
+    r"<\|tool_call_argument_begin\|>(?P<arguments>.*)",
     re.DOTALL,
 )
 _ONE_CALL = re.compile(rf"\s*\[({_NAME})\(((?:(?!\),\s*[\w.]+\().)*)\)\]\s*\Z", re.DOTALL)
@@ -64,10 +62,26 @@ def hermes_calls(body: str) -> list[Call]:
     function = function_calls(body)
     if function[0][1] is not None:
         return function
-    named = _NAMED_ARGUMENTS.match(body)
-    if named is None:
-        return [(len(body), None)]
-    return [(len(body), ToolCall(named[1], _object(_ARGUMENT.findall(named[2]))))]
+    named = _NAMED.match(body)
+    arguments = _named_arguments(body, named.end()) if named else None
+    return [(len(body), None if named is None or arguments is None else ToolCall(named[1], _object(arguments)))]
+
+
+def _named_arguments(body: str, at: int) -> list[tuple[str, str]] | None:
+    """The `<arg_key>` and `<arg_value>` pairs that body[at:] is made of; None where it is not."""
+    found: list[tuple[str, str]] = []
+    while at < len(body):
+        pair: list[str] = []
+        for opening, closing in zip(_ARGUMENT, ("</arg_key>", "</arg_value>"), strict=True):
+            opened = opening.match(body, at)
+            end = body.find(closing, opened.end()) if opened else -1
+            if opened is None or end < 0:
+                return None
+            pair.append(body[opened.end() : end])
+            at = end + len(closing)
+        found.append((pair[0], pair[1]))
+        at = _past_blanks(body, at)
+    return found
 
 
 def function_calls(body: str) -> list[Call]:
@@ -75,10 +89,22 @@ def function_calls(body: str) -> list[Call]:
     function = _FUNCTION.match(body)
     if function is None:
         return [(len(body), None)]
-    parameters = _PARAMETER.findall(function[2])
+    parameters = _parameters(function[2])
     if not parameters and function[2].strip().startswith("{"):
         return [(len(body), ToolCall(function[1], function[2].strip()))]
     return [(len(body), ToolCall(function[1], _object(parameters)))]
+
+
+def _parameters(body: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    at = 0
+    while (opening := _PARAMETER.search(body, at)) is not None:
+        end = body.find("</parameter>", opening.end())
+        if end < 0:
+            break
+        found.append((opening[1], body[opening.end() : end].removesuffix("\n")))
+        at = end
+    return found
 
 
 def mistral_calls(body: str) -> list[Call]:
@@ -94,8 +120,8 @@ def deepseek_calls(body: str) -> list[Call]:
     return _each(
         body,
         (
-            (match.end(), ToolCall(match["fenced"] or match["name"], match["json"] or match["arguments"] or ""))
-            for match in _DEEPSEEK.finditer(body)
+            (end, ToolCall(match["fenced"] or match["name"], match["json"] or match["arguments"] or ""))
+            for match, end in _closed(_DEEPSEEK, "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", body)
         ),
     )
 
@@ -105,8 +131,8 @@ def kimi_calls(body: str) -> list[Call]:
     return _each(
         body,
         (
-            (match.end(), ToolCall(match["name"], match["arguments"].strip(), match["id"]))
-            for match in _KIMI.finditer(body)
+            (end, ToolCall(match["name"], match["arguments"].strip(), match["id"]))
+            for match, end in _closed(_KIMI, "<|tool_call_begin|>", "<|tool_call_end|>", body)
         ),
     )
 
@@ -142,6 +168,24 @@ def python_calls(body: str) -> list[Call]:
         return [(len(body), ToolCall(ast.unparse(calls[0].func), json.dumps(arguments, ensure_ascii=False)))]
     except (ValueError, TypeError, RecursionError, MemoryError):
         return unread
+
+
+def _closed(call: re.Pattern[str], begin: str, close: str, body: str) -> Iterator[tuple[re.Match[str], int]]:
+    """Each call between `begin` and the next `close`, and where it ends. Calls that are not closed are none.
+
+    The closing mark is looked for once for all the marks that it may close, so that no text takes quadratic time.
+    """
+    end = -1
+    at = body.find(begin)
+    while at >= 0:
+        if end < at:
+            end = body.find(close, at)
+            if end < 0:
+                return
+        match = call.match(body, at, end)
+        if match:
+            yield match, end + len(close)
+        at = body.find(begin, end if match else at + len(begin))
 
 
 def _each(body: str, calls: Iterator[tuple[int, ToolCall]]) -> list[Call]:

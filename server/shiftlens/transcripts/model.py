@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import islice
+from typing import overload
 
 from shiftlens.text.source_map import SourceMap, joined
 
@@ -86,6 +88,41 @@ class Turn:
         return max((part.source.source_end for part in self.parts), default=0)
 
 
+class Before(Sequence[Turn]):
+    """The turns of a conversation before the one at `end`, without a copy of them.
+
+    A log of thousands of turns has as many responses: with a tuple for each, memory would grow with turns x turns.
+    Equal to another sequence of this kind, and to a tuple, of equal turns.
+    """
+
+    __slots__ = ("end", "turns")
+
+    def __init__(self, turns: tuple[Turn, ...], end: int) -> None:
+        self.turns, self.end = turns, end
+
+    def __len__(self) -> int:
+        return self.end
+
+    @overload
+    def __getitem__(self, at: int) -> Turn: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Turn, ...]: ...
+    def __getitem__(self, at: int | slice) -> Turn | tuple[Turn, ...]:
+        taken = range(self.end)[at]
+        return self.turns[taken] if isinstance(taken, int) else tuple(self.turns[each] for each in taken)
+
+    def __iter__(self) -> Iterator[Turn]:
+        return islice(self.turns, self.end)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, (Before, tuple)):
+            return NotImplemented
+        return len(self) == len(other) and all(own is its or own == its for own, its in zip(self, other, strict=True))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """An assistant's turn with all that came before it.
@@ -102,7 +139,7 @@ class Response:
     """
 
     index: int
-    context: tuple[Turn, ...]
+    context: Sequence[Turn]
     turn: Turn
     end_marker: str | None = None
     verbatim_prefix: str | None = None

@@ -17,10 +17,13 @@ _JSON = (
     "exports.sillytavern",
     "exports.text_generation_webui",
     "exports.ollama",
+    "exports.notebook",
     "agents.claude_code",
     "agents.codex",
     "agents.atif",
     "agents.otel",
+    "agents.otel_flat",
+    "agents.otel_events",
     "evals.inspect_log",
     "evals.docent",
     "evals.arena",
@@ -43,6 +46,7 @@ _JSON = (
     "dolly",
     "prompt_response",
     "template_rows",
+    "message_lines",
 )
 _TEXT = (
     "agents.aider",

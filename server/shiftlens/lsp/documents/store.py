@@ -13,7 +13,6 @@ from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.lsp.documents.paints import Paint
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.columns import ScoredResponse
-from shiftlens.scores.requests import ResponseToScore
 from shiftlens.transcripts.model import Transcript
 
 DEFAULT_CACHE_BYTES = 256 << 20
@@ -77,9 +76,9 @@ class DocumentAnalysis:
         return all(result.is_final for result in self.results)
 
 
-def content_key(response: ResponseToScore, pair: PairSpec, options: ScoreOptions) -> ContentKey:
-    """Equal for two responses that the engine would give the same numbers."""
-    return hashlib.sha256(_encoder.encode((response, pair, options))).digest()
+def content_key(digest: bytes, pair: PairSpec, options: ScoreOptions) -> ContentKey:
+    """Equal for two responses that the engine would give the same numbers. `digest` is that of the request."""
+    return hashlib.sha256(_encoder.encode((digest, pair, options))).digest()
 
 
 def size_of(outcome: Outcome) -> int:

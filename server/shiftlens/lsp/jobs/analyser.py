@@ -174,7 +174,7 @@ class Analyser:
             return
         work = await asyncio.to_thread(plan_work, document, parsed, parsed.transcript, choice, choice.pair, task.only)
         self._recall(work, forget_refusals=trigger is Trigger.COMMAND)
-        if settings.result_cache and work.missing():
+        if settings.result_cache and work.is_missing_any:
             await self._recall_saved(work)
         await self._colour(work)
         counts = (len(work.keys), len(work.wanted()))

@@ -39,7 +39,7 @@ async def survey(session: Session, uri: str) -> Json | None:
         outcome = session.store.outcome(key)
         if outcome is not None:
             work.known[key] = Known(outcome)
-    if settings.result_cache and work.missing():
+    if settings.result_cache and work.is_missing_any:
         _, found = await session.saved.recall(work.pair, choice.score_options, work.missing())
         work.known |= {key: Known(scored) for key, scored in found.items()}
     view = await asyncio.to_thread(

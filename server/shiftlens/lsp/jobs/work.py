@@ -15,7 +15,7 @@ from shiftlens.options.pair_choice import Choice
 from shiftlens.pipeline.unscored import why_not, why_nothing
 from shiftlens.scores.columns import ScoredResponse
 from shiftlens.scores.pair_results import PairResults
-from shiftlens.scores.requests import ResponseToScore, to_score
+from shiftlens.scores.requests import Requests, ResponseToScore
 from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.model import Transcript, Turn
 
@@ -34,7 +34,7 @@ class Work:
     transcript: Transcript
     choice: Choice
     pair: PairSpec
-    requests: tuple[ResponseToScore, ...]
+    requests: Requests
     keys: tuple[ContentKey, ...]
     only: frozenset[int] | None = None
     known: dict[ContentKey, Known] = field(default_factory=dict)
@@ -51,15 +51,23 @@ class Work:
 
     def missing(self) -> dict[ContentKey, ResponseToScore]:
         """What has no scores yet, each content once."""
-        return {key: request for key, request in zip(self.keys, self.requests, strict=True) if key not in self.known}
+        return {key: self.requests[at] for at, key in enumerate(self.keys) if key not in self.known}
+
+    @property
+    def is_missing_any(self) -> bool:
+        """Whether any response has no scores yet."""
+        return any(key not in self.known for key in self.keys)
 
     def asked_for(self) -> tuple[ContentKey, ...]:
         return tuple(key for at, key in enumerate(self.keys) if self.only is None or at in self.only)
 
     def wanted(self) -> dict[ContentKey, ResponseToScore]:
         """What was asked for and has no scores yet."""
-        missing = self.missing()
-        return {key: missing[key] for key in self.asked_for() if key in missing}
+        return {
+            key: self.requests[at]
+            for at, key in enumerate(self.keys)
+            if (self.only is None or at in self.only) and key not in self.known
+        }
 
     def outcome_status(self) -> Status:
         """Where the document stands when nothing more is done."""
@@ -68,7 +76,7 @@ class Work:
             return Status(State.NO_RESPONSE, why[0])
         refused = sum(not refusal.by_choice for refusal in refusals)
         message = f"{refused} of {len(self.keys)} responses could not be scored." if refused else ""
-        if not self.missing():
+        if not self.is_missing_any:
             return Status(State.READY, message)
         scored = sum(key in self.known for key in self.keys)
         part = (scored, len(self.keys)) if scored else None
@@ -90,8 +98,8 @@ def plan_work(
     only: frozenset[int] | None,
 ) -> Work:
     """What there is to do for a document as it was read."""
-    requests = tuple(to_score(response, transcript.format) for response in transcript.responses)
-    keys = tuple(content_key(request, pair, choice.score_options) for request in requests)
+    requests = Requests(transcript.responses, transcript.format)
+    keys = tuple(content_key(requests.digest(at), pair, choice.score_options) for at in range(len(requests)))
     parts = choice.score_options.parts
     not_scored = {
         key: Known(Refusal(why_not(response), by_choice=True))

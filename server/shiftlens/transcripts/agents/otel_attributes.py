@@ -43,23 +43,23 @@ def _carriers(record: Record, node: JsonNode) -> Iterator[dict[str, Record]]:
         for each in node.members.values():
             yield from _carriers(record, each)
     elif isinstance(node, JsonArray):
-        listed = {name: record.child(value, name) for name, value in _listed(record.text, node) if name in _WANTED}
-        if INPUT in listed or OUTPUT in listed:
-            yield listed
+        found = {name: record.child(value, name) for name, value in listed(record.text, node) if name in _WANTED}
+        if INPUT in found or OUTPUT in found:
+            yield found
         for each in node.items:
             yield from _carriers(record, each)
 
 
-def _listed(text: str, node: JsonArray) -> Iterator[tuple[str, JsonNode]]:
+def listed(text: str, node: JsonArray) -> Iterator[tuple[str, JsonNode]]:
     """The attributes of a list of objects with `key` and `value`."""
     for item in node.items:
         members = item.members if isinstance(item, JsonObject) else {}
         key, value = members.get("key"), members.get("value")
         if isinstance(key, JsonString) and value is not None:
-            yield decoded(text, key)[0], _bare(text, value)
+            yield decoded(text, key)[0], bare(text, value)
 
 
-def _bare(text: str, node: JsonNode) -> JsonNode:
+def bare(text: str, node: JsonNode) -> JsonNode:
     """A value of OTLP, which names its type, as the value alone."""
     if not isinstance(node, JsonObject) or len(node.members) != 1:
         return node
@@ -70,5 +70,5 @@ def _bare(text: str, node: JsonNode) -> JsonNode:
     if not isinstance(inner, JsonArray):
         return value
     if type_ == "arrayValue":
-        return JsonArray(node.start, node.end, tuple(_bare(text, each) for each in inner.items))
-    return JsonObject(node.start, node.end, dict(_listed(text, inner)))
+        return JsonArray(node.start, node.end, tuple(bare(text, each) for each in inner.items))
+    return JsonObject(node.start, node.end, dict(listed(text, inner)))

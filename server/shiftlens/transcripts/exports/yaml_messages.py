@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shiftlens.errors import TranscriptError
-from shiftlens.transcripts.conversation import Conversation, Problem, Reading, Said, line_number
+from shiftlens.transcripts.conversation import Conversation, Reading, Said, line_number
 from shiftlens.transcripts.exports.yaml_scalars import scalar_map
 from shiftlens.transcripts.format import Example, TextFormat
 from shiftlens.transcripts.json.of_no_matter import OF_NO_MATTER
+from shiftlens.transcripts.json.record import Log
 from shiftlens.transcripts.json.turns import turn
 from shiftlens.transcripts.model import Part, PartKind, Role, Turn
 from shiftlens.transcripts.roles import TEMPLATE_ROLES
+
+if TYPE_CHECKING:
+    import yaml
 
 MAX_CHARACTERS = 500_000
 
@@ -28,16 +32,18 @@ _HOLDS = re.compile(
     r"^[ ]*(?:-[ ]+)?[\"']?(?:messages|conversations?)[\"']?[ ]*:|\A\s*(?:[#-][^\n]*\n\s*)*-[ ]", re.MULTILINE
 )
 
+_ANSWERING = tuple(name for name, role in TEMPLATE_ROLES.items() if role is Role.ASSISTANT)
+
 
 class _Reader:
     """Reads the nodes of one file, and gathers what can't be read."""
 
     def __init__(self, text: str, start: int) -> None:
         self.text, self.start = text, start
-        self.problems: list[Problem] = []
+        self.log = Log()
 
     def say(self, sentence: str, node: Any) -> None:
-        self.problems.append((line_number(self.text, self.start + node.start_mark.index), sentence))
+        self.log.say(sentence, self.start + node.start_mark.index)
 
     def conversations(self, root: Any) -> Iterator[Conversation]:
         if _messages_of(root) is not None:
@@ -144,7 +150,7 @@ def read_yaml(text: str, start: int, forced: bool) -> Reading | None:
     if start > first and _may_be_messages(text[first:start]):
         # What was taken for front matter is the first document.
         start = first
-    if not forced and not _may_be_messages(text[start:]):
+    if not forced and not (_may_be_messages(text[start:]) and any(text.find(name, start) >= 0 for name in _ANSWERING)):
         return None
     if len(text) - start > MAX_CHARACTERS:
         raise TranscriptError(
@@ -161,7 +167,7 @@ def read_yaml(text: str, start: int, forced: bool) -> Reading | None:
         raise TranscriptError("The YAML holds no list of messages with roles.", "Choose another format.")
     count = len(found)
     evidence = f"YAML with {count} list{'s' if count != 1 else ''} of messages"
-    return Reading(evidence, found, tuple(sorted(reader.problems)))
+    return Reading(evidence, found, tuple(reader.log.problems(text)))
 
 
 def _may_be_messages(text: str) -> bool:
@@ -173,10 +179,16 @@ def _roots(text: str) -> list[Any]:
     # YAML is imported only for files that look like it: the language server should start fast.
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """Refuses aliases, with which a short text could grow without bound."""
+
+        def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+            if self.check_event(yaml.AliasEvent):
+                raise ValueError
+            return super().compose_node(parent, index)
+
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, yaml.SafeLoader)):
-            return []
-        return [root for root in yaml.compose_all(text, yaml.SafeLoader) if root is not None]
+        return [root for root in yaml.compose_all(text, Loader) if root is not None]
     except (yaml.YAMLError, RecursionError, ValueError):
         return []
 

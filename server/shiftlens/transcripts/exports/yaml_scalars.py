@@ -14,6 +14,7 @@ _NEWLINE = re.compile(_ANY)
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)")
 _JOINED = re.compile(rf"\\{_ANY}[ \t]*")
 _HEADER = re.compile(r"[|>][-+0-9]*[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r)")
+_SPACES = re.compile(r"[ ]*")
 _SIMPLE = dict(zip('0abt\tnvfre "/\\N_LP', '\0\a\b\t\t\n\v\f\r\x1b "/\\\x85\xa0\u2028\u2029', strict=True))
 
 
@@ -39,11 +40,12 @@ def _block(text: str, start: int, end: int, value: str) -> list[Segment] | None:
     body = text[header.end() : end]
     given = re.search(r"[0-9]", header[0].split("#")[0])
     filled = next((line for line in _NEWLINE.split(body) if line.strip(" ")), "")
+    lines = value.split("\n")
     # An explicit indentation counts from that of the node around it, which the text alone does not tell.
-    indent = len(filled) - len(filled.lstrip(" ")) if given is None else len(filled) - len(value.split("\n")[0])
+    indent = len(filled) - len(filled.lstrip(" ")) if given is None else len(filled) - len(lines[0])
     segments: list[Segment] = []
     at, decoded = header.end(), 0
-    for number, line in enumerate(value.split("\n")):
+    for number, line in enumerate(lines):
         if number:
             newline = _NEWLINE.match(text, at, end)
             if newline is None:
@@ -57,8 +59,8 @@ def _block(text: str, start: int, end: int, value: str) -> list[Segment] | None:
             segments.append(Segment(decoded, len(line), at, len(line)))
             at, decoded = at + len(line), decoded + len(line)
         else:
-            blank = re.compile(r"[ ]*").match(text, at, end)
-            at = blank.end() if blank and number + 1 < len(value.split("\n")) else at
+            blank = _SPACES.match(text, at, end)
+            at = blank.end() if blank and number + 1 < len(lines) else at
     return segments
 
 

@@ -54,16 +54,17 @@ def read_json(
     by_lines = _may_be_lines(text, start, filename)
     # The standard library's reader is ten times as fast as the one that knows places, which is for transcripts only.
     values = _quick_values(text, start, by_lines)
-    found = _best(values, wanted)
+    found = _best(values, wanted, forced)
     if found is None and not meant:
         if values or by_lines:
             return None
         meant = _is_meant(_COMMENT.sub("", text[start : start + _HEAD]), 0, wanted)
+        meant = meant or _is_unescaped(text, start, wanted)
         if not meant and not _may_be_near_json(text, start):
             return None
     records = _records(text, start, by_lines, filename, wanted if found is None else [found])
     if found is None:
-        found = _best([plain(text, node) for node in records.nodes], wanted)
+        found = _best([plain(text, node) for node in records.nodes], wanted, forced)
     if found is None and not meant:
         return None
     if not records.nodes:
@@ -83,7 +84,7 @@ def _is_meant(text: str, start: int, formats: Sequence[JsonFormat]) -> bool:
     return any(f.means_to_be is not None and f.means_to_be.search(text, start) for f in formats)
 
 
-def _best(values: Sequence[object], formats: Sequence[JsonFormat]) -> JsonFormat | None:
+def _best(values: Sequence[object], formats: Sequence[JsonFormat], forced: bool) -> JsonFormat | None:
     """The first format that most values are in; else the first that any is in.
 
     A list that is the file's one value comes first in `values`, before its items.
@@ -97,6 +98,8 @@ def _best(values: Sequence[object], formats: Sequence[JsonFormat]) -> JsonFormat
                 if at == 0 and isinstance(value, list):
                     return known
                 count += 1
+        if count and known.together is not None and not forced and not known.together(values):
+            continue
         if count and (known.whole_file or 2 * count >= items):
             return known
         some = some or (known if count else None)
@@ -130,6 +133,15 @@ def _quick(part: str) -> object:
         return _decoder.decode(part)
     except (ValueError, RecursionError):
         return _BROKEN
+
+
+def _is_unescaped(text: str, start: int, formats: Sequence[JsonFormat]) -> bool:
+    """Whether the text is in a format but for line breaks and tabs that stand in strings as they are."""
+    try:
+        value = json.JSONDecoder(strict=False, parse_int=float).decode(text[start:])
+    except (ValueError, RecursionError):
+        return False
+    return _best([value, *value] if isinstance(value, list) else [value], formats, False) is not None
 
 
 def _may_be_near_json(text: str, start: int) -> bool:
@@ -253,9 +265,10 @@ def _broken(text: str, records: _Records, forced: bool) -> TranscriptError:
     if not records.broken:
         return TranscriptError(f"The {what} file holds no record.", "Choose another format." if forced else "")
     line, error = records.broken[0]
-    return TranscriptError(
-        f"The file is not valid {what} ({_at(text, error)}).", f"Mend the {what} at this place.", line=line
-    )
+    remedy = f"Mend the {what} at this place."
+    if "inside a string, where" in error.reason:
+        remedy += " Programs do so where they write records with a JSON library."
+    return TranscriptError(f"The file is not valid {what} ({_at(text, error)}).", remedy, line=line)
 
 
 def _at(text: str, error: JsonSourceError) -> str:

@@ -81,6 +81,7 @@ _SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true
 _ESCAPE = re.compile(
     r"(?:\\r|\\u000[dD])(?:\\n|\\u000[aA])|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\."
 )
+_WRITTEN = {"\n": ("a line break", r"\n"), "\r": ("a line break", r"\r\n"), "\t": ("a tab", r"\t")}
 _SIMPLE = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -197,9 +198,14 @@ def _string(text: str, at: int, end: int) -> JsonString:
     part = _STRING_PART.match(text, at + 1, end)
     stop = part.end() if part else at
     if stop >= end:
+        if end < len(text) and text[end] == "\n":
+            raise JsonSourceError("the line ends inside a string, where a line break is written `\\n`", end)
         raise JsonSourceError("the text ends inside a string", end)
     if text[stop] == "\\":
         raise JsonSourceError(f"{text[stop : min(stop + 6, end)]!r} is no escape", stop)
+    if text[stop] in _WRITTEN:
+        what, written = _WRITTEN[text[stop]]
+        raise JsonSourceError(f"{what} stands inside a string, where it is written `{written}`", stop)
     raise JsonSourceError(f"the character U+{ord(text[stop]):04X} must be escaped in a string", stop)
 
 

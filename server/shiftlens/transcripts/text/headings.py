@@ -18,6 +18,8 @@ _MAY_BE_HEADING = re.compile(r"^[ ]{0,3}#{1,6}[ \t]", re.MULTILINE)
 _LONGEST = 120
 _REMARK = re.compile(r"\([^()]*\)\W*$")
 _STAMPED = re.compile(rf"^[ ]*[\[(]?{STAMP}[\])]?[ ]|[ ][\[(]?{STAMP}[\])]?[ ]*$")
+_OF_STAMPS = re.compile(r"\d[-./:]\d")
+"""What each date and time has: other headings, of which a file may have many, cost less."""
 _OTHER = re.compile(r"[\W_]+")
 
 
@@ -46,5 +48,12 @@ def words_of(heading: str) -> str:
         return ""
     if heading.isalnum():
         return heading
-    words = _REMARK.sub("", _STAMPED.sub(" ", _REMARK.sub("", heading.strip())))
+    words = _without_remark(heading.strip())
+    if _OF_STAMPS.search(words):
+        words = _STAMPED.sub(" ", words)
+    words = _without_remark(words)
     return _OTHER.sub(" ", words).strip()
+
+
+def _without_remark(words: str) -> str:
+    return _REMARK.sub("", words) if "(" in words else words

@@ -15,7 +15,7 @@ from shiftlens.transcripts.roles import COMMON_WORDS, PAIRS, Pair, Speakers, pai
 from shiftlens.transcripts.text.between import Heading, Headings, is_rule
 from shiftlens.transcripts.text.fences import Fences
 from shiftlens.transcripts.text.headings import STAMP, heading_at, headings_from
-from shiftlens.transcripts.text.mark import Mark, Speaks, own_answers, settled, speaks
+from shiftlens.transcripts.text.mark import Mark, Speaks, own_answers, settled, side_names, speaks
 from shiftlens.transcripts.text.turns import Layout, conversations
 
 _COMMENT = re.compile(r"[ \t]*<!--[^\n]*-->[ \t\r\n]*\Z")
@@ -127,12 +127,13 @@ def _lead(text: str, start: int, speakers: Speakers) -> tuple[int, Heading | Non
     at = start
     heading: Heading | None = None
     seen: set[tuple[int, str]] = set()
+    names = side_names(speakers.pairs)
     while at < len(text) and _label_at(text, at, speakers) is None:
         newline = text.find("\n", at)
         end = newline + 1 if newline >= 0 else len(text)
         found = heading_at(text, at)
         line = text[at:end]
-        if found and (found.level, found.words) not in seen:
+        if found and found.words.lower() in names and (found.level, found.words) not in seen:
             seen.add((found.level, found.words))
             if _begins_turns(text, found, speakers):
                 break

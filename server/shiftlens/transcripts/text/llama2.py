@@ -25,11 +25,15 @@ from shiftlens.transcripts.conversation import (
 from shiftlens.transcripts.format import Example, TextFormat
 from shiftlens.transcripts.model import Role
 
-_OPENING = re.compile(r"((?:<s>\s*)*)(?:\[SYSTEM_PROMPT\](.*?)\[/SYSTEM_PROMPT\]\s*)?\[INST\]", re.DOTALL)
+# LLaVA-NeXT's template puts Llama-2's system block before the first `[INST]`, not behind it.
+_OPENING = re.compile(
+    r"((?:<s>\s*)*)(?:\[SYSTEM_PROMPT\](.*?)\[/SYSTEM_PROMPT\]\s*|<<SYS>>(.*?)<</SYS>>\s*)?\[INST\]", re.DOTALL
+)
 _SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 _BLANKS = re.compile(r"\s*")
-_END = re.compile(r"[ ]?(</s>)|(?=<s>\s*(?:\[INST\]|\[SYSTEM_PROMPT\]))")
+_END = re.compile(r"[ ]?(</s>)|(?=<s>\s*(?:\[INST\]|\[SYSTEM_PROMPT\]|<<SYS>>))")
 _CLOSING = "[/INST]"
+_SYSTEM_MARKS = (("[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"), ("<<SYS>>", "<</SYS>>"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ def read_llama2(text: str, start: int, forced: bool) -> Reading | None:
     begin = after_blanks(text, start)
     opening = _OPENING.match(text, begin)
     if opening is None and forced:
-        begin = first_opening(text, start, "<s>", ("[INST]", "[SYSTEM_PROMPT]"))
+        begin = first_opening(text, start, "<s>", ("[INST]", "[SYSTEM_PROMPT]", "<<SYS>>"))
         opening = _OPENING.match(text, begin)
     if opening is None or text.find(_CLOSING, opening.end()) < 0:
         if not forced:
@@ -97,7 +101,8 @@ def _turns(text: str, begin: int) -> tuple[list[_Turn], list[tuple[int, str]]]:
             break
         system = _SYSTEM.match(text, opening.end(), closing)
         asks = system.end() if system else opening.end()
-        prompt = system.span(1) if system else opening.span(2) if opening[2] is not None else None
+        before = next((opening.span(group) for group in (2, 3) if opening[group] is not None), None)
+        prompt = system.span(1) if system else before
         first = closing + len(_CLOSING)
         first += text.startswith(" ", first)
         end = _END.search(text, first) if has_ends else None
@@ -133,10 +138,12 @@ def _next_opening(text: str, start: int, last_closing: int) -> int:
             before -= 1
         if text.endswith("<s>", start, before):
             at = before - len("<s>")
-        elif text.endswith("[/SYSTEM_PROMPT]", start, before) and text.rfind("[SYSTEM_PROMPT]", start, before) >= 0:
-            at = text.rfind("[SYSTEM_PROMPT]", start, before)
-        else:
+            continue
+        closed = next((opened for opened, closing in _SYSTEM_MARKS if text.endswith(closing, start, before)), None)
+        opened_at = -1 if closed is None else text.rfind(closed, start, before)
+        if opened_at < 0:
             return at
+        at = opened_at
 
 
 def _doubtful_bos(conversations: Sequence[Sequence[_Turn]]) -> list[tuple[int, str]]:

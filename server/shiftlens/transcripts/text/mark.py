@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cache
 
 from shiftlens.transcripts.roles import CALL_NAMES, REASONING_NAMES, RESULT_NAMES, SYSTEM_NAMES, Pair
 
@@ -53,6 +54,18 @@ def speaks(name: str, pair: Pair) -> Speaks | None:
     if name in CALL_NAMES:
         return Speaks.TOOL_CALL
     return Speaks.TOOL_RESULT if name in RESULT_NAMES else None
+
+
+@cache
+def side_names(pairs: tuple[Pair, ...]) -> frozenset[str]:
+    """Every name of a side or of the system in these pairs: most lines of a long file have none, and cost one look."""
+    return SYSTEM_NAMES.union(*(pair.user | pair.assistant for pair in pairs))
+
+
+@cache
+def known_names(pairs: tuple[Pair, ...]) -> frozenset[str]:
+    """Every name that stands for something in these pairs (see `speaks`)."""
+    return side_names(pairs) | REASONING_NAMES | CALL_NAMES | RESULT_NAMES
 
 
 def own_answers(marks: Sequence[tuple[Speaks | None, bool]]) -> list[int]:

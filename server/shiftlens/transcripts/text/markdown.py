@@ -14,7 +14,7 @@ from shiftlens.transcripts.roles import Pair, Speakers, pair_of
 from shiftlens.transcripts.text.between import Heading, Headings, is_rule
 from shiftlens.transcripts.text.fences import Fences
 from shiftlens.transcripts.text.headings import headings_from, words_of
-from shiftlens.transcripts.text.mark import Mark, Speaks, own_answers, settled, speaks
+from shiftlens.transcripts.text.mark import Mark, Speaks, known_names, own_answers, settled, side_names, speaks
 from shiftlens.transcripts.text.turns import Layout, conversations
 
 _QUICK = re.compile(r"(?:^|\A\ufeff)[ ]{0,3}#{1,6}[ \t]", re.MULTILINE)
@@ -62,7 +62,8 @@ def read_markdown(text: str, start: int, forced: bool, speakers: Speakers = _USU
     if not _QUICK.search(text, start):
         return None if not forced else _refuse()
     headings = tuple(headings_from(text, start))
-    every = [_named(heading, speakers) for heading in headings if heading.words]
+    names = known_names(speakers.pairs)
+    every = [named for heading in headings if heading.words and (named := _named(heading, speakers, names))]
     sides = _sides(text, start, every, speakers)
     if sides is None:
         return None if not forced else _refuse()
@@ -91,7 +92,8 @@ def read_markdown(text: str, start: int, forced: bool, speakers: Speakers = _USU
 
 def _sides(text: str, start: int, every: Sequence[Heading], speakers: Speakers) -> _Sides | None:
     """The first asking heading of a level that has an answering one too, outside of fenced code."""
-    roles = [heading for heading in every if _is_role(heading, speakers)]
+    names = side_names(speakers.pairs)
+    roles = [heading for heading in every if _name(heading) in names]
     fences = Fences(text, start, [(heading.start, heading.text_start) for heading in roles])
     by_level: dict[int, list[Heading]] = {}
     for heading in roles:
@@ -111,22 +113,18 @@ def _sides(text: str, start: int, every: Sequence[Heading], speakers: Speakers) 
     return min(found, key=lambda sides: sides.user.start, default=None)
 
 
-def _is_role(heading: Heading, speakers: Speakers) -> bool:
-    name = _name(heading)
-    return any(speaks(name, pair) in (Speaks.USER, Speaks.ASSISTANT, Speaks.SYSTEM) for pair in speakers.pairs)
-
-
 def _name(heading: Heading) -> str:
     return heading.words.lower()
 
 
-def _named(heading: Heading, speakers: Speakers) -> Heading:
-    """The heading without the number of its turn ("User 2"), unless that is part of a name."""
+def _named(heading: Heading, speakers: Speakers, names: frozenset[str]) -> Heading | None:
+    """A heading of a name, without the number of its turn ("User 2") unless that is part of the name; else None."""
     if heading.words in (speakers.user, speakers.assistant):
         return heading
-    if not heading.words[-1:].isdigit():
-        return heading
-    return replace(heading, words=_NUMBERED.sub("", heading.words))
+    words = _NUMBERED.sub("", heading.words) if heading.words[-1:].isdigit() else heading.words
+    if words.lower() not in names:
+        return None
+    return heading if words == heading.words else replace(heading, words=words)
 
 
 def _mark(heading: Heading, as_: Speaks) -> Mark:

@@ -1,0 +1,143 @@
+"""Long files of one thing over and over are read, or turned down, in time that grows as they do.
+
+What took quadratic time or worse would take minutes for each of these; nothing here measures time.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from shiftlens.text.source_map import Segment, SourceMap, composed, slice_of
+from shiftlens.transcripts import PartKind, read
+from shiftlens.transcripts.marked_calls import deepseek_calls, kimi_calls
+
+SIZE = 300_000
+CHAT = "User: hi\nAssistant:\n"
+
+
+def flood(unit: str) -> str:
+    return unit * (SIZE // len(unit))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"## Heading {number}\n" for number in range(20_000)),
+        flood("## User\n"),
+        flood("### 12:03 Note (a) (b)\n"),
+        flood("User: hi\n"),
+        flood("[INST]"),
+        flood("<s>[SYSTEM_PROMPT]a"),
+        flood("<|im_start|>"),
+        flood("<|start|>user<|channel|>"),
+        flood("<BOS_TOKEN>"),
+        flood("[["),
+        flood('{"role":'),
+        flood("---\n"),
+        flood('- role: "\n'),
+        flood("- role: |\n"),
+        flood("messages:\n"),
+        flood("```\nUser: hi\n"),
+        "\n".join("`" * length for length in reversed(range(3, 700))),
+        flood("a\n"),
+    ],
+    ids=lambda text: text[:24],
+)
+def test_a_flood_that_is_no_conversation_is_turned_down(text: str) -> None:
+    assert read(text) is None
+
+
+@pytest.mark.parametrize(
+    ("opening", "unit", "closing"),
+    [
+        ("<function=a>", "<parameter=a>", "</function>"),
+        ("<tool_call>a\n", "<arg_key>a</arg_key><arg_value>b</arg_value>", "x</tool_call>"),
+        ("<tool_call>a<arg_key>", "<arg_key>", "</tool_call>"),
+        ("<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>a<｜tool▁sep｜>", "<｜tool▁calls▁end｜>"),
+        ("<|tool_calls_section_begin|>", "<|tool_call_begin|>a<|tool_call_argument_begin|>", ""),
+    ],
+)
+def test_a_flood_of_unclosed_marks_in_a_call_is_one_call(opening: str, unit: str, closing: str) -> None:
+    found = read(CHAT + opening + flood(unit) + closing)
+    assert found is not None
+    assert [part.kind for part in found.responses[0].turn.parts] == [PartKind.TOOL_CALL]
+
+
+def test_unknown_roles_in_yaml_are_told_once() -> None:
+    others = "- role: nobody\n  content: a\n" * 2000
+    found = read("- role: user\n  content: a\n- role: assistant\n  content: b\n" + others)
+    assert found is not None
+    assert found.problems == (
+        (5, "The role 'nobody' is not known; the turn was left out. (The same holds 1,999 times more.)"),
+    )
+
+
+def test_a_literal_block_of_blank_lines_leads_back_to_them() -> None:
+    text = "- role: user\n  content: a\n- role: assistant\n  content: |-\n    b\n" + "\n" * SIZE + "    c\n"
+    found = read(text)
+    assert found is not None
+    part = found.responses[0].turn.parts[0]
+    assert part.text == "b\n" + "\n" * SIZE + "c"
+    assert text[part.source.start_of(SIZE + 2)] == "c"
+
+
+def test_calls_between_many_escapes_are_parts_of_their_own() -> None:
+    calls = 4000
+    answer = '\n<tool_call>{"name": "f", "arguments": {}}</tool_call>' * calls
+    messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": answer}]
+    found = read(json.dumps({"messages": messages}))
+    assert found is not None
+    assert sum(part.call is not None for part in found.responses[0].turn.parts) == calls
+
+
+class CountedText(str):
+    """Counts the characters that `find` goes over."""
+
+    passed = 0
+
+    def find(self, sub: str, start: int = 0, end: int | None = None) -> int:  # type: ignore[override]
+        at = super().find(sub, start, len(self) if end is None else end)
+        self.passed += (at if at >= 0 else len(self)) - start
+        return at
+
+
+@pytest.mark.parametrize(
+    ("calls", "unit", "closing"),
+    [
+        (deepseek_calls, "<｜tool▁call▁begin｜><", "<｜tool▁call▁end｜>"),
+        (kimi_calls, "<|tool_call_begin|><", "<|tool_call_end|>"),
+    ],
+)
+def test_the_closing_mark_is_looked_for_once(calls: object, unit: str, closing: str) -> None:
+    assert callable(calls)
+    text = CountedText(unit * 1000 + closing)
+    assert calls(text) == [(len(text), None)]
+    assert text.passed <= 3 * len(text)
+
+
+class CountedSegments(tuple[Segment, ...]):
+    """Counts the segments that are taken out."""
+
+    taken = 0
+
+    def __getitem__(self, at: object) -> object:  # type: ignore[override]
+        found = super().__getitem__(at)  # type: ignore[index]
+        CountedSegments.taken += len(found) if isinstance(at, slice) else 1
+        return found
+
+    def __iter__(self) -> object:  # type: ignore[override]
+        CountedSegments.taken += len(self)
+        return super().__iter__()
+
+
+def test_a_slice_of_a_long_text_takes_its_own_segments_only() -> None:
+    count = 1000
+    outer = SourceMap(0, CountedSegments(Segment(at, 1, 2 * at, 2) for at in range(count)))
+    CountedSegments.taken = 0
+    for at in range(count):
+        assert slice_of("a" * count, outer, at, at + 1)[1].span(0, 1) == (2 * at, 2 * at + 2)
+    inner = SourceMap(0, tuple(Segment(at, 1, at, 1) for at in range(count)))
+    assert composed(inner, outer).segments == tuple(outer.segments)
+    assert CountedSegments.taken <= 8 * count
