@@ -87,6 +87,14 @@ export interface Side {
   top: Candidate[];
 }
 
+/** One thing to know of a token; the server alone puts it in words. `sentence` is the label and the text. */
+export interface Fact {
+  kind: string;
+  label: string;
+  text: string;
+  sentence: string;
+}
+
 /**
  * `kl` is KL(aligned || base) over the vocabulary in nats, `jaccard` that of the ten most likely tokens; `shortened` names
  * the models that did not see the whole context; `part` is what the token is of ("answer", "reasoning", "tool call").
@@ -111,6 +119,8 @@ export interface Token {
   reference: string | null;
   kl: number | null;
   jaccard: number | null;
+  /** All that is to be told in words. An older server sends none. */
+  facts?: Fact[];
 }
 
 /** The answer to TOKEN, for a place in a response. */

@@ -7,9 +7,12 @@ import math
 from array import array
 from collections.abc import Iterable, Sequence
 
+from shiftlens.analysis.classify import combine
+from shiftlens.analysis.model import Analysis, ResponseAnalysis
+from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.columns import BASE_ONLY, OwnTokens, ScoredResponse, SideColumns
 from shiftlens.text.source_map import SourceMap
-from shiftlens.transcripts.model import Response, Role, Turn
+from shiftlens.transcripts.model import Response, Role, Transcript, Turn
 
 END_ID = 2
 BASE_END_ID = 1
@@ -114,3 +117,15 @@ def two_vocabularies() -> ScoredResponse:
         base_ids={100: 7, 10: 70, 11: 72, BASE_ONLY + 71: 71, BASE_ONLY + BASE_END_ID: BASE_END_ID},
     )
     return dataclasses.replace(found, own_tokens=own)
+
+
+def whole(found: ResponseAnalysis, options: ScoreOptions | None = None) -> Analysis:
+    """The analysis of a file of this one response."""
+    return Analysis(
+        transcript=Transcript("labels", "its labels", (found.response,)),
+        pair=PairSpec(base="b", aligned="a"),
+        score_options=options or ScoreOptions(),
+        classify_options=ClassifyOptions(),
+        responses=(found,),
+        summary=combine([found.summary]),
+    )

@@ -9,7 +9,7 @@ import pytest
 from analysis.hand_made import response, scored, side
 from shiftlens.analysis.aligntds import Entry, mean_measures, measures, measures_at, shown_text, softmax
 from shiftlens.analysis.classify import build
-from shiftlens.analysis.words import aligntds_words
+from shiftlens.analysis.facts import reference
 from shiftlens.options.pair import ClassifyOptions
 
 G1_BASE = [Entry(11, "the", 5), Entry(12, "a", 4), Entry(13, "Hello", 3), Entry(14, "\n", 2), Entry(15, "x", 1)]
@@ -135,7 +135,7 @@ def test_a_response_has_the_means_of_its_positions() -> None:
 
 
 def test_the_numbers_of_a_position_are_said_with_the_token_that_the_page_would_show() -> None:
-    assert aligntds_words(scored_like_g1(), 0) == (
+    assert reference(scored_like_g1(), 0).sentence == (
         "AlignTDS: KL@10 1.4354, Jaccard@10 0.4286, WS@10 0.1747, TR@10 2, TP 0.0861, BTP 0.1276, nDCG 0.7073;"
         " it would show Hello"
     )

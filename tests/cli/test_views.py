@@ -6,6 +6,8 @@ import dataclasses
 import io
 import json
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -124,6 +126,19 @@ def test_demo_shows_what_an_editor_would(
     assert "Base rank" in out
     assert "% shifted" in out
     assert "make vsix" in out
+
+
+def test_demo_says_the_last_words_of_a_server_that_does_not_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = tmp_path / "server"
+    server.write_text("#!/bin/sh\necho first >&2\necho 'no such module' >&2\nexit 3\n", encoding="utf-8")
+    server.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(server))
+    assert main(["demo"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("shiftlens demo: The language server ended early. no such module Run `shiftlens doctor`")
+    assert len(said.splitlines()) == 1
 
 
 def in_parts(compat: str = "") -> Analysis:

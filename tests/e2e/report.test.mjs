@@ -41,6 +41,11 @@ async function checkCards(page) {
   await tokens.nth(2).hover();
   assert.deepEqual(await page.locator("#card caption").allInnerTexts(), ["Base@10", "Aligned@10"]);
   assert.equal(await page.locator("#card tr.own").count(), 2);
+  const facts = (await page.locator("#card li").allInnerTexts()).join("; ");
+  assert.match(
+    facts,
+    /^Base rank [\d,]+ .*; Aligned rank [\d,]+ .*; KL\(aligned \|\| base\) .* nats; Jaccard@10 /,
+  );
   const title = page.locator("#card h3");
   const third = await title.innerText();
   await page.locator(".text").first().focus();

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from processes import is_alive
 from shiftlens.engine.client import EngineClient, Sharing
 from shiftlens.engine.frames import encode_frame
 from shiftlens.engine.protocol import Describe, Scored
@@ -101,15 +102,6 @@ async def client_process(pair: PairSpec, responses: int = 0) -> AsyncIterator[as
 async def line_of(process: asyncio.subprocess.Process) -> str:
     assert process.stdout is not None
     return (await asyncio.wait_for(process.stdout.readline(), SECONDS)).decode().strip()
-
-
-def is_alive(pid: int | None) -> bool:
-    """Whether a process runs; one that has ended but is not yet waited for does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 async def until(holds: Callable[[], object]) -> None:

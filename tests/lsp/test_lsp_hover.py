@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 
 import pytest
@@ -10,15 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from analysis.hand_made import BASE_END_ID, response, scored, two_vocabularies
+from analysis.hand_made import BASE_END_ID, response, two_vocabularies
+from analysis.told import CUT, CUT_TEXT, TEXT, TOLD, cut_otherwise, flagged
+from shiftlens.analysis.facts import probability
 from shiftlens.analysis.tokens import token
 from shiftlens.lsp.documents.locate import Place
+from shiftlens.lsp.documents.open import OpenDocument
 from shiftlens.lsp.views.build import Known, build_view
-from shiftlens.lsp.views.hover import Card, hover_cards, probability, render_markdown, render_plaintext, visible_note
+from shiftlens.lsp.views.hover import Card, hover_cards, render_markdown, render_plaintext
+from shiftlens.lsp.views.requests import token_answer
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.columns import SHORTENED_ALIGNED, SHORTENED_BASE, ScoredResponse
+from shiftlens.scores.columns import ScoredResponse
 from shiftlens.text.trail import Edits
-from shiftlens.text.visible import visible_piece
+from shiftlens.text.visible import visible_note, visible_piece
 from shiftlens.transcripts.model import Transcript
 
 _HOSTILE = st.text(st.sampled_from("ab.:/@|`*_{}[]()<>#+-!~&;\\$^=\"' \n\r\u202e")) | st.text()
@@ -55,16 +60,35 @@ def test_probabilities_keep_their_size(value: float, shown: str) -> None:
     assert probability(value) == shown
 
 
-def test_a_position_with_a_shortened_context_says_which_model_did_not_see_it() -> None:
-    scores = scored([b"a", b"b"])
-    object.__setattr__(scores, "shortened", bytes([0, SHORTENED_BASE, SHORTENED_BASE | SHORTENED_ALIGNED]))
-    first, second, end = (_facts(scores, row) for row in range(3))
-    assert "Shortened" not in first
-    assert "Shortened context: the base model did not see the beginning of it here" in second
-    assert "Shortened context: both models did not see" in end
+@pytest.mark.parametrize("name", TOLD)
+def test_a_hover_says_every_fact_of_a_token(name: str) -> None:
+    row, sentence = TOLD[name]
+    # A line holds several of the numbers, of which the first alone begins with a capital.
+    assert sentence[1:] in _facts(flagged().scored, row, TEXT)
 
 
-def _facts(scores: ScoredResponse, row: int, answer: str = "ab") -> str:
+@pytest.mark.parametrize("name", CUT)
+def test_a_hover_says_every_fact_of_a_token_that_the_base_model_cuts_otherwise(name: str) -> None:
+    row, beginning = CUT[name]
+    assert beginning[1:] in _facts(cut_otherwise().scored, row, CUT_TEXT)
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_the_panel_is_sent_every_fact_of_a_token(name: str) -> None:
+    row, sentence = TOLD[name]
+    place = _place(flagged().scored, row, TEXT)
+    answer = json.loads(json.dumps(token_answer(OpenDocument("file:///a", 1, place.analysis.text), place, "utf-16")))
+    (one,) = answer["tokens"]
+    assert sentence in [fact["sentence"] for fact in one["facts"]]
+    assert {fact.keys() == {"kind", "label", "text", "sentence"} for fact in one["facts"]} == {True}
+
+
+def _facts(scores: ScoredResponse, row: int, answer: str) -> str:
+    (card,) = hover_cards(_place(scores, row, answer), "")
+    return render_plaintext((card,))
+
+
+def _place(scores: ScoredResponse, row: int, answer: str) -> Place:
     text = "a" * 100 + answer
     one = response(answer)
     transcript = Transcript("labels", "", (one,))
@@ -81,9 +105,7 @@ def _facts(scores: ScoredResponse, row: int, answer: str = "ab") -> str:
     )
     analysis = view.results[0].analysis
     assert analysis is not None
-    place = Place(view, 0, view.results[0], (token(analysis, row),), Edits.between(text, text))
-    (card,) = hover_cards(place, "")
-    return render_plaintext((card,))
+    return Place(view, 0, view.results[0], (token(analysis, row),), Edits.between(text, text))
 
 
 def test_a_token_that_the_base_model_cuts_otherwise_says_so_and_shows_no_number_that_is_none() -> None:

@@ -13,6 +13,8 @@ import pytest
 from lsp_client import SECONDS, SERVER, EditorClient, capabilities, started
 from lsprotocol import types
 
+from processes import is_alive
+
 TALK = "User: Why is the sky blue?\nAssistant: Great question! The quick brown fox.\n"
 LONG = "User: q\nAssistant: " + "The quick brown fox jumps over the lazy dog. " * 90
 PRINTS = """
@@ -38,15 +40,6 @@ server.serve()
 """
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended but is not yet waited for does not."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:  # noqa: PTH123
-            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 async def until_gone(pid: int) -> None:
     async def wait() -> None:
         while is_alive(pid):
@@ -69,9 +62,6 @@ async def engine_pid(client: EditorClient) -> int:
 async def stderr_of(client: EditorClient) -> str:
     assert client.process.stderr is not None
     return (await client.process.stderr.read()).decode()
-
-
-needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks at /proc")  # noqa: PTH112
 
 
 def test_the_server_imports_neither_torch_nor_transformers_nor_numpy() -> None:
@@ -159,7 +149,6 @@ async def test_the_log_holds_no_text_of_a_transcript(tiny_settings: dict[str, An
     assert "sky" not in said
 
 
-@needs_proc
 async def test_shutdown_while_busy_answers_and_takes_the_engine_along(tiny_settings: dict[str, Any]) -> None:
     client = await started(settings=tiny_settings)
     uri = client.open(LONG)
@@ -172,7 +161,6 @@ async def test_shutdown_while_busy_answers_and_takes_the_engine_along(tiny_setti
     assert "Traceback" not in await stderr_of(client)
 
 
-@needs_proc
 async def test_exit_without_shutdown_ends_everything_with_code_1(tiny_settings: dict[str, Any]) -> None:
     client = await started(settings=tiny_settings)
     client.open(LONG)
@@ -182,7 +170,6 @@ async def test_exit_without_shutdown_ends_everything_with_code_1(tiny_settings: 
     await until_gone(pid)
 
 
-@needs_proc
 async def test_a_client_that_dies_takes_the_server_and_the_engine_along(tiny_settings: dict[str, Any]) -> None:
     client = await started(settings=tiny_settings)
     client.open(LONG)
@@ -193,7 +180,6 @@ async def test_a_client_that_dies_takes_the_server_and_the_engine_along(tiny_set
     await until_gone(pid)
 
 
-@needs_proc
 async def test_a_server_that_is_killed_takes_the_engine_along(tiny_settings: dict[str, Any]) -> None:
     client = await started(settings=tiny_settings)
     client.open(LONG)

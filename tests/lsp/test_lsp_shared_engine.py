@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from lsp_client import SECONDS, SERVER, EditorClient, capabilities, started
 from lsprotocol import types
-from test_lsp_life import engine_pid, is_alive, needs_proc, until_gone
+from test_lsp_life import engine_pid, until_gone
 
+from processes import is_alive
 from shiftlens.lsp.server.serving import create_server
 
 TALK = "User: Why is the sky blue?\nAssistant: Great question! The quick brown fox.\n"
@@ -33,7 +34,6 @@ async def windows(count: int, settings: dict[str, Any]) -> AsyncIterator[list[Ed
             assert await client.leave() == 0
 
 
-@needs_proc
 async def test_two_windows_share_one_engine_which_ends_with_the_last_of_them(tiny_settings: dict[str, Any]) -> None:
     async with windows(2, tiny_settings) as (one, other):
         uris = one.open(TALK), other.open(TALK)
@@ -55,7 +55,6 @@ async def test_two_windows_share_one_engine_which_ends_with_the_last_of_them(tin
     await until_gone(pid)
 
 
-@needs_proc
 async def test_a_long_file_in_one_window_does_not_keep_the_other_waiting(tiny_settings: dict[str, Any]) -> None:
     async with windows(2, tiny_settings) as (one, other):
         long = one.open(LONG)
@@ -65,7 +64,6 @@ async def test_a_long_file_in_one_window_does_not_keep_the_other_waiting(tiny_se
         assert one.latest(long)["state"] == "scoring"
 
 
-@needs_proc
 async def test_a_window_that_scored_nothing_unloads_what_another_has_loaded(tiny_settings: dict[str, Any]) -> None:
     async with windows(1, tiny_settings) as (busy,), windows(1, {**tiny_settings, "runPolicy": "manual"}) as (idle,):
         uri = idle.open(TALK)
@@ -78,7 +76,6 @@ async def test_a_window_that_scored_nothing_unloads_what_another_has_loaded(tiny
         assert not is_alive(pid)
 
 
-@needs_proc
 async def test_unloading_in_one_window_tells_the_other_and_the_next_edit_loads_anew(
     tiny_settings: dict[str, Any],
 ) -> None:
@@ -98,7 +95,6 @@ async def test_unloading_in_one_window_tells_the_other_and_the_next_edit_loads_a
         await other.until_state(idle, "ready", version=2)
 
 
-@needs_proc
 async def test_windows_that_do_not_share_have_an_engine_each(tiny_settings: dict[str, Any]) -> None:
     async with windows(2, {**tiny_settings, "shareEngine": False}) as (one, other):
         uris = one.open(TALK), other.open(TALK)
@@ -109,7 +105,6 @@ async def test_windows_that_do_not_share_have_an_engine_each(tiny_settings: dict
         assert (await one.command("shiftlens.debugInformation"))["engines"] == []
 
 
-@needs_proc
 async def test_a_server_ends_with_its_editors_process_though_its_wire_stays_open() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as editor:
         client = EditorClient()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from analysis.hand_made import response, two_vocabularies
+from analysis.hand_made import response, two_vocabularies, whole
 from shiftlens.analysis.classify import build
+from shiftlens.analysis.facts import facts
 from shiftlens.analysis.tokens import tokens
 from shiftlens.lsp.views.requests import _token
 from shiftlens.lsp.views.token_table import token_rows
@@ -14,7 +15,11 @@ from shiftlens.options.pair import ClassifyOptions
 
 def test_a_token_of_both_models_has_one_id_and_one_of_a_group_has_none_on_the_base_side() -> None:
     analysis = build(response("abc"), two_vocabularies(), ClassifyOptions())
-    told = [json.loads(json.dumps(_token(item), allow_nan=False)) for item in tokens(analysis)]
+    of = whole(analysis)
+    told = [
+        json.loads(json.dumps(_token(item, facts(item, analysis, of.transcript, of.score_options)), allow_nan=False))
+        for item in tokens(analysis)
+    ]
     assert [token["base"]["id"] == token["id"] for token in told] == [True, False, False, False]
     assert [token["base"]["id"] for token in told[1:3]] == [-1, -1]
     assert [token["realigned"] is None for token in told] == [True, False, False, True]

@@ -54,3 +54,10 @@ class PageReader(HTMLParser):
 
     def json(self, name: str) -> Any:
         return json.loads(self.by_id(name).text)
+
+
+def sentences(columns: Any, row: int) -> list[str]:
+    """What a card tells of a row, as the page's script puts it together."""
+    return [
+        column["before"] + column["says"][column["at"][row]] for column in columns["facts"] if column["at"][row] >= 0
+    ]

@@ -13,7 +13,3 @@ export function percent(probability: number | null): string {
   }
   return `${(100 * probability).toExponential(1)} %`;
 }
-
-export function fixed(value: number | null, digits: number): string {
-  return value === null ? "–" : value.toFixed(digits);
-}

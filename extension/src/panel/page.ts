@@ -1,6 +1,6 @@
 // Runs inside the panel's webview. Text of models and files reaches the page through textContent alone.
 import type { Candidate, Side, Token, TokenAnswer } from "../protocol";
-import { fixed, percent } from "./format";
+import { percent } from "./format";
 import type { FromPage, ToPage } from "./messages";
 
 declare function acquireVsCodeApi(): { postMessage(message: FromPage): void };
@@ -40,14 +40,15 @@ function answer(found: TokenAnswer): HTMLElement[] {
     return [element("p", { class: "hint" }, found.refusal ?? "This position is not scored yet.")];
   }
   return [
-    ...found.tokens.map((token) => tokenSection(token, found)),
+    ...found.tokens.map((token) => tokenSection(token, found.models)),
     ...prefixes(found),
     ...found.notes.map((note) => element("p", { class: "note" }, note)),
   ];
 }
 
-function tokenSection(token: Token, found: TokenAnswer): HTMLElement {
+function tokenSection(token: Token, models: TokenAnswer["models"]): HTMLElement {
   const name = nameOf(token);
+  const facts = (token.facts ?? []).map((fact) => element("li", {}, fact.sentence));
   return element(
     "section",
     { class: `token ${token.class}`, "aria-label": `${name}, ${token.class}` },
@@ -58,49 +59,18 @@ function tokenSection(token: Token, found: TokenAnswer): HTMLElement {
       " ",
       element("span", { class: "class" }, token.class),
     ),
-    element("ul", { class: "facts" }, ...facts(token, found).map((fact) => element("li", {}, fact))),
+    element("ul", { class: "facts" }, ...facts),
     element(
       "div",
       { class: "sides" },
-      side(`Base@${token.index + 1}`, found.models.base, token.base, token),
-      side(`Aligned@${token.index + 1}`, found.models.aligned, token.aligned, token),
+      side(`Base@${token.index + 1}`, models.base, token.base, token),
+      side(`Aligned@${token.index + 1}`, models.aligned, token.aligned, token),
     ),
   );
 }
 
 function nameOf(token: Token): string {
   return token.isEnd ? "End of the response" : token.text;
-}
-
-function facts(token: Token, found: TokenAnswer): string[] {
-  const flags: [boolean, string][] = [
-    [token.special, "special token"],
-    [token.boundary, "boundary: the cut between prompt and response may explain this"],
-    [
-      token.shortened.length > 0,
-      `shortened context: ${token.shortened.join(" and ")} did not see the beginning of it here`,
-    ],
-    [
-      token.offGreedy,
-      `the aligned model would rather say another token (${
-        token.baseRankOfAlignedTop === null
-          ? "not one of the base model's here"
-          : `base rank ${token.baseRankOfAlignedTop}`
-      })`,
-    ],
-  ];
-  const count = found.tokenCount;
-  return [
-    token.isEnd ? "after the last token" : `position ${token.index + 1}${count === null ? "" : ` of ${count}`}`,
-    `KL(aligned || base) ${fixed(token.kl, 3)} nats`,
-    `Jaccard@10 ${fixed(token.jaccard, 2)}`,
-    `base context ${found.baseContext}`,
-    ...(found.turn === "" ? [] : [`response ${found.responseIndex + 1}: ${found.turn}`]),
-    ...(token.part === "answer" ? [] : [`part: ${token.part}`]),
-    ...(token.reference === null ? [] : [token.reference]),
-    ...(token.realigned === null ? [] : [token.realigned]),
-    ...flags.filter(([set]) => set).map(([, words]) => words),
-  ];
 }
 
 function side(title: string, model: string, of: Side, token: Token): HTMLElement {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
@@ -15,7 +15,6 @@ from pygls.protocol import (
     JsonRPCNotification,
     JsonRPCRequestMessage,
     JsonRPCResponseMessage,
-    LanguageServerProtocol,
     default_converter,
 )
 
@@ -27,8 +26,8 @@ from shiftlens.text.lines import LineIndex, Unit
 
 _INTEGERS_PER_TOKEN = 5
 _ENDED = {"ready", "error", "noPair", "noTranscript", "noResponse"}
+_LEAVE_SECONDS = 5
 _DOCTOR = "Run `shiftlens doctor` to see what is missing."
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,70 +41,48 @@ class Shown:
 
 
 class _Editor(LanguageClient):
-    """A client that answers the server's requests and keeps the last status of the document."""
+    """A client that answers the server's requests; `done` becomes the last status of the document, or nothing."""
 
     def __init__(self, settings: dict[str, object], on_status: Callable[[str], None]) -> None:
-        super().__init__(
-            "shiftlens-demo",
-            __version__,
-            protocol_cls=LanguageServerProtocol,
-            converter_factory=_plain_converter,
-        )
-        self.status: dict[str, Any] = {}
-        self.news = asyncio.Event()
+        super().__init__("shiftlens-demo", __version__, converter_factory=_plain_converter)
+        self.done: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self.has_ended = False
 
         def on_status_change(params: dict[str, Any]) -> None:
-            self.status = params
             on_status(str(params.get("message") or params.get("state", "")))
-            self.news.set()
+            if params.get("state") in _ENDED and not self.done.done():
+                self.done.set_result(params)
 
         def on_configuration(params: types.ConfigurationParams) -> list[Any]:
             return [settings if item.section == "shiftlens" else None for item in params.items]
 
-        def on_refresh(*_: Any) -> None:
-            """Nothing to do: the colours are asked for once the document is ready."""
-
         self.feature("shiftlens/status")(on_status_change)
         self.feature(types.WORKSPACE_CONFIGURATION)(on_configuration)
-        self.feature(types.WORKSPACE_SEMANTIC_TOKENS_REFRESH)(on_refresh)
 
-    async def ask(self, request: Awaitable[_T]) -> _T:
-        """The answer to a request. Raises EngineError where the server ends without one."""
-        answer = asyncio.ensure_future(request)
-        assert self._server is not None  # noqa: S101 (start_io has been awaited)
-        ended = asyncio.ensure_future(self._server.wait())
-        try:
-            await asyncio.wait({answer, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if answer.done():
-                return answer.result()
-            said = b"" if self._server.stderr is None else await self._server.stderr.read()
-            last = said.decode("utf-8", "replace").strip().splitlines()[-1:]
-            raise EngineError(f"The language server ended early. {''.join(last)}".strip(), _DOCTOR)
-        finally:
-            answer.cancel()
-            ended.cancel()
+    async def server_exit(self, _: asyncio.subprocess.Process) -> None:
+        """No status comes any more. The requests that wait have got a RuntimeError, from pygls."""
+        self.has_ended = True
+        if not self.done.done():
+            self.done.set_result({})
 
-    async def until_ended(self) -> None:
-        """Wait until there is nothing more to come for the document."""
-        while self.status.get("state") not in _ENDED:
-            self.news.clear()
-            await self.news.wait()
+    async def last_words(self) -> str:
+        """The last line that the server wrote beside the wire; empty where there is none."""
+        stderr = self._server.stderr if self._server is not None else None
+        said = b"" if stderr is None else await stderr.read()
+        return "".join(said.decode("utf-8", "replace").strip().splitlines()[-1:])
 
     async def leave(self) -> None:
         """End the session in order, and the server in any case."""
         if self._server is None:
             return
-        if self._server.returncode is None:
-            try:
-                await asyncio.wait_for(self.shutdown_async(None), 5)
-                self.exit(None)
-                await asyncio.wait_for(self._server.wait(), 5)
-            except Exception:
+        try:
+            await asyncio.wait_for(self.shutdown_async(None), _LEAVE_SECONDS)
+            self.exit(None)
+            await asyncio.wait_for(self._server.wait(), _LEAVE_SECONDS)
+        except Exception:
+            if self._server.returncode is None:
                 self._server.kill()
-                await self._server.wait()
-        for task in self._async_tasks:
-            task.cancel()
-        await asyncio.gather(*self._async_tasks, return_exceptions=True)
+        await self.stop()  # type: ignore[no-untyped-call]
 
 
 async def show(path: Path, text: str, settings: dict[str, object], on_status: Callable[[str], None]) -> Shown:
@@ -117,30 +94,39 @@ async def show(path: Path, text: str, settings: dict[str, object], on_status: Ca
     editor = _Editor(settings, on_status)
     try:
         await editor.start_io(sys.executable, "-m", "shiftlens", "serve")
-        started = await editor.ask(editor.initialize_async(_initialize_params()))
-        editor.initialized(types.InitializedParams())
-        document = types.TextDocumentIdentifier(path.absolute().as_uri())
-        editor.text_document_did_open(
-            types.DidOpenTextDocumentParams(types.TextDocumentItem(document.uri, "plaintext", 1, text))
-        )
-        await editor.ask(editor.until_ended())
-        if editor.status["state"] != "ready":
-            raise EngineError(str(editor.status.get("message") or editor.status["state"]), _DOCTOR)
-        unit = _unit(started.capabilities.position_encoding)
-        lines = LineIndex(text)
-        answer = await editor.ask(editor.text_document_semantic_tokens_full_async(types.SemanticTokensParams(document)))
-        legend = started.capabilities.semantic_tokens_provider
-        highlights = _decoded(lines, unit, legend.legend.token_types if legend else (), answer.data if answer else ())
-        worst = max(highlights, key=lambda found: found.shift, default=None)
-        hover = ""
-        if worst is not None:
-            line, column = lines.position(worst.start, unit)
-            position = types.Position(line, column)
-            hover = _plain(await editor.ask(editor.text_document_hover_async(types.HoverParams(document, position))))
-        request = editor.protocol.send_request_async("shiftlens/analysis", {"uri": document.uri})
-        return Shown(highlights, worst, hover, await editor.ask(request))
+        return await _shown(editor, path, text)
+    except RuntimeError:
+        if not editor.has_ended:
+            raise
+        said = await editor.last_words()
+        raise EngineError(f"The language server ended early. {said}".strip(), _DOCTOR) from None
     finally:
         await editor.leave()
+
+
+async def _shown(editor: _Editor, path: Path, text: str) -> Shown:
+    started = await editor.initialize_async(_initialize_params())
+    editor.initialized(types.InitializedParams())
+    document = types.TextDocumentIdentifier(path.absolute().as_uri())
+    opened = types.TextDocumentItem(document.uri, "plaintext", 1, text)
+    editor.text_document_did_open(types.DidOpenTextDocumentParams(opened))
+    status = await editor.done
+    if not status:
+        raise RuntimeError
+    if status["state"] != "ready":
+        raise EngineError(str(status.get("message") or status["state"]), _DOCTOR)
+    unit: Unit = "utf-32" if started.capabilities.position_encoding == types.PositionEncodingKind.Utf32 else "utf-16"
+    lines = LineIndex(text)
+    answer = await editor.text_document_semantic_tokens_full_async(types.SemanticTokensParams(document))
+    legend = started.capabilities.semantic_tokens_provider
+    highlights = _decoded(lines, unit, legend.legend.token_types if legend else (), answer.data if answer else ())
+    worst = max(highlights, key=lambda found: found.shift, default=None)
+    hover = ""
+    if worst is not None:
+        position = types.Position(*lines.position(worst.start, unit))
+        hover = _plain(await editor.text_document_hover_async(types.HoverParams(document, position)))
+    analysis = await editor.protocol.send_request_async("shiftlens/analysis", {"uri": document.uri})
+    return Shown(highlights, worst, hover, analysis)
 
 
 def _initialize_params() -> types.InitializeParams:
@@ -149,10 +135,7 @@ def _initialize_params() -> types.InitializeParams:
             general=types.GeneralClientCapabilities(
                 position_encodings=[types.PositionEncodingKind.Utf32, types.PositionEncodingKind.Utf16]
             ),
-            workspace=types.WorkspaceClientCapabilities(
-                configuration=True,
-                semantic_tokens=types.SemanticTokensWorkspaceClientCapabilities(refresh_support=True),
-            ),
+            workspace=types.WorkspaceClientCapabilities(configuration=True),
             text_document=types.TextDocumentClientCapabilities(
                 hover=types.HoverClientCapabilities(content_format=[types.MarkupKind.PlainText])
             ),
@@ -176,11 +159,6 @@ def _decoded(lines: LineIndex, unit: Unit, token_types: Sequence[str], data: Seq
 def _plain(hover: types.Hover | None) -> str:
     contents = hover.contents if hover is not None else ""
     return contents.value if isinstance(contents, types.MarkupContent) else str(contents)
-
-
-def _unit(encoding: types.PositionEncodingKind | str | None) -> Unit:
-    named = encoding.value if isinstance(encoding, types.PositionEncodingKind) else encoding
-    return "utf-32" if named == "utf-32" else "utf-8" if named == "utf-8" else "utf-16"
 
 
 def _plain_converter() -> Any:

@@ -51,7 +51,7 @@
       const piece = pieces[side.top[at]] + (isOwn ? " ◀" : "");
       table.append(tableRow(String(place + 1), piece, side.topSurprisal[at], isOwn ? "own" : ""));
     }
-    const isRealigned = side === scores.base && scores.realigned[row];
+    const isRealigned = side === scores.base && facts(scores, row).some(([kind]) => kind === "realigned");
     if (side.own[row] < 0 && !isRealigned) {
       table.append(tableRow(side.rank[row].toLocaleString("en"), `${own} ◀`, side.surprisal[row], "own"));
     }
@@ -59,31 +59,11 @@
     return table;
   }
 
+  /** The sentences on a row, as `[kind, sentence]`. */
   function facts(scores, row) {
-    const ranks = [scores.base, scores.aligned].map(({ rank, vocabulary }) => {
-      const of = vocabulary ? ` of ${vocabulary.toLocaleString("en")}` : "";
-      return rank[row].toLocaleString("en") + of;
-    });
-    const { base, aligned } = scores;
-    const realigned = scores.realigned[row];
-    const number = (value) => (value === null ? "–" : value);
-    const told = [
-      `Base rank ${ranks[0]} (${realigned ? "–" : probability(base.surprisal[row]).text}), aligned rank ${ranks[1]} (${probability(aligned.surprisal[row]).text})`,
-      `KL(aligned || base) ${number(scores.kl[row])} nats, Jaccard@${Math.min(10, base.k)} ${number(scores.jaccard[row])}`,
-      `Entropy: base ${number(base.entropy[row])}, aligned ${number(aligned.entropy[row])} nats`,
-      `Position ${row + 1} of ${scores.piece.length}`,
-    ];
-    if (scores.part[row]) told.push(`Part: ${scores.part[row]}`);
-    if (scores.reference[row]) told.push(scores.reference[row]);
-    if (realigned) told.push(realigned);
-    if (scores.flags[row] & 1) told.push("Special token of the tokenizer");
-    if (scores.flags[row] & 2) told.push("Boundary: the way prompt and response were tokenised may explain this shift");
-    if (scores.flags[row] & 4) {
-      const rank = scores.topRank[row];
-      const where = rank === null ? "not a token of the base model's here" : `base rank ${rank.toLocaleString("en")}`;
-      told.push(`Off greedy: the aligned model's most likely token is another one (${where})`);
-    }
-    return told;
+    return scores.facts
+      .filter(({ at }) => at[row] >= 0)
+      .map(({ kind, before, says, at }) => [kind, before + says[at[row]]]);
   }
 
   function titleOf(scores, row) {
@@ -102,7 +82,7 @@
     card.replaceChildren();
     for (let row = scores.first[place]; row < past; row += 1) {
       const list = element("ul");
-      list.append(...facts(scores, row).map((fact) => element("li", fact)));
+      list.append(...facts(scores, row).map(([kind, sentence]) => element("li", sentence, kind)));
       const sides = element("div", undefined, "sides");
       sides.append(sideTable("Base", scores, scores.base, row), sideTable("Aligned", scores, scores.aligned, row));
       const title = element("h3", titleOf(scores, row));
@@ -111,7 +91,7 @@
   }
 
   function speak() {
-    spoken.textContent = [...card.querySelectorAll("h3, h3 + ul > li:first-child")]
+    spoken.textContent = [...card.querySelectorAll("h3, li.rank")]
       .map((part) => part.textContent)
       .join(", ");
   }

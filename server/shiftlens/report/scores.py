@@ -2,20 +2,18 @@
 
 Columns, because a table of twenty candidates for each token in HTML would be ten times the size.
 
-    {"first": [...], "piece": [...], "class": [...], "flags": [...], "kl": [...], "jaccard": [...], "topRank": [...],
-     "realigned": [...], "part": [...], "reference": [...], "hasEnd": bool, "base": {...}, "aligned": {...}}
-    side: {"k", "vocabulary", "end", "rank": [...], "surprisal": [...], "entropy": [...], "others": [...], "own": [...],
+    {"first": [...], "piece": [...], "class": [...], "facts": [{"kind", "before", "says": [...], "at": [...]}, ...],
+     "hasEnd": bool, "base": {...}, "aligned": {...}}
+    side: {"k", "end", "rank": [...], "surprisal": [...], "entropy": [...], "others": [...], "own": [...],
            "top": [...], "topSurprisal": [...]}
 
 - `first`: the row with which each span of the text begins; a span of several rows is a character split over tokens.
 - `piece`, `top`, `end`: places in the report's list of pieces. `top` and `topSurprisal` have k entries for each row.
-- `flags`: 1 special, 2 boundary, 4 off greedy. `topRank` is the base rank of the aligned model's first choice.
+- `facts`: the sentences of `analysis.facts`, in the order in which a card tells them. A sentence is `before` and then
+  that text of `says`, where each is once, whose place `at` has for the row; -1 where the row has no such fact.
 - surprisals are -ln p in thousandths of a nat, so that a probability is good to a thousandth of itself; null is p = 0.
-- In a pair of two vocabularies `kl` is null, as is `topRank` where that token is not one of the base model's, and
-  `realigned` has a sentence for each row that is not exactly one token of the base model (else null); the base side
-  has no surprisal there, and behind the first row of such a group no entropy and no candidates (`top` is filled up).
-- `part` names each row's part of the response, and is empty where all is one answer; `reference` has a sentence with
-  the numbers of AlignTDS for each row, and is empty where they were not asked for.
+- In a pair of two vocabularies the base side has no surprisal for a row that is not exactly one of its tokens, and
+  behind the first row of a group of such no entropy and no candidates (`top` is filled up).
 - `own`: the place of the response's token among the row's candidates, from 0; -1 where it is not among them.
 """
 
@@ -25,9 +23,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shiftlens.analysis.model import Candidate, ResponseAnalysis, ShiftClass, Token, TokenSide
+from shiftlens.analysis.facts import KINDS, Fact, facts
+from shiftlens.analysis.model import Analysis, Candidate, ResponseAnalysis, ShiftClass, Token, TokenSide
 from shiftlens.analysis.tokens import tokens
-from shiftlens.analysis.words import aligntds_words, part_words, realigned_words
+from shiftlens.analysis.words import part_words
 from shiftlens.scores.columns import SideColumns
 from shiftlens.text.visible import visible_piece
 
@@ -61,8 +60,8 @@ class Span:
     """The name of the part that begins with the span, in a response of several."""
 
 
-def spans_and_scores(analysis: ResponseAnalysis, pieces: Pieces, *, compat: str = "") -> tuple[list[Span], Json]:
-    """The response's spans in order, and its columns. What a piece says goes into `pieces`."""
+def spans_and_scores(analysis: ResponseAnalysis, of: Analysis, pieces: Pieces) -> tuple[list[Span], Json]:
+    """The spans of a response of `of` in order, and its columns. What a piece says goes into `pieces`."""
     rows = list(tokens(analysis))
     groups = _groups(analysis, rows)
     of_parts = analysis.summary.is_of_parts
@@ -81,15 +80,7 @@ def spans_and_scores(analysis: ResponseAnalysis, pieces: Pieces, *, compat: str 
         "first": [group[0].index for group in groups],
         "piece": [pieces.place(row.piece) for row in rows],
         "class": [int(row.shift) for row in rows],
-        "flags": [row.special | row.boundary << 1 | row.off_greedy << 2 for row in rows],
-        "kl": [_rounded(row.kl) for row in rows],
-        "jaccard": [_rounded(row.jaccard) for row in rows],
-        "topRank": [row.base_rank_of_aligned_top or None for row in rows],
-        "realigned": [realigned_words(row.realigned) if row.realigned is not None else None for row in rows]
-        if analysis.scored.own_tokens is not None
-        else [],
-        "part": [part_words(row.part) for row in rows] if of_parts else [],
-        "reference": [aligntds_words(analysis.scored, row.index) for row in rows] if compat == "aligntds" else [],
+        "facts": _facts([fact for group in groups for fact in _facts_of(group, analysis, of)]),
         "hasEnd": analysis.has_end,
         "base": _side(analysis, analysis.scored.base, [row.base for row in rows], pieces),
         "aligned": _side(analysis, analysis.scored.aligned, [row.aligned for row in rows], pieces),
@@ -109,12 +100,32 @@ def _groups(analysis: ResponseAnalysis, rows: Sequence[Token]) -> list[list[Toke
     return groups
 
 
+def _facts_of(group: Sequence[Token], analysis: ResponseAnalysis, of: Analysis) -> list[tuple[Fact, ...]]:
+    # Where text begins at a row between, the group is of more than one character.
+    character = () if any(row.text for row in group[1:-1]) else group
+    return [facts(row, analysis, of.transcript, of.score_options, character) for row in group]
+
+
+def _facts(rows: Sequence[Sequence[Fact]]) -> list[Json]:
+    """The facts of all rows as columns, one for all facts that begin alike."""
+    columns: dict[tuple[int, str], tuple[dict[str, int], list[int]]] = {}
+    for index, row in enumerate(rows):
+        for fact in row:
+            before = fact.sentence.removesuffix(fact.text)
+            says, at = columns.setdefault((KINDS.index(fact.kind), before), ({}, [-1] * len(rows)))
+            at[index] = says.setdefault(fact.text, len(says))
+    # Sorted by kind; those of a kind stay in the order in which they came.
+    ordered = sorted(columns.items(), key=lambda column: column[0][0])
+    return [
+        {"kind": KINDS[kind], "before": before, "says": list(says), "at": at} for (kind, before), (says, at) in ordered
+    ]
+
+
 def _side(analysis: ResponseAnalysis, columns: SideColumns, sides: Sequence[TokenSide], pieces: Pieces) -> Json:
     none = (Candidate(-1, b"", 0.0),) * analysis.scored.k
     tops = [side.top or none for side in sides]
     return {
         "k": analysis.scored.k,
-        "vocabulary": columns.vocabulary,
         "end": pieces.place(analysis.scored.pieces.get(columns.end_id, b"")),
         "rank": [side.rank for side in sides],
         "surprisal": [_surprisal(side.logprob) for side in sides],

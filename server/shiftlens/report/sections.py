@@ -82,7 +82,7 @@ class ResponseSection:
         pieces: Pieces,
         as_json: Callable[[object], Markup],
     ) -> ResponseSection:
-        spans, scores = spans_and_scores(analysis, pieces, compat=of.score_options.compat)
+        spans, scores = spans_and_scores(analysis, of, pieces)
         scored = analysis.scored
         return cls(
             key=key,

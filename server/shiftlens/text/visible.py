@@ -63,6 +63,11 @@ def visible_text(text: str) -> str:
     return "".join(shown)
 
 
+def visible_note(text: str) -> str:
+    """A sentence on one line, its spaces as they are and everything hidden shown."""
+    return " ".join(visible_text(word) for word in text.split())
+
+
 def visible_piece(piece: bytes, *, limit: int | None = None) -> str:
     """A token's bytes as visible text; bytes that make no whole character are `<0xNN>`.
 

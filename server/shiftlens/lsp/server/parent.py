@@ -3,46 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-import os
+from typing import TYPE_CHECKING
 
-_POLL_SECONDS = 3.0
+if TYPE_CHECKING:
+    from psutil import Process
+
+_POLL_SECONDS = 1.0
 
 
 async def until_ended(pid: int) -> bool:
     """True once the process has ended; False where there is no such process to watch.
 
-    A client may name a process that is not of this machine or container. On Windows none is watched.
+    A client may name a process that is not of this machine or container.
     """
-    if os.name != "posix" or not _is_there(pid):
+    process = await asyncio.to_thread(_process, pid)
+    if process is None:
         return False
-    if not hasattr(os, "pidfd_open"):
-        return await _polled(pid)
-    try:
-        descriptor = os.pidfd_open(pid)
-    except OSError:
-        return await _polled(pid)
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_reader(descriptor, ended.set)
-    try:
-        await ended.wait()
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
-    return True
-
-
-async def _polled(pid: int) -> bool:
-    while _is_there(pid):
+    while _is_there(process):
         await asyncio.sleep(_POLL_SECONDS)
     return True
 
 
-def _is_there(pid: int) -> bool:
+def _process(pid: int) -> Process | None:
+    import psutil  # takes about 8 ms, for which no answer to the client waits
+
     try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
+        return psutil.Process(pid)
+    except (psutil.Error, ValueError, OverflowError):
+        return None
+
+
+def _is_there(process: Process) -> bool:
+    """Whether it runs. A process whose parent has not asked how it ended is a zombie, and has ended.
+
+    `Process.wait` waits for such a parent, which may never ask; so this is asked again and again instead.
+    """
+    import psutil
+
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return True
+    except psutil.Error:
+        return True

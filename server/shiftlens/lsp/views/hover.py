@@ -5,33 +5,27 @@ So no text of a model or a file can reach Markdown unescaped: `render_markdown` 
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
-from shiftlens.analysis.model import ANSWER, Candidate, Token, TokenSide
-from shiftlens.analysis.words import aligntds_words, base_context_of, part_words, realigned_words, turn_words
+from shiftlens.analysis.facts import LONGEST_TOKEN, Fact, capitalised, facts, probability
+from shiftlens.analysis.model import Candidate, ResponseAnalysis, Token, TokenSide
 from shiftlens.lsp.documents.locate import Place
-from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.lsp.views.escape import markdown
 from shiftlens.pipeline.unscored import why_not_part
-from shiftlens.scores.columns import ScoredResponse, own_id
-from shiftlens.text.visible import shorten, visible_piece, visible_text
+from shiftlens.scores.columns import own_id
+from shiftlens.text.visible import shorten, visible_note, visible_piece
 
-_LONGEST_TOKEN = 40
 _LONGEST_NOTE = 400
 RESPONSE_MARK = "◀"
 OTHERS = "all others"
-ABSENT = "–"
 
 # The columns of text, and the space before each; in the others numbers stand under each other.
 _GAPS = {1: "&ensp;", 3: "&emsp;"}
 
-_CONTEXT_WORDS = {
-    "aligntds": "AlignTDS query and answer fence",
-    "chat": "the aligned model's chat template",
-    "raw": "the turns' text alone",
-    "few-shot": "few-shot examples",
-}
+# Kinds of facts that share a line.
+_LINES = {"rank": "ranks", "distance": "numbers", "position": "numbers"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +40,16 @@ class Card:
 
 def hover_cards(place: Place, waiting: str) -> tuple[Card, ...]:
     """The cards for a place; for one without scores, a card that says `waiting` or why it was refused."""
-    if not place.tokens:
+    analysis = place.result.analysis
+    if analysis is None or not place.tokens:
         if place.left_out:
             return (Card("Not scored", (visible_note(why_not_part(place.left_out)),)),)
         if place.result.refusal is not None:
             return (Card("Not scored", (visible_note(str(place.result.refusal)),)),)
         return (waiting_card(waiting),)
-    notes = place.result.analysis.notes if place.result.analysis is not None else ()
-    parts = [item for item in place.tokens if not item.is_end]
-    cards = [_card(item, place, parts) for item in place.tokens]
+    character = [item for item in place.tokens if not item.is_end]
+    cards = [_card(item, place, analysis, character) for item in place.tokens]
+    notes = analysis.notes
     if place.result.partial:
         notes = (*notes, "This response is still being scored.")
     if not place.edits.is_nothing:
@@ -69,111 +64,21 @@ def waiting_card(waiting: str) -> Card:
     return Card("Not scored yet", (visible_note(waiting),))
 
 
-def visible_note(text: str) -> str:
-    """A sentence on one line, its spaces as they are and everything hidden shown."""
-    return " ".join(visible_text(word) for word in text.split())
-
-
-def probability(value: float) -> str:
-    """As a percentage; below a hundredth of a percent as it is, in powers of ten; a dash where it is no number."""
-    if math.isnan(value):
-        return ABSENT
-    return f"{100 * value:.2f}%" if value >= 1e-4 or value == 0 else f"{value:.1e}"
-
-
 def shown_text(item: Token) -> str:
     """A token as the hover names it."""
-    return visible_piece(item.piece, limit=_LONGEST_TOKEN) if item.piece else "(no text)"
+    return visible_piece(item.piece, limit=LONGEST_TOKEN) if item.piece else "(no text)"
 
 
-def _card(item: Token, place: Place, parts: list[Token]) -> Card:
-    total = item_count(place)
-    what = "End of the response" if item.is_end else shown_text(item)
-    position = "after the last token" if item.is_end else f"position {item.index + 1} of {total}"
-    facts = [
-        f"Base rank {_rank(item.base, _vocabulary(place, base=True))},"
-        f" aligned rank {_rank(item.aligned, _vocabulary(place, base=False))}",
-        f"KL(aligned || base) {_fixed(item.kl, 3)} nats, Jaccard@{_compared(item)} {_fixed(item.jaccard, 2)},"
-        f" {position}",
-        f"Base context: {context_words(place.analysis)}",
-    ]
-    turn = turn_words(place.response, place.analysis.transcript)
-    if turn:
-        facts.append(f"Response {place.response.index + 1}: {visible_note(turn)}")
-    if item.part != ANSWER:
-        facts.append(f"Part: {part_words(item.part)}")
-    if place.analysis.score_options.compat == "aligntds" and place.result.analysis is not None:
-        facts.append(aligntds_words(place.result.analysis.scored, item.index))
-    if len(parts) > 1 and not item.is_end:
-        listed = ", ".join(visible_piece(part.piece) for part in parts)
-        number = parts.index(item) + 1
-        facts.append(f"Part {number} of {len(parts)} of one character: {listed}")
-    if item.is_end and item.base.id != item.aligned.id:
-        facts.append(
-            f"Each model ends in its own way: the base model with {_name(item.base, place)},"
-            f" the aligned model with {_name(item.aligned, place)}"
-        )
-    if item.realigned is not None:
-        facts.append(realigned_words(item.realigned))
-    if item.special:
-        facts.append("Special token of the tokenizer")
-    if item.boundary:
-        facts.append("Boundary: the way prompt and response were split into tokens may explain this shift")
-    if item.shortened:
-        facts.append(f"Shortened context: {shortened_words(item)} did not see the beginning of it here")
-    if item.off_greedy:
-        facts.append(f"Off greedy: the aligned model's most likely token is another one ({off_greedy_rank(item)})")
-    return Card(f"{what} · {item.shift.label}", tuple(facts), _table(item))
+def _card(item: Token, place: Place, analysis: ResponseAnalysis, character: list[Token]) -> Card:
+    found = facts(item, analysis, place.analysis.transcript, place.analysis.score_options, character)
+    name = "End of the response" if item.is_end else shown_text(item)
+    return Card(f"{name} · {item.shift.label}", _lines(found), _table(item))
 
 
-def off_greedy_rank(item: Token) -> str:
-    """The base rank of the aligned model's first choice, in words."""
-    rank = item.base_rank_of_aligned_top
-    return f"base rank {rank:,}" if rank else "not a token of the base model's here"
-
-
-def _fixed(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}" if math.isfinite(value) else ABSENT
-
-
-def shortened_words(item: Token) -> str:
-    """Which models did not see the whole context of a token."""
-    return "both models" if len(item.shortened) > 1 else f"the {item.shortened[0]} model"
-
-
-def _rank(side: TokenSide, vocabulary: int) -> str:
-    out_of = f" of {vocabulary:,}" if vocabulary else ""
-    return f"{side.rank:,}{out_of} ({probability(math.exp(side.logprob))})"
-
-
-def _vocabulary(place: Place, *, base: bool) -> int:
-    analysis = place.result.analysis
-    if analysis is None:
-        return 0
-    return analysis.scored.base.vocabulary if base else analysis.scored.aligned.vocabulary
-
-
-def item_count(place: Place) -> int:
-    """Tokens of the response, without the position after the last one."""
-    return place.result.analysis.token_count if place.result.analysis is not None else 0
-
-
-def context_words(analysis: DocumentAnalysis) -> str:
-    """The base context in words."""
-    name = base_context_of(analysis.score_options)
-    words = _CONTEXT_WORDS.get(name)
-    return f"{name} ({words})" if words else "a template of the user's"
-
-
-def _compared(item: Token) -> int:
-    return min(10, len(item.base.top), len(item.aligned.top)) or 10
-
-
-def _name(side: TokenSide, place: Place) -> str:
-    scored: ScoredResponse | None = place.result.analysis.scored if place.result.analysis is not None else None
-    piece = scored.pieces.get(side.id, b"") if scored is not None else b""
-    own = own_id(side.id)
-    return f"{visible_piece(piece, limit=_LONGEST_TOKEN)} (id {own})" if piece else f"id {own}"
+def _lines(found: tuple[Fact, ...]) -> tuple[str, ...]:
+    """A line for each fact, but one for both ranks and one for the other numbers."""
+    lines = itertools.groupby(found, key=lambda fact: _LINES.get(fact.kind, fact))
+    return tuple(capitalised(", ".join(fact.words for fact in line)) for _, line in lines)
 
 
 def _table(item: Token) -> tuple[tuple[str, ...], ...]:
@@ -191,7 +96,7 @@ def _cell(side: TokenSide, rank: int) -> tuple[str, str]:
     if rank >= len(side.top):
         return "", ""
     candidate: Candidate = side.top[rank]
-    text = visible_piece(candidate.piece, limit=_LONGEST_TOKEN) or f"id {own_id(candidate.id)}"
+    text = visible_piece(candidate.piece, limit=LONGEST_TOKEN) or f"id {own_id(candidate.id)}"
     mark = f" {RESPONSE_MARK}" if candidate.id == side.id else ""
     return f"{text}{mark}", probability(candidate.prob)
 

@@ -6,9 +6,11 @@ Plain objects, because pygls renames the keys of typed ones, and only values tha
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from shiftlens.analysis.facts import Fact, facts
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, Summary, Token, TokenSide
-from shiftlens.analysis.words import aligntds_words, base_context_of, part_words, realigned_words, turn_words
+from shiftlens.analysis.words import base_context_of, part_words, turn_words
 from shiftlens.lsp.documents.locate import Place
 from shiftlens.lsp.documents.open import OpenDocument, span_range
 from shiftlens.lsp.documents.store import DocumentAnalysis, ResponseResult
@@ -60,9 +62,13 @@ def token_answer(document: OpenDocument, place: Place, unit: Unit) -> Json:
     analysis = place.result.analysis
     span = place.span_now()
     sides = None
+    tokens: list[Json] = []
     if analysis is not None:
         scored = analysis.scored
         sides = {"base": scored.base.prefix_text, "aligned": scored.aligned.prefix_text}
+        transcript, options = place.analysis.transcript, place.analysis.score_options
+        character = [item for item in place.tokens if not item.is_end]
+        tokens = [_token(item, facts(item, analysis, transcript, options, character)) for item in place.tokens]
     return {
         "uri": document.uri,
         "version": document.version,
@@ -77,7 +83,7 @@ def token_answer(document: OpenDocument, place: Place, unit: Unit) -> Json:
         "baseContext": base_context_of(place.analysis.score_options),
         "prefix": sides,
         "notes": [] if analysis is None else list(analysis.notes),
-        "tokens": [_token(item, _reference(place, item)) for item in place.tokens],
+        "tokens": tokens,
     }
 
 
@@ -85,13 +91,6 @@ def _why_not(place: Place) -> str | None:
     if place.left_out:
         return why_not_part(place.left_out)
     return None if place.result.refusal is None else str(place.result.refusal)
-
-
-def _reference(place: Place, item: Token) -> str | None:
-    """The numbers of AlignTDS in a sentence, where they were asked for."""
-    if place.analysis.score_options.compat != "aligntds" or place.result.analysis is None:
-        return None
-    return aligntds_words(place.result.analysis.scored, item.index)
 
 
 def summary_json(summary: Summary) -> Json:
@@ -149,7 +148,8 @@ def _result_state(result: ResponseResult) -> str:
     return "partial" if result.partial else "scored"
 
 
-def _token(item: Token, reference: str | None = None) -> Json:
+def _token(item: Token, told: Sequence[Fact]) -> Json:
+    sentences = {fact.kind: fact.sentence for fact in told}
     return {
         "index": item.index,
         "id": item.id,
@@ -164,10 +164,14 @@ def _token(item: Token, reference: str | None = None) -> Json:
         "base": _base_side(item),
         "aligned": _side(item.aligned),
         "baseRankOfAlignedTop": item.base_rank_of_aligned_top or None,
-        "realigned": None if item.realigned is None else realigned_words(item.realigned),
-        "reference": reference,
+        # For clients that know no `facts`.
+        "realigned": sentences.get("realigned"),
+        "reference": sentences.get("reference"),
         "kl": _finite(item.kl),
         "jaccard": _finite(item.jaccard),
+        "facts": [
+            {"kind": fact.kind, "label": fact.label, "text": fact.text, "sentence": fact.sentence} for fact in told
+        ],
     }
 
 

@@ -1,0 +1,190 @@
+"""What there is to know of a token, in words, once for all views: hover, panel, report and terminal only render it.
+
+Probabilities and distances that a view draws as a table or a bar are not here; see `analysis.tokens`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from shiftlens.analysis.aligntds import measures_at, shown_text
+from shiftlens.analysis.model import ANSWER, Realigned, ResponseAnalysis, Token, TokenSide
+from shiftlens.analysis.tokens import JACCARD_AT
+from shiftlens.analysis.words import base_context_of, number_words, part_words, turn_words
+from shiftlens.options.pair import ScoreOptions
+from shiftlens.scores.columns import ScoredResponse, SideColumns, own_id
+from shiftlens.text.visible import shorten, visible_note, visible_piece, visible_text
+from shiftlens.transcripts.model import Transcript
+
+Kind = Literal[
+    "rank",
+    "distance",
+    "position",
+    "entropy",
+    "context",
+    "response",
+    "part",
+    "reference",
+    "character",
+    "ends",
+    "realigned",
+    "special",
+    "boundary",
+    "shortened",
+    "offGreedy",
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""All kinds, in the order in which `facts` tells them."""
+
+ABSENT = "–"
+LONGEST_TOKEN = 40
+
+_NUMBERS = frozenset({"rank", "distance", "position"})
+_CONTEXT_WORDS = {
+    "aligntds": "AlignTDS query and answer fence",
+    "chat": "the aligned model's chat template",
+    "raw": "the turns' text alone",
+    "few-shot": "few-shot examples",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing to know of a token: `label` names it, as in the middle of a sentence, and `text` says it."""
+
+    kind: Kind
+    label: str
+    text: str
+
+    @property
+    def words(self) -> str:
+        """Label and text, to be one of several in a line."""
+        return f"{self.label}{' ' if self.kind in _NUMBERS else ': '}{self.text}"
+
+    @property
+    def sentence(self) -> str:
+        """Label and text, to stand alone."""
+        return capitalised(self.words)
+
+
+def facts(
+    item: Token,
+    analysis: ResponseAnalysis,
+    transcript: Transcript,
+    options: ScoreOptions,
+    character: Sequence[Token] = (),
+) -> tuple[Fact, ...]:
+    """What there is to know of a token of `analysis`, in the order of KINDS.
+
+    `character` holds the tokens that together are the bytes of one character, where `item` is one of several.
+    """
+    return tuple(_facts(item, analysis, transcript, options, character))
+
+
+def _facts(
+    item: Token,
+    analysis: ResponseAnalysis,
+    transcript: Transcript,
+    options: ScoreOptions,
+    character: Sequence[Token],
+) -> Iterator[Fact]:
+    scored = analysis.scored
+    yield _rank("base rank", item.base, scored.base)
+    yield _rank("aligned rank", item.aligned, scored.aligned)
+    yield Fact("distance", "KL(aligned || base)", f"{fixed(item.kl, 3)} nats")
+    compared = min(JACCARD_AT, len(item.base.top), len(item.aligned.top)) or JACCARD_AT
+    yield Fact("distance", f"Jaccard@{compared}", fixed(item.jaccard, 2))
+    count = analysis.token_count
+    yield Fact("position", "position", f"after the last of {count}" if item.is_end else f"{item.index + 1} of {count}")
+    yield Fact(
+        "entropy", "entropy", f"base {fixed(item.base.entropy, 3)}, aligned {fixed(item.aligned.entropy, 3)} nats"
+    )
+    yield Fact("context", "base context", context_words(options))
+    turn = turn_words(analysis.response, transcript)
+    if turn:
+        yield Fact("response", f"response {analysis.response.index + 1}", visible_note(turn))
+    if item.part != ANSWER:
+        yield Fact("part", "part", part_words(item.part))
+    if options.compat == "aligntds":
+        yield reference(scored, item.index)
+    if len(character) > 1 and not item.is_end:
+        number = [token.index for token in character].index(item.index) + 1
+        listed = ", ".join(visible_piece(token.piece) for token in character)
+        yield Fact("character", f"part {number} of {len(character)} of one character", listed)
+    if item.is_end and item.base.id != item.aligned.id:
+        ends = f"the base model with {_name(item.base, scored)}, the aligned model with {_name(item.aligned, scored)}"
+        yield Fact("ends", "each model ends in its own way", ends)
+    if item.realigned is not None:
+        yield realigned(item.realigned)
+    if item.special:
+        yield Fact("special", "special", "a special token of the tokenizer")
+    if item.boundary:
+        split = "the way prompt and response were split into tokens may explain this shift"
+        yield Fact("boundary", "boundary", split)
+    if item.shortened:
+        models = "both models" if len(item.shortened) > 1 else f"the {item.shortened[0]} model"
+        yield Fact("shortened", "shortened context", f"{models} did not see the beginning of it here")
+    if item.off_greedy:
+        rank = item.base_rank_of_aligned_top
+        where = f"base rank {rank:,}" if rank else "not a token of the base model's here"
+        yield Fact("offGreedy", "off greedy", f"the aligned model's most likely token is another one ({where})")
+
+
+def reference(scored: ScoredResponse, row: int) -> Fact:
+    """The numbers of AlignTDS at a position, and the token that its page would show there.
+
+    Raises ValueError where the scores were not made with compat=aligntds.
+    """
+    numbers = ", ".join(f"{name} {number_words(name, value)}" for name, value in measures_at(scored, row).items())
+    shown = shorten(visible_text(shown_text(scored, row)), LONGEST_TOKEN)
+    return Fact("reference", "AlignTDS", f"{numbers}; it would show {shown}")
+
+
+def realigned(group: Realigned) -> Fact:
+    """What a group of tokens is, that the base model, of another vocabulary, cuts in another way."""
+    alone = group.end - group.first == 1
+    these = "this token" if alone else f"positions {group.first + 1} to {group.end} together"
+    theirs = "one token" if group.base_tokens == 1 else f"{group.base_tokens} tokens"
+    return Fact(
+        "realigned",
+        "realigned",
+        f"the base model reads {these} as {theirs}, cut so with probability {math.exp(group.base_logprob):.2g};"
+        " the base rank is the worst of them",
+    )
+
+
+def context_words(options: ScoreOptions) -> str:
+    """The base context in words."""
+    name = base_context_of(options)
+    words = _CONTEXT_WORDS.get(name)
+    return f"{name} ({words})" if words else "a template of the user's"
+
+
+def probability(value: float) -> str:
+    """As a percentage; below a hundredth of a percent as it is, in powers of ten; a dash where it is no number."""
+    if math.isnan(value):
+        return ABSENT
+    return f"{100 * value:.2f}%" if value >= 1e-4 or value == 0 else f"{value:.1e}"
+
+
+def fixed(value: float, digits: int) -> str:
+    """With so many decimals; a dash where it is no number."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else ABSENT
+
+
+def capitalised(words: str) -> str:
+    """With a capital first letter, and the rest as it is."""
+    return words[:1].upper() + words[1:]
+
+
+def _rank(label: str, side: TokenSide, columns: SideColumns) -> Fact:
+    out_of = f" of {columns.vocabulary:,}" if columns.vocabulary else ""
+    return Fact("rank", label, f"{side.rank:,}{out_of} ({probability(math.exp(side.logprob))})")
+
+
+def _name(side: TokenSide, scored: ScoredResponse) -> str:
+    piece, own = scored.pieces.get(side.id, b""), own_id(side.id)
+    return f"{visible_piece(piece, limit=LONGEST_TOKEN)} (id {own})" if piece else f"id {own}"
