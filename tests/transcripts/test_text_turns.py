@@ -339,3 +339,9 @@ def test_an_answer_to_a_quoted_question_does_not_name_the_answers_of_the_file() 
 
 def test_a_line_of_a_question_is_no_reasoning() -> None:
     assert said(readable("User: Rate it.\nReasoning: low\n\nAssistant: a\n")) == [("Rate it.\nReasoning: low", "a")]
+
+
+def test_a_tool_named_at_the_end_of_an_answer_is_text_where_a_numbered_conversation_begins_after_it() -> None:
+    turns = "ChatGPT:\nHi!\n\nYou:\nq\n\nChatGPT:\na\n\n"
+    found = readable(f"# Example 1\n\n{turns}Tool: hammer\n\n# Example 2\n\n{turns}")
+    assert [r.text for r in found.responses] == ["a\n\nTool: hammer", "a"]

@@ -57,6 +57,16 @@ class Headings:
             yield self._by_start[self._starts[at]]
 
 
+def after_counting_headings(text: str, starts: Sequence[int], headings: Sequence[Heading]) -> frozenset[int]:
+    """Those of the ascending offsets `starts` right before which a heading numbers a conversation ("Example 2")."""
+    found: set[int] = set()
+    for heading in headings:
+        at = bisect_left(starts, heading.text_start)
+        if heading.counts and at < len(starts) and not text[heading.text_start : starts[at]].strip():
+            found.add(starts[at])
+    return frozenset(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Rules, headings and blank lines right before a mark.

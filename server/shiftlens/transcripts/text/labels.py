@@ -12,7 +12,7 @@ from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.conversation import Reading, line_number
 from shiftlens.transcripts.format import Example, TextFormat
 from shiftlens.transcripts.roles import COMMON_WORDS, PAIRS, Pair, Speakers, pair_of, spellings
-from shiftlens.transcripts.text.between import Heading, Headings, is_rule
+from shiftlens.transcripts.text.between import Heading, Headings, after_counting_headings, is_rule
 from shiftlens.transcripts.text.fences import Fences
 from shiftlens.transcripts.text.headings import STAMP, heading_at, headings_from
 from shiftlens.transcripts.text.mark import Mark, Speaks, own_answers, settled, side_names, speaks
@@ -106,14 +106,17 @@ def read_labels(text: str, start: int, forced: bool, speakers: Speakers = _USUAL
     apart = _is_apart(text, sides.assistant.start)
     own = [(label, as_) for label, as_ in own if as_ in _SIDES or _is_apart(text, label.start) == apart]
     fences = Fences(text, start, [(label.start, label.text_start) for label, _ in own])
-    marks = settled([label.mark(as_) for label, as_ in own if not fences.holds(label.start)])
+    every_heading = [h for h in headings_from(text, start) if not fences.holds(h.start)]
+    candidates = [label.mark(as_) for label, as_ in own if not fences.holds(label.start)]
+    begins = after_counting_headings(text, [mark.start for mark in candidates], every_heading)
+    marks = settled(candidates, begins)
     taken = {mark.start for mark in marks}
     strangers = [
         label.mark(Speaks.ASSISTANT)
         for label in every
         if label.name in sides.pair.assistant and label.start not in taken and not fences.holds(label.start)
     ]
-    headings = [h for h in headings_from(text, start) if h.start not in taken and not fences.holds(h.start)]
+    headings = [h for h in every_heading if h.start not in taken]
     read, problems = conversations(Layout(text, marks, Headings(headings), lead, strangers=strangers))
     evidence = (
         f"`{sides.user.shown}` on line {line_number(text, sides.user.start)} and "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
@@ -86,14 +86,15 @@ def own_answers(marks: Sequence[tuple[Speaks | None, bool]]) -> list[int]:
     return found
 
 
-def settled(marks: Sequence[Mark]) -> tuple[Mark, ...]:
+def settled(marks: Sequence[Mark], begins: Collection[int] = ()) -> tuple[Mark, ...]:
     """The marks without those of reasoning and tools that may as well be words of a question or an answer.
 
     Such marks count where an answer's mark follows and they stand after a question (a tool's result only after a call),
     or after an answer with a tool's result among them. Spellings that counted once count after an answer, and at the
-    end of the file, too.
+    end of the file, too. Marks that start at an offset of `begins` begin a conversation: they answer nothing before
+    them.
     """
-    runs = list(_runs(marks))
+    runs = list(_runs(marks, begins))
     sure = {mark.spelling for before, run, after in runs if _is_sure(before, run, after) for mark in run}
     kept: list[Mark] = []
     for before, run, after in runs:
@@ -104,7 +105,7 @@ def settled(marks: Sequence[Mark]) -> tuple[Mark, ...]:
     return tuple(sorted(kept, key=lambda mark: mark.start))
 
 
-def _runs(marks: Iterable[Mark]) -> Iterable[tuple[Speaks | None, list[Mark], Speaks | None]]:
+def _runs(marks: Iterable[Mark], begins: Collection[int]) -> Iterable[tuple[Speaks | None, list[Mark], Speaks | None]]:
     """Marks of reasoning and tools in a row, with what stands before and after them."""
     before: Speaks | None = None
     run: list[Mark] = []
@@ -113,7 +114,7 @@ def _runs(marks: Iterable[Mark]) -> Iterable[tuple[Speaks | None, list[Mark], Sp
             run.append(mark)
             continue
         if run:
-            yield before, run, mark.speaks
+            yield before, run, None if mark.start in begins else mark.speaks
         before, run = mark.speaks, []
     if run:
         yield before, run, None

@@ -11,7 +11,7 @@ from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.conversation import Problem, Reading, line_number, trimmed
 from shiftlens.transcripts.format import Example, TextFormat
 from shiftlens.transcripts.roles import Pair, Speakers, pair_of
-from shiftlens.transcripts.text.between import Heading, Headings, is_rule
+from shiftlens.transcripts.text.between import Heading, Headings, after_counting_headings, is_rule
 from shiftlens.transcripts.text.fences import Fences
 from shiftlens.transcripts.text.headings import headings_from, words_of
 from shiftlens.transcripts.text.mark import Mark, Speaks, known_names, own_answers, settled, side_names, speaks
@@ -69,7 +69,9 @@ def read_markdown(text: str, start: int, forced: bool, speakers: Speakers = _USU
         return None if not forced else _refuse()
     own = [(heading, as_) for heading in every if (as_ := sides.speaks(heading)) is not None]
     fences = Fences(text, start, [(heading.start, heading.text_start) for heading, _ in own])
-    marks = settled([_mark(heading, as_) for heading, as_ in own if not fences.holds(heading.start)])
+    candidates = [_mark(heading, as_) for heading, as_ in own if not fences.holds(heading.start)]
+    begins = after_counting_headings(text, [mark.start for mark in candidates], headings)
+    marks = settled(candidates, begins)
     taken = {mark.start for mark in marks}
     others = [h for h in headings if h.start not in taken and not fences.holds(h.start)]
     before = [heading for heading in others if heading.start < marks[0].start]
