@@ -5,14 +5,9 @@ from __future__ import annotations
 import json
 import re
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from shiftlens.transcripts import Part, Transcript, read
-
-# How long an example takes says more of the machine than of the readers.
-settings.register_profile("transcripts", deadline=None)
-settings.load_profile("transcripts")
 
 AWKWARD = ["\u2028", "\x00", "\r\n", "\n", "\r", "😀", "e\u0301", "שלום", "\u202e", "\x85", "\x1c", "\t", "```", "---"]
 _MARK = re.compile(r"think|tool|function=|python_tag|channel|<\|start|action", re.IGNORECASE)
