@@ -10,7 +10,7 @@ import { PYTHON } from "./lib/paths.mjs";
 import { startVsCode } from "./lib/vscode.mjs";
 
 // Its host is `shiftlens.engine.sharing.host`.
-const ENGINE = "shiftlens[.]engine$";
+const ENGINE = "shiftlens[.]engine( --[a-z-]+)?$";
 const CHAT = "User: Hi\nAssistant: Great question! The sum of it all.\n";
 
 let browser;

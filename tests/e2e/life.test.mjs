@@ -7,8 +7,8 @@ import { PYTHON } from "./lib/paths.mjs";
 import { startVsCode } from "./lib/vscode.mjs";
 
 const SERVER = "shiftlens serve";
-const ENGINE = "shiftlens[.]engine$";
-const HOST = "shiftlens[.]engine[.]host$";
+const ENGINE = "shiftlens[.]engine( --[a-z-]+)?$";
+const HOST = "shiftlens[.]engine[.]sharing[.]host$";
 
 let browser;
 let code;
