@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -78,6 +80,31 @@ def test_a_stop_reaches_nothing_but_the_template() -> None:
         with template_budget(lambda: None, seconds=0.0), pytest.raises(ScoringError):
             limited("It", lambda: "".join(str(number) for number in iter(int, 1)))
         assert sum(range(1000)) == 499500
+
+
+AFTER_A_STOP = """
+import sys
+from shiftlens.errors import ScoringError
+from shiftlens.scoring.inputs.contexts import render_named
+from shiftlens.scoring.inputs.template_limits import template_budget
+try:
+    with template_budget(lambda: None, 0.2):
+        render_named("template:{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", ())
+except ScoringError as error:
+    print("stopped")
+def trace(frame, event, argument):
+    return trace
+def work():
+    return sum(i for i in range(1000))
+sys.settrace(trace)
+print(work())
+"""
+
+
+def test_after_a_stop_python_goes_on_as_before() -> None:
+    # With an exception that was taken back, CPython 3.11 would trace for ever: hence a process, and its time limit.
+    done = subprocess.run([sys.executable, "-c", AFTER_A_STOP], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == ["stopped", "499500"]
 
 
 def test_a_template_that_writes_too_much_is_refused() -> None:

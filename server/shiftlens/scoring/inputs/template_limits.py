@@ -33,6 +33,8 @@ MOST_CHARACTERS = 1 << 24
 
 _MOST_BITS = 1 << 16
 _SECONDS_BETWEEN_LOOKS = 0.05
+_STEPS_UNTIL_RAISED = 1000
+"""Steps of a loop in which an exception that another thread has raised comes for sure: CPython looks at each."""
 _WIDE = re.compile(r"%[^a-zA-Z%]*(?:[0-9]{6}|\*)")
 _NEVER_TOLD: Callable[[], None] = lambda: None  # noqa: E731
 
@@ -93,14 +95,9 @@ def _watched(work: Callable[[], T], budget: _Budget) -> T:
     watcher = threading.Thread(target=watch.run, daemon=True)
     watcher.start()
     try:
-        try:
-            return work()
-        finally:
-            watch.end()
-    except _Stopped:
-        # It may have come between the end of the work and that of the watch.
+        return work()
+    finally:
         watch.end()
-        raise
 
 
 class _Watch:
@@ -124,11 +121,15 @@ class _Watch:
                 return
 
     def end(self) -> None:
-        """After this nothing is raised any more."""
+        """After this nothing is raised any more. Raises _Stopped where that is on its way.
+
+        It is waited for and not taken back: CPython 3.11 would look for it for ever after, at every step.
+        """
         with self._lock:
             self._over.set()
-            if self._has_raised:
-                _raise_in(self._ident, None)
+        if self._has_raised:
+            for _ in range(_STEPS_UNTIL_RAISED):
+                pass
 
     def _is_cancelled(self) -> bool:
         try:
@@ -138,11 +139,9 @@ class _Watch:
         return False
 
 
-def _raise_in(ident: int, error: type[BaseException] | None) -> None:
-    """Have a thread raise at its next step of Python; None takes that back."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(ident), None if error is None else ctypes.py_object(error)
-    )
+def _raise_in(ident: int, error: type[BaseException]) -> None:
+    """Have a thread raise at its next step of Python."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(error))
 
 
 class LimitedEnvironment(ImmutableSandboxedEnvironment):
