@@ -24,7 +24,16 @@ def test_vicunas_turns_are_read_back_exactly(drawn: list[tuple[str, str]], syste
     assert_verbatim(text, found)
 
 
-@given(pairs, st.booleans(), st.sampled_from(["", "\ufeff"]), st.sampled_from(["\n", "\r\n"]))
+# A row's newlines are folded twice, as those of JSON and as those of the text in it: drawn texts have none of their own.
+plain = words.filter(lambda text: "\r" not in text)
+
+
+@given(
+    st.lists(st.tuples(plain, plain), min_size=1, max_size=3),
+    st.booleans(),
+    st.sampled_from(["", "\ufeff"]),
+    st.sampled_from(["\n", "\r\n"]),
+)
 def test_rows_of_template_text_are_read_back_exactly(
     drawn: list[tuple[str, str]], ascii_only: bool, mark: str, newline: str
 ) -> None:
@@ -35,5 +44,5 @@ def test_rows_of_template_text_are_read_back_exactly(
     text = mark + json.dumps({"text": row}, ensure_ascii=ascii_only) + "\n"
     found = readable(text, filename="rows.jsonl")
     assert found.format == "template-rows"
-    assert said(found) == decoded([(q.replace("\n", newline), a.replace("\n", newline)) for q, a in drawn])
+    assert said(found) == drawn
     assert_escaped(text, found)
