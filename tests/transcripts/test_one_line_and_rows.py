@@ -24,7 +24,7 @@ def test_vicunas_turns_are_read_back_exactly(drawn: list[tuple[str, str]], syste
     assert_verbatim(text, found)
 
 
-# A row's newlines are folded twice, as those of JSON and as those of the text in it: drawn texts have none of their own.
+# Newlines of a row are folded twice, as those of JSON and of the text in it: drawn texts have no CR of their own.
 plain = words.filter(lambda text: "\r" not in text)
 
 
