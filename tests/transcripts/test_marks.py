@@ -11,7 +11,7 @@ from transcript_checks import assert_escaped, assert_verbatim, readable, texts
 
 from shiftlens.transcripts import Part, PartKind, Role, ToolCall, Turn
 from shiftlens.transcripts.conversation import passage, verbatim_turn
-from shiftlens.transcripts.marks import between_marks, marked_parts
+from shiftlens.transcripts.marks import marked_parts
 
 
 def parted(text: str) -> list[tuple[str, str]]:
@@ -136,12 +136,6 @@ def test_only_text_of_an_assistant_is_parted() -> None:
     field = Part(PartKind.REASONING, "<think>x</think>", verbatim_turn(Role.USER, "x" * 16, 0, 16).parts[0].source)
     turn = Turn(Role.ASSISTANT, (field,))
     assert marked_parts(turn) is turn
-
-
-def test_the_words_of_reasoning_can_be_had_without_their_marks() -> None:
-    for text in ("<think>\nA\n</think>\n\nB", "A\n</think>\nB", "[THINK]A[/THINK]B", "<think>A"):
-        turn = marked_parts(verbatim_turn(Role.ASSISTANT, text, 0, len(text)))
-        assert between_marks(turn.parts[0]) == "A"
 
 
 def test_marks_in_json_lead_to_their_escaped_source() -> None:

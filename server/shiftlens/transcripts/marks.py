@@ -36,11 +36,6 @@ _REASONING = (
 
 _AFTER_REASONING = re.compile(r"[ \t\r\n]*(?:<\|START_RESPONSE\|>)?")
 _CLOSING = "</think>"
-_ANALYSIS = re.compile(
-    r"(?:<\|end\|>)?(?:<\|start\|>assistant)?(?: to=self)?(?:<\|channel\|>(?:analysis|(final)))?<\|message\|>"
-    r"(.*?)(?:<\|(?:end|eom)\|>|\Z)",
-    re.DOTALL,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +108,6 @@ def marked_parts(turn: Turn) -> Turn:
 def with_marked_parts(conversation: Conversation) -> Conversation:
     """The conversation with the marked parts of all its turns."""
     return replace(conversation, said=tuple(replace(said, turn=marked_parts(said.turn)) for said in conversation.said))
-
-
-def between_marks(part: Part) -> str:
-    """The reasoning of a marked part without its marks and the blanks inside them; the text of any other part."""
-    if not part.marked or part.kind is not PartKind.REASONING:
-        return part.text
-    text = part.text.strip(BLANK)
-    harmony = _ANALYSIS.match(text)
-    if harmony:
-        return "" if harmony[1] else harmony[2]
-    for opening, closing in _REASONING:
-        if text.startswith(opening) or (opening == "<think>" and closing in text):
-            return text.removeprefix(opening).partition(closing)[0].strip(BLANK)
-    return text
 
 
 def _pieces_of(part: Part, opens: bool) -> list[Part]:
