@@ -35,6 +35,7 @@ def save_adapter(
     with torch.no_grad():
         for parameter in own:
             parameter.add_(torch.randn_like(parameter) * 0.3)
-    adapted.save_pretrained(folder)
+    adapted.save_pretrained(str(folder))
     merged: PreTrainedModel = adapted.merge_and_unload()
-    return merged.train(False)
+    merged.train(False)
+    return merged

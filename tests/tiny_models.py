@@ -46,7 +46,7 @@ def byte_level_tokenizer(vocabulary: int = 320) -> PreTrainedTokenizerFast:
     backend.post_processor = processors.TemplateProcessing(
         single=f"{SPECIALS[0]} $A", special_tokens=[(SPECIALS[0], bos)]
     )
-    tokenizer = PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=backend, bos_token=SPECIALS[0], eos_token=SPECIALS[2], additional_special_tokens=SPECIALS[1:2]
     )
     tokenizer.chat_template = CHATML
@@ -66,13 +66,13 @@ def sentence_piece_tokenizer() -> PreTrainedTokenizerFast:
                 merges.append((merged, char))
                 vocabulary[merged + char] = len(vocabulary)
             merged += char
-    backend = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))  # type: ignore[call-overload]
+    backend = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
     backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     backend.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
     backend.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>", unk_token="<unk>")  # type: ignore[no-untyped-call]
     tokenizer.chat_template = LLAMA2
     return tokenizer
 
@@ -90,7 +90,7 @@ def save_model(
         eos_token_id=tokenizer.eos_token_id,
         **{"initializer_range": 0.4, **shape, **overrides},
     )
-    model = AutoModelForCausalLM.from_config(config)
+    model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

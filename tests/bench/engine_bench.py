@@ -116,7 +116,7 @@ def _bare(pair: Pair, prefix: tuple[int, ...], ids: tuple[int, ...]) -> None:
     everything = torch.tensor([[*prefix, *ids]])
     for model in (pair.base, pair.aligned):
         states = model.base_model(input_ids=everything, use_cache=False).last_hidden_state[0, len(prefix) - 1 :]
-        model.get_output_embeddings()(states)
+        model.get_output_embeddings()(states)  # type: ignore[no-untyped-call]
 
 
 @torch.inference_mode()

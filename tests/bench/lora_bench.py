@@ -52,7 +52,7 @@ def _save(folder: Path) -> None:
     base.config.name_or_path = str(folder / "base")
     base.name_or_path = str(folder / "base")
     config = LoraConfig(r=RANK, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
-    get_peft_model(base, config).save_pretrained(folder / "adapter")
+    get_peft_model(base, config).save_pretrained(str(folder / "adapter"))
 
 
 @torch.inference_mode()

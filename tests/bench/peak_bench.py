@@ -42,8 +42,8 @@ def _measured() -> float:
     for _collector in score_rows(base, aligned, [prepared(prefix, ids)], K):
         pass
     config = pair.base.config
-    size = config.hidden_size // config.num_attention_heads
-    cache = 2 * 2 * 4 * config.num_hidden_layers * config.num_key_value_heads * size * (PROMPT + RESPONSE)
+    size: int = config.hidden_size // config.num_attention_heads
+    cache: int = 2 * 2 * 4 * config.num_hidden_layers * config.num_key_value_heads * size * (PROMPT + RESPONSE)
     return peak.stop() - before - cache / 2**20
 
 

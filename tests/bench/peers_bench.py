@@ -51,7 +51,7 @@ def _measured(rounds: int) -> dict[str, float]:
     pair = make_pair("qwen2.5-0.5b")
     model, opened = pair.base, open_model(pair.aligned)
     # Any text does: what takes time is the width of the logits, not which ids are fed.
-    tokenizer = AutoTokenizer.from_pretrained(resolve_model_name(BUNDLED_BASE))
+    tokenizer: Any = AutoTokenizer.from_pretrained(resolve_model_name(BUNDLED_BASE))
     words = "The quick brown fox jumps over the lazy dog. " * (PROMPT + RESPONSE)
     ids = tokenizer(words, add_special_tokens=False)["input_ids"][: PROMPT + RESPONSE - 1]
     prompt, response = tokenizer.decode(ids[:PROMPT]), tokenizer.decode(ids[PROMPT:])

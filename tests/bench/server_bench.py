@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from corpus import write_responses
+from prose import write_responses
 from registry import Bench, one
 from shapes import save_pair
 from wire import Wire

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
@@ -18,7 +19,7 @@ from shiftlens.scoring.passes.memory import PassMemory
 from shiftlens.scoring.passes.plan import plan_passes
 from shiftlens.scoring.passes.teacher_forcing import RowCollector, Scorer
 
-SHAPES: dict[str, dict[str, object]] = {
+SHAPES: dict[str, dict[str, Any]] = {
     "gpt2-124m": {"model_type": "gpt2", "vocab_size": 50_257},
     "qwen2.5-0.5b": {
         "model_type": "qwen2",
@@ -104,4 +105,6 @@ def _make(
     torch.manual_seed(seed)
     config = AutoConfig.for_model(**SHAPES[shape])
     with device or torch.device("cpu"):
-        return AutoModelForCausalLM.from_config(config, dtype=dtype).train(False)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
+    model.train(False)
+    return model

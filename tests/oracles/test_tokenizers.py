@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle_parts import oracle
-from real_tokenizers import REAL
 
+from oracles.oracle_parts import oracle
+from oracles.real_tokenizers import REAL
 from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
 from shiftlens.scoring.inputs.chat import render_chat
 from shiftlens.scoring.inputs.layout import laid_out
@@ -50,9 +52,10 @@ def check(encoder: TextEncoder, of: ResponseToScore, message: dict[str, str]) ->
         assert b"".join(encoder.pieces.of(found.ids)).lstrip() == text.encode().lstrip()
     assert found.joint
     assert not layout.apart
-    whole = encoder.tokenizer.apply_chat_template(
+    batch: Any = encoder.tokenizer.apply_chat_template(
         [{"role": "user", "content": QUESTION}, {"role": "assistant", **message}], tokenize=True, return_dict=True
-    )["input_ids"]
+    )
+    whole = batch["input_ids"]
     ours = [*found.prefix_ids, *found.ids]
     assert ours == whole[: len(ours)]
 
