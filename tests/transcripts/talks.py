@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from hypothesis import strategies as st
-from transcript_checks import texts
 
 from shiftlens.transcripts import Transcript
+from transcripts.transcript_checks import texts
 
 Parts = list[tuple[str, str]]
 Shape = list[tuple[str, Parts]]
@@ -55,7 +56,7 @@ def shapes(transcript: Transcript) -> list[Shape]:
     ]
 
 
-def lines(records: list[object], front: str = "", *, ascii_only: bool = True) -> str:
+def lines(records: Iterable[object], front: str = "", *, ascii_only: bool = True) -> str:
     """Records as JSON, one a line."""
     return front + "".join(json.dumps(record, ensure_ascii=ascii_only) + "\n" for record in records)
 

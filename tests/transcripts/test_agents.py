@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from talks import Round, dumped, expected, fronts, lines, shapes, talks
-from transcript_checks import assert_escaped, assert_verbatim, readable, said, texts
 
 from shiftlens.transcripts import Transcript, read
+from transcripts.talks import Round, dumped, expected, fronts, lines, shapes, talks
+from transcripts.transcript_checks import assert_escaped, assert_verbatim, readable, said, texts
 
 Json = dict[str, Any]
 
@@ -70,7 +71,7 @@ def test_lines_of_one_message_are_one_turn_though_a_result_stands_between_them()
     first, second = ({"type": "tool_use", "id": f"c{n}", "name": "t", "input": {}} for n in (1, 2))
     results = [[{"type": "tool_result", "tool_use_id": f"c{n}", "content": str(n)}] for n in (1, 2)]
     common = {"sessionId": "s", "isSidechain": False}
-    log = [
+    log: list[Json] = [
         {"type": "user", "uuid": "0", "parentUuid": None, "message": {"role": "user", "content": "q"}},
         {"type": "assistant", "uuid": "1", "parentUuid": "0", "message": {"content": [first]}},
         {"type": "user", "uuid": "2", "parentUuid": "1", "message": {"role": "user", "content": results[0]}},
@@ -81,7 +82,7 @@ def test_lines_of_one_message_are_one_turn_though_a_result_stands_between_them()
     for line in log:
         line.update(common)
         if line["type"] == "assistant":
-            line["message"] = {"id": "m", "role": "assistant", **line["message"]}  # type: ignore[dict-item]
+            line["message"] = {"id": "m", "role": "assistant", **line["message"]}
     found = readable(lines(list(log)))
     assert shapes(found) == [
         [
@@ -202,7 +203,7 @@ def codex_items(talk: list[Round]) -> list[Json]:
             found.append({"type": "reasoning", "id": "r", "summary": summary, "content": None})
         calls = list(enumerate(each.calls))
         for n, (arguments, _) in calls:
-            item = {"type": "function_call", "name": "t", "arguments": arguments, "call_id": str(n)}
+            item: Json = {"type": "function_call", "name": "t", "arguments": arguments, "call_id": str(n)}
             custom = {"type": "custom_tool_call", "name": "t", "input": arguments, "call_id": str(n), "status": "done"}
             found.append(custom if n else item)
         for n, (_, result) in calls:
@@ -355,7 +356,7 @@ def any_value(value: object) -> Json:
     return {"stringValue": value}
 
 
-OTEL_FORMS = {
+OTEL_FORMS: dict[str, Callable[[Json], object]] = {
     "plain": lambda attributes: {"name": "chat m", "attributes": attributes},
     "strings": lambda attributes: [{"attributes": {key: json.dumps(value) for key, value in attributes.items()}}],
     "otlp": lambda attributes: {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from transcript_checks import readable
 
 from shiftlens.transcripts import Response
+from transcripts.transcript_checks import readable
 
 FRONT = "ID: 7 \n \n  \n {} \n \n   Aligned LLM's Response: \n  \n    "
 BACK = "\n   \n  Legend: Shifted positions \xa0 | \n    Marginal positions\n  \n  Token Distributions"

@@ -15,7 +15,7 @@ from shiftlens.transcripts import read
 from shiftlens.transcripts.format import JsonFormat
 from shiftlens.transcripts.registry import json_formats
 
-odd = st.sampled_from(
+odd: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 0, -1.5, "", "x", [], ["x"], [[]], [None], {}, {"type": "x"}, {"text": 1}, [{"a": []}]]
 )
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from talks import Round, dumped, expected, filled, fronts, shapes, talks
-from transcript_checks import assert_escaped, readable, said
+
+from transcripts.talks import Round, dumped, expected, filled, fronts, shapes, talks
+from transcripts.transcript_checks import assert_escaped, readable, said
 
 Json = dict[str, Any]
 

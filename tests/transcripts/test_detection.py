@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from transcript_checks import assert_verbatim, readable, said
 
 from shiftlens import errors
 from shiftlens.transcripts import read
 from shiftlens.transcripts.registry import formats
+from transcripts.transcript_checks import assert_verbatim, readable, said
 
 README = """# widget
 

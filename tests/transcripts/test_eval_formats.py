@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transcript_checks import assert_escaped, conversations, decoded, readable, said, texts
 
 from shiftlens.transcripts import PartKind, Role, Transcript
+from transcripts.transcript_checks import assert_escaped, conversations, decoded, readable, said, texts
 
 Pairs = list[tuple[str, str]]
 
@@ -130,7 +130,7 @@ WRITERS = [
     ("exchange", calls),
     ("lm-eval", lm_eval_of_messages),
 ]
-LABELS = {docent: "n", docent_named: "main"}
+LABELS: dict[Callable[[Pairs], list[Any]], str] = {docent: "n", docent_named: "main"}
 LAST_ONLY = {"exchange", "lm-eval", "openai-batch"}
 """Formats of which all earlier answers are part of the prompt."""
 

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from transcript_checks import readable
 
 from shiftlens.cli.formats import as_markdown
 from shiftlens.transcripts.format import Example, Format
 from shiftlens.transcripts.registry import formats
+from transcripts.transcript_checks import readable
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = [(known, example) for known in formats() for example in known.examples]

@@ -7,14 +7,15 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from talks import Round, dumped, expected, fronts, shapes, talks
-from transcript_checks import assert_escaped, readable, said
+
+from transcripts.talks import Round, dumped, expected, fronts, shapes, talks
+from transcripts.transcript_checks import assert_escaped, readable, said
 
 Json = dict[str, Any]
 
 
 def chatgpt_message(role: str, content: Json, recipient: str = "all", **more: object) -> Json:
-    author = {"role": role, "name": "python" if role == "tool" else None, "metadata": {}}
+    author: Json = {"role": role, "name": "python" if role == "tool" else None, "metadata": {}}
     return {"id": "x", "author": author, "content": content, "recipient": recipient, "metadata": {}, **more}
 
 

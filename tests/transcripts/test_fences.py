@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -57,7 +58,7 @@ def _steps(text: str, labels: list[tuple[int, int]]) -> int:
     return count
 
 
-SHAPES = {
+SHAPES: dict[str, Callable[[int], str]] = {
     "ever fewer": lambda n: "\n".join("`" * size for size in range(n + 3, 2, -1)),
     "ever more": lambda n: "\n".join("`" * size for size in range(3, n + 3)),
     "never closed": lambda n: "```py\n" * n,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transcript_checks import readable
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts import decode, read
+from transcripts.transcript_checks import readable
 
 CHAT = "User: one\nAssistant: two\n"
 

@@ -6,6 +6,7 @@ What took quadratic time or worse would take minutes for each of these; nothing 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -122,8 +123,8 @@ class CountedSegments(tuple[Segment, ...]):
 
     taken = 0
 
-    def __getitem__(self, at: object) -> object:  # type: ignore[override]
-        found = super().__getitem__(at)  # type: ignore[index]
+    def __getitem__(self, at: Any) -> Any:
+        found: Any = super().__getitem__(at)
         CountedSegments.taken += len(found) if isinstance(at, slice) else 1
         return found
 

@@ -7,10 +7,10 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transcript_checks import readable, said
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts import read
+from transcripts.transcript_checks import readable, said
 
 CHAT = "User: one\nAssistant: two\n"
 NASTY = [

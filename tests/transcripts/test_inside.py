@@ -6,12 +6,12 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from transcript_checks import texts
 
 from shiftlens.text.source_map import composed
 from shiftlens.transcripts.json.inside import opened
 from shiftlens.transcripts.json.record import Log, Record
 from shiftlens.transcripts.json.source import JsonString, decoded, parse
+from transcripts.transcript_checks import texts
 
 
 @given(texts, st.booleans(), st.booleans(), st.text(max_size=3))

@@ -5,9 +5,17 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from archive_checks import (
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shiftlens.errors import TranscriptError
+from shiftlens.transcripts import PartKind, Role, archives
+from shiftlens.transcripts.archives import open_archive, read_archive
+from shiftlens.transcripts.evals import inspect_messages
+from transcripts.archive_checks import (
     DEFLATED,
     STORED,
     ZSTANDARD,
@@ -16,14 +24,7 @@ from archive_checks import (
     sample_bytes,
     spoken,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from transcript_checks import assert_escaped, readable, said, texts
-
-from shiftlens.errors import TranscriptError
-from shiftlens.transcripts import PartKind, Role, archives
-from shiftlens.transcripts.archives import open_archive, read_archive
-from shiftlens.transcripts.evals import inspect_messages
+from transcripts.transcript_checks import assert_escaped, readable, said, texts
 
 DATA = Path(__file__).parent / "data"
 EXPECTED = json.loads((DATA / "inspect-expected.json").read_text(encoding="utf-8"))
@@ -67,7 +68,7 @@ answers = st.one_of(texts.filter(bool), parts)
 
 
 @given(st.lists(st.tuples(texts, answers), min_size=1, max_size=3), st.booleans(), st.sampled_from(["", "\ufeff"]))
-def test_a_log_is_read_back_exactly(pairs: list[tuple[str, object]], ascii_only: bool, front: str) -> None:
+def test_a_log_is_read_back_exactly(pairs: list[tuple[str, Any]], ascii_only: bool, front: str) -> None:
     messages = [message for question, said_ in pairs for message in (user(question), answer(said_))]
     output = {"model": "m", "choices": [{"message": messages[-1], "stop_reason": "stop"}]}
     log = {**SPEC, "samples": [sample(messages, output=output)]}

@@ -8,7 +8,6 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transcript_checks import assert_escaped, readable, said
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts import Role, read
@@ -21,6 +20,7 @@ from shiftlens.transcripts.json.source import (
     decoded,
     parse,
 )
+from transcripts.transcript_checks import assert_escaped, readable, said
 
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text()),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from transcript_checks import readable, said
+
+from transcripts.transcript_checks import readable, said
 
 
 def contexts(text: str) -> list[list[str]]:

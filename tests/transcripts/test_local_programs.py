@@ -6,10 +6,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from talks import Round, dumped, expected, fronts, lines, shapes, talks
-from transcript_checks import assert_escaped, readable, said
 
 from shiftlens.transcripts import Transcript
+from transcripts.talks import Round, dumped, expected, fronts, lines, shapes, talks
+from transcripts.transcript_checks import assert_escaped, readable, said
 
 Json = dict[str, Any]
 

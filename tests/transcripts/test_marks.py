@@ -7,11 +7,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transcript_checks import assert_escaped, assert_verbatim, readable, texts
 
 from shiftlens.transcripts import Part, PartKind, Role, ToolCall, Turn
 from shiftlens.transcripts.conversation import passage, verbatim_turn
 from shiftlens.transcripts.marks import marked_parts
+from transcripts.transcript_checks import assert_escaped, assert_verbatim, readable, texts
 
 
 def parted(text: str) -> list[tuple[str, str]]:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from talks import fronts, lines
-from transcript_checks import assert_escaped, readable, texts
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts import read
+from transcripts.talks import fronts, lines
+from transcripts.transcript_checks import assert_escaped, readable, texts
 
 USER = {"role": "user", "content": "q"}
 ANSWER = {"role": "assistant", "content": "a"}

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transcript_checks import assert_escaped, readable, said
 
 from shiftlens.transcripts import read
+from transcripts.transcript_checks import assert_escaped, readable, said
 
 Json = dict[str, Any]
 CHAT = "User: q\n\nAssistant: a"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from talks import Round, dumped, expected, fronts, lines, shapes, talks
-from transcript_checks import assert_escaped, readable
+
+from transcripts.talks import Round, dumped, expected, fronts, lines, shapes, talks
+from transcripts.transcript_checks import assert_escaped, readable
 
 Json = dict[str, Any]
 
@@ -42,7 +44,7 @@ def flat(prefix: str, message: Json) -> Json:
     return found
 
 
-FLAT = {
+FLAT: dict[str, Callable[[Json], Json]] = {
     "object": lambda attributes: {"name": "openai.chat", "attributes": attributes},
     "otlp": lambda attributes: {
         "resourceSpans": [{"scopeSpans": [{"spans": [{"attributes": any_value(attributes)["kvlistValue"]["values"]}]}]}]

@@ -6,7 +6,8 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from transcript_checks import assert_escaped, assert_verbatim, decoded, readable, said, texts
+
+from transcripts.transcript_checks import assert_escaped, assert_verbatim, decoded, readable, said, texts
 
 # Blanks around a turn are the template's, and its marks are no words of anybody.
 words = texts.map(str.strip).filter(lambda text: text and not any(mark in text for mark in ("USER", "ASSISTANT", "<")))

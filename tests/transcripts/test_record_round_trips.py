@@ -10,9 +10,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transcript_checks import assert_escaped, readable, texts
 
 from shiftlens.transcripts import PartKind, Role, Transcript, Turn
+from transcripts.transcript_checks import assert_escaped, readable, texts
 
 Parts = list[tuple[str, str]]
 Turns = list[tuple[str, Parts]]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transcript_checks import readable, said
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts import PartKind, Role, Transcript, read
 from shiftlens.transcripts.json import files
+from transcripts.transcript_checks import readable, said
 
 USER = {"role": "user", "content": "q"}
 ANSWER = {"role": "assistant", "content": "a"}
@@ -368,7 +369,7 @@ NAMES = (
     "chosen",
     "rejected",
 )
-values = st.recursive(
+values: st.SearchStrategy[Any] = st.recursive(
     st.sampled_from([None, 1, "user", "assistant", "gpt", [], {}]),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),

@@ -8,7 +8,8 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transcript_checks import assert_escaped, assert_verbatim, conversations, decoded, readable, said, texts
+
+from transcripts.transcript_checks import assert_escaped, assert_verbatim, conversations, decoded, readable, said, texts
 
 Pairs = list[tuple[str, str]]
 FRONT = "---\ntitle: é 😀\nshiftlens:\n  base: some/model\n---\n"

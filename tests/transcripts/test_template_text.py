@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transcript_checks import assert_verbatim, readable, said, texts
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts import PartKind, Role, read
 from shiftlens.transcripts.registry import text_formats
+from transcripts.transcript_checks import assert_verbatim, readable, said, texts
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from transcript_checks import assert_verbatim, readable, said
 
 from shiftlens.transcripts import PartKind, Transcript, read
+from transcripts.transcript_checks import assert_verbatim, readable, said
 
 STYLES = {"labels": ("User:", "Assistant:", "System:"), "markdown": ("## User", "## Assistant", "## System")}
 styles = pytest.mark.parametrize("style", STYLES)

@@ -6,11 +6,11 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from talks import fronts
-from transcript_checks import readable, said
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts import Transcript, read
+from transcripts.talks import fronts
+from transcripts.transcript_checks import readable, said
 
 # What YAML takes as characters; others stand as escapes only.
 written = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff\ufffe\uffff"), max_size=12).filter(bool)
