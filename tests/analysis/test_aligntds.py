@@ -11,6 +11,7 @@ from shiftlens.analysis.aligntds import Entry, mean_measures, measures, measures
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.facts import reference
 from shiftlens.options.pair import ClassifyOptions
+from shiftlens.scores.columns import ScoredResponse
 
 G1_BASE = [Entry(11, "the", 5), Entry(12, "a", 4), Entry(13, "Hello", 3), Entry(14, "\n", 2), Entry(15, "x", 1)]
 G1_ALIGNED = [
@@ -28,7 +29,7 @@ G2_ALIGNED = [
 G3_BASE = [G1_BASE[0], Entry(21, "Hello", 4), *G1_BASE[2:]]
 
 
-def check(base, aligned, k, digits=1e-9, **wanted):
+def check(base: list[Entry], aligned: list[Entry], k: int, digits: float = 1e-9, **wanted: float) -> None:
     found = measures(base, aligned, k)
     for name, value in wanted.items():
         assert getattr(found, name) == pytest.approx(value, abs=digits), name
@@ -85,7 +86,7 @@ def test_lists_that_cannot_be_compared_are_refused() -> None:
         measures(G1_BASE, G1_BASE[:2])
 
 
-def scored_like_g1():
+def scored_like_g1() -> ScoredResponse:
     decoded = {e.id: e.text for e in G1_BASE + G1_ALIGNED}
     sides = [
         side(1, tops=[[e.id for e in entries]], logprobs=[[e.logit - 7 for e in entries]])
@@ -103,7 +104,7 @@ def test_a_row_of_scores_has_the_same_numbers_under_the_pages_names() -> None:
     assert shown_text(scored_like_g1(), 0) == "Hello"
 
 
-def scored_with_the_top_far_down(place: int):
+def scored_with_the_top_far_down(place: int) -> ScoredResponse:
     """Of 30 candidates, the aligned model's first is the base model's at this place, and the other way round."""
     base = list(range(30))
     aligned = [base[place], *(i for i in base if i != base[place])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -10,13 +11,14 @@ from analysis.hand_made import response, scored
 from shiftlens.analysis.classify import build, combine, shares, shares_without_flagged, summarise
 from shiftlens.analysis.model import ShiftClass, Summary
 from shiftlens.options.pair import ClassifyOptions
+from shiftlens.scores.columns import ScoredResponse
 
 U, M, S = ShiftClass
 
 
-def classes(scores, **options):
+def classes(scores: ScoredResponse, **options: Any) -> list[ShiftClass]:
     text = "abcd"
-    return list(build(response(text), scores, ClassifyOptions(**options)).classes)
+    return [ShiftClass(each) for each in build(response(text), scores, ClassifyOptions(**options)).classes]
 
 
 def test_the_class_follows_the_base_rank_of_the_response_token() -> None:

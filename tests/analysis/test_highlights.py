@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,9 @@ U, M, S = ShiftClass
 RANK = {U: 1, M: 2, S: 9}
 
 
-def analysed(text: str, pieces: list[bytes], shifts: list[ShiftClass], source: SourceMap | None = None, **flags):
+def analysed(
+    text: str, pieces: list[bytes], shifts: list[ShiftClass], source: SourceMap | None = None, **flags: Any
+) -> ResponseAnalysis:
     ranks = [*(RANK[s] for s in shifts), 1]
     return build(response(text, source), scored(pieces, base_ranks=ranks, **flags), ClassifyOptions())
 

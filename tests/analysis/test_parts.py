@@ -33,7 +33,12 @@ def turn(*parts: Part) -> Response:
 
 
 def analysed(
-    response: Response, pieces: list[bytes], which: tuple[int, ...], *, with_end: bool = True, ranks: object = None
+    response: Response,
+    pieces: list[bytes],
+    which: tuple[int, ...],
+    *,
+    with_end: bool = True,
+    ranks: list[int] | None = None,
 ) -> ResponseAnalysis:
     found = dataclasses.replace(scored(pieces, with_end=with_end, base_ranks=ranks), parts=which)
     return build(response, found, ClassifyOptions())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import shiftlens
@@ -9,7 +11,7 @@ from shiftlens.analysis.tokens import tokens
 from shiftlens.bundled.paths import transcripts
 from shiftlens.errors import TranscriptError
 
-PAIR = {"base": "bundled:base", "aligned": "bundled:aligned"}
+PAIR: dict[str, Any] = {"base": "bundled:base", "aligned": "bundled:aligned"}
 
 
 async def test_a_file_is_analysed_from_within_a_running_loop() -> None:

@@ -26,8 +26,10 @@ class Loaded:
 
 
 def load(folder: Path) -> Loaded:
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    return Loaded(model, AutoTokenizer.from_pretrained(folder))
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert isinstance(tokenizer, PreTrainedTokenizerFast)
+    return Loaded(model.train(False), tokenizer)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,8 @@ def greedy_ids(aligned: Loaded, context: str, ids: list[int]) -> list[int]:
     """What the model finds most likely at each position of `ids` and at its end."""
     before = aligned.tokenizer(context, add_special_tokens=False).input_ids
     logits = aligned.model(torch.tensor([before + ids])).logits[0, len(before) - 1 :]
-    return logits.argmax(-1).tolist()
+    found: list[int] = logits.argmax(-1).tolist()
+    return found
 
 
 @torch.inference_mode()
@@ -59,7 +62,8 @@ def base_ranks(base: Loaded, question: str, ids: list[int]) -> list[int]:
     before = base.tokenizer(CONTEXT.format(question)).input_ids
     logits = base.model(torch.tensor([before + ids])).logits[0, len(before) - 1 : -1]
     own = logits.gather(1, torch.tensor(ids)[:, None])
-    return ((logits > own).sum(1) + 1).tolist()
+    ranks: list[int] = ((logits > own).sum(1) + 1).tolist()
+    return ranks
 
 
 def test_both_folders_together_stay_below_20_megabytes() -> None:

@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_pair: PairSpec) -> Pat
 @pytest.fixture(scope="module")
 def several(folder: Path, models: list[str]) -> Ran:
     names = ("talk.txt", "prose.txt", "latin.txt", "lines.jsonl", "front.md", "absent.txt", ".")
-    paths = [*(folder / name for name in names), "-"]
+    paths: list[Path | str] = [*(folder / name for name in names), "-"]
     return shiftlens("analyze", *paths, *models, "--format", "json", "--compat", "aligntds", stdin=TALK)
 
 

@@ -26,7 +26,9 @@ SAID = turn(Role.ASSISTANT, (PartKind.REASONING, "hm"), (PartKind.TEXT, "yes"), 
 EMPTY = turn(Role.ASSISTANT, (PartKind.TEXT, ""))
 
 
-def transcript(*said: Turn, problems: tuple[tuple[int, str], ...] = (), conversations: object = None) -> Transcript:
+def transcript(
+    *said: Turn, problems: tuple[tuple[int, str], ...] = (), conversations: tuple[tuple[Turn, ...], ...] | None = None
+) -> Transcript:
     responses = tuple(Response(at, (ASKED,), each) for at, each in enumerate(said))
     turns = conversations if conversations is not None else tuple((ASKED, each) for each in said)
     return Transcript("openai", "", responses, problems=problems, conversations=turns)

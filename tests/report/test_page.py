@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from page_reader import PageReader, sentences
 
 from analysis.hand_made import response, scored, side
+from report.page_reader import PageReader, sentences
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.facts import facts
 from shiftlens.analysis.model import Analysis
@@ -54,7 +54,7 @@ def test_the_page_asks_for_nothing_from_outside() -> None:
     page = page_of(analysis([b"Great", b" question"]))
     assert not [e for e in page.elements if e.attributes.keys() & {"src", "srcset", "data", "action", "style"}]
     assert not [e for e in page.elements if e.tag in {"link", "iframe", "object", "embed", "base", "form", "img"}]
-    assert all(link.attributes["href"].startswith("#") for link in page.all("a"))
+    assert all((link.attributes["href"] or "").startswith("#") for link in page.all("a"))
     assert not re.search(r"https?:|url\(|@import|//[a-z]", page.all("style")[0].text)
 
 
@@ -113,7 +113,9 @@ def test_the_columns_hold_the_numbers_of_every_position() -> None:
     found = analysis([b"a", b"b"])
     sides = {"base": side(3, ranks=[1, 9, 2], tops=tops, end_id=1), "aligned": side(3, tops=tops)}
     options = ScoreOptions()
-    changed = build(response("ab"), scored([b"a", b"b"], **sides), ClassifyOptions())
+    changed = build(
+        response("ab"), scored([b"a", b"b"], base=sides["base"], aligned=sides["aligned"]), ClassifyOptions()
+    )
     page = page_of(Analysis(found.transcript, found.pair, ScoreOptions(), ClassifyOptions(), (changed,), found.summary))
     columns, pieces = page.json("scores-1-1"), page.json("pieces")
     assert [pieces[place] for place in columns["piece"]] == ["a", "b", "</s>"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from page_reader import PageReader, sentences
 
 from analysis.hand_made import response, scored, two_vocabularies, whole
 from analysis.told import CUT, TOLD, cut_otherwise, flagged
+from report.page_reader import PageReader, sentences
 from shiftlens.analysis.classify import build
 from shiftlens.options.pair import ClassifyOptions
 from shiftlens.report.page import ReportedFile, render
