@@ -345,7 +345,8 @@ async def test_unloading_ends_the_engine_for_everybody_and_says_so_to_who_waits(
 async def test_a_pair_of_other_models_gets_another_engine_after_the_first_is_let_go_of(
     tiny_pair: PairSpec, tmp_path: Path
 ) -> None:
-    other_pair = replace(tiny_pair, **dict(zip(("base", "aligned"), map(str, save_pair(tmp_path)), strict=True)))
+    base, aligned = save_pair(tmp_path)
+    other_pair = replace(tiny_pair, base=str(base), aligned=str(aligned))
     async with clients(1) as (client,):
         await client.describe(tiny_pair)
         pid = client.pid

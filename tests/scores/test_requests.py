@@ -41,7 +41,8 @@ def test_each_request_and_its_digest_are_those_of_the_response_alone(talk: list[
 def test_the_turns_before_one_are_a_sequence_like_a_tuple_of_them(said: list[Turn], data: st.DataObject) -> None:
     end = data.draw(st.integers(0, len(said)))
     before, plain = Before(tuple(said), end), tuple(said[:end])
-    assert (before, len(before), tuple(before), before[1:]) == (plain, len(plain), plain, plain[1:])
+    same: object = before
+    assert (same, len(before), tuple(before), before[1:]) == (plain, len(plain), plain, plain[1:])
     assert list(reversed(before)) == list(reversed(plain))
     assert hash(before) == hash(Before(plain, end))
     assert before != (*plain, Turn(Role.USER, ()))

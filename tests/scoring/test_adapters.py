@@ -13,7 +13,7 @@ from peft import IA3Config, LoHaConfig, LoKrConfig
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from passes import score_rows
-from plain_scoring import kl, plain_rows
+from plain_scoring import PlainRow, kl, plain_rows
 from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.errors import ModelError, ScoringError
 from shiftlens.options.pair import PairSpec, ScoreOptions
@@ -250,7 +250,7 @@ def assert_numbers(prepared: Prepared, scored: ScoredResponse, base: PreTrainedM
             assert float32(scored.kl)[row * 7] == pytest.approx(kl(a, b), abs=NATS, rel=NATS)
 
 
-def assert_side(prepared: Prepared, scored: ScoredResponse, model: PreTrainedModel, name: str) -> list[object]:
+def assert_side(prepared: Prepared, scored: ScoredResponse, model: PreTrainedModel, name: str) -> list[PlainRow]:
     side, columns = getattr(prepared, name), getattr(scored, name)
     own = [*prepared.ids, side.end_id]
     found = []
@@ -265,4 +265,5 @@ def assert_side(prepared: Prepared, scored: ScoredResponse, model: PreTrainedMod
 
 def _whole(folder: Path) -> PreTrainedModel:
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder)
-    return model.train(False)
+    model.train(False)
+    return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -164,7 +165,7 @@ def test_the_reference_numbers_are_refused_for_two_vocabularies(pair: OpenedPair
     assert "compare ids" in refused.problem
 
 
-def opened(folder: Path, name: str, **overrides: object) -> OpenedPair:
+def opened(folder: Path, name: str, **overrides: Any) -> OpenedPair:
     base, aligned = (
         save_model(folder / side, tokenizer, seed=seed, **overrides)
         for seed, (side, tokenizer) in enumerate(zip(("base", "aligned"), PAIRS[name], strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def chatml_like(tiny_pair: PairSpec) -> OpenedPair:
     return PairHolder().open(tiny_pair, lambda _m, _f: None)
 
 
-def prepared(pair: OpenedPair, response: ResponseToScore, **options: str) -> Prepared:
+def prepared(pair: OpenedPair, response: ResponseToScore, **options: Any) -> Prepared:
     return prepare(pair.base.loaded, pair.aligned.loaded, response, ScoreOptions(**options))
 
 

@@ -52,7 +52,7 @@ def loads(folder: Path) -> tuple[str, ...]:
     return load_model(str(folder), PairSpec(base="", aligned="", device="cpu")).notes
 
 
-def reweigh(folder: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+def reweigh(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
     weights = load_file(folder / "model.safetensors")
     change(weights)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})

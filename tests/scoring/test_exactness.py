@@ -192,6 +192,6 @@ def _top_difference(columns: SideColumns, row: int, k: int, plain: PlainRow) -> 
     ids = int32(columns.top_ids)[row * k : (row + 1) * k]
     logprobs = float32(columns.top_logprobs)[row * k : (row + 1) * k]
     expected = torch.topk(plain.logprobs, k).values.tolist()
-    by_id = max(abs(lp - float(plain.logprobs[i])) for i, lp in zip(ids, logprobs, strict=True))
-    by_place = max(abs(lp - e) for lp, e in zip(logprobs, expected, strict=True))
+    by_id: float = max(abs(lp - float(plain.logprobs[i])) for i, lp in zip(ids, logprobs, strict=True))
+    by_place: float = max(abs(lp - e) for lp, e in zip(logprobs, expected, strict=True))
     return max(by_id, by_place)

@@ -152,7 +152,8 @@ def test_a_layer_with_room_holds_what_a_plain_one_does_through_cuts_and_overflow
             make_room(roomy, 10)
             assert isinstance(roomy.layers[0], RoomyLayer)
         if what == "cut":
-            cut(plain, size), cut(roomy, size)
+            cut(plain, size)
+            cut(roomy, size)
             continue
         keys, values = torch.randn(1, 2, size, 4), torch.randn(1, 2, size, 4)
         for ours, theirs in zip(roomy.update(keys, values, 0), plain.update(keys, values, 0), strict=True):

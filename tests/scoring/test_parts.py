@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_templates import EMPTY_THOUGHT
 
+from scoring.small_templates import EMPTY_THOUGHT
 from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.errors import ScoringError
 from shiftlens.options.pair import PairSpec, ScoreOptions

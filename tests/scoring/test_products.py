@@ -46,7 +46,7 @@ def test_only_plain_layers_of_float32_are_changed(monkeypatch: pytest.MonkeyPatc
 
     layers = {
         "plain": torch.nn.Linear(4, 4),
-        "conv1d": Conv1D(4, 4),
+        "conv1d": Conv1D(4, 4),  # type: ignore[no-untyped-call]
         "of_bfloat16": torch.nn.Linear(4, 4, dtype=torch.bfloat16),
         "quantised": Quantised(4, 4),
     }
@@ -70,4 +70,6 @@ def tiny(model_type: str) -> PreTrainedModel:
     }
     more = {} if model_type == "gpt2" else {"num_key_value_heads": 2}
     config = AutoConfig.for_model(model_type, vocab_size=100, **sizes[model_type], **more)
-    return AutoModelForCausalLM.from_config(config).train(False)
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+    model.train(False)
+    return model

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_templates import CHANNELS, EMPTY_THOUGHT, LISTS, NO_TOOLS, OPENED_THOUGHT
 from transformers import PreTrainedTokenizerFast
 
+from scoring.small_templates import CHANNELS, EMPTY_THOUGHT, LISTS, NO_TOOLS, OPENED_THOUGHT
 from shiftlens.errors import ScoringError
 from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.chat import ChatRendering, render_chat

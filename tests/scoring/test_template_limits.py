@@ -34,7 +34,7 @@ class Tokenizer:
     name_or_path = "a/model"
 
     def apply_chat_template(self, messages: object, *, chat_template: str, **_: object) -> str:
-        rendered, _ = render_jinja_template([messages], chat_template=chat_template)  # type: ignore[list-item]
+        rendered = render_jinja_template([messages], chat_template=chat_template)[0]  # type: ignore[list-item]
         return str(rendered[0])
 
 
