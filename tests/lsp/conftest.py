@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from lsp_client import EditorClient, started
 
+from lsp.lsp_client import EditorClient, started
 from shiftlens.options.pair import PairSpec
 from shiftlens.scores.location import CACHE_DIR_VARIABLE
 

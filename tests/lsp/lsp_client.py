@@ -6,8 +6,9 @@ import asyncio
 import itertools
 import re
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol, cast
 
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
@@ -19,6 +20,8 @@ from pygls.protocol import (
     default_converter,
 )
 
+from processes import is_alive
+
 SECONDS = 60.0
 SERVER = (sys.executable, "-m", "shiftlens.lsp")
 _SHIFT = ("shifted", "marginal", "unshifted")
@@ -27,7 +30,7 @@ _MODIFIERS = ("special", "boundary", "offGreedy")
 
 def _plain_converter() -> Any:
     """pygls turns untyped objects into named tuples and renames their keys; we want what was on the wire."""
-    converter = default_converter()
+    converter = default_converter()  # type: ignore[no-untyped-call]
     for message in (JsonRPCRequestMessage, JsonRPCResponseMessage, JsonRPCNotification):
         converter.register_structure_hook(message, lambda raw, cls: cls(**raw))
     return converter
@@ -57,6 +60,13 @@ def capabilities(
     )
 
 
+class Hover(Protocol):
+    """A hover of ours, which always has marked-up text."""
+
+    contents: types.MarkupContent
+    range: types.Range | None
+
+
 class EditorClient(LanguageClient):
     """Records statuses, messages, diagnostics, progress and refreshes; every wait has a limit."""
 
@@ -67,7 +77,7 @@ class EditorClient(LanguageClient):
         self.messages: list[types.ShowMessageParams] = []
         self.questions: list[types.ShowMessageRequestParams] = []
         self.diagnostics: list[types.PublishDiagnosticsParams] = []
-        self.progress: list[tuple[str | int, Any]] = []
+        self.progress: list[tuple[str | int, Any]] = []  # type: ignore[assignment]
         self.notifications: list[tuple[str, Any]] = []
         self.answer: str | None = None
         self.refreshes = 0
@@ -201,13 +211,13 @@ class EditorClient(LanguageClient):
         assert answer is not None
         return list(answer.data)
 
-    async def hover(self, uri: str, line: int, character: int) -> types.Hover | None:
-        return await asyncio.wait_for(
-            self.text_document_hover_async(
-                types.HoverParams(types.TextDocumentIdentifier(uri), types.Position(line, character))
-            ),
-            SECONDS,
+    async def hover(self, uri: str, line: int, character: int) -> Hover | None:
+        request = self.text_document_hover_async(
+            types.HoverParams(types.TextDocumentIdentifier(uri), types.Position(line, character))
         )
+        hover = await asyncio.wait_for(request, SECONDS)
+        assert hover is None or isinstance(hover.contents, types.MarkupContent)
+        return cast("Hover | None", hover)
 
     async def ask(self, method: str, params: Any) -> Any:
         return await asyncio.wait_for(self.protocol.send_request_async(method, params), SECONDS)
@@ -221,6 +231,16 @@ class EditorClient(LanguageClient):
     def reconfigure(self, **settings: Any) -> None:
         self.settings = settings
         self.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings=None))
+
+    @contextmanager
+    def set_to(self, **changed: Any) -> Iterator[None]:
+        """Some settings changed for a while; a server that other tests use too has the old ones back afterwards."""
+        before = self.settings
+        try:
+            self.reconfigure(**{**before, **changed})
+            yield
+        finally:
+            self.reconfigure(**before)
 
     async def leave(self) -> int:
         """Shut the server down in order; its exit code."""
@@ -267,6 +287,27 @@ def spans(text: str, data: list[int], encoding: str) -> list[tuple[int, int, str
 def decode(text: str, data: list[int], encoding: str) -> list[tuple[str, str, frozenset[str]]]:
     """(text, class, modifiers) of each token."""
     return [(text[start:end], kind, flags) for start, end, kind, flags in spans(text, data, encoding)]
+
+
+async def until_gone(pid: int) -> None:
+    """Wait until a process has ended."""
+
+    async def wait() -> None:
+        while is_alive(pid):
+            await asyncio.sleep(0.02)
+
+    await asyncio.wait_for(wait(), SECONDS)
+
+
+async def engine_pid(client: EditorClient) -> int:
+    """The engine of a client's server, as soon as there is one."""
+
+    async def wait() -> int:
+        while (pid := (await client.command("shiftlens.debugInformation"))["enginePid"]) is None:
+            await asyncio.sleep(0.02)
+        return int(pid)
+
+    return await asyncio.wait_for(wait(), SECONDS)
 
 
 async def started(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import psutil
-from lsp_client import EditorClient, started
+
+from lsp.lsp_client import EditorClient, started
 
 SENTENCE = "The quick brown fox jumps over the lazy dog. "
 SHORT = "User: {}?\nAssistant: Great question!\n"

@@ -48,7 +48,7 @@ def test_changes_in_any_order_give_the_text_that_replacing_gives(
 def test_a_whole_new_text_is_taken_between_two_changes() -> None:
     whole = types.TextDocumentContentChangeWholeDocument("one\ntwo\n")
     at = types.Range(types.Position(1, 0), types.Position(1, 3))
-    changes = [whole, types.TextDocumentContentChangePartial(at, "2")]
+    changes: list[types.TextDocumentContentChangeEvent] = [whole, types.TextDocumentContentChangePartial(at, "2")]
     assert [text for _, text in applied(LineIndex("old"), changes, "utf-16")] == ["one\ntwo\n", "one\n2\n"]
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lsp_client import EditorClient, capabilities, started
 from lsprotocol import types
+
+from lsp.lsp_client import EditorClient, capabilities, started
 
 TALK = "User: Why is the sky blue?\nAssistant: Great question!\n"
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from lsp_client import SECONDS, EditorClient, capabilities, decode, spans, started
 from lsprotocol import types
 from markdown_it import MarkdownIt
 from pygls.exceptions import JsonRpcException
 
+from lsp.lsp_client import SECONDS, EditorClient, capabilities, decode, spans, started
 from shiftlens.analysis.classify import build
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Scored
@@ -140,9 +140,7 @@ async def test_a_turn_that_did_not_change_is_not_scored_again(editor: EditorClie
 
 
 async def test_old_colours_move_with_an_edit_until_the_new_ones_are_there(editor: EditorClient) -> None:
-    settings = editor.settings
-    try:
-        editor.reconfigure(**{**settings, "runPolicy": "onOpen"})
+    with editor.set_to(runPolicy="onOpen"):
         uri = editor.open(TWO)
         await editor.until_state(uri, "ready")
         old = decode(TWO, await editor.tokens(uri), "utf-16")
@@ -155,8 +153,6 @@ async def test_old_colours_move_with_an_edit_until_the_new_ones_are_there(editor
             assert new
             assert [item for item in old if item in new][-9:] == old[-9:]
             assert 0 < len(new) < len(old)
-    finally:
-        editor.reconfigure(**settings)
 
 
 async def test_a_file_that_is_no_transcript_costs_nothing(editor: EditorClient) -> None:
@@ -233,6 +229,8 @@ async def test_delta_and_range_agree_with_full(editor: EditorClient) -> None:
     await editor.until_state(uri, "ready")
     document = types.TextDocumentIdentifier(uri)
     full = await editor.text_document_semantic_tokens_full_async(types.SemanticTokensParams(document))
+    assert full is not None
+    assert full.result_id is not None
     same = await editor.text_document_semantic_tokens_full_delta_async(
         types.SemanticTokensDeltaParams(document, full.result_id)
     )
@@ -255,6 +253,7 @@ async def test_delta_and_range_agree_with_full(editor: EditorClient) -> None:
     assert isinstance(unknown, types.SemanticTokens)
     line = types.Range(types.Position(2, 0), types.Position(3, 0))
     part = await editor.text_document_semantic_tokens_range_async(types.SemanticTokensRangeParams(document, line))
+    assert part is not None
     start, end = changed.index("quick"), changed.index("\n\nUser: More")
     wanted = [item for item in spans(changed, data, "utf-16") if start <= item[0] < end]
     assert wanted
@@ -338,42 +337,31 @@ async def test_custom_requests_keep_every_key(editor: EditorClient) -> None:
 
 
 async def test_other_classes_need_no_new_scores(editor: EditorClient) -> None:
-    settings = editor.settings
     uri = editor.open(TALK)
     await editor.until_state(uri, "ready")
     told = len([s for s in editor.statuses if s["uri"] == uri])
-    try:
-        editor.reconfigure(**{**settings, "thresholds": [1, 100000]})
+    with editor.set_to(thresholds=[1, 100000]):
+        # The server says nothing when only the classes are others, so it is asked until they are.
         while await thresholds(editor, uri) != [1, 100000]:
-            await asyncio.sleep(0.02)
+            pass
         kinds = {kind for _, kind, _ in decode(TALK, await editor.tokens(uri), "utf-16")}
         assert kinds <= {"unshifted", "marginal"}
         states = [s["state"] for s in editor.statuses if s["uri"] == uri][told:]
         assert set(states) <= {"ready"}
-    finally:
-        editor.reconfigure(**settings)
 
 
 async def test_a_bad_setting_is_told_once_and_its_default_used(editor: EditorClient) -> None:
-    settings = editor.settings
-    try:
+    with editor.set_to(topK="ten"):
         for _ in range(2):
-            asked = editor.configuration_requests
-            editor.reconfigure(**{**settings, "topK": "ten"})
-            await editor.until(lambda asked=asked: editor.configuration_requests > asked or editor.messages)
-        uri = editor.open(TALK)
-        await editor.until_state(uri, "ready")
+            editor.reconfigure(**editor.settings)
+            await editor.until_state(editor.open(TALK), "ready")
         said = [m.message for m in editor.messages if "topK" in m.message]
         assert said == ["The setting `shiftlens.topK` must be a whole number from 1 to 100; its default is used."]
-    finally:
-        editor.reconfigure(**settings)
 
 
 async def test_manual_scores_on_command_only(editor: EditorClient) -> None:
-    settings = editor.settings
     text = TALK.replace("question", "jumps over")
-    try:
-        editor.reconfigure(**{**settings, "runPolicy": "manual"})
+    with editor.set_to(runPolicy="manual"):
         uri = editor.open(text)
         status = await editor.until_state(uri, "notScored")
         assert "ShiftLens: Score" in status["message"]
@@ -384,22 +372,16 @@ async def test_manual_scores_on_command_only(editor: EditorClient) -> None:
         assert await editor.command("shiftlens.score", uri) is True
         await editor.until_state(uri, "ready")
         assert await editor.tokens(uri)
-    finally:
-        editor.reconfigure(**settings)
 
 
 async def test_saving_scores_where_typing_does_not(editor: EditorClient) -> None:
-    settings = editor.settings
-    try:
-        editor.reconfigure(**{**settings, "runPolicy": "onSave"})
+    with editor.set_to(runPolicy="onSave"):
         uri = editor.open(TALK)
         await editor.until_state(uri, "ready")
         editor.change(uri, TALK.replace("fox", "cat"), 2)
         await editor.until_state(uri, "notScored", version=2)
         editor.text_document_did_save(types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(uri)))
         await editor.until_state(uri, "ready", version=2)
-    finally:
-        editor.reconfigure(**settings)
 
 
 async def test_commands_check_their_arguments(editor: EditorClient) -> None:
@@ -433,9 +415,7 @@ async def test_many_edits_leave_nothing_behind(editor: EditorClient) -> None:
 
 
 async def test_a_model_that_is_not_there_is_told_once(editor: EditorClient, tmp_path: Any) -> None:
-    settings = editor.settings
-    try:
-        editor.reconfigure(**{**settings, "base": str(tmp_path / "absent")})
+    with editor.set_to(base=str(tmp_path / "absent")):
         uri = editor.open(TALK)
         status = await editor.until_state(uri, "error")
         assert "absent" in status["message"]
@@ -445,17 +425,13 @@ async def test_a_model_that_is_not_there_is_told_once(editor: EditorClient, tmp_
         assert len(said) == 1
         assert said[0].type == types.MessageType.Error
         assert "Traceback" not in said[0].message
-    finally:
-        editor.reconfigure(**settings)
     await editor.until_state(uri, "ready")
 
 
 async def test_a_response_that_can_not_be_scored_says_why_and_the_others_are_coloured(editor: EditorClient) -> None:
     text = TALK + "User: more\nAssistant: " + "The quick fox. " * 5
-    settings = editor.settings
     fails_for_more = "template:{{ query }}: {% if 'more' in query %}{{ query.no.such }}{% endif %}"
-    try:
-        editor.reconfigure(**{**settings, "baseContext": fails_for_more})
+    with editor.set_to(baseContext=fails_for_more):
         uri = editor.open(text)
         status = await editor.until_state(uri, "ready")
         assert status["message"] == "1 of 2 responses could not be scored."
@@ -468,8 +444,6 @@ async def test_a_response_that_can_not_be_scored_says_why_and_the_others_are_col
         analysis = await editor.ask("shiftlens/analysis", {"uri": uri})
         assert [r["state"] for r in analysis["responses"]] == ["scored", "refused"]
         assert analysis["responses"][1]["message"]
-    finally:
-        editor.reconfigure(**settings)
 
 
 async def test_unloading_ends_the_engine_and_keeps_the_colours(editor: EditorClient) -> None:
@@ -483,9 +457,7 @@ async def test_unloading_ends_the_engine_and_keeps_the_colours(editor: EditorCli
 
 async def test_a_request_that_an_edit_overtakes_gets_colours_or_content_modified(editor: EditorClient) -> None:
     text = "User: q\nAssistant: " + "The quick fox. " * 150
-    settings = editor.settings
-    try:
-        editor.reconfigure(**{**settings, "runPolicy": "onOpen"})
+    with editor.set_to(runPolicy="onOpen"):
         uri = editor.open(text)
         await editor.until_state(uri, "ready")
         params = types.SemanticTokensParams(types.TextDocumentIdentifier(uri))
@@ -500,5 +472,3 @@ async def test_a_request_that_an_edit_overtakes_gets_colours_or_content_modified
             except JsonRpcException as error:
                 codes.add(error.code)
         assert codes <= {CONTENT_MODIFIED}
-    finally:
-        editor.reconfigure(**settings)

@@ -10,10 +10,9 @@ import sys
 from typing import Any
 
 import pytest
-from lsp_client import SECONDS, SERVER, EditorClient, capabilities, started
 from lsprotocol import types
 
-from processes import is_alive
+from lsp.lsp_client import SECONDS, SERVER, EditorClient, capabilities, engine_pid, started, until_gone
 
 TALK = "User: Why is the sky blue?\nAssistant: Great question! The quick brown fox.\n"
 LONG = "User: q\nAssistant: " + "The quick brown fox jumps over the lazy dog. " * 90
@@ -40,25 +39,6 @@ server.serve()
 """
 
 
-async def until_gone(pid: int) -> None:
-    async def wait() -> None:
-        while is_alive(pid):
-            await asyncio.sleep(0.02)
-
-    await asyncio.wait_for(wait(), SECONDS)
-
-
-async def engine_pid(client: EditorClient) -> int:
-    async def wait() -> int:
-        while True:
-            pid = (await client.command("shiftlens.debugInformation"))["enginePid"]
-            if pid is not None:
-                return int(pid)
-            await asyncio.sleep(0.02)
-
-    return await asyncio.wait_for(wait(), SECONDS)
-
-
 async def stderr_of(client: EditorClient) -> str:
     assert client.process.stderr is not None
     return (await client.process.stderr.read()).decode()
@@ -79,12 +59,16 @@ async def test_the_server_says_what_it_can() -> None:
     result = await client.initialize_async(types.InitializeParams(capabilities=capabilities()))
     caps = result.capabilities
     assert caps.position_encoding == "utf-16"
+    assert isinstance(caps.text_document_sync, types.TextDocumentSyncOptions)
     assert caps.text_document_sync.change == types.TextDocumentSyncKind.Incremental
+    assert caps.semantic_tokens_provider is not None
     assert list(caps.semantic_tokens_provider.legend.token_types) == ["shifted", "marginal", "unshifted"]
     assert list(caps.semantic_tokens_provider.legend.token_modifiers) == ["special", "boundary", "offGreedy"]
+    assert isinstance(caps.semantic_tokens_provider.full, types.SemanticTokensFullDelta)
     assert caps.semantic_tokens_provider.full.delta is True
     assert caps.semantic_tokens_provider.range is True
     assert caps.hover_provider
+    assert caps.execute_command_provider is not None
     assert "shiftlens.score" in caps.execute_command_provider.commands
     client.initialized(types.InitializedParams())
     assert await client.leave() == 0
@@ -228,4 +212,4 @@ async def test_tcp_serves_a_client() -> None:
     await asyncio.wait_for(client.shutdown_async(None), SECONDS)
     client.exit(None)
     assert await asyncio.wait_for(process.wait(), SECONDS) == 0
-    await client.stop()
+    await client.stop()  # type: ignore[no-untyped-call]

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from lsp_client import SECONDS, EditorClient, started
 from lsprotocol import types
+
+from lsp.lsp_client import SECONDS, EditorClient, started
 
 ANSWER = "Great question!"
 RECORDS = [

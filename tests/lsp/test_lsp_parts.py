@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from lsprotocol import types
@@ -40,21 +41,23 @@ THOUGHT, SAID, CALLED = (
 )
 
 
-def response(*parts: Part, **more: object) -> Response:
+def response(*parts: Part, **more: Any) -> Response:
     return dataclasses.replace(Response(0, (asked("Why?"),), Turn(Role.ASSISTANT, parts)), **more)
 
 
-def scores(pieces: list[bytes], which: tuple[int, ...], *, with_end: bool = True, ranks: object = None):
+def scores(
+    pieces: list[bytes], which: tuple[int, ...], *, with_end: bool = True, ranks: list[int] | None = None
+) -> ScoredResponse:
     return dataclasses.replace(scored(pieces, with_end=with_end, base_ranks=ranks), parts=which)
 
 
-def view(one: Response, known: Known | None, before: DocumentAnalysis | None = None, **more: object):
+def view(one: Response, known: Known | None, before: DocumentAnalysis | None = None) -> DocumentAnalysis:
     return build_view(
         before,
         (known,),
         version=1,
         text=TEXT,
-        transcript=Transcript("openai", "", (one,), conversations=(((),) * 1), **more),
+        transcript=Transcript("openai", "", (one,), conversations=((),)),
         pair=PairSpec(base="b", aligned="a"),
         score_options=ScoreOptions(),
         classify_options=ClassifyOptions(),
@@ -72,7 +75,7 @@ def texts(place: Place | None) -> list[str]:
 
 
 PIECES = [b"hm", b" so", b"y", b"es"]
-WHOLE: ScoredResponse = scores(PIECES, (0, 1), ranks=[1, 9, 2, 9, 1])
+WHOLE = scores(PIECES, (0, 1), ranks=[1, 9, 2, 9, 1])
 
 
 def test_colours_come_in_the_order_of_the_file() -> None:
@@ -126,7 +129,7 @@ def test_a_hover_names_the_part_and_the_turn() -> None:
         (Known(WHOLE),),
         version=1,
         text=TEXT,
-        transcript=Transcript("openai", "", (one,), conversations=((), one.context)),
+        transcript=Transcript("openai", "", (one,), conversations=((), tuple(one.context))),
         pair=PairSpec(base="b", aligned="a"),
         score_options=ScoreOptions(),
         classify_options=ClassifyOptions(),
@@ -139,7 +142,7 @@ def test_a_hover_names_the_part_and_the_turn() -> None:
     answered = at(shown, TEXT.index("yes"))
     assert answered is not None
     assert not any("Part" in fact for fact in hover_cards(answered, "")[0].facts)
-    found = token_answer(OpenDocument(URI, 1, TEXT), place, "utf-16")
+    found: Any = token_answer(OpenDocument(URI, 1, TEXT), place, "utf-16")
     assert found["turn"] == "conversation 2, turn 3, chosen"
     assert found["tokens"][0]["part"] == "reasoning"
 
@@ -161,18 +164,21 @@ def test_a_part_that_is_not_scored_says_so_and_the_response_has_no_end() -> None
 def test_the_list_of_responses_has_shares_by_part() -> None:
     shown = view(response(THOUGHT, SAID), Known(WHOLE))
     document = OpenDocument(URI, 1, TEXT)
-    found = analysis_answer(document, shown, "utf-16")["responses"][0]
+    answer: Any = analysis_answer(document, shown, "utf-16")
+    found = answer["responses"][0]
     assert [(p["kind"], p["tokens"], p["shifted"]) for p in found["summary"]["byPart"]] == [
         ("answer", 3, 1),
         ("reasoning", 2, 1),
     ]
     plain = view(response(SAID), Known(scores([b"yes"], (0,))))
-    assert "byPart" not in analysis_answer(document, plain, "utf-16")["responses"][0]["summary"]
+    answer = analysis_answer(document, plain, "utf-16")
+    assert "byPart" not in answer["responses"][0]["summary"]
 
 
 def test_a_response_that_is_not_to_be_scored_is_no_refusal() -> None:
     shown = view(response(CALLED), Known(Refusal("This turn is a tool call alone.", by_choice=True)))
-    found = analysis_answer(OpenDocument(URI, 1, TEXT), shown, "utf-16")["responses"][0]
+    answer: Any = analysis_answer(OpenDocument(URI, 1, TEXT), shown, "utf-16")
+    found = answer["responses"][0]
     assert (found["state"], found["message"]) == ("notScored", "This turn is a tool call alone.")
 
 
@@ -208,7 +214,8 @@ def test_a_selection_touches_the_responses_whose_parts_it_touches() -> None:
 def test_the_table_of_tokens_has_every_token_at_its_place() -> None:
     shown = view(response(THOUGHT, SAID), Known(WHOLE))
     document = OpenDocument(URI, 1, TEXT)
-    ranges = token_table(shown, Edits.between(TEXT, TEXT), document.lines, "utf-16")["ranges"]
+    table: Any = token_table(shown, Edits.between(TEXT, TEXT), document.lines, "utf-16")
+    ranges = table["ranges"]
     spans = list(zip(ranges[1::3], ranges[2::3], strict=True))
     assert [TEXT[a:b] for a, b in spans] == ["y", "es", "hm", " so"]
 

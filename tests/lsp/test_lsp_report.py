@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from lsp_client import EditorClient
 
+from lsp.lsp_client import EditorClient
 from shiftlens.report.page import is_report
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,9 +25,9 @@ async def test_the_report_is_of_what_the_document_shows(editor: EditorClient) ->
 async def test_a_report_after_an_edit_says_that_the_text_is_another(editor: EditorClient) -> None:
     uri = editor.open(TALK)
     await editor.until_state(uri, "ready")
-    editor.reconfigure(**editor.settings, runPolicy="manual")
-    editor.change(uri, TALK.replace("No,", "Yes,"), 2)
-    page = await editor.command("shiftlens.report", uri)
+    with editor.set_to(runPolicy="manual"):
+        editor.change(uri, TALK.replace("No,", "Yes,"), 2)
+        page = await editor.command("shiftlens.report", uri)
     assert "The file has changed since these scores were made." in page
 
 

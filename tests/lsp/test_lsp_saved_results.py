@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lsp_client import EditorClient, started
 from lsprotocol import types
 
+from lsp.lsp_client import EditorClient, started
 from shiftlens.scores.location import user_store
 
 TALK = "User: Why is the sky blue?\nAssistant: Great question! The quick brown fox.\n"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from lsp_client import EditorClient, started
 
+from lsp.lsp_client import EditorClient, started
 from shiftlens.lsp.jobs.work import touched
 from shiftlens.transcripts.read import read
 
@@ -37,10 +37,8 @@ async def states(client: EditorClient, uri: str) -> list[str]:
 
 @pytest.fixture
 def manual(editor: EditorClient) -> Iterator[EditorClient]:
-    settings = editor.settings
-    editor.reconfigure(**{**settings, "runPolicy": "manual"})
-    yield editor
-    editor.reconfigure(**settings)
+    with editor.set_to(runPolicy="manual"):
+        yield editor
 
 
 async def test_a_cursor_touches_the_response_it_stands_in_and_a_selection_each_it_overlaps() -> None:

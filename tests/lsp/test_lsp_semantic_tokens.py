@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lsp_client import decode
 
+from lsp.lsp_client import decode
 from shiftlens.analysis.highlights import Highlight
 from shiftlens.analysis.model import ShiftClass
 from shiftlens.lsp.documents.paints import Paint

@@ -13,10 +13,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from lsp_client import SECONDS, SERVER, EditorClient, capabilities, started
 from lsprotocol import types
-from test_lsp_life import engine_pid, until_gone
 
+from lsp.lsp_client import SECONDS, SERVER, EditorClient, capabilities, engine_pid, started, until_gone
 from processes import is_alive
 from shiftlens.lsp.server.serving import create_server
 

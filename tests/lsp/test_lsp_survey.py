@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lsp_client import started
+from lsp.lsp_client import started
 
 TALK = "User: Why is the sky blue?\nAssistant: Great question!\nUser: And the sea?\nAssistant: It too.\n"
 

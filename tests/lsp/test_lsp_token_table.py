@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from lsp_client import EditorClient, spans
 
+from lsp.lsp_client import EditorClient, spans
 from shiftlens.text.lines import LineIndex
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

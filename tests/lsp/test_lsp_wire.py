@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lsp_client import SECONDS, SERVER, EditorClient, started
 from lsprotocol import types
 
+from lsp.lsp_client import SECONDS, SERVER, EditorClient, started
 from shiftlens.cli.main import main
 from shiftlens.lsp.server.wire import MOST_BODY_BYTES, MOST_HEADER_BYTES, NotLsp, read_body
 
@@ -169,7 +169,7 @@ async def test_over_tcp_a_stranger_is_sent_away_and_the_place_stays_free() -> No
         assert await asyncio.wait_for(process.wait(), SECONDS) == 0
         silent[1].close()
         writer.close()
-        await client.stop()
+        await client.stop()  # type: ignore[no-untyped-call]
 
 
 def test_the_help_says_who_may_connect(capsys: pytest.CaptureFixture[str]) -> None:
