@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from shiftlens.analysis.model import Analysis
+from shiftlens.chat_templates.own import model_template
 from shiftlens.engine.client import EngineClient
 from shiftlens.errors import ScoringError, TranscriptError
 from shiftlens.options.choice import Choice
@@ -52,7 +53,12 @@ def analyze(
     parts = _parts(score_parts)
     is_file = isinstance(transcript, Path)
     text = decode(transcript.read_bytes()) if isinstance(transcript, Path) else transcript
-    found = read(text, filename=str(transcript) if is_file else None, format=transcript_format)
+    found = read(
+        text,
+        filename=str(transcript) if is_file else None,
+        format=transcript_format,
+        own_template=lambda _: model_template(aligned),
+    )
     if found is None:
         raise TranscriptError(
             "This is not a transcript in any format that shiftlens knows.",

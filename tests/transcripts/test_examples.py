@@ -8,12 +8,17 @@ from pathlib import Path
 import pytest
 
 from shiftlens.cli.formats import as_markdown
-from shiftlens.transcripts.format import Example, Format
+from shiftlens.transcripts.format import Example, Format, TextFormat
 from shiftlens.transcripts.registry import formats
 from transcripts.transcript_checks import readable
 
 REPOSITORY = Path(__file__).parents[2]
-EXAMPLES = [(known, example) for known in formats() for example in known.examples]
+EXAMPLES = [
+    (known, example)
+    for known in formats()
+    for example in known.examples
+    if not (isinstance(known, TextFormat) and known.by_model)
+]
 
 
 @pytest.mark.parametrize(("known", "example"), EXAMPLES, ids=[f"{known.name}:{e.filename}" for known, e in EXAMPLES])

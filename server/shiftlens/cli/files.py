@@ -8,7 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from shiftlens.cli.options import add_numbers_arguments, add_pair_arguments, check_pair_arguments, choose
+from shiftlens.cli.options import (
+    add_numbers_arguments,
+    add_pair_arguments,
+    check_pair_arguments,
+    choose,
+    own_template_of,
+)
 from shiftlens.errors import ShiftLensError
 
 if TYPE_CHECKING:
@@ -62,7 +68,13 @@ async def analyse_files(
         for name in args.paths:
             shown = "<stdin>" if name == STDIN else name
             try:
-                transcript = read_transcript(name, stdin, format_name=args.transcript_format, max_bytes=args.max_bytes)
+                transcript = read_transcript(
+                    name,
+                    stdin,
+                    format_name=args.transcript_format,
+                    max_bytes=args.max_bytes,
+                    own_template=own_template_of(args),
+                )
                 found = await analyse_transcript(shown, transcript)
             except ShiftLensError as error:
                 all_fine = False

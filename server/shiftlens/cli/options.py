@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from shiftlens.chat_templates.own import model_template
 from shiftlens.errors import ModelError
 from shiftlens.options.choice import Choice
 from shiftlens.options.pair import (
@@ -25,6 +26,8 @@ from shiftlens.options.pair import (
     pickle_allowed,
 )
 from shiftlens.options.settings import TEMPLATE_PREFIX, Settings, read_front_matter_values
+from shiftlens.transcripts.read import OwnTemplate
+from shiftlens.transcripts.template_marks import ModelTemplate
 
 _MOST_CANDIDATES = 100
 
@@ -137,6 +140,17 @@ def check_pair_arguments(parser: argparse.ArgumentParser, args: argparse.Namespa
 def names_models(args: argparse.Namespace, front_matter: Mapping[str, object]) -> bool:
     """Whether the command line or the file's front matter names any model."""
     return bool(args.bundled or args.base or args.aligned or front_matter.get("base") or front_matter.get("aligned"))
+
+
+def own_template_of(args: argparse.Namespace) -> OwnTemplate:
+    """What reads a text by the chat template of the aligned model, as `choose` would choose that."""
+
+    def own_template(front_matter: Mapping[str, object]) -> ModelTemplate | None:
+        values, _ = read_front_matter_values(front_matter)
+        name = BUNDLED_ALIGNED if args.bundled else args.aligned or values.get("aligned")
+        return model_template(str(name)) if name else None
+
+    return own_template
 
 
 def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choice:

@@ -8,7 +8,7 @@ import functools
 import sys
 
 from shiftlens.cli.files import add_file_arguments, analyst, complain, stdin_of, tell_of_gaps
-from shiftlens.cli.options import names_models
+from shiftlens.cli.options import names_models, own_template_of
 from shiftlens.errors import ShiftLensError
 
 
@@ -37,11 +37,12 @@ async def _show(args: argparse.Namespace, stdin: bytes) -> int:
 
     paint = painter(sys.stdout, args.color)
     all_fine = True
+    own = own_template_of(args)
     async with analyst(args) as analyse_transcript:
         for name in args.paths:
             shown = "<stdin>" if name == STDIN else name
             try:
-                page = build_page(sources_in(name, stdin, args.max_bytes, args.transcript_format))
+                page = build_page(sources_in(name, stdin, args.max_bytes, args.transcript_format, own))
                 if not names_models(args, page.transcript.front_matter) or not page.transcript.responses:
                     paint.page(page.text, page.headings, ())
                     continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.conversation import Reading
@@ -10,6 +11,8 @@ from shiftlens.transcripts.format import TextFormat
 from shiftlens.transcripts.json.files import read_json
 from shiftlens.transcripts.registry import json_formats, names, text_formats
 from shiftlens.transcripts.roles import Speakers
+from shiftlens.transcripts.template_marks import MODEL_TEMPLATE, ModelTemplate
+from shiftlens.transcripts.text.model_template import read_by_template
 
 # `user:` on the first line of such files is a key or code. (A `.log` may be a chat.)
 _NO_PROSE = re.compile(
@@ -19,9 +22,21 @@ _NO_PROSE = re.compile(
 )
 _USUAL = Speakers()
 
+OfModel = Callable[[], "ModelTemplate | None"]
+"""Finds the chat template of the file's aligned model, which may take a moment; None where no model is named."""
+
+
+def _no_model() -> ModelTemplate | None:
+    return None
+
 
 def read_forced(
-    text: str, start: int, name: str, filename: str | None, speakers: Speakers = _USUAL
+    text: str,
+    start: int,
+    name: str,
+    filename: str | None,
+    speakers: Speakers = _USUAL,
+    template: OfModel = _no_model,
 ) -> tuple[str, Reading]:
     """Read text[start:] in the format `name`; raises TranscriptError where there is no such one or it can't be."""
     wanted = [f for f in json_formats() if f.name == name]
@@ -32,16 +47,20 @@ def read_forced(
         named = next((f for f in text_formats() if f.name == name), None)
         if named is None:
             raise TranscriptError(f"There is no transcript format {name!r}.", f"Choose one of {names()}.")
-        reading = _read(named, text, start, True, speakers)
+        own = template() if name == MODEL_TEMPLATE else None
+        reading = _read(named, text, start, True, speakers) if own is None else read_by_template(own, text, start, True)
     if reading is None:
         raise TranscriptError(f"The file can't be read as {name!r}.", "Choose another format.")
     return name, reading
 
 
 def read_detected(
-    text: str, start: int, filename: str | None, speakers: Speakers = _USUAL
+    text: str, start: int, filename: str | None, speakers: Speakers = _USUAL, template: OfModel = _no_model
 ) -> tuple[str, Reading] | None:
-    """Read text[start:] in the first format that fits; the format's name with what was read."""
+    """Read text[start:] in the first format that fits; the format's name with what was read.
+
+    The template of the aligned model is asked for last, where no format fits.
+    """
     found = read_json(text, start, json_formats(), False, filename)
     if found:
         return found[0].name, found[1]
@@ -50,7 +69,9 @@ def read_detected(
         reading = _read(known, text, start, False, speakers) if prose or not known.prose else None
         if reading:
             return known.name, reading
-    return None
+    own = template()
+    reading = None if own is None else read_by_template(own, text, start, False)
+    return None if reading is None else (MODEL_TEMPLATE, reading)
 
 
 def _read(known: TextFormat, text: str, start: int, forced: bool, speakers: Speakers) -> Reading | None:

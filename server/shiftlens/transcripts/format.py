@@ -36,7 +36,8 @@ class TextFormat:
     `read(text, start, forced)` reads text[start:], or gives None for a text that is not in the format; `forced` says
     that the user named the format: then it raises TranscriptError instead. A `prose` format is not looked for in files
     whose name says that they are code or data. `read_named` reads likewise where the user names the speakers; formats
-    without it have names of their own.
+    without it have names of their own. A format `by_model` is read by the chat template of the aligned model (see
+    `text.model_template`), which `read` does not have.
     """
 
     name: str
@@ -45,6 +46,7 @@ class TextFormat:
     read: Callable[[str, int, bool], Reading | None]
     prose: bool = False
     read_named: Callable[[str, int, bool, Speakers], Reading | None] | None = None
+    by_model: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

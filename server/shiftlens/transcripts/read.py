@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.model import Transcript
+from shiftlens.transcripts.template_marks import ModelTemplate
+
+OwnTemplate = Callable[[Mapping[str, object]], "ModelTemplate | None"]
+"""From the `shiftlens` mapping of a file's front matter to the chat template of its aligned model; None for none."""
 
 
-def read(text: str, *, filename: str | None = None, format: str | None = None) -> Transcript | None:  # noqa: A002
+def read(
+    text: str,
+    *,
+    filename: str | None = None,
+    format: str | None = None,  # noqa: A002
+    own_template: OwnTemplate | None = None,
+) -> Transcript | None:
     """Read the text of a file as a transcript; None where it is not one.
 
     `filename` helps with detection only (its suffix). `format` is the name of a format (see `registry`) and goes
-    before `format` in the front matter, which goes before detection. All offsets count code points of `text`, front
-    matter included.
+    before `format` in the front matter, which goes before detection. A text that no format fits is read by the chat
+    template of its aligned model, for which `own_template` is asked then. All offsets count code points of `text`,
+    front matter included.
     Raises TranscriptError where the format is named, by argument or front matter, and the text is not in it; where
     the name is unknown; and where JSON of a known shape is broken.
     """
@@ -30,16 +43,22 @@ def read(text: str, *, filename: str | None = None, format: str | None = None) -
     chosen = format or (named if named not in (None, "auto") else None)
     if chosen == "auto":
         chosen = None
+
+    def template() -> ModelTemplate | None:
+        return None if own_template is None else own_template(front.values)
+
     if chosen is not None:
-        read_as, reading = read_forced(text, front.end, str(chosen), filename, front.speakers)
+        read_as, reading = read_forced(text, front.end, str(chosen), filename, front.speakers, template)
         by = "the format setting" if format else "the front matter"
         evidence = f"{by}; {reading.detected_by}"
     else:
-        detected = read_detected(text, front.end, filename, front.speakers)
+        detected = read_detected(text, front.end, filename, front.speakers, template)
         if detected is None:
             if front.ours:
+                own = template()
                 raise TranscriptError(
-                    "The front matter has a `shiftlens` mapping, but no transcript format was recognised below it.",
+                    "The front matter has a `shiftlens` mapping, but no transcript format was recognised below it."
+                    + (f" {own.reason}" if own is not None and own.reason else ""),
                     f"Add `format:` to it, one of {names()}.",
                 )
             return None

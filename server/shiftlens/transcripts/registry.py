@@ -71,6 +71,7 @@ _TEXT = (
     "labels",
     "vicuna",
     "markdown",
+    "model_template",
 )
 
 

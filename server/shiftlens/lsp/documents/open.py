@@ -17,16 +17,20 @@ from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.text.lines import LineIndex, Unit
 from shiftlens.text.trail import Edits, Trail
 from shiftlens.transcripts.model import Transcript
-from shiftlens.transcripts.read import read
+from shiftlens.transcripts.read import OwnTemplate, read
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a text is to be read: what its file is called, in which format (`""`: detect), up to what size."""
+    """How a text is to be read: what its file is called, in which format (`""`: detect), up to what size.
+
+    `own_template` finds the chat template of the file's aligned model. Two that are equal find the same.
+    """
 
     filename: str
     format: str
     max_bytes: int
+    own_template: OwnTemplate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,9 @@ def parse(version: int, text: str, reading: Reading) -> ParsedDocument:
     if len(text) > reading.max_bytes or len(text.encode("utf-8", "surrogatepass")) > reading.max_bytes:
         return ParsedDocument(version, text, reading, too_large=True)
     try:
-        transcript = read(text, filename=reading.filename, format=reading.format or None)
+        transcript = read(
+            text, filename=reading.filename, format=reading.format or None, own_template=reading.own_template
+        )
     except TranscriptError as error:
         return ParsedDocument(version, text, reading, problem=error)
     return ParsedDocument(version, text, reading, transcript)

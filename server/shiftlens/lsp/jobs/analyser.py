@@ -17,9 +17,10 @@ from shiftlens.errors import EngineError, ShiftLensError
 from shiftlens.lsp.client.progress import WorkDone
 from shiftlens.lsp.client.status import State, Status
 from shiftlens.lsp.documents.diagnostics import diagnostics_of
-from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument, Reading, filename_of, offset, parse
+from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument, offset, parse
 from shiftlens.lsp.documents.store import Refusal
 from shiftlens.lsp.jobs.pages import is_page, parse_page, stale_pages
+from shiftlens.lsp.jobs.readings import reading_of
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.lsp.jobs.work import Work, plan_work, touched
 from shiftlens.lsp.views.build import Known, build_view
@@ -190,7 +191,7 @@ class Analyser:
 
     async def _parsed(self, document: OpenDocument, settings: Settings) -> ParsedDocument:
         version, text = document.version, document.text
-        reading = Reading(filename_of(document.uri), settings.format, settings.max_file_bytes)
+        reading = reading_of(self._session, document.uri, settings)
         parsed = document.parsed
         if parsed is None or parsed.reading != reading or parsed.text != text:
             if is_page(document.uri):

@@ -15,7 +15,8 @@ from lsprotocol import types
 from pygls.uris import to_fs_path
 
 from shiftlens.errors import TranscriptError
-from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument, Reading, filename_of, offset, span_range
+from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument, Reading, offset, span_range
+from shiftlens.lsp.jobs.readings import reading_of
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.page.build import Page, Source, build_page
 from shiftlens.page.sources import sources_in, sources_of_text
@@ -39,7 +40,7 @@ async def page_text(session: Session, uri: str) -> str:
     """Write the page of this URI anew, and keep it while the document is open. Raises TranscriptError."""
     source = source_uri(uri)
     settings = await session.configuration.settings(source)
-    reading = Reading(filename_of(source), settings.format, settings.max_file_bytes)
+    reading = reading_of(session, source, settings)
     known = session.documents.get(source)
     page = await asyncio.to_thread(_page, source, None if known is None else known.text, reading)
     for other in [each for each in session.pages if each not in session.documents]:
@@ -52,11 +53,11 @@ async def page_text(session: Session, uri: str) -> str:
 def _page(source: str, text: str | None, reading: Reading) -> Page:
     named = reading.format or None
     if text is not None:
-        return build_page(sources_of_text(text, reading.filename, named))
+        return build_page(sources_of_text(text, reading.filename, named, reading.own_template))
     path = to_fs_path(source)
     if path is None or not source.startswith("file:"):
         raise TranscriptError(f"There is no file at {source}.", "Open the file, and then its page.")
-    return build_page(sources_in(str(Path(path)), b"", reading.max_bytes, named))
+    return build_page(sources_in(str(Path(path)), b"", reading.max_bytes, named, reading.own_template))
 
 
 async def parse_page(session: Session, document: OpenDocument, reading: Reading) -> ParsedDocument:

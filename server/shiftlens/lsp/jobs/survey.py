@@ -8,7 +8,8 @@ from pathlib import Path
 from pygls.uris import to_fs_path
 
 from shiftlens.errors import TranscriptError
-from shiftlens.lsp.documents.open import OpenDocument, Reading, filename_of, parse
+from shiftlens.lsp.documents.open import OpenDocument, Reading, parse
+from shiftlens.lsp.jobs.readings import reading_of
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.lsp.jobs.work import plan_work
 from shiftlens.lsp.views.build import Known, build_view
@@ -26,7 +27,7 @@ async def survey(session: Session, uri: str) -> Json | None:
     settings = await session.configuration.settings(uri)
     if not known:
         session.configuration.forget(uri)
-    reading = Reading(filename_of(uri), settings.format, settings.max_file_bytes)
+    reading = reading_of(session, uri, settings)
     document = await asyncio.to_thread(_read, uri, Path(path), reading)
     transcript = document.parsed.transcript if document is not None and document.parsed is not None else None
     if document is None or document.parsed is None or transcript is None or not transcript.responses:

@@ -15,6 +15,7 @@ from shiftlens.scoring.inputs.template_date import reads_the_clock
 from shiftlens.scoring.inputs.template_notes import about_tools, about_turns
 from shiftlens.scoring.inputs.template_rendering import chat_template_of
 from shiftlens.scoring.inputs.thought_marks import opened_at, without_opened
+from shiftlens.transcripts.template_marks import MODEL_TEMPLATE
 
 _FAMILY_SIGNS = (
     ("idefics", "<end_of_utterance>"),
@@ -63,7 +64,7 @@ def render_chat(
     answer = AnswerRendering(template, response.turns, response.parts, tools, calls_too=calls_too)
     written = answer.written
     written_in = None if response.verbatim_prefix is None else family_of(response.verbatim_prefix)
-    if response.verbatim_prefix is not None and _is_written_as(response.verbatim_prefix, answer.conversation.prompt):
+    if response.verbatim_prefix is not None and _is_written_as(response, answer.conversation.prompt):
         notes += _about_what_it_lacks(written.prefix, response.verbatim_prefix, answer.conversation.prompt)
         written = _as_in_the_file(written, response.verbatim_prefix, answer.conversation.prompt, template.bos)
     else:
@@ -82,13 +83,23 @@ def render_chat(
     return ChatRendering(written, answer.end, tuple(notes))
 
 
-def _is_written_as(text: str, prompt: str) -> bool:
-    """Whether a text of the file is in the template that wrote the prompt."""
+def _is_written_as(response: ResponseToScore, prompt: str) -> bool:
+    """Whether the file's text before a response is in the template that wrote the prompt."""
+    text = response.verbatim_prefix or ""
+    if response.source_format == MODEL_TEMPLATE:
+        return _goes_on_alike(text, prompt, response.turns[-1].text.strip() if response.turns else "")
     family = family_of(text)
     if family is None or family != family_of(prompt):
         return False
     # Zephyr, Tulu and OLMo have the same headers, and end their turns differently.
     return family != "zephyr" or all((end in text) == (end in prompt) for end in _ENDS_OF_ZEPHYR_TURNS)
+
+
+def _goes_on_alike(text: str, prompt: str, said: str) -> bool:
+    """Whether a text has behind the last turn what the prompt has there: so does what the same template wrote."""
+    at, there = text.rfind(said), prompt.rfind(said)
+    header = without_opened(prompt[there:])[len(said) :].strip()
+    return min(at, there) >= 0 and text[at + len(said) :].strip().startswith(header)
 
 
 def family_of(text: str) -> str | None:
