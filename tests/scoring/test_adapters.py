@@ -41,6 +41,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (None, {}),
         (None, {"use_dora": True}),
         (None, {"use_rslora": True, "target_modules": "all-linear"}),
+        (None, {"target_modules": r".*\.(q|v)_proj", "rank_pattern": {r"layers\.0\..*q_proj": 2}}),
         (None, {"target_modules": ["q_proj", "lm_head"]}),
         (None, {"target_modules": ["q_proj", "embed_tokens"]}),
         (None, {"modules_to_save": ["lm_head", "embed_tokens"]}),
@@ -49,7 +50,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (LoHaConfig(r=2, target_modules=TINY), {}),
         (LoKrConfig(r=2, target_modules=TINY), {}),
     ],
-    ids=["lora", "dora", "rslora", "head", "embeddings", "both whole", "norm", "ia3", "loha", "lokr"],
+    ids=["lora", "dora", "rslora", "expressions", "head", "embeddings", "both whole", "norm", "ia3", "loha", "lokr"],
 )
 def test_an_adapter_scores_as_the_merged_model_and_its_base_as_without_it(
     tmp_path: Path, base: Path, config: object, lora: dict[str, object]
@@ -180,6 +181,7 @@ def _settings(**changes: object) -> Callable[[Path], object]:
         (_settings(layer_replication=[[0, 1], [0, 2]]), "layer_replication"),
         (_settings(a_feature_of_tomorrow=True), "a_feature_of_tomorrow"),
         (_settings(target_modules=["o_proj"]), "are not those that"),
+        (_settings(target_modules="(((.*)*)*)*!"), "was stopped after 5 seconds"),
         (_settings(r=8), "can't be put on its model"),
         (_settings(base_model_name_or_path=None), "does not say which model"),
         (_settings(base_model_name_or_path="/no/such/model"), "which is not on this machine"),

@@ -9,9 +9,10 @@ import json
 from typing import Any
 
 import pytest
+from transcript_checks import readable
 
 from shiftlens.text.source_map import Segment, SourceMap, composed, slice_of
-from shiftlens.transcripts import PartKind, read
+from shiftlens.transcripts import PartKind, conversation, read
 from shiftlens.transcripts.marked_calls import deepseek_calls, kimi_calls
 
 SIZE = 300_000
@@ -142,3 +143,36 @@ def test_a_slice_of_a_long_text_takes_its_own_segments_only() -> None:
     inner = SourceMap(0, tuple(Segment(at, 1, at, 1) for at in range(count)))
     assert composed(inner, outer).segments == tuple(outer.segments)
     assert CountedSegments.taken <= 8 * count
+
+
+def test_of_more_responses_than_the_most_the_first_are_read_and_the_line_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(conversation, "MAX_RESPONSES", 5)
+    record = json.dumps({"prompt": "a", "completion": "b"}) + "\n"
+    assert readable(record * 5).problems == ()
+    found = readable(record * 7)
+    assert len(found.responses) == 5
+    ((line, told),) = found.problems
+    assert line == 6
+    assert "more than 5 responses" in told
+
+
+def test_the_cap_counts_responses_of_text_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "MAX_RESPONSES", 2)
+    head = "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nq<|eot_id|>"
+    talk = head + "<|start_header_id|>assistant<|end_header_id|>\n\na<|eot_id|>\n"
+    found = readable(talk * 3)
+    assert len(found.responses) == 2
+    assert [line for line, told in found.problems if "more than 2 responses" in told] == [13]
+
+
+def test_a_list_of_more_answers_than_the_most_is_left_out_and_its_line_told() -> None:
+    many = ",".join(['"b"'] * (conversation.MAX_RESPONSES + 1))
+    good = json.dumps({"prompt": "a", "responses": ["b", "c"]})
+    text = f'{good}\n{{"prompt": "a", "responses": [{many}]}}\n{good}\n'
+    found = readable(text)
+    assert len(found.responses) == 4
+    assert found.problems == (
+        (2, "The record was left out: `responses` has 100,001 items, and 100,000 are the most that are read."),
+    )

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from shiftlens.text.visible import harmless
+from shiftlens.transcripts.conversation import MAX_RESPONSES, MAX_TURNS
 from shiftlens.transcripts.format import Format
 from shiftlens.transcripts.registry import formats
 
@@ -78,6 +79,8 @@ def as_markdown(known: Sequence[Format]) -> str:
         "What ShiftLens reads, in the order in which formats of text, then of JSON, are looked for. A file is detected"
         " by its content; `format:` in its front matter, the setting `shiftlens.format` or `--transcript-format` names"
         " one instead. `shiftlens formats NAME | shiftlens analyze - --bundled` tries an example.",
+        f"Of a file with more than {MAX_RESPONSES:,} responses the first are read, and a problem names the line where"
+        f" the rest begins. A conversation of more than {MAX_TURNS:,} turns is not read.",
         "This page is written by `make docs`.",
     ]
     for each in known:

@@ -87,7 +87,7 @@ def responses(conversations: Iterable[Conversation]) -> tuple[Response, ...]:
         check_turns(len(conversation.said))
         turns = tuple(said.turn for said in conversation.said)
         for at, said in enumerate(conversation.said):
-            if said.turn.role is Role.ASSISTANT and said.scored and any(part.text for part in said.turn.parts):
+            if _is_response(said):
                 found.append(
                     Response(
                         len(found),
@@ -105,6 +105,33 @@ def responses(conversations: Iterable[Conversation]) -> tuple[Response, ...]:
     return tuple(found)
 
 
+def _is_response(said: Said) -> bool:
+    return said.turn.role is Role.ASSISTANT and said.scored and any(part.text for part in said.turn.parts)
+
+
+def first_conversations(
+    text: str, conversations: Iterable[Conversation]
+) -> tuple[tuple[Conversation, ...], tuple[Problem, ...]]:
+    """The conversations of a file up to MAX_RESPONSES responses, and what the user is told where there are more.
+
+    A response takes a kilobyte, and four bytes in a file.
+    """
+    kept: list[Conversation] = []
+    count = 0
+    for conversation in conversations:
+        count += sum(map(_is_response, conversation.said))
+        if count > MAX_RESPONSES:
+            line = line_number(text, min(said.turn.source_start for said in conversation.said))
+            told = (
+                f"The file has more than {MAX_RESPONSES:,} responses, which are the most that are read of one; the"
+                " conversations from here on were left out. Split the file."
+            )
+            return tuple(kept), ((line, told),)
+        kept.append(conversation)
+    return tuple(kept), ()
+
+
+MAX_RESPONSES = 100_000
 MAX_TURNS = 10_000
 MAX_PREFIX_CHARACTERS = 500_000_000
 

@@ -26,12 +26,13 @@ def read(
     template of its aligned model, for which `own_template` is asked then. All offsets count code points of `text`,
     front matter included.
     Raises TranscriptError where the format is named, by argument or front matter, and the text is not in it; where
-    the name is unknown; and where JSON of a known shape is broken.
+    the name is unknown; and where JSON of a known shape is broken. Of a file with more than
+    `conversation.MAX_RESPONSES` responses the first are read, and a problem says so.
     """
     if not text.strip():
         return None
     # Imported with the first text: all the readers are a sixth of the server's own start.
-    from shiftlens.transcripts.conversation import responses
+    from shiftlens.transcripts.conversation import first_conversations, responses
     from shiftlens.transcripts.detection import read_detected, read_forced
     from shiftlens.transcripts.front_matter import read_front_matter
     from shiftlens.transcripts.marks import with_marked_parts
@@ -64,7 +65,8 @@ def read(
             return None
         read_as, reading = detected
         evidence = reading.detected_by
-    conversations = tuple(map(with_marked_parts, reading.conversations))
+    kept, more = first_conversations(text, reading.conversations)
+    conversations = tuple(map(with_marked_parts, kept))
     turns = tuple(tuple(said.turn for said in conversation.said) for conversation in conversations)
-    problems = (*front.problems, *reading.problems)
+    problems = (*front.problems, *reading.problems, *more)
     return Transcript(read_as, evidence, responses(conversations), front.values, problems, conversations=turns)

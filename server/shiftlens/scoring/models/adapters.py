@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import itertools
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from transformers import PreTrainedModel
 
 from shiftlens.errors import ModelError
 from shiftlens.model_files.adapter_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS, AdapterFolder
+from shiftlens.scoring.models.adapter_patterns import with_names
 
 _KINDS = ("LORA", "IA3", "LOHA", "LOKR")
 # What would change the model below, import a module that the adapter names, or hang on more than the ids so far.
@@ -108,7 +110,7 @@ class AdaptedModel:
         not to be used any more.
         """
         peft = _peft(shown)
-        config = _config(peft, adapter, shown)
+        config = _config(peft, adapter, [name for name, _ in self.model.named_modules()], shown)
         tensors = _read(adapter.folder, shown)
         name = f"adapter{next(self._numbers)}"
         self.switch(None)
@@ -191,8 +193,11 @@ def _peft(shown: str) -> Any:
     return peft
 
 
-def _config(peft: Any, adapter: AdapterFolder, shown: str) -> Any:
-    """Its configuration, with what it trained whole and how it was initialised left out. Raises ModelError."""
+def _config(peft: Any, adapter: AdapterFolder, modules: Sequence[str], shown: str) -> Any:
+    """Its configuration, with what it trained whole and how it was initialised left out. Raises ModelError.
+
+    `modules` are the names of what it may be put into; its expressions are replaced by those that they match.
+    """
     settings = {key: value for key, value in adapter.settings.items() if key not in _LEFT_OUT}
     kind = settings.get("peft_type")
     if kind not in _KINDS:
@@ -209,7 +214,8 @@ def _config(peft: Any, adapter: AdapterFolder, shown: str) -> Any:
         known = {each.name for each in dataclasses.fields(config_class)}
         unlike += [key for key, value in settings.items() if key not in known and value]
         if not unlike:
-            return config_class(**{key: value for key, value in settings.items() if key in known})
+            chosen = with_names(settings, modules, shown)
+            return config_class(**{key: value for key, value in chosen.items() if key in known})
     except (TypeError, ValueError) as error:
         raise ModelError(f"The `{ADAPTER_CONFIG}` of {shown} can't be read: {error}.", _MERGE) from error
     raise ModelError(f"The adapter {shown} asks for what ShiftLens can't do: {', '.join(unlike)}.", _MERGE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from shiftlens.errors import TranscriptError
-from shiftlens.transcripts.conversation import Reading, line_number
+from shiftlens.transcripts.conversation import Reading, first_conversations, line_number
 from shiftlens.transcripts.format import JsonFormat
 from shiftlens.transcripts.json.record import Log, Record, RecordError, plain
 from shiftlens.transcripts.json.source import JsonArray, JsonNode, JsonSourceError, Leniency, parse, parse_leniently
@@ -168,8 +168,8 @@ def _reading(text: str, chosen: JsonFormat, records: _Records, forced: bool) -> 
         log.say("A comma stands where JSON has none; such commas were passed over.", records.passed.comma)
     for line, error in records.broken[:_TOLD]:
         log.say_on_line(f"Not JSON ({_at(text, error)}); the line was left out.", line)
-    if more := records.broken[_TOLD:]:
-        log.say_on_line(f"Not JSON, as {len(more) - 1:,} lines after it; they were left out.", more[0][0])
+    if others := records.broken[_TOLD:]:
+        log.say_on_line(f"Not JSON, as {len(others) - 1:,} lines after it; they were left out.", others[0][0])
     if not chosen.whole_file and len(fitting) < len(records.nodes):
         fits = {id(node) for node in fitting}
         for node in records.nodes:
@@ -177,11 +177,14 @@ def _reading(text: str, chosen: JsonFormat, records: _Records, forced: bool) -> 
                 log.say(f"The record has not the shape {chosen.evidence}; it was left out.", node.start)
     nodes = records.nodes if chosen.whole_file else fitting
     try:
-        conversations = tuple(chosen.read([Record(text, node, log) for node in nodes]))
+        read = chosen.read([Record(text, node, log) for node in nodes])
+        conversations, more = first_conversations(text, read)
     except RecordError as error:
         raise TranscriptError(
             f"The {chosen.name} record can't be read: {error.reason}.", "Mend it.", line=line_number(text, error.offset)
         ) from None
+    for line, told in more:
+        log.say_on_line(told, line)
     unit = ("line" if records.is_lines else "record") + ("s" if len(nodes) != 1 else "")
     evidence = f"{chosen.evidence} {'on' if records.is_lines else 'in'} {len(nodes)} {unit}"
     return Reading(evidence, conversations, tuple(log.problems(text)))

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from shiftlens.text.source_map import SourceMap
-from shiftlens.transcripts.conversation import Conversation, LineCounter, Problem
+from shiftlens.transcripts.conversation import MAX_RESPONSES, Conversation, LineCounter, Problem
 from shiftlens.transcripts.json.of_no_matter import OF_NO_MATTER
 from shiftlens.transcripts.json.source import JsonArray, JsonNode, JsonObject, JsonScalar, JsonString, decoded
 
@@ -140,19 +140,27 @@ class Record:
     def items(self, key: str) -> tuple[Record, ...]:
         """The items of a member that is a list; none where it is absent or null.
 
-        Raises RecordError where it is no list.
+        Raises RecordError where it is no list, or one of more than MAX_RESPONSES items.
         """
         node = self.member(key)
         if node is None:
             return ()
         if not isinstance(node, JsonArray):
             raise RecordError(f"`{self.named(key)}` is no list", node.start)
-        return tuple(self.child(item, key) for item in node.items)
+        return tuple(self.child(item, key) for item in self._counted(node, f"`{self.named(key)}`"))
 
     def own_items(self) -> tuple[Record, ...]:
-        """The items of this value, where it is a list itself."""
+        """The items of this value, where it is a list itself. Raises RecordError for more than MAX_RESPONSES."""
         node = self.node
-        return tuple(self.child(item, "") for item in node.items) if isinstance(node, JsonArray) else ()
+        return tuple(self.child(item, "") for item in self._counted(node)) if isinstance(node, JsonArray) else ()
+
+    def _counted(self, node: JsonArray, what: str = "a list") -> tuple[JsonNode, ...]:
+        """The items, before anything is made of them: each takes hundreds of bytes, and two in the file."""
+        if len(node.items) > MAX_RESPONSES:
+            raise RecordError(
+                f"{what} has {len(node.items):,} items, and {MAX_RESPONSES:,} are the most that are read", node.start
+            )
+        return tuple(node.items)
 
     def child(self, node: JsonNode, key: str) -> Record:
         """A value below the member `key` as a record of its own."""
