@@ -11,7 +11,7 @@ from shiftlens.analysis.classify import build, combine, shares, shares_without_f
 from shiftlens.analysis.model import ShiftClass, Summary
 from shiftlens.options.pair import ClassifyOptions
 
-U, M, S = ShiftClass
+U, M, S, _ = ShiftClass
 
 
 def classes(scores, **options):

@@ -21,7 +21,7 @@ from shiftlens.lsp.views.build import Known, build_view
 from shiftlens.lsp.views.hover import Card, hover_cards, render_markdown, render_plaintext
 from shiftlens.lsp.views.requests import token_answer
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.columns import ScoredResponse
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.trail import Edits
 from shiftlens.text.visible import visible_note, visible_piece
 from shiftlens.transcripts.model import Transcript
