@@ -11,7 +11,7 @@ from shiftlens.analysis.aligntds import Entry, mean_measures, measures, measures
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.facts import reference
 from shiftlens.options.pair import ClassifyOptions
-from shiftlens.scores.columns import ScoredResponse
+from shiftlens.scores.records import ScoredResponse
 
 G1_BASE = [Entry(11, "the", 5), Entry(12, "a", 4), Entry(13, "Hello", 3), Entry(14, "\n", 2), Entry(15, "x", 1)]
 G1_ALIGNED = [

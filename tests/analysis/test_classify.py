@@ -11,9 +11,9 @@ from analysis.hand_made import response, scored
 from shiftlens.analysis.classify import build, combine, shares, shares_without_flagged, summarise
 from shiftlens.analysis.model import ShiftClass, Summary
 from shiftlens.options.pair import ClassifyOptions
-from shiftlens.scores.columns import ScoredResponse
+from shiftlens.scores.records import ScoredResponse
 
-U, M, S = ShiftClass
+U, M, S, _ = ShiftClass
 
 
 def classes(scores: ScoredResponse, **options: Any) -> list[ShiftClass]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from typing import Any
 
 import pytest
 
-from analysis.hand_made import BASE_END_ID, END_ID, floats, response, scored, side, two_vocabularies
+from analysis.hand_made import (
+    BASE_END_ID,
+    END_ID,
+    floats,
+    of_parts,
+    response,
+    scored,
+    shortened,
+    side,
+    two_vocabularies,
+)
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.contract import error_json, to_json
 from shiftlens.analysis.model import Analysis
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.columns import SHORTENED_ALIGNED, SHORTENED_BASE
 from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.model import Part, PartKind, Response, Role, Transcript, Turn
 
@@ -122,7 +130,7 @@ def test_a_file_without_an_analysis_gives_its_error() -> None:
 
 def test_a_position_that_did_not_see_the_whole_context_says_so_and_the_others_have_no_such_field() -> None:
     scores = scored([b"a", b"b"])
-    object.__setattr__(scores, "shortened", bytes([0, SHORTENED_BASE, SHORTENED_BASE | SHORTENED_ALIGNED]))
+    scores = shortened(scores, base=1, aligned=2)
     tokens = as_json("ab", scores)["responses"][0]["tokens"]
     assert [token.get("context") for token in tokens] == [None, "shortened", "shortened"]
     assert [token["base"].get("context") for token in tokens] == [None, "shortened", "shortened"]
@@ -159,7 +167,7 @@ def in_parts() -> Response:
 
 
 def test_a_response_of_parts_names_them_all_and_its_tokens_name_theirs() -> None:
-    scores = dataclasses.replace(scored([b"hm", b"yes"], with_end=False, base_ranks=[9, 1]), parts=(0, 1))
+    scores = of_parts(scored([b"hm", b"yes"], with_end=False, base_ranks=[9, 1]), (0, 1))
     whole = as_json("", scores, of=in_parts())
     found = whole["responses"][0]
     assert (found["conversation"], found["turn"], found["label"]) == (2, 5, "chosen")

@@ -15,7 +15,7 @@ from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.options.pair import ClassifyOptions
 from shiftlens.text.source_map import Segment, SourceMap
 
-U, M, S = ShiftClass
+U, M, S, _ = ShiftClass
 RANK = {U: 1, M: 2, S: 9}
 
 

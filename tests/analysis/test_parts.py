@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.hand_made import asked, scored
+from analysis.hand_made import asked, of_parts, scored
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.highlights import highlights, row_at, rows_at
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
@@ -40,7 +40,7 @@ def analysed(
     with_end: bool = True,
     ranks: list[int] | None = None,
 ) -> ResponseAnalysis:
-    found = dataclasses.replace(scored(pieces, with_end=with_end, base_ranks=ranks), parts=which)
+    found = of_parts(scored(pieces, with_end=with_end, base_ranks=ranks), which)
     return build(response, found, ClassifyOptions())
 
 

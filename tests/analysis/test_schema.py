@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from analysis import hand_made
 from analysis.hand_made import asked, scored, side, two_vocabularies
 from analysis.test_contract import analysed, as_json
 from json_schema import assert_fits, fits
 from shiftlens.analysis.contract import error_json, to_json
 from shiftlens.analysis.schema import schema
-from shiftlens.scores.columns import SHORTENED_ALIGNED, SHORTENED_BASE
 from shiftlens.scores.description import ModelDescription
 from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.model import Part, PartKind, Response, Role, Turn
@@ -28,15 +28,11 @@ def of_parts() -> Response:
 
 
 def shortened() -> Any:
-    scores = scored([b"a", b"b"])
-    object.__setattr__(scores, "shortened", bytes([0, SHORTENED_BASE, SHORTENED_BASE | SHORTENED_ALIGNED]))
-    return scores
+    return hand_made.shortened(scored([b"a", b"b"]), base=1, aligned=2)
 
 
 def with_parts() -> Any:
-    scores = scored([b"Hm", b"a", b"b"], with_end=False)
-    object.__setattr__(scores, "parts", (0, 1))
-    return scores
+    return hand_made.of_parts(scored([b"Hm", b"a", b"b"], with_end=False), (0, 1))
 
 
 def without_numbers() -> Any:
@@ -50,6 +46,7 @@ OBJECTS: dict[str, Callable[[], dict[str, Any]]] = {
     "numbers that JSON lacks": lambda: as_json("a", without_numbers()),
     "a shortened context": lambda: as_json("ab", shortened()),
     "several parts": lambda: as_json("Hmab", with_parts(), of=of_parts()),
+    "ranks that are not known": lambda: as_json("abc", scored([b"a", b"b", b"c"], base_ranks=[0, -20, -1, 1])),
     "two vocabularies": lambda: as_json("abc", two_vocabularies()),
     "the reference's numbers": lambda: as_json("a", scored([b"a"], decoded={10: "the", 11: "a"}), compat="aligntds"),
     "a file without an analysis": lambda: error_json("a.txt", kind="TranscriptError", message="No.", line=3),

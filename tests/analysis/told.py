@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from analysis.hand_made import BASE_END_ID, response, scored, side, two_vocabularies
+from analysis.hand_made import BASE_END_ID, ints, response, scored, side, two_vocabularies
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.options.pair import ClassifyOptions
-from shiftlens.scores.columns import SHORTENED_ALIGNED, SHORTENED_BASE
+from shiftlens.scores.records import ScoringModel, SideScores
 
 TEXT = "abcd"
 CUT_TEXT = "abc"
@@ -23,7 +23,7 @@ TOLD: dict[str, tuple[int, str]] = {
     "position": (0, "Position 1 of 4"),
     "special": (0, "Special: a special token of the tokenizer"),
     "boundary": (1, "Boundary: the way prompt and response were split into tokens may explain this shift"),
-    "shortened": (2, "Shortened context: the base model did not see the beginning of it here"),
+    "shortened": (3, "Shortened context: the base model did not see the beginning of it here"),
     "offGreedy": (
         3,
         "Off greedy: the aligned model's most likely token is another one (base rank 1,234)",
@@ -57,15 +57,19 @@ def flagged() -> ResponseAnalysis:
         special=(0,),
         boundary=(1,),
         ranks_of_aligned_top=[1, 1, 1, 1234, 1],
-        base=dataclasses.replace(side(5, end_id=BASE_END_ID), vocabulary=1000),
-        aligned=dataclasses.replace(side(5, ranks=[1, 1, 1, 2, 1]), vocabulary=1000),
+        base=_of_1000(side(5, end_id=BASE_END_ID), full_context_rows=3),
+        aligned=_of_1000(side(5, ranks=[1, 1, 1, 2, 1]), full_context_rows=4),
     )
-    shortened = bytes([0, 0, SHORTENED_BASE, 0, SHORTENED_BASE | SHORTENED_ALIGNED])
-    return build(response(TEXT), dataclasses.replace(scores, shortened=shortened), ClassifyOptions())
+    return build(response(TEXT), scores, ClassifyOptions())
+
+
+def _of_1000(of: SideScores, full_context_rows: int) -> SideScores:
+    """The same of a model with a vocabulary of 1,000 that did not see the whole context after so many rows."""
+    return dataclasses.replace(of, model=ScoringModel(vocabulary=1000), full_context_rows=full_context_rows)
 
 
 def cut_otherwise() -> ResponseAnalysis:
     """Of a pair of two vocabularies: the base model cuts "bc" in another way. The third is not the first choice."""
     scores = two_vocabularies()
-    aligned = side(4, ranks=[1, 1, 2, 1])
+    aligned = dataclasses.replace(scores.aligned, rank=ints([1, 1, 2, 1]))
     return build(response(CUT_TEXT), dataclasses.replace(scores, aligned=aligned), ClassifyOptions())

@@ -51,7 +51,7 @@ def _check(pair: OpenedPair, text: str, source_format: str, response: Response) 
     """Compare one response; returns how many of its compared positions have tied logits."""
     prepared = prepare(pair.base.loaded, pair.aligned.loaded, to_score(response, source_format), ScoreOptions())
     (*_, rows) = score_rows(pair.base.causal, pair.aligned.causal, prepared, 10, memory=pair.memory)
-    scored = pack(prepared, rows.all(), pair.aligned.loaded.encoder)
+    scored = pack(prepared, rows.all(), pair.encoders)
     found = list(tokens(build(response, scored, ClassifyOptions())))
     assert "".join(token.text for token in found) == response.text
     _assert_spans(text, source_format, found, response)
@@ -60,6 +60,7 @@ def _check(pair: OpenedPair, text: str, source_format: str, response: Response) 
         sides = ((pair.base, prepared.base, token.base), (pair.aligned, prepared.aligned, token.aligned))
         plains = []
         for opened, side, ours in sides:
+            assert ours.id is not None
             context = [*side.prefix_ids, *prepared.ids[: token.index]]
             (plain,) = plain_rows(opened.loaded.model, context, [], [ours.id])
             plains.append(plain)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import os
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.hand_made import scored, side
+from analysis.hand_made import of_parts, scored, side
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.highlights import Highlight
 from shiftlens.analysis.model import Analysis, ShiftClass, Summary
@@ -149,7 +148,7 @@ def in_parts(compat: str = "") -> Analysis:
     )
     one = Response(0, (), Turn(Role.ASSISTANT, parts), conversation=1, turn_index=2, notes=("Read so.",))
     found = scored([b"hm", b"yes"], base_ranks=[9, 1, 1], decoded={10: "the", 11: "a"})
-    built = build(one, dataclasses.replace(found, parts=(0, 1)), ClassifyOptions(), compat=compat)
+    built = build(one, of_parts(found, (0, 1)), ClassifyOptions(), compat=compat)
     return Analysis(
         transcript=Transcript("openai", "messages", (one,), conversations=((), (one.turn,))),
         pair=PairSpec(base="b", aligned="a"),

@@ -131,7 +131,7 @@ def test_ids_that_a_model_never_chooses_are_no_fault(tmp_path: Path) -> None:
     damaged(folders[1], mask)
     scored, _ = fresh(PairSpec(base=str(folders[0]), aligned=str(folders[1]), device="cpu"), response(GOOD))
     assert not set(int32(scored[0].scored.aligned.top_ids)) & set(unused)
-    assert all(math.isfinite(value) for value in float32(scored[0].scored.kl))
+    assert all(math.isfinite(value) for value in float32(scored[0].scored.comparison.kl))
 
 
 def test_a_response_without_the_bad_token_is_scored_beside_one_that_has_it(bad_pair: PairSpec) -> None:

@@ -219,7 +219,7 @@ async def test_two_vocabularies_are_scored_and_the_notes_say_what_differs(
     other = save_model(tmp_path / "other", sentence_piece_tokenizer(), seed=0)
     scored: list[Scored] = []
     await client.score(replace(tiny_pair, base=str(other)), ScoreOptions(), [SHORT], on_scored=scored.append)
-    assert scored[0].scored.own_tokens is not None
+    assert scored[0].scored.comparison.alignment is not None
     assert "number their tokens differently" in scored[0].scored.notes[0]
 
 

@@ -12,7 +12,8 @@ from shiftlens.analysis.classify import build
 from shiftlens.analysis.tokens import tokens
 from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.columns import ScoredResponse, float32, int32
+from shiftlens.scores.columns import float32, int32
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import to_score
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.numbers.pack import pack
@@ -54,7 +55,7 @@ def scored(pair: OpenedPair, *, rows: int | None = None, **options: object) -> t
     prepared = pair.prepare(to_score(response(), "json"), chosen)
     *_, collector = score_rows(pair.base.causal, pair.aligned.causal, prepared, 10)
     every = collector.all()
-    return prepared, pack(prepared, every if rows is None else every.part(0, rows), pair.aligned.loaded.encoder)
+    return prepared, pack(prepared, every if rows is None else every.part(slice(rows), slice(rows)), pair.encoders)
 
 
 def test_reported_rows_have_the_numbers_of_a_full_forward_per_position(thinking: OpenedPair) -> None:

@@ -18,7 +18,6 @@ from shiftlens.analysis.classify import build
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Scored
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.columns import uint32
 from shiftlens.scores.requests import to_score
 from shiftlens.transcripts.read import read
 
@@ -54,7 +53,7 @@ async def expected(engine: EngineClient, pair: PairSpec, text: str) -> dict[int,
     for index, response in enumerate(transcript.responses):
         scored = found[index].scored
         shown = build(response, scored, ClassifyOptions()).classes
-        ends = list(uint32(scored.byte_ends))
+        ends = list(scored.byte_ends)
         begins = [0, *ends[:-1]]
         at = 0
         for offset, char in enumerate(response.text):

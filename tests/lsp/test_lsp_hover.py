@@ -21,7 +21,7 @@ from shiftlens.lsp.views.build import Known, build_view
 from shiftlens.lsp.views.hover import Card, hover_cards, render_markdown, render_plaintext
 from shiftlens.lsp.views.requests import token_answer
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.columns import ScoredResponse
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.trail import Edits
 from shiftlens.text.visible import visible_note, visible_piece
 from shiftlens.transcripts.model import Transcript
@@ -116,4 +116,4 @@ def test_a_token_that_the_base_model_cuts_otherwise_says_so_and_shows_no_number_
     assert "Base rank 9 (–)" in texts[1]
     assert "Realigned: the base model reads positions 2 to 3 together as 3 tokens" in texts[1]
     assert "Jaccard@10 –" in texts[2]
-    assert f"the base model with id {BASE_END_ID}" in texts[3]
+    assert f"the base model with <eot> (id {BASE_END_ID})" in texts[3]

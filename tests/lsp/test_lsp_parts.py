@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from lsprotocol import types
 
-from analysis.hand_made import asked, scored
+from analysis.hand_made import asked, of_parts, scored
 from shiftlens.lsp.documents.diagnostics import MOST_PROBLEMS, diagnostics_of
 from shiftlens.lsp.documents.locate import Place, place_at
 from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument, Reading
@@ -20,7 +20,7 @@ from shiftlens.lsp.views.report_html import report_html
 from shiftlens.lsp.views.requests import analysis_answer, token_answer
 from shiftlens.lsp.views.token_table import token_table
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.columns import ScoredResponse
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.source_map import SourceMap
 from shiftlens.text.trail import Edits
 from shiftlens.transcripts.model import Part, PartKind, Response, Role, Transcript, Turn
@@ -48,7 +48,7 @@ def response(*parts: Part, **more: Any) -> Response:
 def scores(
     pieces: list[bytes], which: tuple[int, ...], *, with_end: bool = True, ranks: list[int] | None = None
 ) -> ScoredResponse:
-    return dataclasses.replace(scored(pieces, with_end=with_end, base_ranks=ranks), parts=which)
+    return of_parts(scored(pieces, with_end=with_end, base_ranks=ranks), which)
 
 
 def view(one: Response, known: Known | None, before: DocumentAnalysis | None = None) -> DocumentAnalysis:

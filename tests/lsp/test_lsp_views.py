@@ -9,7 +9,7 @@ from shiftlens.lsp.documents.store import DocumentAnalysis, Refusal
 from shiftlens.lsp.views.build import Known, build_view
 from shiftlens.lsp.views.semantic_tokens import TOKEN_TYPES
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.columns import ScoredResponse, SideColumns
+from shiftlens.scores.records import Comparison, ScoredResponse, ScoringModel, SideScores
 from shiftlens.transcripts.read import read
 
 PAIR = PairSpec(base="b", aligned="a")
@@ -26,28 +26,27 @@ def scored(pieces: list[str], ranks: list[int], *, whole: bool = True) -> Scored
     n = len(rows)
     floats = array("f", [0.0] * n).tobytes()
     ints = array("i", range(n)).tobytes()
-    side = SideColumns(
+    side = SideScores(
+        model=ScoringModel(),
         prefix_text="",
         prefix_ids=(),
         end_id=n - 1,
+        k=1,
+        ids=ints,
+        byte_ends=array("I", ends).tobytes(),
+        special=bytes(n),
         logprob=floats,
         rank=array("i", ranks[:n]).tobytes(),
         entropy=floats,
         top_ids=ints,
         top_logprobs=floats,
-    )
-    return ScoredResponse(
-        k=1,
-        ids=ints,
-        byte_ends=array("I", ends).tobytes(),
-        special=bytes(n),
-        boundary=bytes(n),
-        base=side,
-        aligned=replace(side, rank=array("i", [1] * n).tobytes()),
-        base_rank_of_aligned_top=side.rank,
-        kl=floats,
         pieces={i: piece.encode() for i, piece in enumerate(rows)},
         decoded={},
+    )
+    return ScoredResponse(
+        base=side,
+        aligned=replace(side, rank=array("i", [1] * n).tobytes()),
+        comparison=Comparison(base_rank_of_aligned_top=side.rank, kl=floats, boundary=bytes(n)),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import json
 import math
@@ -14,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.hand_made import response, scored, side
+from analysis.hand_made import of_parts, response, scored, side
 from report.page_reader import PageReader, sentences
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.facts import facts
@@ -126,7 +125,7 @@ def test_the_columns_hold_the_numbers_of_every_position() -> None:
         assert sentences(columns, row) == [fact.sentence for fact in facts(token, changed, found.transcript, options)]
         for name, own in (("base", token.base), ("aligned", token.aligned)):
             shown = columns[name]
-            assert shown["rank"][row] == own.rank
+            assert shown["rank"][row] == str(own.rank)
             assert math.exp(-shown["surprisal"][row] / 1000) == pytest.approx(math.exp(own.logprob), rel=1e-3)
             assert math.exp(-shown["others"][row] / 1000) == pytest.approx(own.missing_mass, rel=1e-3)
             first = shown["own"][row]
@@ -178,7 +177,7 @@ def in_parts(compat: str = "") -> Analysis:
     )
     one = Response(0, (), Turn(Role.ASSISTANT, parts), conversation=1, turn_index=2, label="chosen")
     scores = scored([b"hm", b"yes"], base_ranks=[9, 1, 1], decoded={10: "the", 11: "a"})
-    found = build(one, dataclasses.replace(scores, parts=(0, 1)), ClassifyOptions(), compat=compat)
+    found = build(one, of_parts(scores, (0, 1)), ClassifyOptions(), compat=compat)
     return Analysis(
         transcript=Transcript("openai", "messages", (one,), conversations=((), (one.turn,))),
         pair=PairSpec(base="b", aligned="a"),

@@ -15,9 +15,9 @@ import pytest
 
 from shiftlens.model_files.fingerprint import model_fingerprint
 from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec, ScoreOptions
-from shiftlens.scores import pair_results
-from shiftlens.scores.columns import ScoredResponse
+from shiftlens.scores import keys
 from shiftlens.scores.pair_results import PairResults, open_pair_results
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scores.store import ResultStore
 
@@ -218,12 +218,12 @@ def test_results_of_another_version_are_not_found(
 ) -> None:
     results.store.put(results.key(ScoreOptions(), _RESPONSE), scored())
     assert results.recall(ScoreOptions(), [_RESPONSE, _RESPONSE]) == {0: scored(), 1: scored()}
-    monkeypatch.setattr(pair_results, what, "another")
-    pair_results._scoring.cache_clear()
+    monkeypatch.setattr(keys, what, "another")
+    keys.scoring.cache_clear()
     try:
         assert results.recall(ScoreOptions(), [_RESPONSE]) == {}
     finally:
-        pair_results._scoring.cache_clear()
+        keys.scoring.cache_clear()
 
 
 def test_a_pair_that_is_not_wholly_here_has_no_results(store: ResultStore, model: Path) -> None:

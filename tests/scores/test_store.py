@@ -9,18 +9,17 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import zlib
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from shiftlens.errors import ShiftLensError
 from shiftlens.scores import database
-from shiftlens.scores.columns import ScoredResponse
 from shiftlens.scores.database import broken
 from shiftlens.scores.description import ModelDescription
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.store import ResultStore
 
 Make = Callable[..., ScoredResponse]
@@ -56,15 +55,18 @@ def _key(n: int) -> bytes:
     return n.to_bytes(32, "big")
 
 
-def _large(make: Make, size: int = 10_000) -> ScoredResponse:
-    """Scores that take a little more than `size` bytes, since they can't be made smaller."""
+def _large(make: Make, which: int = 0, size: int = 10_000) -> ScoredResponse:
+    """Scores of a model with itself that take a little more than `size` bytes, since they can't be made smaller."""
     text = random.Random(size).randbytes(size * 5 // 4).decode("latin-1")  # noqa: S311 (no secret)
-    return make(b"\1\2\3\4", text=text)
+    return make(b"\1\2\3\4", text=text, base=f"{which:3}", aligned=f"{which:3}")
 
 
 def _held(make: Make) -> int:
     """How many bytes a store counts for a large result."""
-    return len(_key(0)) + len(zlib.compress(msgspec.msgpack.encode(_large(make)), 1))
+    with tempfile.TemporaryDirectory() as folder:
+        store = ResultStore(Path(folder) / "scores.sqlite3")
+        store.put(_key(0), _large(make))
+        return store.stats().bytes
 
 
 def test_what_was_put_is_got_in_another_store_of_the_same_file(store: ResultStore, scored: Make) -> None:
@@ -79,6 +81,34 @@ def test_a_later_result_takes_the_place_of_the_earlier(store: ResultStore, score
     assert store.stats().entries == 1
 
 
+def test_a_base_model_is_kept_once_for_all_models_tuned_from_it(store: ResultStore, scored: Make) -> None:
+    tuned = {_key(n): scored(base="base", aligned=f"tuned {n}") for n in range(3)}
+    for key, result in tuned.items():
+        store.put(key, result)
+    assert store.get(tuned) == tuned
+    assert (store.stats().entries, store.stats().sides) == (3, 4)
+
+
+def test_a_result_without_one_of_its_sides_is_not_found(store: ResultStore, scored: Make) -> None:
+    store.put(_key(1), scored(base="base", aligned="tuned"))
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("DELETE FROM sides WHERE rowid = 1")
+    connection.close()
+    assert store.get([_key(1)]) == {}
+    store.put(_key(1), scored(base="base", aligned="tuned"))
+    assert set(store.get([_key(1)])) == {_key(1)}
+
+
+def test_the_store_of_an_earlier_release_is_left_alone_until_this_one_is_cleared(tmp_path: Path, scored: Make) -> None:
+    earlier = tmp_path / "results.sqlite3"
+    earlier.write_bytes(b"of another release")
+    store = ResultStore(tmp_path / "scores.sqlite3", earlier=earlier)
+    store.put(_key(1), scored())
+    assert earlier.read_bytes() == b"of another release"
+    store.clear()
+    assert not earlier.exists()
+
+
 def test_asking_makes_no_file(store: ResultStore) -> None:
     assert store.get([_key(1)]) == {}
     assert store.description(b"k") is None
@@ -90,11 +120,11 @@ def test_asking_makes_no_file(store: ResultStore) -> None:
 def test_results_stay_within_the_limit_and_the_least_recently_used_go_first(tmp_path: Path, scored: Make) -> None:
     store = ResultStore(tmp_path / "r.sqlite3", limit_bytes=5 * _held(scored))
     for n in range(5):
-        store.put(_key(n), _large(scored))
+        store.put(_key(n), _large(scored, n))
     assert store.stats().entries == 5
     assert set(store.get([_key(0)])) == {_key(0)}
     for n in range(5, 8):
-        store.put(_key(n), _large(scored))
+        store.put(_key(n), _large(scored, n))
     assert set(store.get(map(_key, range(8)))) == {_key(n) for n in (0, 4, 5, 6, 7)}
     assert store.stats().bytes <= store.limit_bytes
 
@@ -102,23 +132,23 @@ def test_results_stay_within_the_limit_and_the_least_recently_used_go_first(tmp_
 def test_the_file_does_not_grow_past_the_limit_by_much(tmp_path: Path, scored: Make) -> None:
     store = ResultStore(tmp_path / "r.sqlite3", limit_bytes=200_000)
     for n in range(60):
-        store.put(_key(n), _large(scored))
+        store.put(_key(n), _large(scored, n))
     assert store.stats().file_bytes < 2 * store.limit_bytes
 
 
 def test_a_lower_limit_holds_from_the_next_result_on(store: ResultStore, scored: Make) -> None:
     for n in range(5):
-        store.put(_key(n), _large(scored))
+        store.put(_key(n), _large(scored, n))
     smaller = ResultStore(store.path, limit_bytes=2 * _held(scored))
-    smaller.put(_key(5), _large(scored))
+    smaller.put(_key(5), _large(scored, 5))
     assert smaller.stats().entries == 2
     assert _key(5) in smaller.get([_key(5)])
 
 
 def test_a_result_larger_than_the_limit_is_not_kept_and_drives_out_nothing(tmp_path: Path, scored: Make) -> None:
     store = ResultStore(tmp_path / "r.sqlite3", limit_bytes=_held(scored))
-    store.put(_key(1), _large(scored))
-    store.put(_key(2), _large(scored, 20_000))
+    store.put(_key(1), _large(scored, 1))
+    store.put(_key(2), _large(scored, size=20_000))
     assert set(store.get([_key(1), _key(2)])) == {_key(1)}
 
 
@@ -219,7 +249,7 @@ def test_a_file_that_is_no_database_is_set_aside(store: ResultStore, scored: Mak
 
 def test_a_damaged_database_is_set_aside(store: ResultStore, scored: Make) -> None:
     for n in range(5):
-        store.put(_key(n), _large(scored))
+        store.put(_key(n), _large(scored, n))
     whole = store.path.read_bytes()
     store.path.write_bytes(whole[:4096] + b"\xee" * (len(whole) - 4096))
     assert store.get([_key(1)]) == {}

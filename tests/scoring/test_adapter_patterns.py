@@ -34,8 +34,9 @@ EXPRESSIONS = [
 @pytest.mark.parametrize("form", EXPRESSIONS)
 def test_an_expression_chooses_the_layers_that_it_matches(form: str, key: str) -> None:
     chosen = with_names({key: form, "r": 4}, LAYERS, "a")
-    assert isinstance(chosen[key], str)
-    assert [name for name in LAYERS if re.fullmatch(chosen[key], name)] == [
+    pattern = chosen[key]
+    assert isinstance(pattern, str)
+    assert [name for name in LAYERS if re.fullmatch(pattern, name)] == [
         name for name in LAYERS if re.fullmatch(form, name)
     ]
     assert chosen["r"] == 4
@@ -81,7 +82,7 @@ def test_more_entries_than_any_model_has_layers_are_turned_down(many: object) ->
 
 
 def test_names_need_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter_patterns.sys, "executable", "/nowhere")
+    monkeypatch.setattr("sys.executable", "/nowhere")
     plain = {"target_modules": "all-linear", "exclude_modules": ["q_proj"], "rank_pattern": {"mlp.down_proj": 4}}
     assert with_names(plain, LAYERS, "a") == plain
     with pytest.raises(ModelError, match="No process"):

@@ -17,7 +17,9 @@ from plain_scoring import PlainRow, kl, plain_rows
 from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.errors import ModelError, ScoringError
 from shiftlens.options.pair import PairSpec, ScoreOptions
-from shiftlens.scores.columns import ScoredResponse, float32, int32
+from shiftlens.scores.columns import float32, int32
+from shiftlens.scores.description import scoring_model
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.models import adapters
@@ -59,7 +61,7 @@ def test_an_adapter_scores_as_the_merged_model_and_its_base_as_without_it(
     pair = opened(base, tmp_path / "adapter")
     prepared, scored = score(pair)
     assert_numbers(prepared, scored, _whole(base), merged)
-    assert float32(scored.kl)[3] > 1e-3
+    assert float32(scored.comparison.kl)[3] > 1e-3
 
 
 def test_the_weights_of_the_base_are_in_memory_once(tmp_path: Path, base: Path) -> None:
@@ -128,7 +130,7 @@ def test_tokens_that_an_adapter_adds_are_the_aligned_models_alone(tmp_path: Path
     pair = opened(base, tmp_path / "adapter")
     prepared, scored = score(pair)
     assert_numbers(prepared, scored, _whole(base), merged)
-    assert scored.aligned.vocabulary == 0 or scored.aligned.vocabulary == scored.base.vocabulary + 2
+    assert scored.aligned.model.vocabulary == scored.base.model.vocabulary + 2
     assert pair.aligned.description.vocabulary == pair.base.description.vocabulary + 2
     with pytest.raises(ScoringError, match=r"has no such token as <\|think\|>"):
         score(pair, "<|think|> Hm.")
@@ -242,14 +244,15 @@ def score(pair: OpenedPair, text: str = TEXT) -> tuple[Prepared, ScoredResponse]
     )
     prepared = pair.prepare(response, ScoreOptions())
     *_, collector = score_rows(pair.base.causal, pair.aligned.causal, prepared, 10)
-    return prepared, pack(prepared, collector.all(), pair.aligned.loaded.encoder)
+    models = scoring_model(pair.base.description), scoring_model(pair.aligned.description)
+    return prepared, pack(prepared, collector.all(), pair.encoders, models)
 
 
 def assert_numbers(prepared: Prepared, scored: ScoredResponse, base: PreTrainedModel, aligned: PreTrainedModel) -> None:
     sides = [assert_side(prepared, scored, model, side) for model, side in ((base, "base"), (aligned, "aligned"))]
     if len(sides[0][0].logprobs) == len(sides[1][0].logprobs):
         for row, (b, a) in enumerate(zip(*sides, strict=True)):
-            assert float32(scored.kl)[row * 7] == pytest.approx(kl(a, b), abs=NATS, rel=NATS)
+            assert float32(scored.comparison.kl)[row * 7] == pytest.approx(kl(a, b), abs=NATS, rel=NATS)
 
 
 def assert_side(prepared: Prepared, scored: ScoredResponse, model: PreTrainedModel, name: str) -> list[PlainRow]:

@@ -17,6 +17,7 @@ from shiftlens.engine.protocol import Refused, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
 from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scores.columns import Above, Rank
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.text.groups import common_groups
@@ -93,7 +94,8 @@ def test_every_number_is_that_of_a_plain_loop_over_each_models_own_tokens(pair: 
             assert row.realigned.base_tokens == count
             assert row.realigned.base_logprob == pytest.approx(sum(p.logprob for p in mine), abs=NATS * count)
             assert row.base.logprob != row.base.logprob
-            assert row.base.id == -1
+            assert row.base.id is None
+            assert isinstance(row.base.rank, int)
             assert abs(row.base.rank - max(p.rank for p in mine)) <= max(near(p) for p in mine)
         if row.realigned is None or row.realigned.first == row.index:
             best = [base_encoder.pieces[int(i)] for i in mine[0].logprobs.argsort(descending=True)[:10]]
@@ -106,12 +108,14 @@ def test_every_number_is_that_of_a_plain_loop_over_each_models_own_tokens(pair: 
                 assert row.jaccard == pytest.approx(len(shared) / len(either))
             top = row.aligned.top[0]
             where = [i for i in range(pair.base.loaded.vocabulary) if base_encoder.pieces[i] == top.piece]
-            if row.base_rank_of_aligned_top and top.id not in aligned_encoder.tokenizer.added_tokens_decoder:
+            rank_of_top = row.base_rank_of_aligned_top
+            assert not isinstance(rank_of_top, Above)
+            if rank_of_top is not None and top.id not in aligned_encoder.tokenizer.added_tokens_decoder:
                 ranks = {int((mine[0].logprobs > mine[0].logprobs[i]).sum()) + 1 for i in where}
-                assert any(abs(row.base_rank_of_aligned_top - rank) <= 2 for rank in ranks)
+                assert any(abs(rank_of_top - rank) <= 2 for rank in ranks)
         else:
             assert row.base.top == ()
-            assert row.base_rank_of_aligned_top == 0
+            assert row.base_rank_of_aligned_top is None
         assert row.kl != row.kl
     assert min(seen.values()) > 3
     assert analysis.summary.realigned == seen["group"]
@@ -151,7 +155,7 @@ def test_a_pair_of_one_vocabulary_has_no_tokens_of_its_own(tiny_pair: PairSpec) 
     pair = PairHolder().open(tiny_pair, lambda _message, _fraction: None)
     prepared, analysis = analysed(pair, TEXT, "aligntds")
     assert prepared.own is None
-    assert analysis.scored.own_tokens is None
+    assert analysis.scored.comparison.alignment is None
     assert analysis.summary.realigned == 0
 
 
@@ -190,7 +194,8 @@ def analysed(pair: OpenedPair, text: str, context: str) -> tuple[Prepared, Respo
     return pair.prepare(response, options), build(answer, scored, ClassifyOptions())
 
 
-def assert_own(rank: int, logprob: float, plain: PlainRow) -> None:
+def assert_own(rank: Rank, logprob: float, plain: PlainRow) -> None:
+    assert isinstance(rank, int)
     assert abs(logprob - plain.logprob) < NATS
     assert abs(rank - plain.rank) <= near(plain)
 

@@ -20,7 +20,8 @@ from shiftlens.engine.worker.jobs import Worker
 from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.engine.worker.score_request import ScoreRequest
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.columns import ScoredResponse, float32, int32
+from shiftlens.scores.columns import float32
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextTurn, ResponseToScore
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.numbers.rows import PairRows
@@ -151,7 +152,7 @@ def test_a_conversation_has_the_numbers_of_its_responses_alone(pair: OpenedPair,
         (*_, collector) = scorer(pair).score(plan)
         starts = (0, *plan.ends)
         for member, start, end in zip(plan.members, starts, plan.ends, strict=False):
-            found[member] = collector.all().part(start, end)
+            found[member] = collector.all().part(slice(start, end), slice(plan.base_rows(start), plan.base_rows(end)))
     for i, prepared in enumerate(ready):
         assert_same(found[i], alone(pair, prepared), equal_nan=True)
 
@@ -269,14 +270,15 @@ def shown(scored: ScoredResponse) -> list[Token]:
 
 
 def assert_begins(whole: ScoredResponse, first: ScoredResponse) -> None:
-    own, whole_own = first.own_tokens, whole.own_tokens
+    own, whole_own = first.comparison.alignment, whole.comparison.alignment
     assert own is not None
     assert whole_own is not None
     assert 0 < first.rows < whole.rows
-    assert whole.ids.startswith(first.ids)
-    assert whole.base.rank.startswith(first.base.rank)
-    assert whole.aligned.rank.startswith(first.aligned.rank)
+    for mine, theirs in ((first.base, whole.base), (first.aligned, whole.aligned)):
+        assert theirs.ids.startswith(mine.ids)
+        assert theirs.rank.startswith(mine.rank)
+        assert theirs.logprob.startswith(mine.logprob)
+        assert all(value == value for value in float32(mine.logprob))
     assert whole_own.first.startswith(own.first)
-    assert whole_own.logprob.startswith(own.logprob)
-    assert list(int32(own.base_tokens)) == list(int32(whole_own.base_tokens))[: first.rows]
-    assert all(value == value for value in float32(own.logprob))
+    assert whole_own.base_first.startswith(own.base_first)
+    assert whole_own.base_tokens.startswith(own.base_tokens)

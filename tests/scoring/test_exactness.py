@@ -14,7 +14,8 @@ from passes import score_rows
 from plain_scoring import PlainRow, kl, plain_rows
 from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.options.pair import PairSpec, ScoreOptions
-from shiftlens.scores.columns import ScoredResponse, SideColumns, float32, int32, uint32
+from shiftlens.scores.columns import float32, int32
+from shiftlens.scores.records import ScoredResponse, SideScores
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.prepare import Prepared, prepare
 from shiftlens.scoring.numbers.pack import pack
@@ -130,7 +131,7 @@ def test_the_sides_share_every_id_but_the_end(byte_level: OpenedPair) -> None:
     tokenizer = byte_level.aligned.loaded.encoder.tokenizer
     assert scored.aligned.end_id == tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert scored.base.end_id == tokenizer("```", add_special_tokens=False)["input_ids"][0]
-    assert int32(scored.ids)[-1] == scored.aligned.end_id
+    assert scored.ids[-1] == scored.aligned.end_id
 
 
 def _open(folder: Path, model_type: str, tokenizer: object, **overrides: object) -> OpenedPair:
@@ -144,11 +145,11 @@ def _score(pair: OpenedPair, text: str, context: str) -> tuple[Prepared, ScoredR
     response = ResponseToScore(turns=QUESTION, parts=one_text(text), source_format="labels")
     prepared = prepare(pair.base.loaded, pair.aligned.loaded, response, ScoreOptions(base_context=context))
     collectors = list(score_rows(pair.base.causal, pair.aligned.causal, prepared, 10))
-    return prepared, pack(prepared, collectors[-1].all(), pair.aligned.loaded.encoder)
+    return prepared, pack(prepared, collectors[-1].all(), pair.encoders)
 
 
 def _assert_spans_partition(scored: ScoredResponse, text: str) -> None:
-    ends = list(uint32(scored.byte_ends))
+    ends = list(scored.byte_ends)
     assert ends == sorted(ends)
     assert ends[-1] == ends[-2] == len(text.encode())
 
@@ -166,10 +167,10 @@ def _worst_difference(pair: OpenedPair, prepared: Prepared, scored: ScoredRespon
         for row in rows:
             worst = max(worst, abs(float32(columns.logprob)[row] - plain[row].logprob))
             _assert_rank(int32(columns.rank)[row], plain[row])
-            worst = max(worst, _top_difference(columns, row, scored.k, plain[row]))
+            worst = max(worst, _top_difference(columns, row, scored.aligned.k, plain[row]))
     for row in rows:
         expected = kl(plains[1][row], plains[0][row])
-        worst = max(worst, abs(float32(scored.kl)[row] - expected) / max(1.0, expected))
+        worst = max(worst, abs(float32(scored.comparison.kl)[row] - expected) / max(1.0, expected))
     return worst
 
 
@@ -188,7 +189,7 @@ def _assert_rank(rank: int, plain: PlainRow) -> None:
     assert abs(rank - plain.rank) <= near
 
 
-def _top_difference(columns: SideColumns, row: int, k: int, plain: PlainRow) -> float:
+def _top_difference(columns: SideScores, row: int, k: int, plain: PlainRow) -> float:
     ids = int32(columns.top_ids)[row * k : (row + 1) * k]
     logprobs = float32(columns.top_logprobs)[row * k : (row + 1) * k]
     expected = torch.topk(plain.logprobs, k).values.tolist()

@@ -188,7 +188,7 @@ def in_one_pass(
     (*_, collector) = scorer(pair, memory).score(plan)
     rows = collector.all()
     starts = [0, *plan.ends]
-    return [rows.part(starts[i], starts[i] + len(r.ids) + 1) for i, r in enumerate(ready)]
+    return [rows.part(*[slice(starts[i], starts[i] + len(r.ids) + 1)] * 2) for i, r in enumerate(ready)]
 
 
 def assert_each_as_alone(pair: OpenedPair, ready: Sequence[Prepared], found: Sequence[PairRows]) -> None:

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plain_scoring import kl, plain_rows
+from shiftlens.analysis.tokens import shortened
 from shiftlens.engine.protocol import Refused, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
 from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.options.pair import PairSpec, ScoreOptions
-from shiftlens.scores.columns import SHORTENED_ALIGNED, SHORTENED_BASE, ScoredResponse, float32, int32
+from shiftlens.scores.columns import float32, int32
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.prepare import Prepared, PreparedSide
 from shiftlens.scoring.passes.windows import windows
@@ -65,9 +67,9 @@ def test_a_text_longer_than_a_model_is_scored_in_the_windows_that_the_notes_name
     pair = opened(tmp_path, model_type, limits, **overrides)
     prepared, scored = score(pair, TEXT)
     assert_plain(pair, prepared, scored, limits)
-    for name, limit, flag in (("base", limits[0], SHORTENED_BASE), ("aligned", limits[1], SHORTENED_ALIGNED)):
+    for name, limit in (("base", limits[0]), ("aligned", limits[1])):
         first = limit - len(getattr(prepared, name).prefix_ids) + 1
-        flags = [bool(flags & flag) for flags in scored.shortened]
+        flags = [name in shortened(scored, row) for row in range(scored.rows)]
         assert flags == [row >= first for row in range(scored.rows)]
         assert any(f"takes {limit} tokens" in note for note in scored.notes) is any(flags)
 
@@ -76,13 +78,13 @@ def test_a_context_that_alone_is_longer_than_the_model_is_cut_too(tmp_path: Path
     pair = opened(tmp_path, "llama", (64, 64))
     prepared, scored = score(pair, "Because air scatters blue light.", (ContextTurn.of("user", TEXT),))
     assert len(prepared.base.prefix_ids) > 64
-    assert set(scored.shortened) == {SHORTENED_BASE | SHORTENED_ALIGNED}
+    assert {shortened(scored, row) for row in range(scored.rows)} == {("base", "aligned")}
     assert_plain(pair, prepared, scored, (64, 64))
 
 
 def test_what_fits_is_not_flagged_and_has_no_note(tmp_path: Path) -> None:
     prepared, scored = score(opened(tmp_path, "llama", (512, 512)), TEXT)
-    assert scored.shortened == b""
+    assert not any(shortened(scored, row) for row in range(scored.rows))
     assert scored.notes == prepared.notes == ()
 
 
@@ -90,7 +92,7 @@ def test_models_without_a_length_have_no_windows(tmp_path: Path) -> None:
     pair = opened(tmp_path, "mamba", (None, None), hidden_size=32, num_hidden_layers=2)
     assert pair.base.loaded.max_positions is None
     _, scored = score(pair, TEXT)
-    assert scored.shortened == b""
+    assert not any(shortened(scored, row) for row in range(scored.rows))
 
 
 def test_turns_of_a_conversation_that_fit_keep_their_whole_context_beside_one_that_does_not(tmp_path: Path) -> None:
@@ -101,9 +103,9 @@ def test_turns_of_a_conversation_that_fit_keep_their_whole_context_beside_one_th
     for each, found in zip((first, later), together, strict=True):
         prepared, alone = score(pair, each.text, each.turns)
         assert_plain(pair, prepared, found, (256, 256))
-        assert found.shortened == alone.shortened
-    assert together[0].shortened == b""
-    assert together[1].shortened != b""
+        assert full_context(found) == full_context(alone)
+    assert full_context(together[0]) == [None, None]
+    assert full_context(together[1]) != [None, None]
 
 
 def response(text: str, turns: tuple[ContextTurn, ...] = TURNS) -> ResponseToScore:
@@ -138,6 +140,11 @@ def scored_by_worker(pair: OpenedPair, responses: Sequence[ResponseToScore]) -> 
     return [whole[index] for index in range(len(responses))]
 
 
+def full_context(scored: ScoredResponse) -> list[int | None]:
+    """How many first rows each side scored with the whole context."""
+    return [side.full_context_rows for side in (scored.base, scored.aligned)]
+
+
 def assert_plain(
     pair: OpenedPair, prepared: Prepared, scored: ScoredResponse, limits: Sequence[int], every: int = 5
 ) -> None:
@@ -155,7 +162,7 @@ def assert_plain(
             assert abs(int32(columns.rank)[row] - plain.rank) <= near
             plains.append(plain)
         expected = kl(plains[1], plains[0])
-        assert float32(scored.kl)[row] == pytest.approx(expected, abs=NATS, rel=NATS)
+        assert float32(scored.comparison.kl)[row] == pytest.approx(expected, abs=NATS, rel=NATS)
 
 
 def by_the_rule(side: PreparedSide, ids: Sequence[int], row: int, most: int) -> list[int]:

@@ -9,11 +9,11 @@ import json
 from typing import Any
 
 import pytest
-from transcript_checks import readable
 
 from shiftlens.text.source_map import Segment, SourceMap, composed, slice_of
 from shiftlens.transcripts import PartKind, conversation, read
 from shiftlens.transcripts.marked_calls import deepseek_calls, kimi_calls
+from transcripts.transcript_checks import readable
 
 SIZE = 300_000
 CHAT = "User: hi\nAssistant:\n"

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transcript_checks import assert_verbatim, texts
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from shiftlens.chat_templates.derive import derive
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts import Transcript, read
 from shiftlens.transcripts.template_marks import ModelTemplate
+from transcripts.transcript_checks import assert_verbatim, texts
 from unusual_templates import (
     DATED,
     FOLDED,
@@ -47,14 +48,14 @@ def rendered(text: str, turns: Sequence[tuple[str, str]], *, prompt: bool = Fals
     """What Transformers makes of the turns."""
     as_parts = text == TEMPLATES["parts"]
     chat = [{"role": role, "content": [{"type": "text", "text": said}] if as_parts else said} for role, said in turns]
-    written, _ = render_jinja_template(
+    found: Any = render_jinja_template(
         [chat], chat_template=text, add_generation_prompt=prompt, bos_token="<s>", eos_token="</s>"
     )
-    return str(written[0])
+    return str(found[0][0])
 
 
-def by(text: str, written: str, **how: str) -> Transcript:
-    found = read(written, own_template=lambda _: template(text), **how)
+def by(text: str, written: str, format: str | None = None) -> Transcript:  # noqa: A002 (as `read` has it)
+    found = read(written, own_template=lambda _: template(text), format=format)
     assert found is not None
     return found
 

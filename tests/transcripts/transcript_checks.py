@@ -24,8 +24,13 @@ def conversations(turn_texts: st.SearchStrategy[str]) -> st.SearchStrategy[list[
     return st.lists(st.tuples(turn_texts, turn_texts.filter(bool)), min_size=1, max_size=3)
 
 
-def readable(text: str, **how: str) -> Transcript:
-    found = read(text, **how)
+def readable(
+    text: str,
+    *,
+    filename: str | None = None,
+    format: str | None = None,  # noqa: A002 (as `read` has it)
+) -> Transcript:
+    found = read(text, filename=filename, format=format)
     assert found is not None
     return found
 

@@ -18,7 +18,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shiftlens.scores.columns import ScoredResponse, float32, int32
+from shiftlens.scores.columns import float32, int32
+from shiftlens.scores.records import ScoredResponse, SideScores
 
 SHOWN = 10
 """The k of the reference's pages: KL@10, TR@10 and so on."""
@@ -98,9 +99,9 @@ def measures_at(scored: ScoredResponse, row: int) -> dict[str, float]:
 
     Raises ValueError where the scores were made without the tokenizer's decoded strings.
     """
-    base, aligned = _entries(scored, row, aligned=False), _entries(scored, row, aligned=True)
+    base, aligned = _entries(scored.base, row), _entries(scored.aligned, row)
     found = measures(base, aligned)
-    kept = found if scored.k <= SHOWN else measures(base, aligned, scored.k)
+    kept = found if scored.aligned.k <= SHOWN else measures(base, aligned, scored.aligned.k)
     return {
         f"KL@{SHOWN}": found.kl,
         f"Jaccard@{SHOWN}": found.jaccard,
@@ -120,12 +121,12 @@ def mean_measures(scored: ScoredResponse) -> dict[str, float]:
 
 def shown_text(scored: ScoredResponse, row: int) -> str:
     """What the reference shows at a position: the aligned model's first string, not the response's token."""
-    return _decoded(scored, int32(scored.aligned.top_ids)[row * scored.k])
+    return _decoded(scored.aligned, int32(scored.aligned.top_ids)[row * scored.aligned.k])
 
 
 def shown_top_ranks(scored: ScoredResponse) -> list[int]:
     """TR@10 of every row, by which the reference classifies. Raises ValueError as `measures_at` does."""
-    k = scored.k
+    k = scored.aligned.k
     base, aligned = int32(scored.base.top_ids), int32(scored.aligned.top_ids)
     wide = min(k, SHOWN)
     ranks = []
@@ -133,8 +134,8 @@ def shown_top_ranks(scored: ScoredResponse) -> list[int]:
         if base[at] == aligned[at]:
             ranks.append(0)
             continue
-        texts = [_decoded(scored, token) for token in base[at : at + wide]]
-        ranks.append(top_rank(texts, _decoded(scored, aligned[at]), SHOWN))
+        texts = [_decoded(scored.base, token) for token in base[at : at + wide]]
+        ranks.append(top_rank(texts, _decoded(scored.aligned, aligned[at]), SHOWN))
     return ranks
 
 
@@ -146,16 +147,15 @@ def _first_probabilities(entries: Sequence[Entry], k: int) -> dict[str, float]:
     return found
 
 
-def _entries(scored: ScoredResponse, row: int, *, aligned: bool) -> list[Entry]:
-    side = scored.aligned if aligned else scored.base
-    at = row * scored.k
-    ids = int32(side.top_ids)[at : at + scored.k]
-    logits = float32(side.top_logprobs)[at : at + scored.k]
-    return [Entry(token, _decoded(scored, token), logit) for token, logit in zip(ids, logits, strict=True)]
+def _entries(side: SideScores, row: int) -> list[Entry]:
+    at = row * side.k
+    ids = int32(side.top_ids)[at : at + side.k]
+    logits = float32(side.top_logprobs)[at : at + side.k]
+    return [Entry(token, _decoded(side, token), logit) for token, logit in zip(ids, logits, strict=True)]
 
 
-def _decoded(scored: ScoredResponse, token: int) -> str:
+def _decoded(side: SideScores, token: int) -> str:
     try:
-        return scored.decoded[token]
+        return side.decoded[token]
     except KeyError:
         raise ValueError(f"the decoded string of token {token} was not kept; score with compat=aligntds") from None

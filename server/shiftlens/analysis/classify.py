@@ -13,8 +13,10 @@ from operator import or_
 from shiftlens.analysis.aligntds import shown_top_ranks
 from shiftlens.analysis.model import PartRows, ResponseAnalysis, ShiftClass, Summary
 from shiftlens.analysis.parts import ends_response, part_rows
+from shiftlens.analysis.ranks import classes_of, worst_rank
 from shiftlens.options.pair import SCORE_PARTS, ClassifyOptions
-from shiftlens.scores.columns import ScoredResponse, int32, uint32
+from shiftlens.scores.columns import UNKNOWN_RANK, int32
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.source_map import SourceMap
 from shiftlens.text.spans import token_spans
 from shiftlens.transcripts.model import Response
@@ -22,7 +24,7 @@ from shiftlens.transcripts.model import Response
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Parts of the positions by class, each from 0 to 1; all 0 where there are no positions."""
+    """Parts of the positions that have a class, each from 0 to 1; all 0 where there are no such positions."""
 
     tokens: int
     unshifted: float
@@ -39,7 +41,7 @@ def build(
     strings, of the aligned model's first (TR@10). Raises ValueError where the columns don't fit the text.
     """
     text, source = response.passage(scored.parts)
-    byte_ends = uint32(scored.byte_ends)
+    byte_ends = scored.byte_ends
     spans = token_spans(text, byte_ends, source)
     parts = part_rows(response.turn.parts, scored.parts, byte_ends)
     classes = classes_of(base_ranks(scored, classify_options.classify_by, compat), classify_options.thresholds)
@@ -49,48 +51,53 @@ def build(
         text=text,
         source=source,
         classes=classes,
-        off_greedy=bytes(rank != 1 for rank in int32(scored.aligned.rank)),
+        off_greedy=bytes(rank not in (UNKNOWN_RANK, 1) for rank in int32(scored.aligned.rank)),
         starts=spans.starts,
         ends=spans.ends,
         text_ends=spans.text_ends,
         cuts=spans.cuts,
         summary=_summary(classes, scored, parts),
         parts=parts,
-        has_end=ends_response(response.turn.parts, scored.parts, byte_ends)
-        and int32(scored.ids)[-1] == scored.aligned.end_id,
+        has_end=ends_response(response.turn.parts, scored.parts, byte_ends) and scored.ids[-1] == scored.aligned.end_id,
     )
 
 
 def in_own_text(analysis: ResponseAnalysis) -> ResponseAnalysis:
     """The same with places in its own text instead of the file's."""
     source = SourceMap.verbatim(0, len(analysis.text))
-    spans = token_spans(analysis.text, uint32(analysis.scored.byte_ends), source)
+    spans = token_spans(analysis.text, analysis.scored.byte_ends, source)
     return replace(analysis, source=source, starts=spans.starts, ends=spans.ends)
 
 
 def base_ranks(scored: ScoredResponse, classify_by: str, compat: str = "") -> Sequence[int]:
-    """The base rank, from 1, that each row's class follows."""
+    """The base rank that each row's class follows, as a column of ranks has it (`columns.rank_of`)."""
     if compat == "aligntds":
         return [place + 1 for place in shown_top_ranks(scored)]
-    if classify_by == "aligned-top1":
-        own = int32(scored.base.rank)
-        # In a pair of two vocabularies, 0 where the aligned model's choice is not one token of the base model.
-        return [rank or own[row] for row, rank in enumerate(int32(scored.base_rank_of_aligned_top))]
-    return int32(scored.base.rank)
+    own = ranks_of_response(scored)
+    if classify_by != "aligned-top1":
+        return own
+    tops = int32(scored.comparison.base_rank_of_aligned_top)
+    # In a pair of two vocabularies, the aligned model's choice may not be one token of the base model.
+    return tops if scored.comparison.alignment is None else [rank or own[row] for row, rank in enumerate(tops)]
 
 
-def classes_of(ranks: Iterable[int], thresholds: tuple[int, int]) -> bytes:
-    """One byte per rank, a value of `ShiftClass`."""
-    last_unshifted, last_marginal = thresholds
-    unshifted, marginal, shifted = (int(shift) for shift in ShiftClass)
-    return bytes(
-        unshifted if rank <= last_unshifted else marginal if rank <= last_marginal else shifted for rank in ranks
-    )
+def ranks_of_response(scored: ScoredResponse) -> Sequence[int]:
+    """The base rank of each row's token; where a row is of a group of tokens, the worst of the base model's."""
+    ranks, alignment = int32(scored.base.rank), scored.comparison.alignment
+    if alignment is None:
+        return ranks
+    firsts = int32(alignment.first)
+    found: list[int] = []
+    for row in range(scored.rows):
+        is_new = row == 0 or firsts[row] != firsts[row - 1]
+        found.append(worst_rank(ranks[at] for at in alignment.base_rows(row)) if is_new else found[-1])
+    return found
 
 
 def realigned_rows(scored: ScoredResponse) -> bytes:
     """uint8 [n], 1 where a row is not exactly one token of the base model; empty in a pair of one vocabulary."""
-    return b"" if scored.own_tokens is None else bytes(i < 0 for i in int32(scored.own_tokens.ids))
+    alignment = scored.comparison.alignment
+    return b"" if alignment is None else bytes(not alignment.is_one_to_one(row) for row in range(scored.rows))
 
 
 def summarise(classes: bytes, boundary: bytes, realigned: bytes = b"") -> Summary:
@@ -107,6 +114,7 @@ def summarise(classes: bytes, boundary: bytes, realigned: bytes = b"") -> Summar
         flagged_marginal=flagged.count(ShiftClass.MARGINAL),
         flagged_shifted=flagged.count(ShiftClass.SHIFTED),
         realigned=sum(realigned),
+        unknown=classes.count(ShiftClass.UNKNOWN),
     )
 
 
@@ -114,7 +122,7 @@ def _summary(classes: bytes, scored: ScoredResponse, parts: Sequence[PartRows]) 
     realigned = realigned_rows(scored)
 
     def of(first: int, end: int) -> Summary:
-        return summarise(classes[first:end], scored.boundary[first:end], realigned[first:end])
+        return summarise(classes[first:end], scored.comparison.boundary[first:end], realigned[first:end])
 
     by_part = _by_kind((part.kind, of(part.first, part.end)) for part in parts if part.end > part.first)
     return replace(of(0, scored.rows), by_part=by_part)
@@ -144,17 +152,18 @@ def combine(summaries: Iterable[Summary]) -> Summary:
         flagged_marginal=sum(s.flagged_marginal for s in every),
         flagged_shifted=sum(s.flagged_shifted for s in every),
         realigned=sum(s.realigned for s in every),
+        unknown=sum(s.unknown for s in every),
         by_part=_by_kind(by_part) if by_part else (),
     )
 
 
 def shares(summary: Summary) -> Shares:
-    """Shares of all positions."""
+    """Shares of all positions that have a class."""
     return _shares(summary.unshifted, summary.marginal, summary.shifted)
 
 
 def shares_without_flagged(summary: Summary) -> Shares:
-    """Shares of the positions that are not flagged `boundary`, nor realigned."""
+    """Shares of those that are not flagged `boundary`, nor realigned."""
     return _shares(
         summary.unshifted - summary.flagged_unshifted,
         summary.marginal - summary.flagged_marginal,

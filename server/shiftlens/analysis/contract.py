@@ -44,6 +44,9 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
   notes of the response tell the rule.
 - Logprobs, entropies and `kl` (aligned || base, over the whole vocabulary) are in nats. `prob` is over the whole
   vocabulary; `missing_mass` is that of all tokens not in `top`.
+- A rank that is not known exactly is null; where it is known to be above k, the side has "rank_above": k. A position
+  whose base rank does not tell its class has the class null; a summary counts such positions as "unknown", and shares
+  are of the others.
 - `flagged` counts the positions with `boundary` (or "realigned", see above); shares are given with and without them.
 - With compat="aligntds" each token has "aligntds": the reference's numbers, and `token`, the string it would show.
   The settings that it does not go by are null then: its contexts, what it classifies by and the 30 candidates that it
@@ -67,7 +70,7 @@ from shiftlens.analysis.contract_tokens import Json, token_json
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, Summary
 from shiftlens.analysis.parts import part_name
 from shiftlens.analysis.tokens import tokens
-from shiftlens.scores.columns import SideColumns
+from shiftlens.scores.records import SideScores
 from shiftlens.transcripts.model import PartKind, Response, Role
 
 SCHEMA = "shiftlens/1"
@@ -165,6 +168,7 @@ def summary_json(summary: Summary) -> Json:
         "marginal": summary.marginal,
         "shifted": summary.shifted,
         "flagged": summary.flagged,
+        **({"unknown": summary.unknown} if summary.unknown else {}),
         **({"realigned": summary.realigned} if summary.realigned else {}),
         "shares": _shares(shares(summary)),
         "shares_without_flagged": _shares(shares_without_flagged(summary)),
@@ -237,5 +241,5 @@ def _parts(analysis: ResponseAnalysis) -> Json:
     }
 
 
-def _prefix(side: SideColumns) -> Json:
+def _prefix(side: SideScores) -> Json:
     return {"text": side.prefix_text, "ids": list(side.prefix_ids)}

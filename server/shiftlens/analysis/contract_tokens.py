@@ -5,29 +5,29 @@ from __future__ import annotations
 import math
 
 from shiftlens.analysis.aligntds import measures_at, shown_text
-from shiftlens.analysis.model import ANSWER, Candidate, ResponseAnalysis, Token, TokenSide
-from shiftlens.scores.columns import OwnTokens
+from shiftlens.analysis.model import ANSWER, Candidate, ResponseAnalysis, ShiftClass, Token, TokenSide
+from shiftlens.analysis.ranks import rank_number
+from shiftlens.scores.columns import Above
 
 Json = dict[str, object]
 
 
 def token_json(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
     """The object of one position."""
-    sides = {"base": _side(token.base, token), "aligned": _side(token.aligned, token)}
-    if analysis.scored.own_tokens is not None:
-        sides["base"] = _with_own_ids(sides["base"], token.base, analysis.scored.own_tokens)
+    names_id = analysis.scored.comparison.alignment is not None
+    sides = {"base": _side(token.base, token, names_id=names_id), "aligned": _side(token.aligned, token)}
     found: Json = {
         "index": token.index,
         "id": token.id,
         "text": token.text,
         "start": token.start,
         "end": token.end,
-        "class": token.shift.label,
+        "class": None if token.shift is ShiftClass.UNKNOWN else token.shift.label,
         "boundary": token.boundary,
         "special": token.special,
         "off_greedy": token.off_greedy,
         **sides,
-        "base_rank_of_aligned_top": token.base_rank_of_aligned_top or None,
+        "base_rank_of_aligned_top": rank_number(token.base_rank_of_aligned_top),
         "kl": _number(token.kl),
         "jaccard@10": _number(token.jaccard),
     }
@@ -54,24 +54,19 @@ def token_json(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
     return found
 
 
-def _side(side: TokenSide, token: Token) -> Json:
-    own: Json = {"id": side.id} if side.id != token.id else {}
+def _side(side: TokenSide, token: Token, *, names_id: bool = False) -> Json:
+    own: Json = {"id": side.id} if names_id or side.id != token.id else {}
+    bound: Json = {"rank_above": side.rank.rank} if isinstance(side.rank, Above) else {}
     return {
         **own,
-        "rank": side.rank,
+        "rank": rank_number(side.rank),
+        **bound,
         "logprob": _number(side.logprob),
         "prob": _number(math.exp(side.logprob)),
         "entropy": _number(side.entropy),
         "missing_mass": _number(side.missing_mass),
         "top": [_candidate(candidate) for candidate in side.top],
     }
-
-
-def _with_own_ids(side: Json, of: TokenSide, own: OwnTokens) -> Json:
-    """With the base model's own ids: -1 is for none, and the others stand for bytes."""
-    ids = own.base_ids
-    top = [{**_candidate(candidate), "id": ids.get(candidate.id)} for candidate in of.top]
-    return {**side, "id": ids.get(of.id), "top": top}
 
 
 def _candidate(candidate: Candidate) -> Json:

@@ -12,10 +12,11 @@ from typing import Literal, get_args
 
 from shiftlens.analysis.aligntds import measures_at, shown_text
 from shiftlens.analysis.model import ANSWER, Realigned, ResponseAnalysis, Token, TokenSide
+from shiftlens.analysis.ranks import rank_words
 from shiftlens.analysis.tokens import JACCARD_AT
 from shiftlens.analysis.words import base_context_of, number_words, part_words, turn_words
 from shiftlens.options.pair import ScoreOptions
-from shiftlens.scores.columns import ScoredResponse, SideColumns, own_id
+from shiftlens.scores.records import ScoredResponse, SideScores
 from shiftlens.text.visible import shorten, visible_note, visible_piece, visible_text
 from shiftlens.transcripts.model import Transcript
 
@@ -114,8 +115,9 @@ def _facts(
         number = [token.index for token in character].index(item.index) + 1
         listed = ", ".join(visible_piece(token.piece) for token in character)
         yield Fact("character", f"part {number} of {len(character)} of one character", listed)
-    if item.is_end and item.base.id != item.aligned.id:
-        ends = f"the base model with {_name(item.base, scored)}, the aligned model with {_name(item.aligned, scored)}"
+    if item.is_end and _ends_differ(item, scored):
+        base, aligned = _name(item.base, scored.base), _name(item.aligned, scored.aligned)
+        ends = f"the base model with {base}, the aligned model with {aligned}"
         yield Fact("ends", "each model ends in its own way", ends)
     if item.realigned is not None:
         yield realigned(item.realigned)
@@ -128,8 +130,9 @@ def _facts(
         models = "both models" if len(item.shortened) > 1 else f"the {item.shortened[0]} model"
         yield Fact("shortened", "shortened context", f"{models} did not see the beginning of it here")
     if item.off_greedy:
-        rank = item.base_rank_of_aligned_top
-        where = f"base rank {rank:,}" if rank else "not a token of the base model's here"
+        where = f"base rank {rank_words(item.base_rank_of_aligned_top)}"
+        if item.base_rank_of_aligned_top is None and scored.comparison.alignment is not None:
+            where = "not a token of the base model's here"
         yield Fact("offGreedy", "off greedy", f"the aligned model's most likely token is another one ({where})")
 
 
@@ -180,11 +183,19 @@ def capitalised(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _rank(label: str, side: TokenSide, columns: SideColumns) -> Fact:
-    out_of = f" of {columns.vocabulary:,}" if columns.vocabulary else ""
-    return Fact("rank", label, f"{side.rank:,}{out_of} ({probability(math.exp(side.logprob))})")
+def _rank(label: str, side: TokenSide, of: SideScores) -> Fact:
+    out_of = f" of {of.model.vocabulary:,}" if of.model.vocabulary else ""
+    return Fact("rank", label, f"{rank_words(side.rank)}{out_of} ({probability(math.exp(side.logprob))})")
 
 
-def _name(side: TokenSide, scored: ScoredResponse) -> str:
-    piece, own = scored.pieces.get(side.id, b""), own_id(side.id)
-    return f"{visible_piece(piece, limit=LONGEST_TOKEN)} (id {own})" if piece else f"id {own}"
+def _ends_differ(item: Token, scored: ScoredResponse) -> bool:
+    """Whether the two models end a response with other tokens; those of two vocabularies are told apart by bytes."""
+    if scored.comparison.alignment is None:
+        return item.base.id != item.aligned.id
+    pieces = [side.pieces.get(side.end_id, b"") for side in (scored.base, scored.aligned)]
+    return pieces[0] != pieces[1] or not pieces[0]
+
+
+def _name(side: TokenSide, scores: SideScores) -> str:
+    piece = b"" if side.id is None else scores.pieces.get(side.id, b"")
+    return f"{visible_piece(piece, limit=LONGEST_TOKEN)} (id {side.id})" if piece else f"id {side.id}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
+from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, worst_class
 from shiftlens.text.spans import character_at, gaps
 
 
@@ -94,8 +94,8 @@ def _of_row(analysis: ResponseAnalysis, row: int, start: int, end: int) -> Highl
         start,
         end,
         ShiftClass(analysis.classes[row]),
-        bool(analysis.scored.special[row]),
-        bool(analysis.scored.boundary[row]),
+        bool(analysis.scored.aligned.special[row]),
+        bool(analysis.scored.comparison.boundary[row]),
         bool(analysis.off_greedy[row]),
     )
 
@@ -119,7 +119,7 @@ def _split_character(analysis: ResponseAnalysis, row: int, character: int) -> Hi
     return Highlight(
         start,
         end,
-        max(part.shift for part in parts),
+        worst_class(part.shift for part in parts),
         any(part.special for part in parts),
         any(part.boundary for part in parts),
         any(part.off_greedy for part in parts),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
 from shiftlens.options.pair import SCORE_PARTS, ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.columns import ScoredResponse
+from shiftlens.scores.columns import Rank
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.model import Response, Transcript
 
@@ -17,20 +19,32 @@ ANSWER = SCORE_PARTS[0]
 
 
 class ShiftClass(IntEnum):
-    """How far alignment moved a position; ordered, so that `max` is the worst."""
+    """How far alignment moved a position. UNKNOWN is no class: too little is known of the base rank to tell one."""
 
     UNSHIFTED = 0
     MARGINAL = 1
     SHIFTED = 2
+    UNKNOWN = 3
 
     @property
     def label(self) -> str:
         return self.name.lower()
 
 
+CLASSES = (ShiftClass.UNSHIFTED, ShiftClass.MARGINAL, ShiftClass.SHIFTED)
+"""The classes proper, which legends and shares name."""
+
+
+def worst_class(shifts: Iterable[ShiftClass]) -> ShiftClass:
+    """The class of tokens that are shown as one: shifted where one of them is, unknown where one may be."""
+    order = (*CLASSES[:2], ShiftClass.UNKNOWN, ShiftClass.SHIFTED)
+    return max(shifts, key=order.index)
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A token that a model might have put at a position. `piece` is its bytes, `prob` over the vocabulary."""
+    """A token that a model might have put at a position. `id` is the model's own, `piece` its bytes, `prob` over the
+    vocabulary."""
 
     id: int
     piece: bytes
@@ -53,15 +67,16 @@ class Realigned:
 
 @dataclass(frozen=True, slots=True)
 class TokenSide:
-    """One model's view of a position. `id` is the id it scored there (the sides differ only at the end).
+    """One model's view of a position. `id` is the id it scored there, its own: in a pair of one vocabulary the sides
+    differ only at the end.
 
-    In a pair of two vocabularies, ids of the base side stand for bytes (`scores.columns.OwnTokens`). Where the
-    position is realigned, the base side has the `id` -1, the worst rank of the group and no logprob (not a number);
-    behind the first position of the group it has no entropy and no candidates either.
+    In a pair of two vocabularies, where the position is realigned, the base side has no `id`, the worst rank of the
+    group and no logprob (not a number); behind the first position of the group it has no entropy and no candidates
+    either. Entropy is not a number where it is not known.
     """
 
-    id: int
-    rank: int
+    id: int | None
+    rank: Rank
     logprob: float
     entropy: float
     top: tuple[Candidate, ...]
@@ -82,6 +97,7 @@ class Token:
     spans behind it, and `piece` holds each one's own bytes. `is_end` marks the position after the last token, which has
     no text. `shortened` names the sides that did not see the whole context. `off_greedy` says that the aligned model's
     most likely token is another one. `part` is the kind of part of the token, one of `options.pair.SCORE_PARTS`.
+    `kl` is not a number where it is not known.
     """
 
     index: int
@@ -97,7 +113,7 @@ class Token:
     is_end: bool
     base: TokenSide
     aligned: TokenSide
-    base_rank_of_aligned_top: int
+    base_rank_of_aligned_top: Rank
     kl: float
     jaccard: float
     shortened: tuple[str, ...] = ()
@@ -109,8 +125,8 @@ class Token:
 class Summary:
     """Counts of all positions that were scored, by class, with and without those flagged `boundary` or realigned.
 
-    `by_part` has the same counts for each kind of part that any position is of, in the order of
-    `options.pair.SCORE_PARTS`.
+    `unknown` are those of which no class can be told. `by_part` has the same counts for each kind of part that any
+    position is of, in the order of `options.pair.SCORE_PARTS`.
     """
 
     tokens: int
@@ -122,6 +138,7 @@ class Summary:
     flagged_marginal: int = 0
     flagged_shifted: int = 0
     realigned: int = 0
+    unknown: int = 0
     by_part: tuple[tuple[str, Summary], ...] = ()
 
     @property

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 from shiftlens.analysis.classify import Shares, shares, summarise
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
-from shiftlens.scores.columns import int32
 
 TENTHS = 10
 
@@ -17,7 +16,7 @@ def by_tenth(analysis: ResponseAnalysis) -> tuple[Shares, ...]:
     """Shares of each tenth of the positions, first to last; some are empty in a response of fewer than ten."""
     rows = analysis.scored.rows
     edges = [-(-rows * tenth // TENTHS) for tenth in range(TENTHS + 1)]
-    classes, boundary = analysis.classes, analysis.scored.boundary
+    classes, boundary = analysis.classes, analysis.scored.comparison.boundary
     return tuple(
         shares(summarise(classes[first:past], boundary[first:past])) for first, past in itertools.pairwise(edges)
     )
@@ -28,7 +27,7 @@ def most_often_shifted(analyses: Iterable[ResponseAnalysis], limit: int) -> tupl
     found: Counter[bytes] = Counter()
     for analysis in analyses:
         scored = analysis.scored
-        for token, shift in zip(int32(scored.ids), analysis.classes, strict=True):
+        for token, shift in zip(scored.ids, analysis.classes, strict=True):
             if shift == ShiftClass.SHIFTED:
-                found[scored.pieces.get(token, b"")] += 1
+                found[scored.aligned.pieces.get(token, b"")] += 1
     return tuple(found.most_common(limit))

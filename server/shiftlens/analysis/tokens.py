@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from shiftlens.analysis.model import Candidate, Realigned, ResponseAnalysis, ShiftClass, Token, TokenSide
-from shiftlens.scores.columns import (
-    SHORTENED_ALIGNED,
-    SHORTENED_BASE,
-    ScoredResponse,
-    SideColumns,
-    float32,
-    int32,
-)
+from shiftlens.analysis.ranks import worst_rank
+from shiftlens.scores.columns import float32, int32, rank_of, uint32
+from shiftlens.scores.records import ScoredResponse, SideScores
 
 JACCARD_AT = 10
 
@@ -23,56 +18,97 @@ def token(analysis: ResponseAnalysis, row: int) -> Token:
     scored = analysis.scored
     if not 0 <= row < scored.rows:
         raise IndexError(f"no row {row} among {scored.rows}")
+    comparison = scored.comparison
     begin = analysis.text_ends[row - 1] if row else 0
     at_end = analysis.has_end and row == scored.rows - 1
-    own = int32(scored.ids)[row]
-    base_own = own if scored.own_tokens is None else int32(scored.own_tokens.ids)[row]
-    base = _side(scored, scored.base, row, scored.base.end_id if at_end else base_own)
-    aligned = _side(scored, scored.aligned, row, scored.aligned.end_id if at_end else own)
+    base, aligned = base_side(scored, row), side_at(scored.aligned, row)
     return Token(
         index=row,
-        id=own,
-        piece=scored.pieces.get(own, b""),
+        id=scored.ids[row],
+        piece=scored.piece(row),
         text=analysis.text[begin : analysis.text_ends[row]],
         start=analysis.starts[row],
         end=analysis.ends[row],
         shift=ShiftClass(analysis.classes[row]),
-        special=bool(scored.special[row]),
-        boundary=bool(scored.boundary[row]),
+        special=bool(scored.aligned.special[row]),
+        boundary=bool(comparison.boundary[row]),
         off_greedy=bool(analysis.off_greedy[row]),
         is_end=at_end,
         base=base,
         aligned=aligned,
-        base_rank_of_aligned_top=int32(scored.base_rank_of_aligned_top)[row],
-        kl=float32(scored.kl)[row],
-        jaccard=jaccard(base, aligned, by_bytes=scored.own_tokens is not None),
+        base_rank_of_aligned_top=rank_of(int32(comparison.base_rank_of_aligned_top)[row]),
+        kl=float32(comparison.kl)[row] if comparison.kl else math.nan,
+        jaccard=jaccard(base, aligned, by_bytes=comparison.alignment is not None),
         shortened=shortened(scored, row),
         realigned=realigned(scored, row),
         part=analysis.part_at(row),
     )
 
 
+def base_side(scored: ScoredResponse, row: int) -> TokenSide:
+    """What the base model gave for a row of the aligned model's tokens."""
+    alignment = scored.comparison.alignment
+    if alignment is None:
+        return side_at(scored.base, row)
+    rows = alignment.base_rows(row)
+    if alignment.is_one_to_one(row):
+        return side_at(scored.base, rows.start)
+    ranks = int32(scored.base.rank)
+    is_first = int32(alignment.first)[row] == row
+    before = side_at(scored.base, rows.start)
+    return TokenSide(
+        id=None,
+        rank=rank_of(worst_rank(ranks[at] for at in rows)),
+        logprob=math.nan,
+        entropy=before.entropy if is_first else math.nan,
+        top=before.top if is_first else (),
+    )
+
+
+def base_logprobs(scored: ScoredResponse) -> Sequence[float]:
+    """The base model's logprob of each row's token, not a number where that is not exactly one of its own."""
+    logprobs, alignment = float32(scored.base.logprob), scored.comparison.alignment
+    if alignment is None:
+        return logprobs
+    first = uint32(alignment.base_first)
+    return [logprobs[first[row]] if alignment.is_one_to_one(row) else math.nan for row in range(scored.rows)]
+
+
+def side_at(side: SideScores, row: int) -> TokenSide:
+    """What one model gave for a row of its own tokens."""
+    at = row * side.k
+    ids = int32(side.top_ids)[at : at + side.k]
+    logprobs = float32(side.top_logprobs)[at : at + side.k]
+    return TokenSide(
+        id=int32(side.ids)[row],
+        rank=rank_of(int32(side.rank)[row]),
+        logprob=float32(side.logprob)[row],
+        entropy=float32(side.entropy)[row] if side.entropy else math.nan,
+        top=tuple(
+            Candidate(candidate, side.pieces.get(candidate, b""), math.exp(logprob))
+            for candidate, logprob in zip(ids, logprobs, strict=True)
+            if candidate >= 0
+        ),
+    )
+
+
 def shortened(scored: ScoredResponse, row: int) -> tuple[str, ...]:
     """The sides, "base" and "aligned", that did not see the whole context at a row."""
-    flags = scored.shortened[row] if scored.shortened else 0
-    return tuple(name for name, flag in (("base", SHORTENED_BASE), ("aligned", SHORTENED_ALIGNED)) if flags & flag)
-
-
-def is_realigned(scored: ScoredResponse, row: int) -> bool:
-    """Whether a row is not exactly one token of the base model."""
-    return scored.own_tokens is not None and int32(scored.own_tokens.ids)[row] < 0
+    alignment = scored.comparison.alignment
+    base_row = row if alignment is None else alignment.base_rows(row).stop - 1
+    rows = (("base", scored.base, base_row), ("aligned", scored.aligned, row))
+    return tuple(name for name, side, at in rows if side.full_context_rows is not None and at >= side.full_context_rows)
 
 
 def realigned(scored: ScoredResponse, row: int) -> Realigned | None:
     """The group of a row that is not exactly one token of the base model."""
-    own = scored.own_tokens
-    if own is None or not is_realigned(scored, row):
+    alignment = scored.comparison.alignment
+    if alignment is None or alignment.is_one_to_one(row):
         return None
-    firsts = int32(own.first)
-    end = row + 1
-    while end < len(firsts) and firsts[end] == firsts[row]:
-        end += 1
-    return Realigned(firsts[row], end, int32(own.base_tokens)[row], float32(own.logprob)[row])
+    rows = alignment.base_rows(row)
+    logprobs = float32(scored.base.logprob)
+    together = math.fsum(logprobs[at] for at in rows)
+    return Realigned(int32(alignment.first)[row], alignment.end_of(row), len(rows), together)
 
 
 def tokens(analysis: ResponseAnalysis) -> Iterator[Token]:
@@ -93,20 +129,3 @@ def jaccard(base: TokenSide, aligned: TokenSide, *, by_bytes: bool = False) -> f
         return math.nan
     either = len(first | second)
     return len(first & second) / either if either else 1.0
-
-
-def _side(scored: ScoredResponse, side: SideColumns, row: int, own: int) -> TokenSide:
-    at = row * scored.k
-    ids = int32(side.top_ids)[at : at + scored.k]
-    logprobs = float32(side.top_logprobs)[at : at + scored.k]
-    return TokenSide(
-        id=own,
-        rank=int32(side.rank)[row],
-        logprob=float32(side.logprob)[row],
-        entropy=float32(side.entropy)[row],
-        top=tuple(
-            Candidate(candidate, scored.pieces.get(candidate, b""), math.exp(logprob))
-            for candidate, logprob in zip(ids, logprobs, strict=True)
-            if candidate >= 0
-        ),
-    )

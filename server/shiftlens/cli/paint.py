@@ -25,8 +25,14 @@ STYLES = {
     ShiftClass.UNSHIFTED: "blue",
     ShiftClass.MARGINAL: "underline yellow",
     ShiftClass.SHIFTED: "bold underline red",
+    ShiftClass.UNKNOWN: "",
 }
-MARKS = {ShiftClass.UNSHIFTED: ("", ""), ShiftClass.MARGINAL: ("⟨", "⟩"), ShiftClass.SHIFTED: ("⟦", "⟧")}
+MARKS = {
+    ShiftClass.UNSHIFTED: ("", ""),
+    ShiftClass.MARGINAL: ("⟨", "⟩"),
+    ShiftClass.SHIFTED: ("⟦", "⟧"),
+    ShiftClass.UNKNOWN: ("", ""),
+}
 
 
 class Stretch(Protocol):
@@ -116,6 +122,8 @@ class Painter:
         if summary.flagged:
             rest = shares_without_flagged(summary)
             line += f"; without {summary.flagged} flagged: {_percentages(rest)}"
+        if summary.unknown:
+            line += f"; {summary.unknown} without a class, since too little is known of their base rank"
         self.line(line)
         if summary.is_of_parts:
             for kind, part in summary.by_part:
@@ -123,7 +131,7 @@ class Painter:
 
     def _append(self, painted: Text, token: str, shift: ShiftClass) -> None:
         shown = harmless(token)
-        if shift is not ShiftClass.UNSHIFTED:
+        if shift in (ShiftClass.MARGINAL, ShiftClass.SHIFTED):
             # A line break has no shape of its own to be coloured.
             shown = shown.replace("\n", "⏎\n")
         if self.colored:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from shiftlens.options.pair import PairSpec, ScoreOptions
-from shiftlens.scores.columns import ScoredResponse
 from shiftlens.scores.description import ModelDescription
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
 
 __all__ = [
@@ -99,15 +99,13 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Scored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Scores of one response. With `partial`, only its first rows; a longer one follows.
 
-    `fingerprints` are those of the base and the aligned model that gave the scores, as in their descriptions, and
-    `matrix_library` is what took their products ("torch" or "onednn").
+    `matrix_library` is what takes float32 products on a CPU in this engine ("torch" or "onednn").
     """
 
     job: int
     index: int
     scored: ScoredResponse
     partial: bool = False
-    fingerprints: tuple[str, str] = ("", "")
     matrix_library: str = ""
 
 

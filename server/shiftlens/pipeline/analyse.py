@@ -14,9 +14,9 @@ from shiftlens.engine.protocol import Progress, Refused, Scored
 from shiftlens.errors import TranscriptError
 from shiftlens.options.choice import Choice
 from shiftlens.pipeline.unscored import left_out, why_nothing
-from shiftlens.scores.columns import ScoredResponse
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.pair_results import PairResults, open_pair_results
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import Requests
 from shiftlens.scores.store import ResultStore
 from shiftlens.transcripts.model import Transcript
@@ -112,7 +112,7 @@ async def _score_rest(
         at = missing[message.index]
         scores.scored[at] = message.scored
         # The engine may hold models whose files have changed since it loaded them.
-        if kept is not None and message.fingerprints == kept.fingerprints:
+        if kept is not None and kept.are_of(message.scored):
             key = kept.key(choice.score_options, responses[at], message.matrix_library)
             put = asyncio.to_thread(kept.store.put, key, message.scored)
             writing.append(asyncio.create_task(put))

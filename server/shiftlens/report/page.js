@@ -1,7 +1,7 @@
 // Shows the distributions of the token under the pointer, of one that was clicked, or of one that the keys went to.
 "use strict";
 (() => {
-  const CLASSES = ["unshifted", "marginal", "shifted"];
+  const CLASSES = ["unshifted", "marginal", "shifted", "class unknown"];
   const pieces = JSON.parse(document.getElementById("pieces").textContent);
   const card = document.getElementById("card");
   const spoken = document.getElementById("spoken");
@@ -53,7 +53,7 @@
     }
     const isRealigned = side === scores.base && facts(scores, row).some(([kind]) => kind === "realigned");
     if (side.own[row] < 0 && !isRealigned) {
-      table.append(tableRow(side.rank[row].toLocaleString("en"), `${own} ◀`, side.surprisal[row], "own"));
+      table.append(tableRow(side.rank[row], `${own} ◀`, side.surprisal[row], "own"));
     }
     table.append(tableRow("", "all others", side.others[row], "others"));
     return table;

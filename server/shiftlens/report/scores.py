@@ -11,6 +11,7 @@ Columns, because a table of twenty candidates for each token in HTML would be te
 - `piece`, `top`, `end`: places in the report's list of pieces. `top` and `topSurprisal` have k entries for each row.
 - `facts`: the sentences of `analysis.facts`, in the order in which a card tells them. A sentence is `before` and then
   that text of `says`, where each is once, whose place `at` has for the row; -1 where the row has no such fact.
+- `rank` is in words: "above 20" where that is all there is to know.
 - surprisals are -ln p in thousandths of a nat, so that a probability is good to a thousandth of itself; null is p = 0.
 - In a pair of two vocabularies the base side has no surprisal for a row that is not exactly one of its tokens, and
   behind the first row of a group of such no entropy and no candidates (`top` is filled up).
@@ -24,10 +25,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from shiftlens.analysis.facts import KINDS, Fact, facts
-from shiftlens.analysis.model import Analysis, Candidate, ResponseAnalysis, ShiftClass, Token, TokenSide
+from shiftlens.analysis.model import Analysis, Candidate, ResponseAnalysis, ShiftClass, Token, TokenSide, worst_class
+from shiftlens.analysis.ranks import rank_words
 from shiftlens.analysis.tokens import tokens
 from shiftlens.analysis.words import part_words
-from shiftlens.scores.columns import SideColumns
+from shiftlens.scores.records import SideScores
 from shiftlens.text.visible import visible_piece
 
 Json = dict[str, object]
@@ -69,7 +71,7 @@ def spans_and_scores(analysis: ResponseAnalysis, of: Analysis, pieces: Pieces) -
     spans = [
         Span(
             "".join(row.text for row in group),
-            max(row.shift for row in group),
+            worst_class(row.shift for row in group),
             any(row.boundary or row.realigned is not None for row in group),
             group[0].is_end,
             next((headings[row.index] for row in group if row.index in headings), "") if of_parts else "",
@@ -82,8 +84,8 @@ def spans_and_scores(analysis: ResponseAnalysis, of: Analysis, pieces: Pieces) -
         "class": [int(row.shift) for row in rows],
         "facts": _facts([fact for group in groups for fact in _facts_of(group, analysis, of)]),
         "hasEnd": analysis.has_end,
-        "base": _side(analysis, analysis.scored.base, [row.base for row in rows], pieces),
-        "aligned": _side(analysis, analysis.scored.aligned, [row.aligned for row in rows], pieces),
+        "base": _side(analysis.scored.base, [row.base for row in rows], pieces),
+        "aligned": _side(analysis.scored.aligned, [row.aligned for row in rows], pieces),
     }
 
 
@@ -121,13 +123,13 @@ def _facts(rows: Sequence[Sequence[Fact]]) -> list[Json]:
     ]
 
 
-def _side(analysis: ResponseAnalysis, columns: SideColumns, sides: Sequence[TokenSide], pieces: Pieces) -> Json:
-    none = (Candidate(-1, b"", 0.0),) * analysis.scored.k
-    tops = [side.top or none for side in sides]
+def _side(scores: SideScores, sides: Sequence[TokenSide], pieces: Pieces) -> Json:
+    none = (Candidate(-1, b"", 0.0),) * scores.k
+    tops = [(*side.top, *none)[: scores.k] for side in sides]
     return {
-        "k": analysis.scored.k,
-        "end": pieces.place(analysis.scored.pieces.get(columns.end_id, b"")),
-        "rank": [side.rank for side in sides],
+        "k": scores.k,
+        "end": pieces.place(scores.pieces.get(scores.end_id, b"")),
+        "rank": [rank_words(side.rank) for side in sides],
         "surprisal": [_surprisal(side.logprob) for side in sides],
         "entropy": [_rounded(side.entropy) for side in sides],
         "others": [_surprisal(_log(side.missing_mass)) for side in sides],

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from shiftlens.analysis.classify import Shares, shares, shares_without_flagged
 from shiftlens.analysis.contract import prompt_of
-from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Summary
+from shiftlens.analysis.model import CLASSES, Analysis, ResponseAnalysis, ShiftClass, Summary
 from shiftlens.analysis.profile import by_tenth, most_often_shifted
 from shiftlens.analysis.words import part_words, turn_words
 from shiftlens.report.scores import Pieces, Span, spans_and_scores
@@ -23,10 +23,12 @@ CHART_HEIGHT = 80
 class SummaryTable:
     """Counts and shares by class, `rest` those without the positions flagged `boundary` where there are any.
 
-    `parts` has the shares of each kind of part by its name, where not all is answers.
+    `unknown` positions have no class. `parts` has the shares of each kind of part by its name, where not all is
+    answers.
     """
 
     tokens: int
+    unknown: int
     flagged: int
     counts: dict[str, int]
     all: dict[str, float]
@@ -35,11 +37,11 @@ class SummaryTable:
 
     @classmethod
     def of(cls, summary: Summary) -> SummaryTable:
-        counts = {shift.label: int(getattr(summary, shift.label)) for shift in reversed(ShiftClass)}
+        counts = {shift.label: int(getattr(summary, shift.label)) for shift in reversed(CLASSES)}
         rest = _by_name(shares_without_flagged(summary)) if summary.flagged else None
         by_part = summary.by_part if summary.is_of_parts else ()
         parts = {part_words(kind): shares(part) for kind, part in by_part}
-        return cls(summary.tokens, summary.flagged, counts, _by_name(shares(summary)), rest, parts)
+        return cls(summary.tokens, summary.unknown, summary.flagged, counts, _by_name(shares(summary)), rest, parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class ResponseSection:
 
 
 def _by_name(of: Shares) -> dict[str, float]:
-    return {shift.label: getattr(of, shift.label) for shift in ShiftClass}
+    return {shift.label: getattr(of, shift.label) for shift in CLASSES}
 
 
 def shown(span: Span) -> Span:
@@ -114,6 +116,6 @@ def shown(span: Span) -> Span:
     text = span.text.replace("\r\n", "\n")
     if span.is_end:
         text = "■"
-    elif span.shift is not ShiftClass.UNSHIFTED:
+    elif span.shift in (ShiftClass.MARGINAL, ShiftClass.SHIFTED):
         text = text.replace("\n", "⏎\n")
     return replace(span, text=text)

@@ -12,13 +12,16 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Of the tables. A file with another version is emptied: nothing in it is worth a migration."""
 
 _BUSY_SECONDS = 5.0
+_ROW = "(key BLOB PRIMARY KEY, used INTEGER NOT NULL, bytes INTEGER NOT NULL, value BLOB NOT NULL)"
 _SCHEMA = (
-    "CREATE TABLE results (key BLOB PRIMARY KEY, used INTEGER NOT NULL, bytes INTEGER NOT NULL, value BLOB NOT NULL)",
+    f"CREATE TABLE results {_ROW}",
+    f"CREATE TABLE sides {_ROW}",
     "CREATE INDEX results_by_use ON results (used, bytes)",
+    "CREATE INDEX sides_by_use ON sides (used, bytes)",
     "CREATE TABLE models (key BLOB PRIMARY KEY, value BLOB NOT NULL)",
 )
 
@@ -122,7 +125,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     with writing(connection):
         if _is_ready(connection):
             return
-        for table in ("results", "models"):
+        for table in ("results", "sides", "models"):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         for statement in _SCHEMA:
             connection.execute(statement)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from shiftlens.scores.records import ScoringModel
+
 
 class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     """What a loaded model is, for `doctor` and the JSON output.
@@ -24,3 +26,14 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     adapter_of: str = ""
     matrix_library: str = ""
+
+
+def scoring_model(description: ModelDescription) -> ScoringModel:
+    """What the records of a model's scores say of it."""
+    return ScoringModel(
+        fingerprint=description.fingerprint,
+        device=description.device,
+        dtype=description.dtype,
+        matrix_library=description.matrix_library,
+        vocabulary=description.vocabulary,
+    )

@@ -21,4 +21,5 @@ def cache_folder() -> Path:
 
 def user_store(limit_bytes: int = DEFAULT_LIMIT_BYTES) -> ResultStore:
     """The user's own store. Nothing is made on disk before something is kept."""
-    return ResultStore(cache_folder() / "results.sqlite3", limit_bytes)
+    folder = cache_folder()
+    return ResultStore(folder / "scores.sqlite3", limit_bytes, earlier=folder / "results.sqlite3")

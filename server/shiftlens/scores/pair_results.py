@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-import msgspec
 
 from shiftlens import __version__
 from shiftlens.model_files.fingerprint import model_fingerprint
 from shiftlens.options.pair import PairSpec, ScoreOptions
-from shiftlens.scores.columns import ScoredResponse
 from shiftlens.scores.description import ModelDescription
+from shiftlens.scores.keys import key_of, scoring
 from shiftlens.scores.matrix_library import expected_library
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ResponseToScore
 from shiftlens.scores.store import ResultStore
-from shiftlens.scores.template_date import TEMPLATE_DATE
-
-SCORING_VERSION = 3
-"""Raise it when the same models, text and options come to give other numbers within one release."""
-
-_encoder = msgspec.msgpack.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +34,11 @@ class PairResults:
         one that numbers were had from (as `Scored` tells), or without that the one that is expected.
         """
         library = self.matrix_library if matrix_library is None else matrix_library
-        return _hash(_scoring(), self.fingerprints, self.pair.device, self.pair.dtype, library, options, response)
+        return key_of(scoring(), self.fingerprints, self.pair.device, self.pair.dtype, library, options, response)
+
+    def are_of(self, scored: ScoredResponse) -> bool:
+        """Whether scores are of these models as their files are now. The engine may hold what it loaded before."""
+        return (scored.base.model.fingerprint, scored.aligned.model.fingerprint) == self.fingerprints
 
     def recall(self, options: ScoreOptions, responses: Iterable[ResponseToScore]) -> dict[int, ScoredResponse]:
         """The kept results, by the position of their response among `responses`."""
@@ -67,7 +62,7 @@ class PairResults:
     def _description_keys(self) -> tuple[bytes, bytes]:
         how = (__version__, self.pair.device, self.pair.dtype, self.pair.matrix_library)
         base, aligned = self.fingerprints
-        return _hash(self.pair.base, base, how), _hash(self.pair.aligned, aligned, how)
+        return key_of(self.pair.base, base, how), key_of(self.pair.aligned, aligned, how)
 
 
 def open_pair_results(store: ResultStore, pair: PairSpec) -> PairResults | None:
@@ -76,30 +71,3 @@ def open_pair_results(store: ResultStore, pair: PairSpec) -> PairResults | None:
     if base is None or aligned is None:
         return None
     return PairResults(store, pair, (base, aligned), expected_library(pair.matrix_library))
-
-
-@functools.cache
-def _scoring() -> tuple[object, ...]:
-    """What else the numbers come from: this code and the libraries below it. The schema tells the shape of a value."""
-    schema = msgspec.json.encode(msgspec.json.schema(ScoredResponse))
-    return (
-        SCORING_VERSION,
-        __version__,
-        str(TEMPLATE_DATE),
-        *(_version(name) for name in ("torch", "transformers", "peft")),
-        schema,
-    )
-
-
-def _version(library: str) -> str:
-    # It brings half of `email` along, which the start of a server need not wait for.
-    from importlib import metadata
-
-    try:
-        return metadata.version(library)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
-def _hash(*parts: object) -> bytes:
-    return hashlib.sha256(_encoder.encode(parts)).digest()

@@ -1,7 +1,9 @@
+# ruff: noqa: S608 (the tables' names that are put into statements are constants of this file)
 """Scores by content on disk, within a bound, the least recently used let go first.
 
-Several processes may use one store at once. Every method blocks (keep it off an event loop) and none but `clear`
-raises: a store that can't be used finds nothing and keeps nothing.
+What each model gave for a response is kept once (`sides`), whatever other models it is compared with; a result names
+the two sides that it is of. Several processes may use one store at once. Every method blocks (keep it off an event
+loop) and none but `clear` raises: a store that can't be used finds nothing and keeps nothing.
 """
 
 from __future__ import annotations
@@ -12,64 +14,92 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from shiftlens.errors import ShiftLensError
-from shiftlens.scores.columns import ScoredResponse
 from shiftlens.scores.database import broken, companions, is_held, is_there, remove, with_database, writing
 from shiftlens.scores.description import ModelDescription
+from shiftlens.scores.keys import side_key
+from shiftlens.scores.records import Comparison, ScoredResponse, SideScores
 
 DEFAULT_LIMIT_BYTES = 256 << 20
 
 _MOST_DESCRIPTIONS = 256
 _MOST_WAIT_TO_NOTE_USE_MS = 50
 _QUICK = 1
-_NEXT_USE = "(SELECT coalesce(max(used), 0) + 1 FROM results)"
+_TABLES = ("results", "sides")
+_NEXT_USE = "(SELECT max(coalesce((SELECT max(used) FROM results), 0), coalesce((SELECT max(used) FROM sides), 0)) + 1)"
+
+T = TypeVar("T")
+
+
+class _Result(msgspec.Struct, frozen=True, array_like=True):
+    """A comparison, and the keys of the sides that it is of."""
+
+    base: bytes
+    aligned: bytes
+    comparison: Comparison
+
 
 _encoder = msgspec.msgpack.Encoder()
-_results = msgspec.msgpack.Decoder(ScoredResponse)
+_results = msgspec.msgpack.Decoder(_Result)
+_sides = msgspec.msgpack.Decoder(SideScores)
 _descriptions = msgspec.msgpack.Decoder(ModelDescription)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreStats:
-    """What a store holds. `bytes` counts the results, up to `limit_bytes`; `file_bytes` is their room on disk."""
+    """What a store holds: results, and the `sides` of models that they are of. `bytes` counts both, up to
+    `limit_bytes`; `file_bytes` is their room on disk."""
 
     path: Path
     entries: int
+    sides: int
     bytes: int
     limit_bytes: int
     file_bytes: int
 
 
 class ResultStore:
-    """The store in the SQLite file at `path`, which is made when something is first kept."""
+    """The store in the SQLite file at `path`, which is made when something is first kept.
 
-    def __init__(self, path: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+    `earlier` is the file of a release before, which is left alone until this store is cleared.
+    """
+
+    def __init__(self, path: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES, *, earlier: Path | None = None) -> None:
         self.path = path
         self.limit_bytes = limit_bytes
+        self._earlier = earlier
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, ScoredResponse]:
         """Those of the keys that have a result. They count as used now."""
         wanted = list(keys)
 
         def read(connection: sqlite3.Connection) -> dict[bytes, ScoredResponse]:
-            found = {}
+            found: dict[bytes, ScoredResponse] = {}
+            used: list[tuple[str, bytes]] = []
+            sides: dict[bytes, SideScores | None] = {}
             for key in wanted:
-                row = connection.execute("SELECT value FROM results WHERE key = ?", (key,)).fetchone()
-                scored = None if row is None else _unpacked(row[0])
-                if scored is not None:
-                    found[key] = scored
-            if found:
+                result = _value(connection, "results", key, _results)
+                if result is None:
+                    continue
+                for of in (result.base, result.aligned):
+                    if of not in sides:
+                        sides[of] = _value(connection, "sides", of, _sides)
+                base, aligned = sides[result.base], sides[result.aligned]
+                if base is not None and aligned is not None:
+                    found[key] = ScoredResponse(base=base, aligned=aligned, comparison=result.comparison)
+                    used += [("results", key), ("sides", result.base), ("sides", result.aligned)]
+            if used:
                 # A result that can be read is worth having at once, even where its use can't be noted.
                 connection.execute(f"PRAGMA busy_timeout = {_MOST_WAIT_TO_NOTE_USE_MS:d}")
                 with contextlib.suppress(sqlite3.OperationalError), writing(connection):
-                    # S608: the inserted text is a constant of this file.
-                    connection.executemany(
-                        f"UPDATE results SET used = {_NEXT_USE} WHERE key = ?",  # noqa: S608
-                        [(key,) for key in found],
-                    )
+                    now = _next_use(connection)
+                    for table in _TABLES:
+                        rows = [(now, key) for of, key in used if of == table]
+                        connection.executemany(f"UPDATE {table} SET used = ? WHERE key = ?", rows)
             return found
 
         if not wanted or not is_there(self.path):
@@ -77,18 +107,22 @@ class ResultStore:
         return with_database(self.path, read, {})
 
     def put(self, key: bytes, scored: ScoredResponse) -> None:
-        """Keep a result. One that alone is larger than the limit is not kept."""
-        value = zlib.compress(_encoder.encode(scored), _QUICK)
-        size = len(key) + len(value)
+        """Keep a result and its sides, in the place of those that are there. One larger than the limit is not kept."""
+        sides = {side_key(side): side for side in (scored.base, scored.aligned)}
+        result = _Result(side_key(scored.base), side_key(scored.aligned), scored.comparison)
+        rows = [("results", key, _packed(result)), *(("sides", of, _packed(side)) for of, side in sides.items())]
+        size = sum(len(key) + len(value) for _, key, value in rows)
 
         def write(connection: sqlite3.Connection) -> None:
             with writing(connection):
-                connection.execute("DELETE FROM results WHERE key = ?", (key,))
-                _make_room(connection, self.limit_bytes - size)
-                connection.execute(
-                    f"INSERT INTO results (key, used, bytes, value) VALUES (?, {_NEXT_USE}, ?, ?)",  # noqa: S608
-                    (key, size, value),
-                )
+                now = _next_use(connection)
+                for table, of, value in rows:
+                    connection.execute(f"DELETE FROM {table} WHERE key = ?", (of,))
+                    connection.execute(
+                        f"INSERT INTO {table} (key, used, bytes, value) VALUES (?, ?, ?, ?)",
+                        (of, now, len(of) + len(value), value),
+                    )
+                _make_room(connection, self.limit_bytes)
 
         if size <= self.limit_bytes:
             with_database(self.path, write, None)
@@ -132,13 +166,15 @@ class ResultStore:
             connection.execute("PRAGMA secure_delete = ON")
             with writing(connection):
                 counted = int(connection.execute("SELECT count(*) FROM results").fetchone()[0])
-                connection.execute("DELETE FROM results")
-                connection.execute("DELETE FROM models")
+                for table in (*_TABLES, "models"):
+                    connection.execute(f"DELETE FROM {table}")
             with contextlib.suppress(sqlite3.OperationalError):
                 connection.execute("VACUUM")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return True
 
+        if self._earlier is not None:
+            remove(self._earlier)
         done = not is_there(self.path) or with_database(self.path, empty, False, on_failure=failures.append)
         if not done and failures and not is_held(failures[-1]):
             done = remove(self.path)
@@ -154,39 +190,56 @@ class ResultStore:
     def stats(self) -> StoreStats:
         """How much there is. Makes no file."""
 
-        def read(connection: sqlite3.Connection) -> tuple[int, int]:
-            row: tuple[int, int] = connection.execute(
-                "SELECT count(*), coalesce(sum(bytes), 0) FROM results"
-            ).fetchone()
-            return row
+        def read(connection: sqlite3.Connection) -> tuple[int, int, int]:
+            counts = (int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in _TABLES)
+            entries, sides = counts
+            return entries, sides, sum(_bytes_in(connection, table) for table in _TABLES)
 
-        entries, held = with_database(self.path, read, (0, 0)) if is_there(self.path) else (0, 0)
+        nothing = (0, 0, 0)
+        entries, sides, held = with_database(self.path, read, nothing) if is_there(self.path) else nothing
         return StoreStats(
             path=self.path,
             entries=entries,
+            sides=sides,
             bytes=held,
             limit_bytes=self.limit_bytes,
             file_bytes=sum(_size(path) for path in (self.path, *companions(self.path))),
         )
 
 
+def _next_use(connection: sqlite3.Connection) -> int:
+    return int(connection.execute(f"SELECT {_NEXT_USE}").fetchone()[0])
+
+
 def _make_room(connection: sqlite3.Connection, allowed: int) -> None:
-    held: int = connection.execute("SELECT coalesce(sum(bytes), 0) FROM results").fetchone()[0]
+    """Let go of what was not used for the longest time. What is of one result was used at one time."""
+    held = sum(_bytes_in(connection, table) for table in _TABLES)
     if held <= allowed:
         return
-    leaving = []
-    for rowid, size in connection.execute("SELECT rowid, bytes FROM results ORDER BY used"):
-        leaving.append((rowid,))
+    every = " UNION ALL ".join(f"SELECT '{table}', rowid, bytes, used FROM {table}" for table in _TABLES)
+    leaving: dict[str, list[tuple[int]]] = {table: [] for table in _TABLES}
+    for table, rowid, size, _ in connection.execute(f"{every} ORDER BY used"):
+        leaving[table].append((rowid,))
         held -= size
         if held <= allowed:
             break
-    connection.executemany("DELETE FROM results WHERE rowid = ?", leaving)
+    for table, rows in leaving.items():
+        connection.executemany(f"DELETE FROM {table} WHERE rowid = ?", rows)
 
 
-def _unpacked(value: object) -> ScoredResponse | None:
-    """A result as it was kept; None for one that is damaged, which the next `put` replaces."""
+def _bytes_in(connection: sqlite3.Connection, table: str) -> int:
+    return int(connection.execute(f"SELECT coalesce(sum(bytes), 0) FROM {table}").fetchone()[0])
+
+
+def _packed(record: _Result | SideScores) -> bytes:
+    return zlib.compress(_encoder.encode(record), _QUICK)
+
+
+def _value(connection: sqlite3.Connection, table: str, key: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
+    """A record as it was kept; None for one that is not there, or is damaged, which the next `put` replaces."""
+    row = connection.execute(f"SELECT value FROM {table} WHERE key = ?", (key,)).fetchone()
     try:
-        return _results.decode(zlib.decompress(value))  # type: ignore[arg-type]
+        return None if row is None else decoder.decode(zlib.decompress(row[0]))
     except (zlib.error, msgspec.DecodeError, TypeError):
         return None
 

@@ -14,8 +14,8 @@ _DTYPES = "`shiftlens.dtype`, `--dtype`"
 
 def no_numbers(pair: OpenedPair, prepared: Prepared, rows: PairRows, at: int) -> ScoringError:
     """Why a response can't be scored of which row `at` is broken (see `SideRows.broken`)."""
-    sides = ((pair.base, rows.base), (pair.aligned, rows.aligned))
-    models = [model for model, side in sides if bool(side.broken[at])]
+    sides = ((pair.base, rows.base_broken), (pair.aligned, rows.aligned.broken))
+    models = [model for model, broken in sides if bool(broken[at])]
     names = " and ".join(dict.fromkeys(model.loaded.name for model in models))
     return ScoringError(
         f"The logits of {names} are NaN or infinite {_where(pair, prepared, at)}, so that there is no rank or"

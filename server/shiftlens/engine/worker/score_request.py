@@ -12,10 +12,11 @@ from shiftlens.engine.protocol import Progress, Refused, Reply, Score, Scored
 from shiftlens.engine.worker.broken import no_numbers
 from shiftlens.engine.worker.pairs import OpenedPair
 from shiftlens.errors import ScoringError
+from shiftlens.scores.description import scoring_model
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.inputs.template_limits import template_budget
 from shiftlens.scoring.numbers import products
-from shiftlens.scoring.numbers.pack import pack, pack_apart
+from shiftlens.scoring.numbers.pack import pack
 from shiftlens.scoring.numbers.rows import PairRows
 from shiftlens.scoring.passes.batches import batches
 from shiftlens.scoring.passes.plan import PassPlan, plan_passes
@@ -128,19 +129,15 @@ class ScoreRequest:
         starts = (0, *plan.ends)
         for member, start, end in zip(plan.members, starts, plan.ends, strict=False):
             if before < end <= done:
-                self._send_scored(member, rows.part(start, end), partial=False)
+                self._send_scored(member, _part(plan, rows, start, end), partial=False)
             elif start < done < end and time.monotonic() - self._partial_sent > _SECONDS_BETWEEN_PARTIALS:
                 self._partial_sent = time.monotonic()
-                self._send_scored(member, rows.part(start, done), partial=True)
+                self._send_scored(member, _part(plan, rows, start, done), partial=True)
 
     def _send_scored(self, member: int, rows: PairRows, *, partial: bool) -> None:
         pair, prepared = self._pair, self._ready[member]
-        vocabularies = (pair.base.description.vocabulary, pair.aligned.description.vocabulary)
-        if prepared.own is not None:
-            scored = pack_apart(prepared, rows, pair.encoders, vocabularies)
-        else:
-            encoder = pair.aligned.loaded.encoder
-            scored = pack(prepared, rows, encoder, vocabularies=vocabularies, with_decoded=self._with_decoded)
+        models = scoring_model(pair.base.description), scoring_model(pair.aligned.description)
+        scored = pack(prepared, rows, pair.encoders, models, with_decoded=self._with_decoded)
         job, index = self._request.job, self._places[member]
         self._send(
             Scored(
@@ -148,7 +145,6 @@ class ScoreRequest:
                 index=index,
                 scored=scored,
                 partial=partial,
-                fingerprints=pair.fingerprints,
                 matrix_library=products.in_use(),
             )
         )
@@ -165,6 +161,11 @@ class ScoreRequest:
                 part=(place + 1, count),
             )
         )
+
+
+def _part(plan: PassPlan, rows: PairRows, start: int, end: int) -> PairRows:
+    """Rows [start, end) of a pass, and those of the base model beside them."""
+    return rows.part(slice(start, end), slice(plan.base_rows(start), plan.base_rows(end)))
 
 
 def portions(count: int) -> Iterator[range]:

@@ -12,7 +12,7 @@ import msgspec
 from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.lsp.documents.paints import Paint
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.columns import ScoredResponse
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.transcripts.model import Transcript
 
 DEFAULT_CACHE_BYTES = 256 << 20
@@ -85,20 +85,16 @@ def size_of(outcome: Outcome) -> int:
     """About how many bytes an outcome holds."""
     if isinstance(outcome, Refusal):
         return len(outcome.problem) + len(outcome.remedy)
-    columns = [
-        outcome.ids,
-        outcome.byte_ends,
-        outcome.special,
-        outcome.boundary,
-        outcome.base_rank_of_aligned_top,
-        outcome.kl,
-    ]
+    comparison = outcome.comparison
+    columns = [comparison.boundary, comparison.base_rank_of_aligned_top, comparison.kl]
+    entries = prefixes = 0
     for side in (outcome.base, outcome.aligned):
-        columns += [side.logprob, side.rank, side.entropy, side.top_ids, side.top_logprobs]
+        columns += [side.ids, side.byte_ends, side.special, side.logprob, side.rank, side.entropy]
+        columns += [side.top_ids, side.top_logprobs]
+        entries += len(side.pieces) + len(side.decoded)
+        prefixes += 4 * len(side.prefix_text) + 8 * len(side.prefix_ids)
     # An entry of a dict, with its key and the header of the bytes or str it holds, is about 120 bytes.
-    entries = 120 * (len(outcome.pieces) + len(outcome.decoded))
-    prefixes = sum(4 * len(s.prefix_text) + 8 * len(s.prefix_ids) for s in (outcome.base, outcome.aligned))
-    return sum(len(column) for column in columns) + entries + prefixes
+    return sum(len(column) for column in columns) + 120 * entries + prefixes
 
 
 @dataclass(slots=True)

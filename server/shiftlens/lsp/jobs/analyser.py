@@ -309,7 +309,7 @@ class Analyser:
             if not message.partial:
                 session.store.keep(key, message.scored)
                 # The engine may hold models whose files have changed since it loaded them.
-                if work.kept is not None and message.fingerprints == work.kept.fingerprints:
+                if work.kept is not None and work.kept.are_of(message.scored):
                     kept_as = work.kept.key(work.choice.score_options, wanted[key], message.matrix_library)
                     session.saved.note(key, kept_as)
             news.set()

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from shiftlens.engine.protocol import Done
 from shiftlens.lsp.documents.store import ContentKey
 from shiftlens.options.pair import PairSpec, ScoreOptions
-from shiftlens.scores.columns import ScoredResponse
 from shiftlens.scores.pair_results import PairResults, open_pair_results
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ResponseToScore
 from shiftlens.scores.store import ResultStore
 

@@ -13,8 +13,8 @@ from shiftlens.lsp.views.build import Known
 from shiftlens.options.pair import PairSpec
 from shiftlens.options.pair_choice import Choice
 from shiftlens.pipeline.unscored import why_not, why_nothing
-from shiftlens.scores.columns import ScoredResponse
 from shiftlens.scores.pair_results import PairResults
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import Requests, ResponseToScore
 from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.model import Transcript, Turn

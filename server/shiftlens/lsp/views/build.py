@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.highlights import highlights
-from shiftlens.analysis.model import ResponseAnalysis
+from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.lsp.documents.paints import Paint, paints_now
 from shiftlens.lsp.documents.store import DocumentAnalysis, Outcome, Refusal, ResponseResult
 from shiftlens.lsp.views.semantic_tokens import paint
@@ -88,7 +88,7 @@ def _result(
     if same is not None and same.scored is outcome and same.response == response:
         return earlier if earlier.partial == known.partial else replace(earlier, partial=known.partial)
     analysis = build(response, outcome, options, compat=compat)
-    paints = tuple(paint(item) for item in highlights(analysis))
+    paints = tuple(paint(item) for item in highlights(analysis) if item.shift is not ShiftClass.UNKNOWN)
     return ResponseResult(analysis, partial=known.partial, paints=paints)
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from shiftlens.analysis.facts import LONGEST_TOKEN, Fact, capitalised, facts, probability
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, Token, TokenSide
+from shiftlens.analysis.ranks import rank_words
 from shiftlens.lsp.documents.locate import Place
 from shiftlens.lsp.views.escape import markdown
 from shiftlens.pipeline.unscored import why_not_part
-from shiftlens.scores.columns import own_id
 from shiftlens.text.visible import shorten, visible_note, visible_piece
 
 _LONGEST_NOTE = 400
@@ -96,17 +96,17 @@ def _cell(side: TokenSide, rank: int) -> tuple[str, str]:
     if rank >= len(side.top):
         return "", ""
     candidate: Candidate = side.top[rank]
-    text = visible_piece(candidate.piece, limit=LONGEST_TOKEN) or f"id {own_id(candidate.id)}"
+    text = visible_piece(candidate.piece, limit=LONGEST_TOKEN) or f"id {candidate.id}"
     mark = f" {RESPONSE_MARK}" if candidate.id == side.id else ""
     return f"{text}{mark}", probability(candidate.prob)
 
 
 def _own_cell(side: TokenSide, item: Token) -> tuple[str, str]:
     """The response token where it is not among the candidates, with its rank."""
-    if side.id < 0 or any(candidate.id == side.id for candidate in side.top):
+    if side.id is None or any(candidate.id == side.id for candidate in side.top):
         return "", ""
-    text = shown_text(item) if item.piece and not (item.is_end and side.id != item.id) else f"id {own_id(side.id)}"
-    return f"{text} (rank {side.rank:,})", probability(math.exp(side.logprob))
+    text = shown_text(item) if item.piece and not (item.is_end and side.id != item.id) else f"id {side.id}"
+    return f"{text} (rank {rank_words(side.rank)})", probability(math.exp(side.logprob))
 
 
 def render_markdown(cards: tuple[Card, ...]) -> str:

@@ -9,13 +9,14 @@ import math
 from collections.abc import Sequence
 
 from shiftlens.analysis.facts import Fact, facts
-from shiftlens.analysis.model import Candidate, ResponseAnalysis, Summary, Token, TokenSide
+from shiftlens.analysis.model import Candidate, ResponseAnalysis, ShiftClass, Summary, Token, TokenSide
+from shiftlens.analysis.ranks import rank_number, rank_words
 from shiftlens.analysis.words import base_context_of, part_words, turn_words
 from shiftlens.lsp.documents.locate import Place
 from shiftlens.lsp.documents.open import OpenDocument, span_range
 from shiftlens.lsp.documents.store import DocumentAnalysis, ResponseResult
 from shiftlens.pipeline.unscored import why_not_part
-from shiftlens.scores.columns import own_id
+from shiftlens.scores.columns import Above
 from shiftlens.text.lines import Unit
 from shiftlens.text.trail import Edits
 from shiftlens.text.visible import ELLIPSIS, visible_piece
@@ -106,6 +107,7 @@ def summary_json(summary: Summary) -> Json:
         "flaggedUnshifted": summary.flagged_unshifted,
         "flaggedMarginal": summary.flagged_marginal,
         "flaggedShifted": summary.flagged_shifted,
+        **({"unknown": summary.unknown} if summary.unknown else {}),
         **({"byPart": by_part} if summary.is_of_parts else {}),
     }
 
@@ -154,7 +156,7 @@ def _token(item: Token, told: Sequence[Fact]) -> Json:
         "index": item.index,
         "id": item.id,
         "text": visible_piece(item.piece),
-        "class": item.shift.label,
+        "class": None if item.shift is ShiftClass.UNKNOWN else item.shift.label,
         "isEnd": item.is_end,
         "part": part_words(item.part),
         "special": item.special,
@@ -163,7 +165,7 @@ def _token(item: Token, told: Sequence[Fact]) -> Json:
         "shortened": list(item.shortened),
         "base": _base_side(item),
         "aligned": _side(item.aligned),
-        "baseRankOfAlignedTop": item.base_rank_of_aligned_top or None,
+        "baseRankOfAlignedTop": rank_number(item.base_rank_of_aligned_top),
         # For clients that know no `facts`.
         "realigned": sentences.get("realigned"),
         "reference": sentences.get("reference"),
@@ -177,14 +179,16 @@ def _token(item: Token, told: Sequence[Fact]) -> Json:
 
 def _base_side(item: Token) -> Json:
     """In a pair of two vocabularies, the same token has another id on this side; the client wants to know it again."""
-    same = item.base.id >= 0 and not item.is_end
+    same = item.base.id is not None and not item.is_end
     return {**_side(item.base), **({"id": item.id} if same else {})}
 
 
 def _side(side: TokenSide) -> Json:
     return {
-        "id": own_id(side.id),
-        "rank": side.rank,
+        "id": side.id,
+        "rank": rank_number(side.rank),
+        **({"rankAbove": side.rank.rank} if isinstance(side.rank, Above) else {}),
+        "rankText": rank_words(side.rank),
         "logprob": _finite(side.logprob),
         "prob": _finite(math.exp(side.logprob)),
         "entropy": _finite(side.entropy),
@@ -195,7 +199,7 @@ def _side(side: TokenSide) -> Json:
 
 def _candidate(candidate: Candidate, side: TokenSide) -> Json:
     return {
-        "id": own_id(candidate.id),
+        "id": candidate.id,
         "text": visible_piece(candidate.piece),
         "prob": _finite(candidate.prob),
         "isResponse": candidate.id == side.id,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from lsprotocol import types
 
 from shiftlens.analysis.highlights import Highlight
-from shiftlens.analysis.model import ShiftClass
+from shiftlens.analysis.model import CLASSES
 from shiftlens.lsp.documents.paints import Paint, paints_now
 from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.text.lines import Unit
@@ -24,7 +24,7 @@ TOKEN_MODIFIERS = ("special", "boundary", "offGreedy")
 LEGEND = types.SemanticTokensLegend(token_types=list(TOKEN_TYPES), token_modifiers=list(TOKEN_MODIFIERS))
 INTEGERS_PER_TOKEN = 5
 
-_TYPE_INDEX = {shift: TOKEN_TYPES.index(shift.label) for shift in ShiftClass}
+_TYPE_INDEX = {shift: TOKEN_TYPES.index(shift.label) for shift in CLASSES}
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 

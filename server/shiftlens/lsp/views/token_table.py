@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shiftlens.analysis.highlights import highlights, row_at, rows_at
-from shiftlens.analysis.model import ResponseAnalysis
+from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
+from shiftlens.analysis.tokens import base_logprobs
 from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.lsp.views.semantic_tokens import TOKEN_TYPES
 from shiftlens.scores.columns import float32
@@ -28,13 +29,15 @@ class TokenRow(NamedTuple):
 
 
 def token_rows(analysis: ResponseAnalysis) -> Iterator[TokenRow]:
-    """One row for each highlight; where several tokens share a character, the greatest KL and the least probability."""
-    kl = float32(analysis.scored.kl)
-    logprob = float32(analysis.scored.base.logprob)
+    """One row for each highlight with a class; where several tokens share a character, the greatest KL and the least
+    probability."""
+    comparison = analysis.scored.comparison
+    kl = float32(comparison.kl) if comparison.kl else [math.nan] * analysis.scored.rows
+    logprob = base_logprobs(analysis.scored)
     for item in highlights(analysis):
         row = row_at(analysis, item.start)
         rows = rows_at(analysis, item.end - 1) if row is None or analysis.cuts[row] else range(row, row + 1)
-        if rows:
+        if rows and item.shift is not ShiftClass.UNKNOWN:
             least = min(logprob[index] for index in rows)
             yield TokenRow(item.start, item.end, item.shift.label, max(kl[index] for index in rows), math.exp(least))
 

@@ -130,11 +130,13 @@ def pair_rows(
         cross.append(torch.zeros_like(own) if other is None else mean_difference(weights, tile, other, scratch))
     a, b = aligned.merged(), base.merged()
     kl = (a.shares * torch.stack(cross)).sum(dim=0) - (a.shares * torch.stack(mass)).sum(dim=0) * (a.norm - b.norm)
+    base_rows = _side(b, base_own, base_rank)
     rows = PairRows(
-        base=_side(b, base_own, base_rank),
+        base=base_rows,
         aligned=_side(a, own, aligned_rank),
         kl=kl.clamp_(min=0),
         base_rank_of_aligned_top=_rank_of(a.top_ids[:, 0], base),
+        base_broken=base_rows.broken,
     )
     return rows, early != own if early is not None else torch.ones_like(own, dtype=torch.bool)
 

@@ -46,22 +46,31 @@ class SideRows:
 
 @dataclass(frozen=True, slots=True)
 class PairRows:
-    """Both models' numbers, and what takes both: KL float32 [r], base rank of aligned top-1 int32 [r]."""
+    """Both models' numbers, and what takes both: KL float32 [r], base rank of aligned top-1 int32 [r].
+
+    The base model has rows of its own tokens: as many as the aligned model but in a pair of two vocabularies, where KL
+    is no number. `base_broken`, bool [r], tells beside which rows of the aligned model those of the base are broken.
+    """
 
     base: SideRows
     aligned: SideRows
     kl: torch.Tensor
     base_rank_of_aligned_top: torch.Tensor
+    base_broken: torch.Tensor
 
     def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> PairRows:
         """The same change to every column."""
         return PairRows(
-            self.base.map(change), self.aligned.map(change), change(self.kl), change(self.base_rank_of_aligned_top)
+            self.base.map(change),
+            self.aligned.map(change),
+            change(self.kl),
+            change(self.base_rank_of_aligned_top),
+            change(self.base_broken),
         )
 
     def first_broken(self) -> int | None:
         """The first row in which either model gave no distribution; None where there is none."""
-        found = (self.base.broken | self.aligned.broken).nonzero()
+        found = (self.base_broken | self.aligned.broken).nonzero()
         return int(found[0]) if len(found) else None
 
     @property
@@ -69,9 +78,15 @@ class PairRows:
         """Bytes of all columns."""
         return self.base.nbytes + self.aligned.nbytes + self.kl.nbytes + self.base_rank_of_aligned_top.nbytes
 
-    def part(self, start: int, stop: int) -> PairRows:
-        """Some of the rows."""
-        return self.map(lambda column: column[start:stop])
+    def part(self, rows: slice, base_rows: slice) -> PairRows:
+        """Some of the rows, and those of the base model that lie beside them."""
+        return PairRows(
+            self.base.map(lambda column: column[base_rows]),
+            self.aligned.map(lambda column: column[rows]),
+            self.kl[rows],
+            self.base_rank_of_aligned_top[rows],
+            self.base_broken[rows],
+        )
 
 
 def joined(blocks: Sequence[PairRows]) -> PairRows:
@@ -81,6 +96,7 @@ def joined(blocks: Sequence[PairRows]) -> PairRows:
         joined_side([block.aligned for block in blocks]),
         torch.cat([block.kl for block in blocks]),
         torch.cat([block.base_rank_of_aligned_top for block in blocks]),
+        torch.cat([block.base_broken for block in blocks]),
     )
 
 

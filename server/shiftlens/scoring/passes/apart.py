@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from shiftlens.scores.columns import BASE_ONLY
 from shiftlens.scoring.inputs.tokens import TextEncoder
 from shiftlens.scoring.numbers.formulae import side_rows
 from shiftlens.scoring.numbers.head import Blocks, even_slices
@@ -36,12 +35,11 @@ class ApartHeads:
         groups: Sequence[RowGroup],
         check: Callable[[], None] = lambda: None,
     ) -> PairRows:
-        """Numbers of the rows of these groups, on the CPU, one row for each of the aligned model.
+        """Numbers of the rows of these groups, on the CPU.
 
-        States [r, D] and targets int64 [r] of base and aligned, each of its own number of rows. Those of the base
-        side: `rank` is the worst of the group, `logprob` the sum of the group's; entropy and candidates are those
-        before the group, on its first row only. Its ids are the base model's own, -1 where there is none. KL is no
-        number. `check` may raise.
+        States [r, D] and targets int64 [r] of base and aligned, each of its own number of rows. KL is no number, and
+        the aligned model's most likely token has a rank under the base model on the first row of a group only.
+        `check` may raise.
         """
         aligned, _ = self._alone(self._aligned, states[1], targets[1], None, check)
         tops = aligned.top_ids[:, 0].tolist()
@@ -82,39 +80,19 @@ class ApartHeads:
         return joined_side(sides), torch.cat(ranks)
 
 
-def shared_ids(base_ids: Sequence[int], encoders: tuple[TextEncoder, TextEncoder]) -> dict[int, int]:
-    """For each id of the base model, the id that stands for it: see `columns.OwnTokens`."""
-    base, aligned = encoders
-    added = base.tokenizer.added_tokens_decoder
-    found: dict[int, int] = {}
-    for i in base_ids:
-        piece = b"" if i in added else base.pieces[i]
-        found[i] = aligned.id_of_bytes.get(piece, BASE_ONLY + i) if piece else BASE_ONLY + i
-    return found
-
-
 def _side_by_side(groups: Sequence[RowGroup], base: SideRows, ranks: torch.Tensor, aligned: SideRows) -> PairRows:
-    """The aligned model's rows, with the base model's numbers beside them."""
+    """The rows of each model, and what takes both: a group has what the base model says before it, on its first row."""
     places = [group.place for group in groups]
-    n, k, count = aligned.top_ids.shape[0], base.top_ids.shape[1], len(places)
-    of_row = _numbered([place.end - place.first for place in places])
-    of_base_row = _numbered([place.other_end - place.other_first for place in places])
-    worst = torch.zeros(count, dtype=base.rank.dtype).scatter_reduce(0, of_base_row, base.rank, "amax")
-    logprob = torch.zeros(count, dtype=torch.float64).index_add(0, of_base_row, base.logprob.double())
+    n = aligned.top_ids.shape[0]
     firsts = torch.tensor([place.first for place in places])
     before = torch.tensor([place.other_first for place in places])
-    tops = base.top_logprobs[before]
-    # A group is broken by any of its rows, not only by the one whose candidates are shown.
-    tops[of_base_row[base.broken]] = math.nan
-    side = SideRows(
-        logprob=logprob.float()[of_row],
-        rank=worst[of_row],
-        entropy=torch.full((n,), math.nan).index_copy(0, firsts, base.entropy[before]),
-        top_ids=torch.full((n, k), _NOT_THERE, dtype=torch.int64).index_copy(0, firsts, base.top_ids[before]),
-        top_logprobs=torch.full((n, k), -math.inf).index_copy(0, firsts, tops),
-    )
+    of_row = _numbered([place.end - place.first for place in places])
+    of_base_row = _numbered([place.other_end - place.other_first for place in places])
+    # A group is broken by any of its rows, not only by the one before it.
+    broken = torch.zeros(len(places), dtype=torch.bool)
+    broken[of_base_row[base.broken]] = True
     of_top = torch.zeros(n, dtype=ranks.dtype).index_copy(0, firsts, ranks[before])
-    return PairRows(side, aligned, torch.full((n,), math.nan), of_top)
+    return PairRows(base, aligned, torch.full((n,), math.nan), of_top, broken[of_row])
 
 
 def _numbered(sizes: Sequence[int]) -> torch.Tensor:

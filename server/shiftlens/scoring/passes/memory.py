@@ -107,7 +107,10 @@ class RememberedPass:
         base = self.base.shared_rows(plan.base, base_start)
         aligned = min(self.aligned.shared_rows(plan.aligned, start), len(self.rows.kl) - start)
         count = self._side_by_side(plan, (start, base_start), aligned, base)
-        return self.rows.part(start, start + count) if count > 0 else None
+        if count <= 0:
+            return None
+        base_count = plan.base_rows(count)
+        return self.rows.part(slice(start, start + count), slice(base_start, base_start + base_count))
 
     def _side_by_side(self, plan: PassPlan, starts: tuple[int, int], aligned: int, base: int) -> int:
         """How many rows lie beside the same as in `plan`, of so many that each side has for it by itself."""

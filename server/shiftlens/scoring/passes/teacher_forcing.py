@@ -126,10 +126,11 @@ class Scorer:
         check()
         targets = joined_targets([plan.targets(0, plan.rows) for plan in plans])
         rows = self._numbers((states[0], states[1]), targets, check).map(torch.Tensor.cpu)
-        found, start = [], 0
+        found, start, base_start = [], 0, 0
         for plan in plans:
-            found.append(rows.part(start, start + plan.rows))
-            start += plan.rows
+            end, base_end = start + plan.rows, base_start + len(plan.base.rows)
+            found.append(rows.part(slice(start, end), slice(base_start, base_end)))
+            start, base_start = end, base_end
         return found
 
     def _states_together(self, model: CausalModel, sides: Sequence[SidePlan]) -> torch.Tensor:
