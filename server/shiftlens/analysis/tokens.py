@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from shiftlens.analysis.model import Candidate, Realigned, ResponseAnalysis, ShiftClass, Token, TokenSide
+from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.scores.columns import (
     SHORTENED_ALIGNED,
     SHORTENED_BASE,
@@ -49,6 +50,7 @@ def token(analysis: ResponseAnalysis, row: int) -> Token:
         shortened=shortened(scored, row),
         realigned=realigned(scored, row),
         part=analysis.part_at(row),
+        kind=TokenKind(analysis.kinds[row]) if analysis.kinds else TokenKind.CONTENT,
     )
 
 
