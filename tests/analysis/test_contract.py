@@ -65,6 +65,21 @@ def test_a_response_tells_its_place_prefixes_and_summary() -> None:
     assert found["notes"] == ["A note."]
 
 
+def test_a_token_has_its_kind_and_a_summary_the_counts_of_each() -> None:
+    whole = as_json("Sure, air", scored([b"Sure", b",", b" air"], base_ranks=[9, 1, 2, 1]))
+    found = whole["responses"][0]
+    assert [token["kind"] for token in found["tokens"]] == ["opener", "opener", "content", "syntax"]
+    by_kind = found["summary"]["by_kind"]
+    assert {kind: (counts["tokens"], counts["shifted"]) for kind, counts in by_kind.items()} == {
+        "content": (1, 0),
+        "opener": (2, 1),
+        "syntax": (1, 0),
+    }
+    assert by_kind["opener"]["shares"]["shifted"] == 0.5
+    assert whole["summary"]["by_kind"] == by_kind
+    assert whole["settings"]["word_lists"] == "package"
+
+
 def test_a_token_has_every_key_of_the_contract() -> None:
     token = as_json("a", scored([b"a"], base_ranks=[4, 1], special=[0]))["responses"][0]["tokens"][0]
     wanted = {

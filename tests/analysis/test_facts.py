@@ -79,6 +79,13 @@ def test_facts_come_in_the_order_of_their_kinds_and_each_has_a_name_and_a_text()
         assert all(fact.label and fact.text and fact.sentence.endswith(fact.text) for fact in found)
 
 
+def test_the_kind_of_a_token_is_told_in_words() -> None:
+    assert [next(said for said in sentences(flagged(), row) if said.startswith("Kind")) for row in (0, 1)] == [
+        "Kind: special or tool syntax",
+        "Kind: content",
+    ]
+
+
 def test_the_tokens_of_one_character_are_listed_with_each() -> None:
     analysis = build(response("\N{EURO SIGN}"), scored([b"\xe2", b"\x82", b"\xac"]), ClassifyOptions())
     character: list[Token] = list(tokens(analysis))[:3]

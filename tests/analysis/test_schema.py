@@ -92,9 +92,9 @@ def test_the_schema_is_a_schema_and_leaves_no_object_open() -> None:
     Draft202012Validator.check_schema(schema())
     every = list(objects_of(schema()))
     assert len(every) > 15
-    # `by_part` has kinds of parts as its keys; every other object names all its fields.
+    # `by_part` and `by_kind` have kinds as their keys; every other object names all its fields.
     loose = [part for part in every if part.get("additionalProperties") is not False]
-    assert [part["additionalProperties"] for part in loose] == [{"$ref": "#/$defs/part_summary"}]
+    assert [part["additionalProperties"] for part in loose] == [{"$ref": "#/$defs/part_summary"}] * 2
 
 
 def token_of(found: dict[str, Any]) -> dict[str, Any]:
@@ -108,6 +108,8 @@ WRONGS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a candidate's field too many": lambda found: token_of(found)["base"]["top"][0].update(more=1),
     "a field too few": lambda found: token_of(found).pop("kl"),
     "another schema": lambda found: found.update(schema="shiftlens/2"),
+    "another kind": lambda found: token_of(found).update(kind="moved"),
+    "shares of another kind": lambda found: found["summary"]["by_kind"].update(moved={}),
     "another class": lambda found: token_of(found).update({"class": "moved"}),
     "a rank of 0": lambda found: token_of(found)["base"].update(rank=0),
     "a probability above 1": lambda found: token_of(found)["base"].update(prob=1.5),

@@ -18,6 +18,7 @@ NUMBERS = (
     "KL(aligned || base) 0.250 nats",
     "Jaccard@2 1.00",
     "Base context: aligntds",
+    "Kind: ",
 )
 TOLD: dict[str, tuple[int, str]] = {
     "position": (0, "Position 1 of 4"),

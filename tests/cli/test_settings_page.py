@@ -1,4 +1,4 @@
-"""The page on settings and options is what the code declares."""
+"""The pages on settings and options and on kinds of tokens are what the code declares."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ def page() -> str:
     return (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8")
 
 
-def test_the_page_on_settings_is_up_to_date(page: str) -> None:
-    command = [sys.executable, "-X", "utf8", str(REPOSITORY / "docs" / "settings_page.py")]
+@pytest.mark.parametrize("name", ["settings", "kinds"])
+def test_a_page_that_is_made_of_code_is_up_to_date(name: str) -> None:
+    command = [sys.executable, "-X", "utf8", str(REPOSITORY / "docs" / f"{name}_page.py")]
     written = subprocess.run(command, capture_output=True, timeout=60, check=True).stdout.decode().replace("\r\n", "\n")
+    page = (REPOSITORY / "docs" / f"{name}.md").read_text(encoding="utf-8")
     assert page == written, "run `make docs`"
 
 

@@ -175,6 +175,13 @@ def test_parts_stand_under_their_names_in_the_order_in_which_they_were_written_a
     assert "AlignTDS" not in text
 
 
+def test_kinds_of_tokens_have_shares_and_their_part_of_all_that_is_shifted() -> None:
+    text = printed(in_parts())
+    rest = "0.0% unshifted, 0.0% marginal, 100.0% shifted; 100.0% of all shifted\n"
+    assert f"  kind reasoning: 1 positions, {rest}" in text
+    assert "  kind opener: 1 positions, 100.0% unshifted, 0.0% marginal, 0.0% shifted; 0.0% of all shifted\n" in text
+
+
 def test_the_references_numbers_are_printed_with_compat() -> None:
     text = printed(in_parts("aligntds"))
     means = "KL@10 0.0000, Jaccard@10 1.0000, WS@10 0.5556, TR@10 0.0000, TP 0.6667, BTP 0.6667, nDCG 1.0000"

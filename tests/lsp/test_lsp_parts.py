@@ -175,6 +175,24 @@ def test_the_list_of_responses_has_shares_by_part() -> None:
     assert "byPart" not in answer["responses"][0]["summary"]
 
 
+def test_the_list_of_responses_has_shares_by_kind_and_a_token_its_kind() -> None:
+    shown = view(response(THOUGHT, SAID), Known(WHOLE))
+    document = OpenDocument(URI, 1, TEXT)
+    answer: Any = analysis_answer(document, shown, "utf-16")
+    summary = answer["responses"][0]["summary"]
+    assert {of["kind"]: of["tokens"] for of in summary["byKind"]} == {
+        "opener": 2,
+        "special or tool syntax": 1,
+        "reasoning": 2,
+    }
+    place = at(shown, TEXT.index("yes"))
+    assert place is not None
+    answer = token_answer(document, place, "utf-16")
+    (one,) = answer["tokens"]
+    assert one["kind"] == "opener"
+    assert "Kind: opener" in [fact["sentence"] for fact in one["facts"]]
+
+
 def test_a_response_that_is_not_to_be_scored_is_no_refusal() -> None:
     shown = view(response(CALLED), Known(Refusal("This turn is a tool call alone.", by_choice=True)))
     answer: Any = analysis_answer(OpenDocument(URI, 1, TEXT), shown, "utf-16")

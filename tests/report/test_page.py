@@ -145,7 +145,10 @@ def test_several_files_have_a_summary_of_all_and_what_failed_is_told() -> None:
     found = analysis([b"a", b"b"])
     page = PageReader(render([ReportedFile("one", found), ReportedFile("two", found)], [("three", "It is <empty>.")]))
     assert page.by_id("whole").text == "All responses"
-    assert len(page.all("table", "summary")) == 3
+    assert (
+        len([table for table in page.all("table", "summary") if "kinds" not in (table.attributes["class"] or "")]) == 3
+    )
+    assert len(page.all("table", "kinds")) == 3
     assert any("three is not in this report: It is <empty>." in e.text for e in page.all("p", "remark"))
     ids = [e.attributes["id"] for e in page.elements if "id" in e.attributes]
     assert len(ids) == len(set(ids))
@@ -208,6 +211,13 @@ def test_parts_have_their_name_before_their_text_and_shares_of_their_own() -> No
     assert ["Part: reasoning" in row for row in told] == [True, False, False]
     assert not any(sentence.startswith("AlignTDS") for row in told for sentence in row)
     assert any("conversation 2, turn 3, chosen" in e.text for e in page.all("h3"))
+
+
+def test_kinds_of_tokens_have_shares_and_their_part_of_all_that_is_shifted() -> None:
+    rows = page_of(analysis([b"Sure", b" air"])).all("table", "kinds")[0].text.split("\n")
+    assert "opener1100.0%0.0%0.0%100.0%" in rows
+    assert "content10.0%100.0%0.0%0.0%" in rows
+    assert not page_of(analysis([])).all("table", "kinds")
 
 
 def test_a_page_of_answers_alone_says_nothing_of_parts() -> None:

@@ -70,7 +70,8 @@ function description(prompt: string, state: ResponseState, summary: ResponseSumm
 function detail({ index, turn, message, summary }: AnalysisAnswer["responses"][number]): string {
   const head = `Response ${index + 1}${turn ? ` (${turn})` : ""}`;
   const byPart = (summary?.byPart ?? []).map((part) => `${part.kind}: ${counts(part)}`);
-  return [head, summary ? counts(summary) : "", ...byPart, message].filter(Boolean).join("\n");
+  const byKind = (summary?.byKind ?? []).map((of) => `kind ${of.kind}: ${counts(of)}`);
+  return [head, summary ? counts(summary) : "", ...byPart, ...byKind, message].filter(Boolean).join("\n");
 }
 
 function counts({ shifted, marginal, unshifted, tokens }: Counts): string {

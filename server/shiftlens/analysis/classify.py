@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from operator import or_
 
 from shiftlens.analysis.aligntds import shown_top_ranks
+from shiftlens.analysis.kinds import kinds_of
 from shiftlens.analysis.model import PartRows, ResponseAnalysis, ShiftClass, Summary
 from shiftlens.analysis.parts import ends_response, part_rows
 from shiftlens.analysis.ranks import classes_of, worst_rank
+from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.options.pair import SCORE_PARTS, ClassifyOptions
 from shiftlens.scores.columns import UNKNOWN_RANK, int32
 from shiftlens.scores.records import ScoredResponse
@@ -45,6 +48,10 @@ def build(
     spans = token_spans(text, byte_ends, source)
     parts = part_rows(response.turn.parts, scored.parts, byte_ends)
     classes = classes_of(base_ranks(scored, classify_options.classify_by, compat), classify_options.thresholds)
+    has_end = ends_response(response.turn.parts, scored.parts, byte_ends) and scored.ids[-1] == scored.aligned.end_id
+    kinds = kinds_of(
+        text, spans.text_ends, scored.aligned.special, parts, has_end=has_end, word_lists=classify_options.word_lists
+    )
     return ResponseAnalysis(
         response=response,
         scored=scored,
@@ -56,9 +63,10 @@ def build(
         ends=spans.ends,
         text_ends=spans.text_ends,
         cuts=spans.cuts,
-        summary=_summary(classes, scored, parts),
+        summary=_summary(classes, scored, parts, kinds),
         parts=parts,
-        has_end=ends_response(response.turn.parts, scored.parts, byte_ends) and scored.ids[-1] == scored.aligned.end_id,
+        has_end=has_end,
+        kinds=kinds,
     )
 
 
@@ -118,14 +126,27 @@ def summarise(classes: bytes, boundary: bytes, realigned: bytes = b"") -> Summar
     )
 
 
-def _summary(classes: bytes, scored: ScoredResponse, parts: Sequence[PartRows]) -> Summary:
+def _summary(classes: bytes, scored: ScoredResponse, parts: Sequence[PartRows], kinds: bytes) -> Summary:
     realigned = realigned_rows(scored)
 
     def of(first: int, end: int) -> Summary:
         return summarise(classes[first:end], scored.comparison.boundary[first:end], realigned[first:end])
 
     by_part = _by_kind((part.kind, of(part.first, part.end)) for part in parts if part.end > part.first)
-    return replace(of(0, scored.rows), by_part=by_part)
+    return replace(of(0, scored.rows), by_part=by_part, by_kind=_by_token_kind(classes, scored, realigned, kinds))
+
+
+def _by_token_kind(
+    classes: bytes, scored: ScoredResponse, realigned: bytes, kinds: bytes
+) -> tuple[tuple[TokenKind, Summary], ...]:
+    """One summary for each kind of token that there is."""
+
+    def of(kind: TokenKind) -> Summary:
+        chosen = [found == kind for found in kinds]
+        columns = (classes, scored.comparison.boundary, realigned)
+        return summarise(*(bytes(compress(column, chosen)) for column in columns))
+
+    return tuple((kind, of(kind)) for kind in TokenKind if kind in kinds)
 
 
 def _by_kind(found: Iterable[tuple[str, Summary]]) -> tuple[tuple[str, Summary], ...]:
@@ -154,7 +175,15 @@ def combine(summaries: Iterable[Summary]) -> Summary:
         realigned=sum(s.realigned for s in every),
         unknown=sum(s.unknown for s in every),
         by_part=_by_kind(by_part) if by_part else (),
+        by_kind=_combined_kinds(every),
     )
+
+
+def _combined_kinds(summaries: Sequence[Summary]) -> tuple[tuple[TokenKind, Summary], ...]:
+    found: dict[TokenKind, list[Summary]] = {}
+    for kind, summary in (each for whole in summaries for each in whole.by_kind):
+        found.setdefault(kind, []).append(summary)
+    return tuple((kind, combine(found[kind])) for kind in sorted(found))
 
 
 def shares(summary: Summary) -> Shares:

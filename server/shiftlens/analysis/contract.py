@@ -3,16 +3,18 @@
     {"schema", "file", "format", "detected_by",
      "models": {"base": {"name", "path", "architecture", "parameters", "vocabulary", "max_positions", "device", "dtype",
         "fingerprint", "matrix_library"}, "aligned": {the same}},
-     "settings": {"base_context", "aligned_context", "classify_by", "thresholds", "top_k", "score_parts", "compat",
-        "device", "dtype", "matrix_library"},
+     "settings": {"base_context", "aligned_context", "classify_by", "thresholds", "word_lists", "top_k", "score_parts",
+        "compat", "device", "dtype", "matrix_library"},
      "responses": [{"index", "conversation", "turn", "prompt", "text", "start", "end",
         "prefix": {"base": {"text", "ids"}, "aligned": {"text", "ids"}},
-        "tokens": [{"index", "id", "text", "start", "end", "class", "boundary", "special", "off_greedy",
+        "tokens": [{"index", "id", "text", "start", "end", "class", "kind", "boundary", "special",
+                    "off_greedy",
                     "base":    {"rank", "logprob", "prob", "entropy", "missing_mass", "top": [{"id", "text", "prob"}]},
                     "aligned": {the same},
                     "base_rank_of_aligned_top", "kl", "jaccard@10"}],
         "summary": {"tokens", "unshifted", "marginal", "shifted", "flagged",
-            "shares": {"tokens", "unshifted", "marginal", "shifted"}, "shares_without_flagged": {the same}},
+            "shares": {"tokens", "unshifted", "marginal", "shifted"}, "shares_without_flagged": {the same},
+            "by_kind": {kind: the same}},
         "notes": [...]}],
      "problems": [{"line", "message"}], "refused": [{"index", "message"}], "not_scored": [index, ...], "summary": {...}}
 
@@ -26,6 +28,9 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
   has "scored": false. A token that is not of the answer has "part", its kind; one with bytes of two parts is of the
   first. Tokens are in the order of the parts, so that their offsets ascend within a part only. Summaries count all
   positions that were scored; where some are not of answers, they have "by_part": {kind: the same counts and shares}.
+- The "kind" of a token is "content", "format", "connective", "hedge", "opener", "closer", "syntax" or "reasoning", by
+  the rules of docs/kinds.md; "by_kind" has counts and shares of each kind that there is. `word_lists` is "user" where
+  a file of the user's tells the kinds, else "package".
 - `not_scored` are the responses of which no part is of a kind in `score_parts`.
 - The texts of a response's tokens join to its `text`, that of the parts that were scored. A character split over
   several tokens is the text of the one with its first byte; the others are empty. A token that is not whole characters
@@ -144,6 +149,7 @@ def _settings(analysis: Analysis) -> Json:
         "aligned_context": options.aligned_context,
         "classify_by": classify.classify_by,
         "thresholds": list(classify.thresholds),
+        "word_lists": "package" if classify.word_lists is None else "user",
         "top_k": options.top_k,
         "score_parts": list(options.parts),
         "compat": options.compat,
@@ -160,8 +166,9 @@ def error_json(file: str, *, kind: str, message: str, line: int | None = None) -
 
 
 def summary_json(summary: Summary) -> Json:
-    """Counts by class, and shares with and without the flagged positions; by part where not all is answers."""
+    """Counts by class, and shares with and without the flagged positions; by part where not all is answers, by kind."""
     by_part = {kind: summary_json(part) for kind, part in summary.by_part} if summary.is_of_parts else {}
+    by_kind = {kind.label: summary_json(part) for kind, part in summary.by_kind}
     return {
         "tokens": summary.tokens,
         "unshifted": summary.unshifted,
@@ -173,6 +180,7 @@ def summary_json(summary: Summary) -> Json:
         "shares": _shares(shares(summary)),
         "shares_without_flagged": _shares(shares_without_flagged(summary)),
         **({"by_part": by_part} if by_part else {}),
+        **({"by_kind": by_kind} if by_kind else {}),
     }
 
 

@@ -23,6 +23,7 @@ def token_json(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
         "start": token.start,
         "end": token.end,
         "class": None if token.shift is ShiftClass.UNKNOWN else token.shift.label,
+        "kind": token.kind.label,
         "boundary": token.boundary,
         "special": token.special,
         "off_greedy": token.off_greedy,

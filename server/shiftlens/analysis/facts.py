@@ -28,6 +28,7 @@ Kind = Literal[
     "context",
     "response",
     "part",
+    "tokenKind",
     "reference",
     "character",
     "ends",
@@ -109,6 +110,7 @@ def _facts(
         yield Fact("response", f"response {analysis.response.index + 1}", visible_note(turn))
     if item.part != ANSWER:
         yield Fact("part", "part", part_words(item.part))
+    yield Fact("tokenKind", "kind", item.kind.words)
     if options.compat == "aligntds":
         yield reference(scored, item.index)
     if len(character) > 1 and not item.is_end:

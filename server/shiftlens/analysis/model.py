@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.options.pair import SCORE_PARTS, ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.columns import Rank
 from shiftlens.scores.records import ScoredResponse
@@ -119,6 +120,7 @@ class Token:
     shortened: tuple[str, ...] = ()
     realigned: Realigned | None = None
     part: str = "answer"
+    kind: TokenKind = TokenKind.CONTENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,8 @@ class Summary:
     """Counts of all positions that were scored, by class, with and without those flagged `boundary` or realigned.
 
     `unknown` are those of which no class can be told. `by_part` has the same counts for each kind of part that any
-    position is of, in the order of `options.pair.SCORE_PARTS`.
+    position is of, in the order of `options.pair.SCORE_PARTS`, and `by_kind` those for each kind of token, in the order
+    of `TokenKind`.
     """
 
     tokens: int
@@ -140,6 +143,7 @@ class Summary:
     realigned: int = 0
     unknown: int = 0
     by_part: tuple[tuple[str, Summary], ...] = ()
+    by_kind: tuple[tuple[TokenKind, Summary], ...] = ()
 
     @property
     def is_of_parts(self) -> bool:
@@ -179,6 +183,7 @@ class ResponseAnalysis:
       ascend within a part; a part may stand in the file before one that was written earlier.
     - text_ends: uint32 [n], where each row ends in `text`, in code points.
     - cuts: uint8 [n], 1 where the row ends inside a character, whose other bytes the next rows hold.
+    - kinds: uint8 [n], values of `TokenKind`.
     """
 
     response: Response
@@ -194,6 +199,7 @@ class ResponseAnalysis:
     summary: Summary
     parts: tuple[PartRows, ...]
     has_end: bool
+    kinds: bytes = b""
 
     @property
     def token_count(self) -> int:

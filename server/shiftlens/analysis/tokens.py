@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from shiftlens.analysis.model import Candidate, Realigned, ResponseAnalysis, ShiftClass, Token, TokenSide
 from shiftlens.analysis.ranks import worst_rank
+from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.scores.columns import float32, int32, rank_of, uint32
 from shiftlens.scores.records import ScoredResponse, SideScores
 
@@ -42,6 +43,7 @@ def token(analysis: ResponseAnalysis, row: int) -> Token:
         shortened=shortened(scored, row),
         realigned=realigned(scored, row),
         part=analysis.part_at(row),
+        kind=TokenKind(analysis.kinds[row]) if analysis.kinds else TokenKind.CONTENT,
     )
 
 

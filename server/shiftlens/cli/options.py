@@ -26,6 +26,7 @@ from shiftlens.options.pair import (
     pickle_allowed,
 )
 from shiftlens.options.settings import TEMPLATE_PREFIX, Settings, read_front_matter_values
+from shiftlens.options.word_lists import WordListError, WordLists, read_word_lists
 from shiftlens.transcripts.read import OwnTemplate
 from shiftlens.transcripts.template_marks import ModelTemplate
 
@@ -89,6 +90,12 @@ def add_numbers_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=",".join(SCORE_PARTS),
         help="which parts of a response are scored (default answer,reasoning); the others stand in the context",
     )
+    numbers.add_argument(
+        "--word-lists",
+        type=word_lists,
+        metavar="FILE",
+        help="JSON with lists of words in place of the package's, which tell the kind of a token (see docs/kinds.md)",
+    )
     numbers.add_argument("--compat", choices=COMPAT_MODES, help="also give the numbers of the AlignTDS code")
 
 
@@ -122,6 +129,14 @@ def score_parts(value: str) -> tuple[str, ...]:
         return parts_named(part.strip() for part in value.split(","))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{value!r} should be {error}") from None
+
+
+def word_lists(value: str) -> WordLists:
+    """An argparse type: the lists of a file, with the package's where it has none."""
+    try:
+        return read_word_lists(Path(value))
+    except WordListError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def candidates(value: str) -> int:
@@ -175,7 +190,8 @@ def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choi
     pair = pair_of(args, chosen.base, chosen.aligned)
     of_user = (given["base"], given["aligned"])
     pair = dataclasses.replace(pair, allow_pickle=pickle_allowed(pair.allow_pickle, (pair.base, pair.aligned), of_user))
-    return Choice(pair, chosen.score_options, chosen.classify_options, problems)
+    classify_options = dataclasses.replace(chosen.classify_options, word_lists=args.word_lists)
+    return Choice(pair, chosen.score_options, classify_options, problems)
 
 
 def pair_of(args: argparse.Namespace, base: str, aligned: str) -> PairSpec:

@@ -128,6 +128,8 @@ class Painter:
         if summary.is_of_parts:
             for kind, part in summary.by_part:
                 self.line(f"  {part_words(kind)}: {part.tokens} positions, {_percentages(shares(part))}")
+        for line in kind_lines(summary):
+            self.line(f"  {line}")
 
     def _append(self, painted: Text, token: str, shift: ShiftClass) -> None:
         shown = harmless(token)
@@ -154,6 +156,17 @@ def painter(file: IO[str], color: str) -> Painter:
         highlight=False,
     )
     return Painter(console, wanted and console.color_system is not None)
+
+
+def kind_lines(summary: Summary) -> list[str]:
+    """A line for each kind of token: its shares, and its part of all that is shifted. One kind alone has none."""
+    if len(summary.by_kind) < 2:
+        return []
+    lines = []
+    for kind, of in summary.by_kind:
+        part = f"; {of.shifted / summary.shifted:.1%} of all shifted" if summary.shifted else ""
+        lines.append(f"kind {kind.words}: {of.tokens} positions, {_percentages(shares(of))}{part}")
+    return lines
 
 
 def print_analysis(paint: Painter, file: str, analysis: Analysis) -> None:

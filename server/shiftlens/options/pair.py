@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from shiftlens.options.word_lists import WordLists
+
 BUNDLED_BASE = "bundled:base"
 BUNDLED_ALIGNED = "bundled:aligned"
 
@@ -77,11 +79,12 @@ class ClassifyOptions:
     """What changes the classes, not the scores.
 
     A base rank up to `thresholds[0]` is unshifted, up to `thresholds[1]` marginal, above it shifted
-    (Lin et al. 2023, arXiv 2312.01552, section 2).
+    (Lin et al. 2023, arXiv 2312.01552, section 2). `word_lists` tell the kind of a token; None is the package's own.
     """
 
     classify_by: str = "response"
     thresholds: tuple[int, int] = (1, 3)
+    word_lists: WordLists | None = None
 
 
 def parts_named(names: Iterable[str]) -> tuple[str, ...]:

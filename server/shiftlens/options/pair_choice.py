@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from shiftlens.options.pair import (
     BUNDLED_ALIGNED,
@@ -14,7 +15,8 @@ from shiftlens.options.pair import (
     ScoreOptions,
     pickle_allowed,
 )
-from shiftlens.options.settings import TEMPLATE_PREFIX, Settings, read_front_matter_values
+from shiftlens.options.settings import SECTION, TEMPLATE_PREFIX, Settings, read_front_matter_values
+from shiftlens.options.word_lists import WordListError, read_word_lists
 
 BUNDLED_NAMES = (BUNDLED_BASE, BUNDLED_ALIGNED)
 
@@ -43,9 +45,10 @@ def choose_pair(
 ) -> Choice:
     """Front matter goes before settings; where they give no pair, the one the user chose for the session does.
 
-    In an untrusted workspace only bundled models are loaded and the contexts must be named ones, whoever asks, since
-    the server can't tell the workspace's settings from the user's. The pair of the settings still tells which stored
-    scores to show; a file's own front matter names no pair there. Nor does it ever name a pickle to be opened.
+    In an untrusted workspace only bundled models are loaded, the contexts must be named ones, and no file of word lists
+    is read, whoever asks, since the server can't tell the workspace's settings from the user's. The pair of the
+    settings still tells which stored scores to show; a file's own front matter names no pair there. Nor does it ever
+    name a pickle to be opened.
     """
     values, problems = read_front_matter_values(front_matter)
     chosen = dataclasses.replace(settings, **values)  # type: ignore[arg-type]
@@ -71,7 +74,20 @@ def choose_pair(
             allow_download=chosen.allow_download,
             allow_pickle=pickle_allowed(chosen.allow_pickle, (base, aligned), (settings.base, settings.aligned)),
         )
-    return Choice(pair, chosen.score_options, chosen.classify_options, why_not, problems, only_stored)
+    classify_options, bad_lists = _with_word_lists(chosen)
+    return Choice(pair, chosen.score_options, classify_options, why_not, (*problems, *bad_lists), only_stored)
+
+
+def _with_word_lists(settings: Settings) -> tuple[ClassifyOptions, tuple[str, ...]]:
+    """The options with the lists of the user's file, where one is named, and a sentence where it can't be used."""
+    options = settings.classify_options
+    if not settings.word_lists:
+        return options, ()
+    try:
+        lists = read_word_lists(Path(settings.word_lists))
+    except WordListError as error:
+        return options, (f"The setting `{SECTION}.wordLists`: {error} The package's own lists are used.",)
+    return dataclasses.replace(options, word_lists=lists), ()
 
 
 def _restricted(settings: Settings) -> Settings:
@@ -82,6 +98,7 @@ def _restricted(settings: Settings) -> Settings:
         settings,
         allow_download=False,
         allow_pickle=False,
+        word_lists="",
         base_context=named(settings.base_context, "aligntds"),
         aligned_context=named(settings.aligned_context, "chat"),
     )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from shiftlens.options.pair import (
     AUTO_LIBRARY,
@@ -55,7 +56,10 @@ class RunPolicy(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The `shiftlens` section. `base` and `aligned` are "" where the user names no model."""
+    """The `shiftlens` section. `base` and `aligned` are "" where the user names no model.
+
+    `word_lists` is the path of a file (`options.word_lists`), "" for the package's own lists.
+    """
 
     base: str = ""
     aligned: str = ""
@@ -65,6 +69,7 @@ class Settings:
     thresholds: tuple[int, int] = (1, 3)
     top_k: int = 10
     score_parts: tuple[str, ...] = ("answer", "reasoning")
+    word_lists: str = ""
     device: str = "auto"
     dtype: str = "auto"
     matrix_library: str = AUTO_LIBRARY
@@ -91,6 +96,7 @@ class Settings:
 
     @property
     def classify_options(self) -> ClassifyOptions:
+        """With the package's own word lists: reading a file is left to what knows whether it may be read."""
         return ClassifyOptions(classify_by=self.classify_by, thresholds=self.thresholds)
 
     def as_json(self) -> dict[str, object]:
@@ -165,6 +171,14 @@ def _score_parts(value: object) -> tuple[str, ...]:
         raise _Unfit(str(error)) from None
 
 
+def _path(value: object) -> str:
+    if isinstance(value, str):
+        path = value.strip()
+        if not path or path.startswith("~") or Path(path).is_absolute():
+            return path
+    raise _Unfit('the whole path of a file, from the root or from "~", or empty')
+
+
 def _run_policy(value: object) -> RunPolicy:
     return RunPolicy(_one_of(tuple(policy.value for policy in RunPolicy))(value))
 
@@ -178,6 +192,7 @@ _CHECKS: dict[str, tuple[str, Check]] = {
     "thresholds": ("thresholds", _thresholds),
     "topK": ("top_k", _whole(1, _MOST_CANDIDATES)),
     "scoreParts": ("score_parts", _score_parts),
+    "wordLists": ("word_lists", _path),
     "device": ("device", _one_of(DEVICES)),
     "dtype": ("dtype", _one_of(DTYPES)),
     "matrixLibrary": ("matrix_library", _one_of(MATRIX_LIBRARIES)),

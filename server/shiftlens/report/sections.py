@@ -24,7 +24,7 @@ class SummaryTable:
     """Counts and shares by class, `rest` those without the positions flagged `boundary` where there are any.
 
     `unknown` positions have no class. `parts` has the shares of each kind of part by its name, where not all is
-    answers.
+    answers; `kinds` those of each kind of token, with its part of all that is shifted, where there are several.
     """
 
     tokens: int
@@ -34,6 +34,7 @@ class SummaryTable:
     all: dict[str, float]
     rest: dict[str, float] | None
     parts: dict[str, Shares]
+    kinds: dict[str, tuple[Shares, float]]
 
     @classmethod
     def of(cls, summary: Summary) -> SummaryTable:
@@ -41,7 +42,11 @@ class SummaryTable:
         rest = _by_name(shares_without_flagged(summary)) if summary.flagged else None
         by_part = summary.by_part if summary.is_of_parts else ()
         parts = {part_words(kind): shares(part) for kind, part in by_part}
-        return cls(summary.tokens, summary.unknown, summary.flagged, counts, _by_name(shares(summary)), rest, parts)
+        by_kind = summary.by_kind if len(summary.by_kind) > 1 else ()
+        kinds = {kind.words: (shares(of), of.shifted / (summary.shifted or 1)) for kind, of in by_kind}
+        return cls(
+            summary.tokens, summary.unknown, summary.flagged, counts, _by_name(shares(summary)), rest, parts, kinds
+        )
 
 
 @dataclass(frozen=True, slots=True)

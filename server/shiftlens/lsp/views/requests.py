@@ -96,8 +96,9 @@ def _why_not(place: Place) -> str | None:
 
 def summary_json(summary: Summary) -> Json:
     """Counts by class, of all positions that were scored; `byPart` has those of each kind of part where not all is
-    answers."""
+    answers, `byKind` those of each kind of token."""
     by_part = [{"kind": part_words(kind), **summary_json(part)} for kind, part in summary.by_part]
+    by_kind = [{"kind": kind.words, **summary_json(of)} for kind, of in summary.by_kind]
     return {
         "tokens": summary.tokens,
         "unshifted": summary.unshifted,
@@ -109,6 +110,7 @@ def summary_json(summary: Summary) -> Json:
         "flaggedShifted": summary.flagged_shifted,
         **({"unknown": summary.unknown} if summary.unknown else {}),
         **({"byPart": by_part} if summary.is_of_parts else {}),
+        **({"byKind": by_kind} if by_kind else {}),
     }
 
 
@@ -159,6 +161,7 @@ def _token(item: Token, told: Sequence[Fact]) -> Json:
         "class": None if item.shift is ShiftClass.UNKNOWN else item.shift.label,
         "isEnd": item.is_end,
         "part": part_words(item.part),
+        "kind": item.kind.label,
         "special": item.special,
         "boundary": item.boundary,
         "offGreedy": item.off_greedy,

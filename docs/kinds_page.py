@@ -1,0 +1,76 @@
+"""Prints `docs/kinds.md`: the kinds of tokens, the rule of each, and the word lists, as the code has them."""
+
+from __future__ import annotations
+
+from shiftlens.analysis.phrases import CLOSING_SENTENCES, OPENING_SENTENCES
+from shiftlens.analysis.token_kind import RULES, TokenKind
+from shiftlens.options.word_lists import LISTS, default_word_lists
+
+LANGUAGES = {"de": "German", "en": "English", "es": "Spanish", "fr": "French", "zh": "Chinese"}
+NUMBERS = ("no", "one", "two", "three", "four", "five")
+FIRST, LAST = NUMBERS[OPENING_SENTENCES], NUMBERS[CLOSING_SENTENCES]
+
+INTRODUCTION = """\
+# What kind of token moved
+
+Each position of a response is of one kind. The kind goes by the text of the response and its parts alone, not by the
+models' numbers, so that shares by kind say what alignment moves: the layout, the manner, or the content. Views give the
+kind of a token, and counts and shares of each kind: in the terminal, in the JSON (`kind` of a token, `by_kind` of a
+summary), in the report, in the hover, in the panel, and in the *Responses* view when you point at a response.
+
+The rules are simple and can be checked by eye; they know no grammar. "Second" is a connective where it counts seconds,
+and a warning in words of no list is content. The lists of manner begin with what Lin et al. (arXiv 2312.01552) found
+shifted most: greetings, thanks, discourse markers, disclaimers, offers of more help.
+
+This page is written by `make docs`, from `server/shiftlens/analysis/token_kind.py` and the lists in
+`server/shiftlens/options/words/`."""
+
+HOW = f"""\
+## How a kind is found
+
+The first of these that fits decides.
+
+1. A special token, the end of the response, a position of a tool call, or of a mark such as `<think>`: **syntax**.
+2. A position of the reasoning: **reasoning**.
+3. A token is of the kind of the word that it belongs to, however the word is cut: `how` and `ever` are both of
+   "however", and each piece of a character is of that character's word. A token with more than one word is of the
+   first. A phrase is one word here, the spaces in it and the punctuation right behind it included.
+4. Of the phrases that begin at a word, the longest counts. Where one is in several lists, opener goes before closer,
+   closer before hedge, hedge before connective. Openers count in the first {FIRST} sentences of the turn's first
+   answer, closers in the last {LAST} of its last; elsewhere the next list that the phrase is in counts, if any. A
+   sentence ends at `.`, `!`, `?`, `…` or a line break, and has a word.
+5. A token without letter or digit is **format** where one of its characters is a mark of layout or a line break.
+6. White space alone is **format**, also inside code.
+7. Everything else is **content**. Inside code (fences, backquotes) no word is looked up and nothing is a mark.
+
+The language of an answer is that whose "common" words it has most of; in a tie all of these count, and where there are
+none, as in "Sure!", the lists of all languages do. A language without such words always counts. Upper and lower case
+are the same, so are straight and curly apostrophes. Chinese needs no spaces: there, phrases are found anywhere.
+
+## Lists of your own
+
+`--word-lists FILE`, the setting `shiftlens.wordLists` and `word_lists` of the Python API name a JSON file:
+
+    {{"en": {{"hedges": ["maybe", "I would argue"], "openers": []}},
+     "it": {{"common": ["il", "di", "che"], "connectives": ["però"], "openers": ["certo"]}}}}
+
+A list there takes the place of the list of that name in that language; other lists and languages stay as they are. A
+file that can't be used is told of with its place; on the command line nothing is scored then, and an editor goes on
+with the lists below. The JSON says in `settings.word_lists` whose lists it were."""
+
+
+def page() -> str:
+    parts = [INTRODUCTION, "## The kinds", _kinds(), HOW, "## The lists"]
+    for words in default_word_lists():
+        parts.append(f"### {LANGUAGES.get(words.language, words.language)} (`{words.language}`)")
+        parts += [f"{name}: {', '.join(getattr(words, name))}" for name in LISTS]
+    return "\n\n".join(parts) + "\n"
+
+
+def _kinds() -> str:
+    rows = [f"| `{kind.label}` | {kind.words} | {RULES[kind]} |" for kind in TokenKind]
+    return "\n".join(("| kind | shown as | what |", "| --- | --- | --- |", *rows))
+
+
+if __name__ == "__main__":
+    print(page(), end="")
