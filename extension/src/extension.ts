@@ -1,20 +1,20 @@
 // Wires the parts to the editor's events.
 import * as vscode from "vscode";
-import { redrawOnChange } from "./colours/middleware";
-import { registerCommands } from "./commands";
-import { CommandContexts } from "./contexts";
-import { ConversationPages } from "./conversation/pages";
-import { Heat } from "./heat/view";
+import { registerCommands } from "./commands/commands";
+import { CommandContexts } from "./commands/contexts";
+import { ModelPicker } from "./commands/models";
 import { Installer } from "./install/installer";
-import { createLogs, type Logs } from "./log";
-import { ModelPicker } from "./models";
-import { DistributionsView } from "./panel/view";
-import { onActiveInterpreterChange } from "./python";
-import { ResponsesView } from "./responses/view";
-import { Ruler } from "./ruler";
-import { type Reactions, Server } from "./server";
-import { changesLanguages, changesProcess, documentSelector } from "./settings";
-import { Status } from "./status";
+import { createLogs, type Logs } from "./server/log";
+import { onActiveInterpreterChange } from "./server/pythonExtension";
+import { type Reactions, Server } from "./server/server";
+import { changesLanguages, changesProcess, documentSelector } from "./server/settings";
+import { redrawOnChange } from "./views/colours/middleware";
+import { ConversationPages } from "./views/conversation/pages";
+import { Heat } from "./views/heat/view";
+import { DistributionsView } from "./views/panel/view";
+import { ResponsesView } from "./views/responses/view";
+import { Ruler } from "./views/ruler";
+import { Status } from "./views/status";
 
 let server: Server | undefined;
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import manifest from "../package.json";
-import { PAGE_LANGUAGE, pageOf } from "../src/conversation/uri";
+import { PAGE_LANGUAGE, pageOf } from "../src/views/conversation/uri";
 
 const { contributes, capabilities } = manifest;
 const customizations = contributes.configurationDefaults["editor.semanticTokenColorCustomizations"];
@@ -139,7 +139,7 @@ test("every setting has a description and a scope, every enum as many descriptio
 });
 
 test("the editor's commands do not take the names of the server's", () => {
-  const protocol = readFileSync("src/protocol.ts", "utf8");
+  const protocol = readFileSync("src/server/protocol.ts", "utf8");
   const taken = [...protocol.matchAll(/"(shiftlens\.\w+)"/g)].map(([, name]) => name);
   assert.ok(taken.length >= 5);
   for (const { command } of contributes.commands) {
@@ -192,14 +192,14 @@ test("every command has a title, our category, and a condition or a reason to ha
 });
 
 test("every command that is contributed is carried out, and every one that is carried out is contributed", () => {
-  const source = readFileSync("src/commands.ts", "utf8");
+  const source = readFileSync("src/commands/commands.ts", "utf8");
   const [, table = ""] = /const commands: Record<.+?> = \{\n(.+?)\n {2}\};/s.exec(source) ?? [];
   const registered = [...table.matchAll(/^ {4}(\w+)[,:]/gm)].map(([, name]) => `shiftlens.${name}`);
   assert.deepEqual(registered.sort(), COMMANDS.map(({ command }) => command).sort());
 });
 
 test("every key that a condition names is set by the code", () => {
-  const set = ["contexts", "ruler", "report", "responses/view"].flatMap((name) =>
+  const set = ["commands/contexts", "views/ruler", "views/report", "views/responses/view"].flatMap((name) =>
     keysIn(readFileSync(`src/${name}.ts`, "utf8")),
   );
   const views = Object.values(contributes.views).flatMap((each) => each.map(({ id }) => id));

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { Tail } from "../tail";
+import { Tail } from "../server/tail";
 import { obsolete, type Plan, progressOf, type Step } from "./plan";
 
 const GRACE_MS = 2000;
