@@ -8,7 +8,7 @@ import { createLogs, type Logs } from "./server/log";
 import { onActiveInterpreterChange } from "./server/pythonExtension";
 import { type Reactions, Server } from "./server/server";
 import { changesLanguages, changesProcess, documentSelector } from "./server/settings";
-import { redrawOnChange } from "./views/colours/middleware";
+import { redrawOnChange, TokenStyling } from "./views/colours/middleware";
 import { ConversationPages } from "./views/conversation/pages";
 import { Heat } from "./views/heat/view";
 import { DistributionsView } from "./views/panel/view";
@@ -34,8 +34,16 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     pageChanged: (uri) => pages.fileChanged(uri),
     runs: (isRunning) => contexts.serverChanged(isRunning),
   };
-  const running: Server = new Server(context.extensionPath, logs, status, reactions, () =>
-    installer.interpreter(),
+  const running: Server = new Server(
+    context.extensionPath,
+    logs,
+    status,
+    reactions,
+    () => installer.interpreter(),
+    () => {
+      const styling = new TokenStyling();
+      return { middleware: styling, features: [styling.feature] };
+    },
   );
   const distributions = new DistributionsView(context.extensionUri, () => running.client);
   const responses = new ResponsesView(() => running.client, context.workspaceState);

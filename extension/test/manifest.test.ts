@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import manifest from "../package.json";
-import { PAGE_LANGUAGE, pageOf } from "../src/views/conversation/uri";
+import { PAGE_LANGUAGE } from "../src/server/protocol";
+import { pageOf } from "../src/views/conversation/uri";
 
 const { contributes, capabilities } = manifest;
 const customizations = contributes.configurationDefaults["editor.semanticTokenColorCustomizations"];

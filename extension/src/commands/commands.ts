@@ -90,7 +90,7 @@ export function registerCommands({
   }
 
   async function scoreResponse(node: ResponseNode): Promise<void> {
-    const place = await responses.placeOf(node);
+    const place = await responses.positionOf(node);
     if (place) {
       await scoreResponses(node.file.uri, new vscode.Range(place, place));
     }

@@ -7,13 +7,13 @@ export class CommandContexts implements vscode.Disposable {
   readonly #states = new Map<string, State>();
   #isRunning = false;
   readonly #subscriptions = [
-    vscode.window.onDidChangeActiveTextEditor(() => this.#tell()),
+    vscode.window.onDidChangeActiveTextEditor(() => this.#setContextKeys()),
     vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#states.delete(uri.toString())),
   ];
 
   statusChanged(status: StatusParams): void {
     this.#states.set(vscode.Uri.parse(status.uri).toString(), status.state);
-    this.#tell();
+    this.#setContextKeys();
   }
 
   /** Without a server no document stands anywhere. */
@@ -22,14 +22,14 @@ export class CommandContexts implements vscode.Disposable {
     if (!isRunning) {
       this.#states.clear();
     }
-    this.#tell();
+    this.#setContextKeys();
   }
 
   dispose(): void {
     vscode.Disposable.from(...this.#subscriptions).dispose();
   }
 
-  #tell(): void {
+  #setContextKeys(): void {
     const uri = vscode.window.activeTextEditor?.document.uri.toString();
     const state = uri === undefined ? undefined : this.#states.get(uri);
     const keys = {

@@ -9,23 +9,23 @@ const MOST_RECENT = 5;
 const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
 
 /** A number of bytes in powers of 1000, as shops and most file managers count them. */
-export function sizeWords(bytes: number): string {
+export function formatSize(bytes: number): string {
   const power = Math.min(UNITS.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
   const value = bytes / 1000 ** power;
   return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[power]}`;
 }
 
 /** How large a model is and where it lies; undefined: nobody could be asked. */
-export function whereWords(model: LocalModel | undefined): string {
+export function describeModel(model: LocalModel | undefined): string {
   if (!model) {
     return "";
   }
   const places = { bundled: "comes with ShiftLens", folder: "folder", cache: "Hugging Face cache" };
-  return model.where === "missing" ? "not on this machine" : `${sizeWords(model.size)}, ${places[model.where]}`;
+  return model.where === "missing" ? "not on this machine" : `${formatSize(model.size)}, ${places[model.where]}`;
 }
 
 /** The same of a pair, in a few words. */
-export function pairWords(pair: Pair, models: readonly LocalModel[]): string {
+export function describePair(pair: Pair, models: readonly LocalModel[]): string {
   const found = pair.map((name) => models.find((model) => model.name === name));
   if (found.some((model) => model === undefined)) {
     return "";
@@ -34,8 +34,8 @@ export function pairWords(pair: Pair, models: readonly LocalModel[]): string {
   if (missing.length > 0) {
     return `${missing.map(shortName).join(" and ")} not on this machine`;
   }
-  const size = sizeWords(found.reduce((sum, model) => sum + (model?.size ?? 0), 0));
-  const places = new Set(found.map((model) => whereWords(model).replace(/^[^,]*, /, "")));
+  const size = formatSize(found.reduce((sum, model) => sum + (model?.size ?? 0), 0));
+  const places = new Set(found.map((model) => describeModel(model).replace(/^[^,]*, /, "")));
   return `${size} together, ${[...places].join(" and ")}`;
 }
 

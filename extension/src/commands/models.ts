@@ -5,14 +5,14 @@ import { type LocalModels, ServerCommand } from "../server/protocol";
 import { SECTION } from "../server/settings";
 import {
   BUNDLED,
+  describeModel,
+  describePair,
   type Pair,
   pairLabel,
   pairsIn,
-  pairWords,
   recentWith,
   samePair,
   shortName,
-  whereWords,
 } from "./modelList";
 
 const RECENT = "shiftlens.recentPairs";
@@ -42,7 +42,7 @@ export class ModelPicker {
     const known = await this.#ask([...new Set([...recent, BUNDLED].flat())]);
     const row = (pair: Pair, icon: string, label: string): Choice => ({
       label: `$(${icon}) ${label}`,
-      description: [samePair(pair, now) ? "now" : "", pairWords(pair, known.named)].filter(Boolean).join(", "),
+      description: [samePair(pair, now) ? "now" : "", describePair(pair, known.named)].filter(Boolean).join(", "),
       detail: pair.join(", "),
       run: async () => pair,
     });
@@ -54,7 +54,7 @@ export class ModelPicker {
       ...separator(true, "others"),
       {
         label: "$(edit) By name",
-        description: cacheWords(known),
+        description: describeCache(known),
         detail: "Two models of the local Hugging Face cache, or two names or paths that you type.",
         run: () => both((title, value) => this.#name(title, value, known), now),
       },
@@ -83,7 +83,7 @@ export class ModelPicker {
     const pick = vscode.window.createQuickPick<NamedItem>();
     let timer: NodeJS.Timeout | undefined;
     const cached = known.cached.map(
-      (model): NamedItem => ({ label: model.name, description: whereWords(model), name: model.name }),
+      (model): NamedItem => ({ label: model.name, description: describeModel(model), name: model.name }),
     );
     /** What is typed comes first, unless it is the name of one of the others. */
     const show = (typed: string, where: string) => {
@@ -105,7 +105,7 @@ export class ModelPicker {
         const asked = typed();
         const [found] = asked === "" ? [] : (await this.#ask([asked])).named;
         if (found && asked === typed()) {
-          show(asked, whereWords(found));
+          show(asked, describeModel(found));
         }
       }, REST_MS);
     };
@@ -163,7 +163,7 @@ function separator(wanted: boolean, label: string): Choice[] {
   return wanted ? [{ label, kind: vscode.QuickPickItemKind.Separator }] : [];
 }
 
-function cacheWords({ cached }: LocalModels): string {
+function describeCache({ cached }: LocalModels): string {
   return cached.length === 0 ? "" : `${cached.length} in the cache`;
 }
 

@@ -5,10 +5,11 @@ import {
   ErrorAction,
   LanguageClient,
   type LanguageClientOptions,
+  type Middleware,
   RevealOutputChannelOn,
   State,
+  type StaticFeature,
 } from "vscode-languageclient/node";
-import { TokenLook } from "../views/colours/middleware";
 import type { Logs } from "./log";
 import type { ServerProcess } from "./process";
 import { CHOOSE_MODELS, OPEN_SETTINGS, PAGE_REFRESH, STATUS, type StatusParams } from "./protocol";
@@ -35,9 +36,19 @@ class Client extends LanguageClient {
   }
 }
 
+/** What stands between the server and the editor; made anew for every client. */
+export interface Additions {
+  middleware: Middleware;
+  features: readonly StaticFeature[];
+}
+
 /** Start the server and shake hands with it. */
-export async function startClient(server: ServerProcess, logs: Logs, listener: Listener): Promise<LanguageClient> {
-  const look = new TokenLook();
+export async function startClient(
+  server: ServerProcess,
+  logs: Logs,
+  listener: Listener,
+  { middleware, features }: Additions,
+): Promise<LanguageClient> {
   let giveUp: (reason: Error) => void = () => undefined;
   const ended = new Promise<never>((_resolve, reject) => {
     giveUp = reject;
@@ -65,10 +76,12 @@ export async function startClient(server: ServerProcess, logs: Logs, listener: L
     },
     initializationFailedHandler: () => false,
     diagnosticCollectionName: SECTION,
-    middleware: look,
+    middleware,
   };
   const client: Client = new Client(SECTION, "ShiftLens", () => server.start(), options);
-  client.registerFeature(look.feature);
+  for (const feature of features) {
+    client.registerFeature(feature);
+  }
   client.onNotification(STATUS, (params: StatusParams) => listener.status(params));
   client.onRequest(PAGE_REFRESH, ({ uri }: { uri: string }) => listener.pageChanged(uri));
   client.onNotification(OPEN_SETTINGS, () =>

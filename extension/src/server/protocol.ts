@@ -31,6 +31,9 @@ export const CHOOSE_MODELS = "shiftlens/chooseModels";
 export const ANALYSIS = "shiftlens/analysis";
 /** As ANALYSIS, of a file that is not open. */
 export const SURVEY = "shiftlens/survey";
+/** The scheme and the language of the pages that the server writes; `views/conversation` makes their URIs. */
+export const PAGE_SCHEME = "shiftlens-conversation";
+export const PAGE_LANGUAGE = "shiftlens-conversation";
 /** The text of a page; LSP 3.18 has it. */
 export const PAGE_CONTENT = "workspace/textDocumentContent";
 export const PAGE_REFRESH = "workspace/textDocumentContent/refresh";

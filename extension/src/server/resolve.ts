@@ -1,8 +1,8 @@
 // Which command starts the server. The answer is a value, so that it can be compared with the last one and tested
 // without an editor.
 
-/** What is known before anything is tried. */
-export interface Wishes {
+/** The settings and interpreters that decide which server is started. */
+export interface ServerOptions {
   /** `shiftlens.serverCommand`, variables replaced. */
   serverCommand: readonly string[];
   /** `shiftlens.interpreter`, variables replaced; empty where it is not set. */
@@ -47,36 +47,36 @@ export type Resolution = Found | NotFound;
 
 /**
  * A command that the user gave wins, then an interpreter that the user gave, then the extension's own environment,
- * then the active environment if it has the package, then `shiftlens` on the PATH. What the user gave is never passed over in silence: if it does not work,
- * that is the answer.
+ * then the active environment if it has the package, then `shiftlens` on the PATH. What the user gave is never passed
+ * over in silence: if it does not work, that is the answer.
  */
-export async function resolveServer(wishes: Wishes, machine: Machine): Promise<Resolution> {
-  const serve = ["serve", "--log-level", wishes.logLevel];
-  const [command, ...args] = wishes.serverCommand;
+export async function resolveServer(options: ServerOptions, machine: Machine): Promise<Resolution> {
+  const serve = ["serve", "--log-level", options.logLevel];
+  const [command, ...args] = options.serverCommand;
   if (command !== undefined) {
     return command.trim() === ""
       ? notFound("The first element of shiftlens.serverCommand is empty.", "Name a program.", "serverCommand")
       : { kind: "found", source: "serverCommand", command, args };
   }
-  if (wishes.interpreter !== "") {
-    const probe = await machine.probe(wishes.interpreter);
+  if (options.interpreter !== "") {
+    const probe = await machine.probe(options.interpreter);
     return probe === "found"
-      ? module("interpreter", wishes.interpreter, serve)
-      : badInterpreter(wishes.interpreter, probe);
+      ? module("interpreter", options.interpreter, serve)
+      : badInterpreter(options.interpreter, probe);
   }
-  if (wishes.managedInterpreter && (await machine.probe(wishes.managedInterpreter)) === "found") {
-    return module("managed", wishes.managedInterpreter, serve);
+  if (options.managedInterpreter && (await machine.probe(options.managedInterpreter)) === "found") {
+    return module("managed", options.managedInterpreter, serve);
   }
-  if (wishes.activeInterpreter && (await machine.probe(wishes.activeInterpreter)) === "found") {
-    return module("activeInterpreter", wishes.activeInterpreter, serve);
+  if (options.activeInterpreter && (await machine.probe(options.activeInterpreter)) === "found") {
+    return module("activeInterpreter", options.activeInterpreter, serve);
   }
   const onPath = await machine.findOnPath("shiftlens");
   if (onPath !== undefined) {
     return { kind: "found", source: "path", command: onPath, args: serve };
   }
   const nowhere = notFound(
-    wishes.activeInterpreter
-      ? `The package shiftlens is neither in the active Python environment (${wishes.activeInterpreter}) nor on the PATH.`
+    options.activeInterpreter
+      ? `The package shiftlens is neither in the active Python environment (${options.activeInterpreter}) nor on the PATH.`
       : "The program shiftlens is not on the PATH, and no Python interpreter is set.",
     'Run "ShiftLens: Install Server", or set shiftlens.interpreter to a Python that has it.',
     "interpreter",

@@ -1,8 +1,7 @@
 // One server at a time: which one, and when it has to be another.
 import type * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
-import type { Status } from "../views/status";
-import { startClient, stopClient } from "./client";
+import { type Additions, type Listener, startClient, stopClient } from "./client";
 import { Crashes, crashText, startText } from "./crash";
 import type { Logs } from "./log";
 import { machineIn } from "./machine";
@@ -10,7 +9,7 @@ import { ServerProcess } from "./process";
 import type { StatusParams } from "./protocol";
 import { describe, type NotFound, type Resolution, resolveServer, sameResolution } from "./resolve";
 import { RestartQueue } from "./restart";
-import { wishes } from "./settings";
+import { serverOptions } from "./settings";
 
 const INSTALL = { command: "shiftlens.installServer", title: "Install" };
 const CHOOSE = { command: "shiftlens.chooseInterpreter", title: "Choose Interpreter" };
@@ -26,6 +25,15 @@ export interface Reactions {
   runs(isRunning: boolean): void;
 }
 
+/** Where the state of the server itself is shown. */
+export interface ServerStatus {
+  starting(): void;
+  running(): void;
+  /** `remedy` is offered to the user. */
+  failed(problem: string, remedy?: { command: string; title: string }): void;
+  update(params: StatusParams): void;
+}
+
 export class Server implements vscode.Disposable {
   readonly #queue = new RestartQueue(() => this.#settle());
   #client: LanguageClient | undefined;
@@ -35,9 +43,10 @@ export class Server implements vscode.Disposable {
   constructor(
     private readonly safeFolder: string,
     private readonly logs: Logs,
-    private readonly status: Status,
+    private readonly status: ServerStatus,
     private readonly reactions: Reactions,
     private readonly managedInterpreter: () => Promise<string | undefined>,
+    private readonly additions: () => Additions,
   ) {}
 
   /** The running client; undefined while there is none. */
@@ -76,7 +85,7 @@ export class Server implements vscode.Disposable {
   async #settle(): Promise<void> {
     const force = this.#force;
     this.#force = false;
-    const wanted = { ...(await wishes()), managedInterpreter: await this.managedInterpreter() };
+    const wanted = { ...(await serverOptions()), managedInterpreter: await this.managedInterpreter() };
     const resolution = await resolveServer(wanted, machineIn(this.safeFolder));
     const same = sameResolution(this.#resolution, resolution);
     if (same && !force && (this.client || resolution.kind === "notFound")) {
@@ -94,41 +103,45 @@ export class Server implements vscode.Disposable {
     }
     this.status.starting();
     const process = new ServerProcess(resolution, this.safeFolder);
-    const crashes = new Crashes();
     try {
-      this.#client = await startClient(process, this.logs, {
-        status: (params) => {
-          this.status.update(params);
-          this.reactions.statusChanged(params);
-        },
-        pageChanged: (uri) => this.reactions.pageChanged(uri),
-        running: () => {
-          this.status.running();
-          this.reactions.runs(true);
-        },
-        ended: async () => {
-          this.reactions.runs(false);
-          const ending = await process.ending();
-          const { restart, report } = crashes.ended(Date.now());
-          const text = crashText(ending, process.lastLines(), restart);
-          this.logs.main.error(text);
-          if (restart) {
-            this.status.starting();
-          } else {
-            this.status.failed(text);
-          }
-          if (report) {
-            this.reactions.failed(text);
-          }
-          return restart;
-        },
-      });
+      this.#client = await startClient(process, this.logs, this.#listener(process), this.additions());
     } catch (error) {
       this.logs.main.error(`The server did not start: ${error}`);
       const text = startText(await process.ending(), process.lastLines());
       this.status.failed(text);
       this.reactions.failed(text);
     }
+  }
+
+  #listener(process: ServerProcess): Listener {
+    const crashes = new Crashes();
+    return {
+      status: (params) => {
+        this.status.update(params);
+        this.reactions.statusChanged(params);
+      },
+      pageChanged: (uri) => this.reactions.pageChanged(uri),
+      running: () => {
+        this.status.running();
+        this.reactions.runs(true);
+      },
+      ended: async () => {
+        this.reactions.runs(false);
+        const ending = await process.ending();
+        const { restart, report } = crashes.ended(Date.now());
+        const text = crashText(ending, process.lastLines(), restart);
+        this.logs.main.error(text);
+        if (restart) {
+          this.status.starting();
+        } else {
+          this.status.failed(text);
+        }
+        if (report) {
+          this.reactions.failed(text);
+        }
+        return restart;
+      },
+    };
   }
 }
 

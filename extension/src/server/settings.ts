@@ -1,10 +1,9 @@
 // The settings that the client itself reads. The server asks for its own.
 import { homedir } from "node:os";
 import * as vscode from "vscode";
-import type { Palette } from "../views/colours/paint";
-import { PAGE_LANGUAGE, PAGE_SCHEME } from "../views/conversation/uri";
+import { PAGE_LANGUAGE, PAGE_SCHEME } from "./protocol";
 import { activeInterpreter } from "./pythonExtension";
-import type { Wishes } from "./resolve";
+import type { ServerOptions } from "./resolve";
 import { expand } from "./variables";
 
 export const SECTION = "shiftlens";
@@ -12,7 +11,7 @@ export const SECTION = "shiftlens";
 /** Settings whose change can mean another server process. */
 const OF_THE_PROCESS = ["interpreter", "serverCommand", "logLevel"];
 
-export async function wishes(): Promise<Omit<Wishes, "managedInterpreter">> {
+export async function serverOptions(): Promise<Omit<ServerOptions, "managedInterpreter">> {
   const settings = vscode.workspace.getConfiguration(SECTION);
   const interpreter = path(settings.get("interpreter", ""));
   const serverCommand = settings.get<string[]>("serverCommand", []).map(path);
@@ -23,12 +22,6 @@ export async function wishes(): Promise<Omit<Wishes, "managedInterpreter">> {
     activeInterpreter: ownChoice ? undefined : await activeInterpreter(),
     logLevel: settings.get("logLevel", "warning"),
   };
-}
-
-/** The palette of a document. */
-export function palette(resource: vscode.Uri | undefined): Palette {
-  const value = vscode.workspace.getConfiguration(SECTION, resource).get("palette");
-  return value === "colourBlind" ? value : "default";
 }
 
 export function languages(): readonly string[] {

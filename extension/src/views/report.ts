@@ -58,13 +58,13 @@ export class Reports implements vscode.Disposable {
     });
     panel.onDidDispose(() => {
       this.#reports.delete(key);
-      this.#tell();
+      this.#setContextKeys();
     });
-    panel.onDidChangeViewState(() => this.#tell());
+    panel.onDidChangeViewState(() => this.#setContextKeys());
     return panel;
   }
 
-  #tell(): void {
+  #setContextKeys(): void {
     const active = [...this.#reports.values()].some(({ panel }) => panel.active);
     void vscode.commands.executeCommand("setContext", IS_ACTIVE, active);
   }

@@ -1,7 +1,8 @@
 // Marks of shifted tokens in the overview ruler, in the colours of the palette.
 import * as vscode from "vscode";
 import type { StatusParams } from "../server/protocol";
-import { palette, SECTION } from "../server/settings";
+import { SECTION } from "../server/settings";
+import { palette } from "./colours/palette";
 import { shiftedSpans, toRange } from "./navigation";
 
 const HAS_SHIFTED = "shiftlens.hasShifted";
@@ -15,10 +16,10 @@ export class Ruler implements vscode.Disposable {
   };
   /** How many marks each document has; documents without a status have none and no entry. */
   readonly #counts = new Map<string, number>();
-  readonly #soon = new Map<string, NodeJS.Timeout>();
+  readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #subscriptions: vscode.Disposable[] = [
     vscode.window.onDidChangeVisibleTextEditors(() => this.#drawAll(() => true)),
-    vscode.window.onDidChangeActiveTextEditor(() => this.#tellCommands()),
+    vscode.window.onDidChangeActiveTextEditor(() => this.#setContextKeys()),
     vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#counts.delete(uri.toString())),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration(`${SECTION}.palette`)) {
@@ -31,18 +32,18 @@ export class Ruler implements vscode.Disposable {
   statusChanged(params: StatusParams): void {
     const uri = vscode.Uri.parse(params.uri).toString();
     this.#counts.set(uri, this.#counts.get(uri) ?? 0);
-    clearTimeout(this.#soon.get(uri));
-    this.#soon.set(
+    clearTimeout(this.#timers.get(uri));
+    this.#timers.set(
       uri,
       setTimeout(() => {
-        this.#soon.delete(uri);
+        this.#timers.delete(uri);
         this.#drawAll((editor) => editor.document.uri.toString() === uri);
       }, SOON_MS),
     );
   }
 
   dispose(): void {
-    for (const timer of this.#soon.values()) {
+    for (const timer of this.#timers.values()) {
       clearTimeout(timer);
     }
     vscode.Disposable.from(...Object.values(this.#marks), ...this.#subscriptions).dispose();
@@ -68,11 +69,11 @@ export class Ruler implements vscode.Disposable {
         editor.setDecorations(mark, name === shown ? spans.map(toRange) : []);
       }
       this.#counts.set(uri.toString(), spans.length);
-      this.#tellCommands();
+      this.#setContextKeys();
     }
   }
 
-  #tellCommands(): void {
+  #setContextKeys(): void {
     const uri = vscode.window.activeTextEditor?.document.uri.toString();
     const some = uri !== undefined && (this.#counts.get(uri) ?? 0) > 0;
     void vscode.commands.executeCommand("setContext", HAS_SHIFTED, some);

@@ -12,12 +12,12 @@ const SEVERITIES = {
   error: vscode.LanguageStatusSeverity.Error,
 };
 
-/** Remembers the last status of every document and shows that of the active one, or the server's own trouble. */
+/** Remembers the last status of every document and shows that of the active one, or the server's own problem. */
 export class Status implements vscode.Disposable {
   readonly #item: vscode.LanguageStatusItem;
-  readonly #known = new Map<string, StatusParams>();
+  readonly #statuses = new Map<string, StatusParams>();
   readonly #subscriptions: vscode.Disposable[];
-  #trouble: StatusText | undefined;
+  #problem: StatusText | undefined;
 
   constructor(selector: vscode.DocumentSelector) {
     this.#item = vscode.languages.createLanguageStatusItem(SECTION, selector);
@@ -25,7 +25,7 @@ export class Status implements vscode.Disposable {
     this.#subscriptions = [
       this.#item,
       vscode.window.onDidChangeActiveTextEditor(() => this.#show()),
-      vscode.workspace.onDidCloseTextDocument((document) => this.#known.delete(document.uri.toString())),
+      vscode.workspace.onDidCloseTextDocument((document) => this.#statuses.delete(document.uri.toString())),
     ];
     this.starting();
   }
@@ -54,22 +54,22 @@ export class Status implements vscode.Disposable {
   }
 
   update(status: StatusParams): void {
-    this.#known.set(vscode.Uri.parse(status.uri).toString(), status);
+    this.#statuses.set(vscode.Uri.parse(status.uri).toString(), status);
     this.#show();
   }
 
   of(uri: vscode.Uri): StatusParams | undefined {
-    return this.#known.get(uri.toString());
+    return this.#statuses.get(uri.toString());
   }
 
   dispose(): void {
     vscode.Disposable.from(...this.#subscriptions).dispose();
   }
 
-  #inform(trouble: StatusText | undefined): void {
-    this.#trouble = trouble;
-    if (trouble) {
-      this.#known.clear();
+  #inform(problem: StatusText | undefined): void {
+    this.#problem = problem;
+    if (problem) {
+      this.#statuses.clear();
     }
     this.#show();
   }
@@ -77,7 +77,7 @@ export class Status implements vscode.Disposable {
   #show(): void {
     const uri = vscode.window.activeTextEditor?.document.uri;
     const status = uri && this.of(uri);
-    const words = this.#trouble ?? statusText(status ?? { state: "noTranscript", message: "", fraction: null });
+    const words = this.#problem ?? statusText(status ?? { state: "noTranscript", message: "", fraction: null });
     const { text, detail, busy, severity, action } = words;
     this.#item.text = text;
     this.#item.detail = shortDetail(words);

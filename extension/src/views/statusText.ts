@@ -42,9 +42,9 @@ export function shortDetail({ text, detail, action }: StatusText): string {
   return `${cut.slice(0, cut.lastIndexOf(" ") > room / 2 ? cut.lastIndexOf(" ") : undefined)}…`;
 }
 
-type Known = Pick<StatusParams, "state" | "message" | "fraction" | "part">;
+type StatusFields = Pick<StatusParams, "state" | "message" | "fraction" | "part">;
 
-export function statusText(status: Known): StatusText {
+export function statusText(status: StatusFields): StatusText {
   const severities: Partial<Record<State, StatusText["severity"]>> = { error: "error", noPair: "warning" };
   return {
     text: `ShiftLens: ${words(status)}`,
@@ -55,7 +55,7 @@ export function statusText(status: Known): StatusText {
   };
 }
 
-function words({ state, fraction, part }: Known): string {
+function words({ state, fraction, part }: StatusFields): string {
   const of = part ? ` ${part[0]} of ${part[1]}` : "";
   switch (state) {
     case "noTranscript":

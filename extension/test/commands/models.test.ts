@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   BUNDLED,
+  describeModel,
+  describePair,
+  formatSize,
   type Pair,
   pairLabel,
   pairsIn,
-  pairWords,
   recentWith,
-  sizeWords,
-  whereWords,
 } from "../../src/commands/modelList";
 import type { LocalModel } from "../../src/server/protocol";
 
@@ -18,7 +18,7 @@ const MISSING: LocalModel = { name: "org/other", where: "missing", size: 0 };
 
 test("sizes have one digit behind the point where it says something", () => {
   const sizes = [0, 999, 1000, 17_400_000, 999_949, 123_456_789, 13_476_000_000, 2.5e12, 3e15];
-  assert.deepEqual(sizes.map(sizeWords), [
+  assert.deepEqual(sizes.map(formatSize), [
     "0 bytes",
     "999 bytes",
     "1.0 kB",
@@ -32,20 +32,20 @@ test("sizes have one digit behind the point where it says something", () => {
 });
 
 test("a model's row tells its size and where it lies, or that it is not there", () => {
-  assert.equal(whereWords(BASE), "13.5 GB, Hugging Face cache");
-  assert.equal(whereWords(ALIGNED), "13.5 GB, folder");
-  assert.equal(whereWords({ ...BASE, where: "bundled" }), "13.5 GB, comes with ShiftLens");
-  assert.equal(whereWords(MISSING), "not on this machine");
-  assert.equal(whereWords(undefined), "");
+  assert.equal(describeModel(BASE), "13.5 GB, Hugging Face cache");
+  assert.equal(describeModel(ALIGNED), "13.5 GB, folder");
+  assert.equal(describeModel({ ...BASE, where: "bundled" }), "13.5 GB, comes with ShiftLens");
+  assert.equal(describeModel(MISSING), "not on this machine");
+  assert.equal(describeModel(undefined), "");
 });
 
 test("a pair's row tells both sizes together and every place, and names what is missing", () => {
   const pair = (...[base, aligned]: [LocalModel, LocalModel]): Pair => [base.name, aligned.name];
   const all = [BASE, ALIGNED, MISSING];
-  assert.equal(pairWords(pair(BASE, ALIGNED), all), "27.0 GB together, Hugging Face cache and folder");
-  assert.equal(pairWords(pair(BASE, BASE), all), "27.0 GB together, Hugging Face cache");
-  assert.equal(pairWords(pair(BASE, MISSING), all), "other not on this machine");
-  assert.equal(pairWords(pair(BASE, MISSING), []), "", "nobody could be asked");
+  assert.equal(describePair(pair(BASE, ALIGNED), all), "27.0 GB together, Hugging Face cache and folder");
+  assert.equal(describePair(pair(BASE, BASE), all), "27.0 GB together, Hugging Face cache");
+  assert.equal(describePair(pair(BASE, MISSING), all), "other not on this machine");
+  assert.equal(describePair(pair(BASE, MISSING), []), "", "nobody could be asked");
   assert.equal(pairLabel(pair(BASE, ALIGNED)), "base-7b → aligned-7b");
   assert.equal(pairLabel(["C:\\models\\b\\", "bundled:aligned"]), "b → bundled:aligned");
 });

@@ -18,7 +18,6 @@ import {
   whatHappens,
 } from "../../src/install/plan";
 import { findPython } from "../../src/install/python";
-import { Tail } from "../../src/server/tail";
 
 const PYTHON: Python = { executable: "/py", version: [3, 11], bits: 64, makesEnvironments: true };
 const BUNDLE = { wheel: "/ext/shiftlens.whl", lock: "/ext/requirements.lock", digest: "0123456789abcdef" };
@@ -119,16 +118,6 @@ test("a user of Linux is told that PyTorch may come with gigabytes for GPUs, and
   assert.match(told, /installArguments/);
   assert.match(told, /\/store/);
   assert.doesNotMatch(whatHappens("darwin", PYTHON, "/store"), /NVIDIA/);
-});
-
-test("the tail keeps the last lines that hold something, whole or not", () => {
-  const tail = new Tail();
-  tail.add("one\n\ntwo\r\nth");
-  tail.add("ree");
-  assert.deepEqual(tail.lines(), ["one", "two", "three"]);
-  assert.deepEqual(tail.lines(1), ["three"]);
-  tail.add(`\n${"x\n".repeat(1000)}`);
-  assert.ok(tail.lines().length < 50);
 });
 
 // From here on, real processes in a real folder; Node stands in for Python.

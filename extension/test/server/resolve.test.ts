@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Machine, type Probe, resolveServer, sameResolution, type Wishes } from "../../src/server/resolve";
+import {
+  type Machine,
+  type Probe,
+  resolveServer,
+  type ServerOptions,
+  sameResolution,
+} from "../../src/server/resolve";
 
-const NOTHING: Wishes = {
+const NOTHING: ServerOptions = {
   serverCommand: [],
   interpreter: "",
   managedInterpreter: undefined,
@@ -19,8 +25,8 @@ function machine(interpreters: Record<string, Probe> = {}, onPath?: string): Mac
 }
 
 test("a server command is used as it stands, before anything else", async () => {
-  const wishes = { ...NOTHING, serverCommand: ["uv", "run", "shiftlens", "serve"], interpreter: "/py" };
-  const found = await resolveServer(wishes, machine({ "/py": "found" }, "/bin/shiftlens"));
+  const options = { ...NOTHING, serverCommand: ["uv", "run", "shiftlens", "serve"], interpreter: "/py" };
+  const found = await resolveServer(options, machine({ "/py": "found" }, "/bin/shiftlens"));
   assert.deepEqual(found, {
     kind: "found",
     source: "serverCommand",
@@ -45,8 +51,11 @@ test("the interpreter of the settings runs the package as a module", async () =>
 });
 
 test("an interpreter of the settings that lacks the package is named, and nothing else is tried", async () => {
-  const wishes = { ...NOTHING, interpreter: "/py", activeInterpreter: "/active" };
-  const found = await resolveServer(wishes, machine({ "/py": "noPackage", "/active": "found" }, "/bin/shiftlens"));
+  const options = { ...NOTHING, interpreter: "/py", activeInterpreter: "/active" };
+  const found = await resolveServer(
+    options,
+    machine({ "/py": "noPackage", "/active": "found" }, "/bin/shiftlens"),
+  );
   assert.ok(found.kind === "notFound");
   assert.match(found.problem, /\/py .*does not have the package/);
   assert.match(found.remedy, /\/py -m pip install shiftlens/);
@@ -68,16 +77,16 @@ test("the active environment is used if it has the package", async () => {
 });
 
 test("an active environment without the package gives way to the PATH", async () => {
-  const wishes = { ...NOTHING, activeInterpreter: "/venv/py" };
-  const found = await resolveServer(wishes, machine({ "/venv/py": "noPackage" }, "/bin/shiftlens"));
+  const options = { ...NOTHING, activeInterpreter: "/venv/py" };
+  const found = await resolveServer(options, machine({ "/venv/py": "noPackage" }, "/bin/shiftlens"));
   assert.ok(found.kind === "found");
   assert.deepEqual([found.command, found.args[0]], ["/bin/shiftlens", "serve"]);
 });
 
 test("the extension's own environment comes before the active one and the PATH", async () => {
-  const wishes = { ...NOTHING, managedInterpreter: "/own/py", activeInterpreter: "/venv/py" };
+  const options = { ...NOTHING, managedInterpreter: "/own/py", activeInterpreter: "/venv/py" };
   const here = machine({ "/own/py": "found", "/venv/py": "found" }, "/bin/shiftlens");
-  const found = await resolveServer(wishes, here);
+  const found = await resolveServer(options, here);
   assert.ok(found.kind === "found");
   assert.deepEqual([found.source, found.command], ["managed", "/own/py"]);
 });
@@ -101,7 +110,7 @@ test("with nothing to start, the answer says what to install and where to point"
   assert.equal(found.setting, "shiftlens.interpreter");
 });
 
-test("the same wishes on the same machine give the same answer, another log level another one", async () => {
+test("the same options on the same machine give the same answer, another log level another one", async () => {
   const here = machine({}, "/bin/shiftlens");
   const first = await resolveServer(NOTHING, here);
   assert.ok(sameResolution(first, await resolveServer(NOTHING, here)));

@@ -3,11 +3,12 @@
 import * as vscode from "vscode";
 import type { LanguageClient, SemanticTokensMiddleware, StaticFeature } from "vscode-languageclient/node";
 import { SemanticTokensRegistrationType } from "vscode-languageclient/node";
-import { palette, SECTION } from "../../server/settings";
-import { type Look, shownTokens, spliced } from "./paint";
+import { SECTION } from "../../server/settings";
+import { type Styling, shownTokens, spliced } from "./paint";
+import { palette } from "./palette";
 
 const COLOUR_BLIND = "colourBlind";
-const KEPT = 4;
+const CACHED_ANSWERS = 4;
 const SETTINGS = ["palette", "showUnshifted"];
 
 interface Legend {
@@ -15,7 +16,7 @@ interface Legend {
   tokenModifiers: string[];
 }
 
-export class TokenLook implements SemanticTokensMiddleware {
+export class TokenStyling implements SemanticTokensMiddleware {
   #legend: Legend = { tokenTypes: [], tokenModifiers: [] };
   /** What the server sent lately of each document, which a next answer may refer to; not the editor alone asks. */
   #sent = new WeakMap<vscode.TextDocument, readonly vscode.SemanticTokens[]>();
@@ -59,18 +60,18 @@ export class TokenLook implements SemanticTokensMiddleware {
     SemanticTokensMiddleware["provideDocumentRangeSemanticTokens"]
   > = async (document, range, token, next) => {
     const answer = await next(document, range, token);
-    return answer && new vscode.SemanticTokens(shownTokens(answer.data, this.#look(document)));
+    return answer && new vscode.SemanticTokens(shownTokens(answer.data, this.#stylingOf(document)));
   };
 
   #keep(document: vscode.TextDocument, answer: vscode.SemanticTokens | null | undefined) {
     if (!answer) {
       return answer;
     }
-    this.#sent.set(document, [answer, ...(this.#sent.get(document) ?? [])].slice(0, KEPT));
-    return new vscode.SemanticTokens(shownTokens(answer.data, this.#look(document)), answer.resultId);
+    this.#sent.set(document, [answer, ...(this.#sent.get(document) ?? [])].slice(0, CACHED_ANSWERS));
+    return new vscode.SemanticTokens(shownTokens(answer.data, this.#stylingOf(document)), answer.resultId);
   }
 
-  #look(document: vscode.TextDocument): Look {
+  #stylingOf(document: vscode.TextDocument): Styling {
     const settings = vscode.workspace.getConfiguration(SECTION, document.uri);
     const unshifted = this.#legend.tokenTypes.indexOf("unshifted");
     const bit = this.#legend.tokenModifiers.indexOf(COLOUR_BLIND);

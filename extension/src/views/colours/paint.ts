@@ -7,7 +7,7 @@ const INTEGERS_PER_TOKEN = 5;
 const TYPE = 3;
 const MODIFIERS = 4;
 
-export interface Look {
+export interface Styling {
   /** The type that is left out, as an index; undefined: none. */
   hidden: number | undefined;
   /** Modifiers that every token gets on top of its own, as bits. */
@@ -15,7 +15,7 @@ export interface Look {
 }
 
 /** The tokens that a look shows. Positions are relative to the token before, so that what is left out adds up. */
-export function shownTokens(data: ArrayLike<number>, { hidden, extraModifiers }: Look): Uint32Array {
+export function shownTokens(data: ArrayLike<number>, { hidden, extraModifiers }: Styling): Uint32Array {
   const shown: number[] = [];
   let down = 0;
   let right = 0;

@@ -2,8 +2,8 @@
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import type { AnalysisAnswer, Position } from "../../server/protocol";
-import { ANALYSIS, PAGE_CONTENT } from "../../server/protocol";
-import { PAGE_SCHEME, pageOf } from "./uri";
+import { ANALYSIS, PAGE_CONTENT, PAGE_SCHEME } from "../../server/protocol";
+import { pageOf } from "./uri";
 
 interface Location {
   uri: string;
@@ -42,7 +42,7 @@ export class ConversationPages implements vscode.Disposable, vscode.TextDocument
     const page = vscode.Uri.from(pageOf(file));
     const document = await vscode.workspace.openTextDocument(page);
     const editor = await vscode.window.showTextDocument(document, { preview: false });
-    const place = response === undefined ? undefined : await this.#placeOf(page, response);
+    const place = response === undefined ? undefined : await this.#positionOf(page, response);
     if (place) {
       show(editor, place);
     }
@@ -73,7 +73,7 @@ export class ConversationPages implements vscode.Disposable, vscode.TextDocument
     this.#changed.dispose();
   }
 
-  async #placeOf(page: vscode.Uri, response: number): Promise<vscode.Position | undefined> {
+  async #positionOf(page: vscode.Uri, response: number): Promise<vscode.Position | undefined> {
     const client = this.client();
     const params = { uri: client?.code2ProtocolConverter.asUri(page) };
     const answer = await client?.sendRequest<AnalysisAnswer | null>(ANALYSIS, params);

@@ -1,7 +1,6 @@
 // The URI of a page: where it seems to lie, and which file it shows.
 
-export const PAGE_SCHEME = "shiftlens-conversation";
-export const PAGE_LANGUAGE = "shiftlens-conversation";
+import { PAGE_SCHEME } from "../../server/protocol";
 
 /** What is asked of a URI here; a `vscode.Uri` has it all. */
 export interface Source {

@@ -55,7 +55,7 @@ function tokenSection(token: Token, models: TokenAnswer["models"]): HTMLElement 
     element(
       "h2",
       {},
-      element("span", { class: "piece" }, name),
+      element("span", { class: "token-text" }, name),
       " ",
       element("span", { class: "class" }, token.class),
     ),
@@ -111,7 +111,7 @@ function row(kind: string, rank: string, text: string, prob: number | null, labe
     "tr",
     { class: kind },
     element("td", { class: "rank", ...(label ? { "aria-label": label } : {}) }, rank),
-    element("td", { class: "piece" }, text),
+    element("td", { class: "token-text" }, text),
     element("td", { class: "prob" }, percent(prob)),
     element("td", { class: "bar", "aria-hidden": "true" }, element("div", { class: "track" }, fill)),
   );

@@ -3,7 +3,8 @@ import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import { type StatusParams, TOKEN, type TokenAnswer } from "../../server/protocol";
-import { palette, SECTION } from "../../server/settings";
+import { SECTION } from "../../server/settings";
+import { palette } from "../colours/palette";
 import { goToShifted } from "../navigation";
 import { pageHtml } from "./html";
 import type { FromPage, ToPage } from "./messages";
@@ -29,7 +30,7 @@ export class DistributionsView implements vscode.WebviewViewProvider, vscode.Dis
       vscode.window.onDidChangeActiveTextEditor((editor) => editor && this.#follow(editor)),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration(`${SECTION}.palette`)) {
-          this.#soon();
+          this.#schedule();
         }
       }),
     ];
@@ -46,8 +47,8 @@ export class DistributionsView implements vscode.WebviewViewProvider, vscode.Dis
       script: view.webview.asWebviewUri(vscode.Uri.joinPath(out, "panel.js")).toString(),
       style: view.webview.asWebviewUri(vscode.Uri.joinPath(media, "panel.css")).toString(),
     });
-    view.webview.onDidReceiveMessage((message: FromPage) => this.#hear(message));
-    view.onDidChangeVisibility(() => this.#soon());
+    view.webview.onDidReceiveMessage((message: FromPage) => this.#receive(message));
+    view.onDidChangeVisibility(() => this.#schedule());
     view.onDidDispose(() => {
       this.#view = undefined;
     });
@@ -56,7 +57,7 @@ export class DistributionsView implements vscode.WebviewViewProvider, vscode.Dis
   /** New scores may be there for the token that is shown. */
   statusChanged(status: StatusParams): void {
     if (this.#editor && vscode.Uri.parse(status.uri).toString() === this.#editor.document.uri.toString()) {
-      this.#soon();
+      this.#schedule();
     }
   }
 
@@ -68,13 +69,13 @@ export class DistributionsView implements vscode.WebviewViewProvider, vscode.Dis
   #follow(editor: vscode.TextEditor): void {
     if (editor.document.uri.scheme === "file" || editor.document.uri.scheme === "untitled") {
       this.#editor = editor;
-      this.#soon();
+      this.#schedule();
     }
   }
 
-  async #hear(message: FromPage): Promise<void> {
+  async #receive(message: FromPage): Promise<void> {
     if (message.kind === "ready") {
-      this.#soon();
+      this.#schedule();
     } else if (this.#editor) {
       const document = this.#editor.document;
       const shown = vscode.window.visibleTextEditors.find((editor) => editor.document === document);
@@ -84,7 +85,7 @@ export class DistributionsView implements vscode.WebviewViewProvider, vscode.Dis
   }
 
   /** Ask when the cursor has come to rest. */
-  #soon(): void {
+  #schedule(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#update(), REST_MS);
   }

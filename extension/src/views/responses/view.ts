@@ -58,7 +58,7 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
       vscode.window.onDidChangeActiveTextEditor((editor) => editor && this.#changed.fire(undefined)),
       vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#closed(uri)),
     ];
-    this.#tellCommands();
+    this.#setContextKeys();
   }
 
   /** A document may have new scores, or none any more. */
@@ -72,7 +72,7 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
     );
   }
 
-  /** Look through the folders of the workspace for transcripts, and list them with the scores that are kept. */
+  /** Styling through the folders of the workspace for transcripts, and list them with the scores that are kept. */
   async listFolder(): Promise<void> {
     const found = await vscode.window.withProgress(
       {
@@ -104,13 +104,13 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
   async sort(order: Order): Promise<void> {
     this.#order = order;
     await this.memory.update(ORDER_KEY, order);
-    this.#tellCommands();
+    this.#setContextKeys();
     this.#changed.fire(undefined);
   }
 
   /** Show where a response stands in its file. */
   async reveal(node: ResponseNode): Promise<void> {
-    const start = await this.placeOf(node);
+    const start = await this.positionOf(node);
     const editor = await vscode.window.showTextDocument(node.file.uri, { preview: false });
     if (start) {
       editor.selection = new vscode.Selection(start, start);
@@ -119,7 +119,7 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
   }
 
   /** Where a response begins now, which may be elsewhere than when its row was drawn. */
-  async placeOf({ file, row }: ResponseNode): Promise<vscode.Position | undefined> {
+  async positionOf({ file, row }: ResponseNode): Promise<vscode.Position | undefined> {
     const uri = this.client()?.code2ProtocolConverter.asUri(file.uri);
     const answer = (uri && (await this.#answer(uri))) || file.answer;
     const range = answer.responses.find(({ index }) => index === row.index)?.range;
@@ -179,7 +179,7 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
     if (answer) {
       this.#ofFolder.add(key);
       this.#files.set(key, { kind: "file", uri, answer });
-      this.#told();
+      this.#refresh();
     }
     return Boolean(answer);
   }
@@ -203,7 +203,7 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
     }
     if (answer && answer.responses.length > 0) {
       this.#files.set(uri.toString(), { kind: "file", uri, answer });
-      this.#told();
+      this.#refresh();
     } else {
       this.#forget(uri.toString());
     }
@@ -220,16 +220,16 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
 
   #forget(key: string): void {
     if (this.#files.delete(key)) {
-      this.#told();
+      this.#refresh();
     }
   }
 
-  #told(): void {
+  #refresh(): void {
     this.#changed.fire(undefined);
-    this.#tellCommands();
+    this.#setContextKeys();
   }
 
-  #tellCommands(): void {
+  #setContextKeys(): void {
     void vscode.commands.executeCommand("setContext", HAS_TRANSCRIPT, this.#files.size > 0);
     void vscode.commands.executeCommand("setContext", ORDER_KEY, this.#order);
   }
