@@ -20,7 +20,7 @@ interface ClearedCache {
   problem: string | null;
 }
 
-export interface Parts {
+export interface Components {
   server: Server;
   logs: Logs;
   installer: Installer;
@@ -38,7 +38,7 @@ export function registerCommands({
   responses,
   pages,
   heat,
-}: Parts): vscode.Disposable {
+}: Components): vscode.Disposable {
   const debug = new DebugInformation(server);
   const reports = new Reports();
 
@@ -90,9 +90,9 @@ export function registerCommands({
   }
 
   async function scoreResponse(node: ResponseNode): Promise<void> {
-    const place = await responses.positionOf(node);
-    if (place) {
-      await scoreResponses(node.file.uri, new vscode.Range(place, place));
+    const start = await responses.positionOf(node);
+    if (start) {
+      await scoreResponses(node.file.uri, new vscode.Range(start, start));
     }
   }
 
@@ -153,8 +153,11 @@ export function registerCommands({
     openExample,
     toggleHeat: () => heat.toggle(),
     listFolder: () => responses.listFolder(),
-    sortResponsesByShift: () => responses.sort("shifted"),
-    sortResponsesByPlace: () => responses.sort("file"),
+    sortResponses: () => responses.sort(),
+    filterResponses: () => responses.filter(),
+    clearResponsesFilter: () => responses.clearFilter(),
+    showResponsesAsList: () => responses.showAsList(true),
+    showResponsesAsTree: () => responses.showAsList(false),
     revealResponse: (node) => responses.reveal(node),
     openAsConversation: (uri) => pages.open(uri instanceof vscode.Uri ? uri : undefined),
     openResponseAsConversation: (node: ResponseNode) => pages.open(node.file.uri, node.row.index),

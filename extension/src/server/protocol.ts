@@ -163,19 +163,24 @@ export type ResponseState = "pending" | "partial" | "scored" | "refused" | "notS
 
 /**
  * The answer to ANALYSIS, as far as the client reads it. `prompt` holds the first words of what was asked, `turn` which
- * turn of which conversation it is, in a file of several.
+ * turn of which conversation it is, in a file of several, `label` who wrote it or which of several answers it is, in the
+ * file's word. `problems` counts the parts of the file that could not be read. An older server sends none of the optional.
  */
 export interface AnalysisAnswer {
   uri: string;
   state: State;
+  models?: { base: string; aligned: string } | null;
+  problems?: number;
   responses: {
     index: number;
     state: ResponseState;
     message: string;
     prompt: string;
     turn: string;
+    label?: string;
     range: { start: Position; end: Position } | null;
     summary: ResponseSummary | null;
+    notes?: string[];
   }[];
 }
 

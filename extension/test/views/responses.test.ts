@@ -19,27 +19,20 @@ const ANSWER: AnalysisAnswer = {
 };
 
 test("rows stand in the order of the file, with the words of the prompt and the share", () => {
-  const rows = rowsOf(ANSWER, "file");
+  const rows = rowsOf(ANSWER);
   assert.deepEqual(
     rows.map(({ label }) => label),
     ["5.0 %", "waiting", "25.0 %", "5.0 %"],
   );
   assert.equal(rows[0]?.description, "Question 0 (2 of 40 shifted)");
   assert.equal(rows[1]?.description, "Question 1");
-  assert.equal(rowsOf({ ...ANSWER, state: "notScored" }, "file")[1]?.label, "not scored");
+  assert.equal(rowsOf({ ...ANSWER, state: "notScored" })[1]?.label, "not scored");
   assert.match(rows[2]?.detail ?? "", /10 shifted, 4 marginal, 26 unshifted of 40 tokens/);
-});
-
-test("the most shifted come first if asked for, those without scores last, equals in the order of the file", () => {
-  assert.deepEqual(
-    rowsOf(ANSWER, "shifted").map(({ index }) => index),
-    [2, 0, 3, 1],
-  );
 });
 
 test("a response that is being scored says so, a refused one too, and one without a prompt has a number", () => {
   const responses = [response(0, 2, "partial"), response(1, null, "refused"), { ...response(2, 2), prompt: "" }];
-  const rows = rowsOf({ ...ANSWER, responses }, "file");
+  const rows = rowsOf({ ...ANSWER, responses });
   assert.equal(rows[0]?.description, "Question 0 (2 of 40 shifted so far)");
   assert.equal(rows[1]?.label, "can't be scored");
   assert.equal(rows[2]?.description, "Response 3 (2 of 40 shifted)");
@@ -52,7 +45,7 @@ test("shares by part are told where there is more than the answer, and the turn 
     { kind: "reasoning", tokens: 30, shifted: 9, marginal: 0, unshifted: 21 },
   ];
   const one = { ...response(0, 10), turn: "conversation 2, turn 3, chosen", summary: { ...counts, byPart } };
-  const [row] = rowsOf({ ...ANSWER, responses: [one] }, "file");
+  const [row] = rowsOf({ ...ANSWER, responses: [one] });
   assert.equal(row?.label, "25.0 %");
   assert.equal(row?.description, "Question 0 (10 of 40 shifted; answer 10.0 %, reasoning 30.0 %)");
   assert.equal(
@@ -68,7 +61,7 @@ test("shares by part are told where there is more than the answer, and the turn 
 
 test("a response of which no part is to be scored says so, and is no failure", () => {
   const left = { ...response(0, null, "notScored"), message: "This turn is a tool call alone." };
-  const [row] = rowsOf({ ...ANSWER, responses: [left] }, "file");
+  const [row] = rowsOf({ ...ANSWER, responses: [left] });
   assert.equal(row?.label, "not scored");
   assert.match(row?.detail ?? "", /tool call alone/);
 });
@@ -76,4 +69,8 @@ test("a response of which no part is to be scored says so, and is no failure", (
 test("a file tells how much of all its scored responses was shifted", () => {
   assert.equal(describeFile(ANSWER), "4 responses, 11.7 % shifted");
   assert.equal(describeFile({ ...ANSWER, responses: [response(0, null, "pending")] }), "1 response");
+  assert.equal(
+    describeFile({ ...ANSWER, problems: 2 }, 3),
+    "3 of 4 responses, 11.7 % shifted, 2 problems in the file",
+  );
 });

@@ -42,9 +42,9 @@ export class ConversationPages implements vscode.Disposable, vscode.TextDocument
     const page = vscode.Uri.from(pageOf(file));
     const document = await vscode.workspace.openTextDocument(page);
     const editor = await vscode.window.showTextDocument(document, { preview: false });
-    const place = response === undefined ? undefined : await this.#positionOf(page, response);
-    if (place) {
-      show(editor, place);
+    const position = response === undefined ? undefined : await this.#positionOf(page, response);
+    if (position) {
+      show(editor, position);
     }
   }
 
@@ -82,7 +82,7 @@ export class ConversationPages implements vscode.Disposable, vscode.TextDocument
   }
 }
 
-function show(editor: vscode.TextEditor, place: vscode.Position): void {
-  editor.selection = new vscode.Selection(place, place);
-  editor.revealRange(new vscode.Range(place, place), vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+function show(editor: vscode.TextEditor, position: vscode.Position): void {
+  editor.selection = new vscode.Selection(position, position);
+  editor.revealRange(new vscode.Range(position, position), vscode.TextEditorRevealType.InCenterIfOutsideViewport);
 }

@@ -2,45 +2,69 @@
 import type { AnalysisAnswer, Counts, ResponseState, ResponseSummary, State } from "../../server/protocol";
 import { BUSY } from "../statusText";
 
-export type Order = "file" | "shifted";
+export type ClassName = "shifted" | "marginal" | "unshifted";
+
+export const CLASSES: readonly ClassName[] = ["shifted", "marginal", "unshifted"];
 
 export interface Row {
-  /** Position in the file, from 0. */
+  /** Index of the response in the file, from 0. */
   index: number;
   label: string;
   description: string;
   detail: string;
   state: ResponseState;
-  /** Shifted tokens over all tokens; undefined without scores. */
-  share: number | undefined;
+  /** Of all positions that were scored; undefined without scores. */
+  counts: Counts | undefined;
+  /** The base and the aligned model that it is scored with, and who wrote it where the file says so. */
+  models: readonly string[];
+  /** Why it can't be scored, and what the server notes of it. */
+  problems: readonly string[];
+  /** What words of a filter are looked for in. */
+  text: string;
 }
 
-/** The rows of an answer, in file order or with the most shifted first; those without scores come last then. */
-export function rowsOf(answer: AnalysisAnswer, order: Order): Row[] {
-  const rows = answer.responses.map((response): Row => {
-    const { index, state, summary } = response;
+/** The rows of an answer, in the order of the file. */
+export function rowsOf(answer: AnalysisAnswer): Row[] {
+  return answer.responses.map((response): Row => {
+    const { index, state, summary, prompt, turn, label: writer } = response;
     return {
       index,
       label: label(answer.state, state, summary),
-      description: description(response.prompt || `Response ${index + 1}`, state, summary),
+      description: description(prompt || `Response ${index + 1}`, state, summary),
       detail: detail(response),
       state,
-      share: summary && summary.tokens > 0 ? summary.shifted / summary.tokens : undefined,
+      counts: summary ?? undefined,
+      models: [answer.models?.base, answer.models?.aligned, writer].filter((name): name is string =>
+        Boolean(name),
+      ),
+      problems: problemsOf(response),
+      text: `${prompt}\n${turn}`,
     };
   });
-  return order === "file" ? rows : rows.sort((a, b) => (b.share ?? -1) - (a.share ?? -1) || a.index - b.index);
 }
 
-/** All responses of an answer together, for the row of the file. */
-export function describeFile(answer: AnalysisAnswer): string {
+/** Tokens of a class over all tokens; undefined where nothing was scored. */
+export function shareOf({ counts }: Row, name: ClassName): number | undefined {
+  return counts && counts.tokens > 0 ? counts[name] / counts.tokens : undefined;
+}
+
+/** All responses of a file together, for the row of the file; `shown` of them pass the filter. */
+export function describeFile(answer: AnalysisAnswer, shown = answer.responses.length): string {
   const count = answer.responses.length;
   if (count === 0) {
     return "";
   }
   const found = answer.responses.flatMap(({ summary }) => summary ?? []);
   const total = (key: "tokens" | "shifted") => found.reduce((sum, summary) => sum + summary[key], 0);
-  const words = `${count} ${count === 1 ? "response" : "responses"}`;
-  return found.length === 0 ? words : `${words}, ${share(total("shifted"), total("tokens"))} shifted`;
+  const number = shown === count ? `${count}` : `${shown} of ${count}`;
+  const problems = answer.problems ?? 0;
+  return [
+    `${number} ${count === 1 ? "response" : "responses"}`,
+    found.length === 0 ? "" : `${percent(total("shifted"), total("tokens"))} shifted`,
+    problems === 0 ? "" : `${problems} ${problems === 1 ? "problem" : "problems"} in the file`,
+  ]
+    .filter(Boolean)
+    .join(", ");
 }
 
 /** The share comes first: in a narrow view, the end of a row is cut off. */
@@ -52,7 +76,7 @@ function label(file: State, state: ResponseState, summary: ResponseSummary | nul
     return "not scored";
   }
   if (summary) {
-    return share(summary.shifted, summary.tokens);
+    return percent(summary.shifted, summary.tokens);
   }
   return BUSY.includes(file) ? "waiting" : "not scored";
 }
@@ -62,21 +86,29 @@ function description(prompt: string, state: ResponseState, summary: ResponseSumm
     return prompt;
   }
   const soFar = state === "partial" ? " so far" : "";
-  const parts = (summary.byPart ?? []).map(({ kind, shifted, tokens }) => `${kind} ${share(shifted, tokens)}`);
+  const parts = (summary.byPart ?? []).map(({ kind, shifted, tokens }) => `${kind} ${percent(shifted, tokens)}`);
   const byPart = parts.length > 0 ? `; ${parts.join(", ")}` : "";
   return `${prompt} (${summary.shifted} of ${summary.tokens} shifted${soFar}${byPart})`;
 }
 
-function detail({ index, turn, message, summary }: AnalysisAnswer["responses"][number]): string {
+type Response = AnalysisAnswer["responses"][number];
+
+function detail({ index, turn, message, summary, notes }: Response): string {
   const head = `Response ${index + 1}${turn ? ` (${turn})` : ""}`;
-  const byPart = (summary?.byPart ?? []).map((part) => `${part.kind}: ${counts(part)}`);
-  return [head, summary ? counts(summary) : "", ...byPart, message].filter(Boolean).join("\n");
+  const byPart = (summary?.byPart ?? []).map((part) => `${part.kind}: ${describeCounts(part)}`);
+  return [head, summary ? describeCounts(summary) : "", ...byPart, message, ...(notes ?? [])]
+    .filter(Boolean)
+    .join("\n");
 }
 
-function counts({ shifted, marginal, unshifted, tokens }: Counts): string {
+function problemsOf({ state, message, notes }: Response): string[] {
+  return [...(state === "refused" ? [message || "It can't be scored."] : []), ...(notes ?? [])];
+}
+
+function describeCounts({ shifted, marginal, unshifted, tokens }: Counts): string {
   return `${shifted} shifted, ${marginal} marginal, ${unshifted} unshifted of ${tokens} tokens`;
 }
 
-function share(part: number, whole: number): string {
+function percent(part: number, whole: number): string {
   return whole === 0 ? "0 %" : `${((100 * part) / whole).toFixed(1)} %`;
 }

@@ -1,27 +1,29 @@
-// The Responses view: every open transcript, and those of the folder if asked for, with their responses, how much of
-// each was shifted, and the way to it.
+// The Responses view: transcripts with their responses, how much of each was shifted, and the way to it.
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
-import { ANALYSIS, type AnalysisAnswer, type StatusParams, SURVEY } from "../../server/protocol";
-import { describeFile, type Order, type Row, rowsOf } from "./rows";
+import type { StatusParams } from "../../server/protocol";
+import { type ListedFile, ListedFiles } from "./files";
+import { EVERYTHING, type Filter, parseFilter, passes } from "./filter";
+import { isOrder, ORDERS, type Order, sorted } from "./order";
+import { pickFilter, pickOrder } from "./pickers";
+import { describeFile, type Row } from "./rows";
 
 const VIEW = "shiftlens.responses";
 const ORDER_KEY = "shiftlens.responsesOrder";
+const FILTER_KEY = "shiftlens.responsesFilter";
+const AS_LIST_KEY = "shiftlens.responsesAsList";
+/** Context keys beside the three above, whose names they share. */
 const HAS_TRANSCRIPT = "shiftlens.hasTranscript";
-const SOON_MS = 150;
-const FILES = "**/*.{txt,md,markdown,json,jsonl}";
-const NOT_IN = "**/node_modules/**";
-const MOST_FILES = 1000;
 
 interface FileNode {
   kind: "file";
-  uri: vscode.Uri;
-  answer: AnalysisAnswer;
+  file: ListedFile;
+  shown: readonly Row[];
 }
 
 export interface ResponseNode {
   kind: "response";
-  file: FileNode;
+  file: ListedFile;
   row: Row;
 }
 
@@ -36,76 +38,77 @@ const ICONS: Record<Row["state"], string> = {
 };
 
 export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider<Node> {
-  readonly #changed = new vscode.EventEmitter<Node | undefined>();
+  readonly #changed = new vscode.EventEmitter<undefined>();
   readonly onDidChangeTreeData = this.#changed.event;
+  readonly #files: ListedFiles;
   readonly #view: vscode.TreeView<Node>;
-  readonly #files = new Map<string, FileNode>();
-  /** Files that stay in the view when they are closed. */
-  readonly #ofFolder = new Set<string>();
-  readonly #waiting = new Map<string, NodeJS.Timeout>();
   readonly #subscriptions: vscode.Disposable[];
   #order: Order;
+  #filter: Filter;
+  #asList: boolean;
 
   constructor(
-    private readonly client: () => LanguageClient | undefined,
+    client: () => LanguageClient | undefined,
     private readonly memory: vscode.Memento,
   ) {
-    this.#order = memory.get<Order>(ORDER_KEY, "file");
-    this.#view = vscode.window.createTreeView(VIEW, { treeDataProvider: this });
+    const order = memory.get(ORDER_KEY);
+    const filter = parseFilter(memory.get(FILTER_KEY, ""));
+    this.#order = isOrder(order) ? order : "file";
+    this.#filter = filter.kind === "filter" ? filter : EVERYTHING;
+    this.#asList = memory.get(AS_LIST_KEY, false);
+    this.#files = new ListedFiles(client);
+    this.#view = vscode.window.createTreeView(VIEW, { treeDataProvider: this, showCollapseAll: true });
     this.#subscriptions = [
+      this.#files,
       this.#view,
       this.#changed,
+      this.#files.onDidChange(() => this.#refresh()),
       vscode.window.onDidChangeActiveTextEditor((editor) => editor && this.#changed.fire(undefined)),
-      vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#closed(uri)),
     ];
-    this.#setContextKeys();
+    this.#refresh();
   }
 
-  /** A document may have new scores, or none any more. */
   statusChanged(status: StatusParams): void {
-    const uri = vscode.Uri.parse(status.uri);
-    const key = uri.toString();
-    clearTimeout(this.#waiting.get(key));
-    this.#waiting.set(
-      key,
-      setTimeout(() => void this.#ask(uri, status.uri), SOON_MS),
-    );
+    this.#files.statusChanged(status);
   }
 
-  /** Styling through the folders of the workspace for transcripts, and list them with the scores that are kept. */
+  /** List the transcripts of the workspace's folders as well. */
   async listFolder(): Promise<void> {
-    const found = await vscode.window.withProgress(
-      {
-        location: vscode.ProgressLocation.Notification,
-        title: "ShiftLens: Looking for transcripts",
-        cancellable: true,
-      },
-      async (progress, cancel) => {
-        const uris = await vscode.workspace.findFiles(FILES, NOT_IN, MOST_FILES, cancel);
-        let transcripts = 0;
-        for (const [at, uri] of uris.entries()) {
-          if (cancel.isCancellationRequested) {
-            break;
-          }
-          progress.report({ message: `${at + 1} of ${uris.length} files`, increment: 100 / uris.length });
-          transcripts += (await this.#survey(uri)) ? 1 : 0;
-        }
-        return transcripts;
-      },
-    );
-    if (found === 0) {
+    if ((await this.#files.addFolder()) === 0) {
       void vscode.window.showInformationMessage("ShiftLens: no transcript was found in this folder.");
     } else {
       await vscode.commands.executeCommand(`${VIEW}.focus`);
     }
   }
 
-  /** File order, or the most shifted first. */
-  async sort(order: Order): Promise<void> {
-    this.#order = order;
-    await this.memory.update(ORDER_KEY, order);
-    this.#setContextKeys();
-    this.#changed.fire(undefined);
+  /** Ask for an order. */
+  async sort(): Promise<void> {
+    const order = await pickOrder(this.#order);
+    if (order) {
+      this.#order = order;
+      await this.memory.update(ORDER_KEY, order);
+      this.#refresh();
+    }
+  }
+
+  /** Ask for a filter. */
+  async filter(): Promise<void> {
+    const listed = this.#files.all().flatMap(({ rows, file }) => rows.map((row) => ({ row, file })));
+    const filter = await pickFilter(this.#filter.text, listed);
+    if (filter) {
+      await this.#setFilter(filter);
+    }
+  }
+
+  async clearFilter(): Promise<void> {
+    await this.#setFilter(EVERYTHING);
+  }
+
+  /** One list of all responses, or the responses under their files. */
+  async showAsList(asList: boolean): Promise<void> {
+    this.#asList = asList;
+    await this.memory.update(AS_LIST_KEY, asList);
+    this.#refresh();
   }
 
   /** Show where a response stands in its file. */
@@ -118,119 +121,88 @@ export class ResponsesView implements vscode.Disposable, vscode.TreeDataProvider
     }
   }
 
-  /** Where a response begins now, which may be elsewhere than when its row was drawn. */
-  async positionOf({ file, row }: ResponseNode): Promise<vscode.Position | undefined> {
-    const uri = this.client()?.code2ProtocolConverter.asUri(file.uri);
-    const answer = (uri && (await this.#answer(uri))) || file.answer;
-    const range = answer.responses.find(({ index }) => index === row.index)?.range;
-    return range ? new vscode.Position(range.start.line, range.start.character) : undefined;
+  positionOf({ file, row }: ResponseNode): Promise<vscode.Position | undefined> {
+    return this.#files.positionOf(file, row.index);
   }
 
   getChildren(node?: Node): Node[] {
     if (node) {
-      const rows = node.kind === "file" ? rowsOf(node.answer, this.#order) : [];
-      return rows.map((row) => ({ kind: "response", file: node as FileNode, row }));
+      return node.kind === "file" ? this.#sorted(node.shown.map((row) => responseNode(node.file, row))) : [];
     }
-    const active = vscode.window.activeTextEditor?.document.uri.toString();
-    const files = [...this.#files].sort(
-      ([a], [b]) => Number(b === active) - Number(a === active) || a.localeCompare(b),
-    );
-    return files.map(([, file]) => file);
+    const files = this.#files.all().map((file): FileNode => ({ kind: "file", file, shown: this.#shown(file) }));
+    return this.#asList
+      ? this.#sorted(files.flatMap(({ file, shown }) => shown.map((row) => responseNode(file, row))))
+      : files.filter(({ shown }) => shown.length > 0);
   }
 
   getTreeItem(node: Node): vscode.TreeItem {
-    if (node.kind === "file") {
-      const item = new vscode.TreeItem(node.uri, vscode.TreeItemCollapsibleState.Expanded);
-      item.id = node.uri.toString();
-      item.iconPath = vscode.ThemeIcon.File;
-      item.description = describeFile(node.answer);
-      item.contextValue = "transcript";
-      return item;
-    }
-    const { row, file } = node;
-    const item = new vscode.TreeItem(row.label, vscode.TreeItemCollapsibleState.None);
-    item.id = `${file.uri}#${row.index}`;
-    item.description = row.description;
-    item.tooltip = row.detail;
-    item.iconPath = new vscode.ThemeIcon(ICONS[row.state]);
-    item.contextValue = `response.${row.state}`;
-    item.accessibilityInformation = { label: `${row.label}, ${row.description}` };
-    item.command = { command: "shiftlens.revealResponse", title: "Show", arguments: [node] };
-    return item;
+    return node.kind === "file"
+      ? fileItem(node)
+      : responseItem(node, this.#asList && this.#files.all().length > 1);
   }
 
   dispose(): void {
-    for (const timer of this.#waiting.values()) {
-      clearTimeout(timer);
-    }
     vscode.Disposable.from(...this.#subscriptions).dispose();
   }
 
-  /** False for what is no transcript. What is open is listed already. */
-  async #survey(uri: vscode.Uri): Promise<boolean> {
-    const key = uri.toString();
-    if (vscode.workspace.textDocuments.some((document) => document.uri.toString() === key)) {
-      if (this.#files.has(key)) {
-        this.#ofFolder.add(key);
-      }
-      return this.#files.has(key);
-    }
-    const answer = await this.#answer(this.client()?.code2ProtocolConverter.asUri(uri) ?? key, SURVEY);
-    if (answer) {
-      this.#ofFolder.add(key);
-      this.#files.set(key, { kind: "file", uri, answer });
-      this.#refresh();
-    }
-    return Boolean(answer);
+  #shown({ rows, file }: ListedFile): Row[] {
+    return rows.filter((row) => passes(this.#filter, row, file));
   }
 
-  #closed(uri: vscode.Uri): void {
-    const key = uri.toString();
-    clearTimeout(this.#waiting.get(key));
-    this.#waiting.delete(key);
-    if (this.#ofFolder.delete(key)) {
-      // What was not saved is gone: the file on disk counts again.
-      void this.#survey(uri).then((isThere) => isThere || this.#forget(key));
-    } else {
-      this.#forget(key);
-    }
+  #sorted(nodes: ResponseNode[]): ResponseNode[] {
+    return sorted(nodes, this.#order, ({ row }) => row);
   }
 
-  async #ask(uri: vscode.Uri, wireUri: string): Promise<void> {
-    const answer = await this.#answer(wireUri);
-    if (answer === undefined) {
-      return;
-    }
-    if (answer && answer.responses.length > 0) {
-      this.#files.set(uri.toString(), { kind: "file", uri, answer });
-      this.#refresh();
-    } else {
-      this.#forget(uri.toString());
-    }
-  }
-
-  /** Null for a document that is not open, undefined if nobody could be asked. */
-  async #answer(uri: string, method = ANALYSIS): Promise<AnalysisAnswer | null | undefined> {
-    try {
-      return await this.client()?.sendRequest<AnalysisAnswer | null>(method, { uri });
-    } catch {
-      return undefined;
-    }
-  }
-
-  #forget(key: string): void {
-    if (this.#files.delete(key)) {
-      this.#refresh();
-    }
+  async #setFilter(filter: Filter): Promise<void> {
+    this.#filter = filter;
+    await this.memory.update(FILTER_KEY, filter.text);
+    this.#refresh();
   }
 
   #refresh(): void {
+    const isFiltered = this.#filter.terms.length > 0;
+    const files = this.#files.all();
+    const all = files.reduce((sum, { rows }) => sum + rows.length, 0);
+    const shown = files.reduce((sum, file) => sum + this.#shown(file).length, 0);
+    this.#view.description = this.#order === "file" ? "" : ORDERS[this.#order][0];
+    this.#view.message =
+      isFiltered && all > 0 ? `Filter: ${this.#filter.text} (${shown} of ${all} responses)` : "";
     this.#changed.fire(undefined);
-    this.#setContextKeys();
+    const keys = {
+      [HAS_TRANSCRIPT]: !this.#files.isEmpty,
+      [ORDER_KEY]: this.#order,
+      [FILTER_KEY]: isFiltered,
+      [AS_LIST_KEY]: this.#asList,
+    };
+    for (const [key, value] of Object.entries(keys)) {
+      void vscode.commands.executeCommand("setContext", key, value);
+    }
   }
+}
 
-  #setContextKeys(): void {
-    void vscode.commands.executeCommand("setContext", HAS_TRANSCRIPT, this.#files.size > 0);
-    void vscode.commands.executeCommand("setContext", ORDER_KEY, this.#order);
-  }
+function responseNode(file: ListedFile, row: Row): ResponseNode {
+  return { kind: "response", file, row };
+}
+
+function fileItem({ file, shown }: FileNode): vscode.TreeItem {
+  const item = new vscode.TreeItem(file.uri, vscode.TreeItemCollapsibleState.Expanded);
+  item.id = file.uri.toString();
+  item.iconPath = vscode.ThemeIcon.File;
+  item.description = describeFile(file.answer, shown.length);
+  item.contextValue = "transcript";
+  return item;
+}
+
+function responseItem(node: ResponseNode, withFile: boolean): vscode.TreeItem {
+  const { row, file } = node;
+  const description = withFile ? `${file.file}: ${row.description}` : row.description;
+  const item = new vscode.TreeItem(row.label, vscode.TreeItemCollapsibleState.None);
+  item.id = `${file.uri}#${row.index}`;
+  item.description = description;
+  item.tooltip = row.detail;
+  item.iconPath = new vscode.ThemeIcon(ICONS[row.state]);
+  item.contextValue = `response.${row.state}`;
+  item.accessibilityInformation = { label: `${row.label}, ${description}` };
+  item.command = { command: "shiftlens.revealResponse", title: "Show", arguments: [node] };
+  return item;
 }
