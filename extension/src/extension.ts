@@ -11,6 +11,7 @@ import { changesLanguages, changesProcess, documentSelector } from "./server/set
 import { redrawOnChange, TokenStyling } from "./views/colours/middleware";
 import { ConversationPages } from "./views/conversation/pages";
 import { Heat } from "./views/heat/view";
+import { Navigation } from "./views/navigation";
 import { DistributionsView } from "./views/panel/view";
 import { ResponsesView } from "./views/responses/view";
 import { Ruler } from "./views/ruler";
@@ -45,7 +46,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       return { middleware: styling, features: [styling.feature] };
     },
   );
-  const distributions = new DistributionsView(context.extensionUri, () => running.client);
+  const navigation = new Navigation(() => running.client);
+  const distributions = new DistributionsView(context.extensionUri, () => running.client, navigation);
   const responses = new ResponsesView(() => running.client, context.workspaceState);
   const pages = new ConversationPages(() => running.client);
   const heat = new Heat(() => running.client, context.workspaceState);
@@ -63,7 +65,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     heat,
     contexts,
     redrawOnChange(() => running.client),
-    registerCommands({ server: running, logs, installer, models, responses, pages, heat }),
+    registerCommands({ server: running, logs, installer, models, responses, pages, heat, navigation }),
     vscode.workspace.onDidChangeConfiguration(async (event) => {
       if (changesLanguages(event)) {
         status.selector = documentSelector();

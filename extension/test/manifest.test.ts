@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import manifest from "../package.json";
-import { PAGE_LANGUAGE } from "../src/server/protocol";
+import { LENS_COMMANDS, PAGE_LANGUAGE, ServerCommand } from "../src/server/protocol";
 import { pageOf } from "../src/views/conversation/uri";
 
 const { contributes, capabilities } = manifest;
@@ -140,11 +140,20 @@ test("every setting has a description and a scope, every enum as many descriptio
 });
 
 test("the editor's commands do not take the names of the server's", () => {
-  const protocol = readFileSync("src/server/protocol.ts", "utf8");
-  const taken = [...protocol.matchAll(/"(shiftlens\.\w+)"/g)].map(([, name]) => name);
-  assert.ok(taken.length >= 5);
+  const taken: string[] = Object.values(ServerCommand);
   for (const { command } of contributes.commands) {
     assert.ok(!taken.includes(command), command);
+  }
+});
+
+test("what a code lens may run, and what a toggle switches, is there", () => {
+  const commands = contributes.commands.map(({ command }) => command);
+  assert.deepEqual(
+    LENS_COMMANDS.filter((name) => !commands.includes(name)),
+    [],
+  );
+  for (const name of ["inlayHints", "runDiagnostics"]) {
+    assert.equal(settings[`shiftlens.${name}`]?.type, "boolean", name);
   }
 });
 

@@ -2,11 +2,11 @@
 import * as vscode from "vscode";
 import type { Installer } from "../install/installer";
 import type { Logs } from "../server/log";
-import { ServerCommand } from "../server/protocol";
+import { type Direction, type Position, ServerCommand, type Target } from "../server/protocol";
 import type { Server } from "../server/server";
 import type { ConversationPages } from "../views/conversation/pages";
 import type { Heat } from "../views/heat/view";
-import { goToShifted } from "../views/navigation";
+import type { Navigation } from "../views/navigation";
 import { Reports } from "../views/report";
 import type { ResponseNode, ResponsesView } from "../views/responses/view";
 import { chooseBaseContext, chooseClassifyBy } from "./choices";
@@ -14,6 +14,7 @@ import { DebugInformation } from "./debug";
 import { openExample } from "./example";
 import { BUNDLED } from "./modelList";
 import { type ModelPicker, pairIsSet, writePair } from "./models";
+import { toggle } from "./toggles";
 
 interface ClearedCache {
   removed: number;
@@ -28,6 +29,7 @@ export interface Components {
   responses: ResponsesView;
   pages: ConversationPages;
   heat: Heat;
+  navigation: Navigation;
 }
 
 export function registerCommands({
@@ -38,6 +40,7 @@ export function registerCommands({
   responses,
   pages,
   heat,
+  navigation,
 }: Components): vscode.Disposable {
   const debug = new DebugInformation(server);
   const reports = new Reports();
@@ -96,8 +99,10 @@ export function registerCommands({
     }
   }
 
-  async function openReport(): Promise<void> {
-    const source = vscode.window.activeTextEditor?.document.uri;
+  /** Of the document with a URI as the server writes it, else of the active one. */
+  async function openReport(wireUri?: unknown): Promise<void> {
+    const source =
+      typeof wireUri === "string" ? vscode.Uri.parse(wireUri) : vscode.window.activeTextEditor?.document.uri;
     if (!source) {
       return;
     }
@@ -112,10 +117,20 @@ export function registerCommands({
     }
   }
 
-  async function go(direction: "next" | "previous"): Promise<void> {
+  /** At a position of a document as the server writes them, else at the cursor. */
+  async function showDistributions(wireUri?: unknown, position?: Position): Promise<void> {
+    if (typeof wireUri === "string" && position) {
+      const start = new vscode.Position(position.line, position.character);
+      const selection = new vscode.Range(start, start);
+      await vscode.window.showTextDocument(vscode.Uri.parse(wireUri), { preview: false, selection });
+    }
+    await vscode.commands.executeCommand("shiftlens.distributions.focus");
+  }
+
+  async function go(of: Target, direction: Direction): Promise<void> {
     const editor = vscode.window.activeTextEditor ?? vscode.window.visibleTextEditors[0];
     if (editor) {
-      await goToShifted(editor, direction);
+      await navigation.go(editor, of, direction);
     }
   }
 
@@ -139,7 +154,7 @@ export function registerCommands({
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: what a command is given is up to who runs it
-  const commands: Record<string, (argument: any) => unknown> = {
+  const commands: Record<string, (...args: any[]) => unknown> = {
     scoreDocument: () => askAboutDocument(ServerCommand.score),
     scoreSelection,
     scoreResponse,
@@ -162,9 +177,13 @@ export function registerCommands({
     openAsConversation: (uri) => pages.open(uri instanceof vscode.Uri ? uri : undefined),
     openResponseAsConversation: (node: ResponseNode) => pages.open(node.file.uri, node.row.index),
     showInSource: () => pages.showSource(),
-    nextShifted: () => go("next"),
-    previousShifted: () => go("previous"),
-    showDistributions: () => vscode.commands.executeCommand("shiftlens.distributions.focus"),
+    nextShifted: () => go("token", "next"),
+    previousShifted: () => go("token", "previous"),
+    nextRun: () => go("run", "next"),
+    previousRun: () => go("run", "previous"),
+    toggleInlayHints: () => toggle("inlayHints"),
+    toggleRunDiagnostics: () => toggle("runDiagnostics"),
+    showDistributions,
     openReport,
     saveReport: () => reports.save(),
     installServer: () => installer.install(),
@@ -178,9 +197,9 @@ export function registerCommands({
     debug,
     reports,
     ...Object.entries(commands).map(([name, run]) =>
-      vscode.commands.registerCommand(`shiftlens.${name}`, async (argument) => {
+      vscode.commands.registerCommand(`shiftlens.${name}`, async (...args) => {
         try {
-          return await run(argument);
+          return await run(...args);
         } catch (error) {
           const message = error instanceof Error ? error.message : String(error);
           logs.main.error(`shiftlens.${name}: ${message}`);

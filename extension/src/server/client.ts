@@ -12,7 +12,7 @@ import {
 } from "vscode-languageclient/node";
 import type { Logs } from "./log";
 import type { ServerProcess } from "./process";
-import { CHOOSE_MODELS, OPEN_SETTINGS, PAGE_REFRESH, STATUS, type StatusParams } from "./protocol";
+import { CHOOSE_MODELS, LENS_COMMANDS, OPEN_SETTINGS, PAGE_REFRESH, STATUS, type StatusParams } from "./protocol";
 import { documentSelector, SECTION } from "./settings";
 
 const ERRORS_IN_A_ROW = 3;
@@ -60,7 +60,7 @@ export async function startClient(
       return logs.trace;
     },
     revealOutputChannelOn: RevealOutputChannelOn.Never,
-    initializationOptions: { trusted: vscode.workspace.isTrusted, picksModels: true },
+    initializationOptions: { trusted: vscode.workspace.isTrusted, picksModels: true, commands: LENS_COMMANDS },
     errorHandler: {
       error: (_error, _message, count) => ({
         action: (count ?? 0) <= ERRORS_IN_A_ROW ? ErrorAction.Continue : ErrorAction.Shutdown,

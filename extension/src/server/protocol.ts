@@ -39,6 +39,10 @@ export const PAGE_CONTENT = "workspace/textDocumentContent";
 export const PAGE_REFRESH = "workspace/textDocumentContent/refresh";
 export const TOKEN = "shiftlens/token";
 export const TOKENS = "shiftlens/tokens";
+export const NEXT = "shiftlens/next";
+
+/** Our commands that code lenses may name: the first gets a URI and a position, the second a URI. */
+export const LENS_COMMANDS = ["shiftlens.showDistributions", "shiftlens.openReport"];
 
 /** Commands that the server carries out; the editor's own commands have other names. */
 export const ServerCommand = {
@@ -57,6 +61,30 @@ export const ServerCommand = {
 export interface Position {
   line: number;
   character: number;
+}
+
+export type Direction = "next" | "previous";
+
+/** What to go to: a shifted token, or a run of shifted tokens that stand close together. */
+export type Target = "token" | "run";
+
+export interface NextParams {
+  uri: string;
+  position: Position;
+  of: Target;
+  direction: Direction;
+}
+
+/**
+ * The answer to NEXT; null where there is none. `complete`: all of the file has its scores; `wrapped`: it was found from the
+ * other end of the file; `shifted` of `tokens` are shifted.
+ */
+export interface NextAnswer {
+  complete: boolean;
+  wrapped: boolean;
+  tokens: number;
+  shifted: number;
+  range: { start: Position; end: Position };
 }
 
 /** Where a model is, and how many bytes its files have there. */

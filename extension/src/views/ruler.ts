@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 import type { StatusParams } from "../server/protocol";
 import { SECTION } from "../server/settings";
 import { palette } from "./colours/palette";
-import { shiftedSpans, toRange } from "./navigation";
+import { shiftedSpans, toRange } from "./shiftedSpans";
 
 const HAS_SHIFTED = "shiftlens.hasShifted";
 const SOON_MS = 100;

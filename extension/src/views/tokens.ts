@@ -1,5 +1,4 @@
-// Semantic tokens as ranges, and the way from one shifted token to the next. Plain values, no editor.
-import type { Position } from "../server/protocol";
+// Semantic tokens as spans of the text. Plain values, no editor.
 
 /** A token on one line; `end` is the column behind it. */
 export interface Span {
@@ -26,22 +25,4 @@ export function spansOfType(data: ArrayLike<number>, types: readonly string[], t
     }
   }
   return spans;
-}
-
-/** The first span that starts after `from`, or the first of all; undefined if there is none. */
-export function nextSpan(spans: readonly Span[], from: Position): Span | undefined {
-  return spans.find((span) => isAfter(span, from)) ?? spans[0];
-}
-
-/** The last span that starts before `from`, or the last of all; undefined if there is none. */
-export function previousSpan(spans: readonly Span[], from: Position): Span | undefined {
-  return spans.findLast((span) => isBefore(span, from)) ?? spans.at(-1);
-}
-
-function isAfter(span: Span, { line, character }: Position): boolean {
-  return span.line > line || (span.line === line && span.start > character);
-}
-
-function isBefore(span: Span, { line, character }: Position): boolean {
-  return span.line < line || (span.line === line && span.start < character);
 }

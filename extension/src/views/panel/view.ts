@@ -5,7 +5,7 @@ import type { LanguageClient } from "vscode-languageclient/node";
 import { type StatusParams, TOKEN, type TokenAnswer } from "../../server/protocol";
 import { SECTION } from "../../server/settings";
 import { palette } from "../colours/palette";
-import { goToShifted } from "../navigation";
+import type { Navigation } from "../navigation";
 import { pageHtml } from "./html";
 import type { FromPage, ToPage } from "./messages";
 
@@ -23,6 +23,7 @@ export class DistributionsView implements vscode.WebviewViewProvider, vscode.Dis
   constructor(
     private readonly extension: vscode.Uri,
     private readonly client: () => LanguageClient | undefined,
+    private readonly navigation: Navigation,
   ) {
     this.#subscriptions = [
       vscode.window.registerWebviewViewProvider(VIEW, this),
@@ -80,7 +81,7 @@ export class DistributionsView implements vscode.WebviewViewProvider, vscode.Dis
       const document = this.#editor.document;
       const shown = vscode.window.visibleTextEditors.find((editor) => editor.document === document);
       const editor = shown ?? (await vscode.window.showTextDocument(document, { preserveFocus: true }));
-      await goToShifted(editor, message.direction === "next" ? "next" : "previous");
+      await this.navigation.go(editor, "token", message.direction === "next" ? "next" : "previous");
     }
   }
 

@@ -14,70 +14,71 @@ export async function pickOrder(now: Order): Promise<Order | undefined> {
   return (await vscode.window.showQuickPick(items, { title, placeHolder: `Now: ${ORDERS[now][0]}` }))?.order;
 }
 
-interface FilterItem extends vscode.QuickPickItem {
-  /** What choosing it puts into the filter or takes out; undefined: it takes the filter as it is. */
-  term?: string;
-}
+type Listed = readonly { row: Row; file: string }[];
 
 /**
- * Ask for a filter, beginning with `text`: the first item takes what is typed, and says how many of `listed` would be
- * shown or why it is no filter; the others put terms in. Undefined if the user gave up.
+ * Ask for a filter, beginning with `text`; says how many of `listed` would be shown, or why it is no filter, and offers
+ * terms to put in. Undefined if the user gave up.
  */
-export function pickFilter(
-  text: string,
-  listed: readonly { row: Row; file: string }[],
-): Promise<Filter | undefined> {
-  const pick = vscode.window.createQuickPick<FilterItem>();
-  const offered = suggestions(listed);
+export async function pickFilter(text: string, listed: Listed): Promise<Filter | undefined> {
+  for (let value = text; ; ) {
+    const typed = await typeFilter(value, listed);
+    if (typeof typed !== "string") {
+      return typed;
+    }
+    const term = await pickTerm(typed, listed);
+    value = term === undefined ? typed : toggled(typed, term);
+  }
+}
+
+/** A filter, or what was typed when the user asked for terms. */
+function typeFilter(text: string, listed: Listed): Promise<Filter | string | undefined> {
+  const input = vscode.window.createInputBox();
   const update = () => {
-    const chosen = termsOf(pick.value);
-    const terms = offered.map(
-      ({ term, count }): FilterItem => ({
-        label: `$(${chosen.includes(term) ? "check" : "add"}) ${term}`,
-        description: `${count} of ${listed.length}`,
-        alwaysShow: true,
-        term,
-      }),
-    );
-    pick.items = [
-      outcome(pick.value, listed),
-      { label: "terms", kind: vscode.QuickPickItemKind.Separator },
-      ...terms,
-    ];
+    const filter = parseFilter(input.value);
+    input.validationMessage =
+      filter.kind === "problem"
+        ? { message: filter.problem, severity: vscode.InputBoxValidationSeverity.Error }
+        : { message: effect(filter, listed), severity: vscode.InputBoxValidationSeverity.Info };
   };
-  pick.title = "ShiftLens: Filter the Responses";
-  pick.placeholder =
-    "Words, shifted>10 (per cent), tokens<50, class:marginal, model:name, problem; - before one: not";
-  pick.value = text;
-  pick.onDidChangeValue(update);
+  input.title = "ShiftLens: Filter the Responses";
+  input.placeholder = "shifted>10 -problem what";
+  input.prompt = "Words, shifted>10 (per cent), tokens<50, class:marginal, model:name, problem, unscored";
+  input.buttons = [{ iconPath: new vscode.ThemeIcon("list-selection"), tooltip: "Choose a Term" }];
+  input.value = text;
+  input.onDidChangeValue(update);
   update();
   return new Promise((resolve) => {
-    pick.onDidAccept(() => {
-      const term = pick.activeItems[0]?.term;
-      if (term !== undefined) {
-        pick.value = toggled(pick.value, term);
-        update();
-        return;
-      }
-      const filter = parseFilter(pick.value);
+    input.onDidTriggerButton(() => {
+      resolve(input.value);
+      input.hide();
+    });
+    input.onDidAccept(() => {
+      const filter = parseFilter(input.value);
       if (filter.kind === "filter") {
         resolve(filter);
-        pick.hide();
+        input.hide();
       }
     });
-    pick.onDidHide(() => {
+    input.onDidHide(() => {
       resolve(undefined);
-      pick.dispose();
+      input.dispose();
     });
-    pick.show();
+    input.show();
   });
 }
 
-function outcome(text: string, listed: readonly { row: Row; file: string }[]): FilterItem {
-  const filter = parseFilter(text);
-  if (filter.kind === "problem") {
-    return { label: `$(warning) ${filter.problem}`, alwaysShow: true };
-  }
+async function pickTerm(text: string, listed: Listed): Promise<string | undefined> {
+  const chosen = termsOf(text);
+  const items = suggestions(listed).map(({ term, count }) => ({
+    label: term,
+    description: `${count} of ${listed.length}${chosen.includes(term) ? ", in the filter: choose it to take it out" : ""}`,
+  }));
+  const title = "ShiftLens: Terms That Some Response Passes";
+  return (await vscode.window.showQuickPick(items, { title, placeHolder: text }))?.label;
+}
+
+function effect(filter: Filter, listed: Listed): string {
   const count = listed.filter(({ row, file }) => passes(filter, row, file)).length;
-  return { label: `$(filter) Show ${count} of ${listed.length} responses`, alwaysShow: true };
+  return `Shows ${count} of ${listed.length} ${listed.length === 1 ? "response" : "responses"}.`;
 }
