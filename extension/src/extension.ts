@@ -15,6 +15,7 @@ import { Navigation } from "./views/navigation";
 import { DistributionsView } from "./views/panel/view";
 import { ResponsesView } from "./views/responses/view";
 import { Ruler } from "./views/ruler";
+import { showDocument } from "./views/showDocument";
 import { Status } from "./views/status";
 
 let server: Server | undefined;
@@ -43,7 +44,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     () => installer.interpreter(),
     () => {
       const styling = new TokenStyling();
-      return { middleware: styling, features: [styling.feature] };
+      return { middleware: { ...styling, window: { showDocument } }, features: [styling.feature] };
     },
   );
   const navigation = new Navigation(() => running.client);

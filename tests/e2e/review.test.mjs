@@ -42,17 +42,14 @@ after(async () => {
   await pair?.remove();
 });
 
-/** Where the shifted tokens of the response begin, in the order of the text; lines and columns from 1. */
-async function shiftedPositions() {
+/** The shifted text of the response, in its order: `line` and `column`, both from 1, and `text`. */
+async function shiftedText() {
   const lines = await editor.lines();
   const found = [];
   for (let line = FIRST_LINE; line < lines.length; line++) {
     const runs = await classified(editor, THEME, line);
-    found.push(
-      ...runs
-        .filter((run) => run.class === "shifted")
-        .map(({ column }) => ({ line: line + 1, column: column + 1 })),
-    );
+    const shifted = runs.filter((run) => run.class === "shifted");
+    found.push(...shifted.map(({ column, text }) => ({ line: line + 1, column: column + 1, text })));
   }
   return found;
 }
@@ -70,9 +67,11 @@ async function cursorAt(what, { line, column }) {
 test("above the response stand its tokens, its shares and its densest run", async () => {
   const lens = editor.page.locator(LENS);
   await lens.first().waitFor();
-  const text = (await lens.allInnerTexts()).join("\n").replaceAll("\u00a0", " ");
+  const text = await editor.until("shares", async () => {
+    const shown = (await lens.allInnerTexts()).join("\n").replaceAll("\u00a0", " ");
+    return /\d+ tokens: [\d.]+% shifted, [\d.]+% marginal, [\d.]+% unshifted/.test(shown) && shown;
+  });
   await editor.screenshot("review-lens");
-  assert.match(text, /\d+ tokens: [\d.]+% shifted, [\d.]+% marginal, [\d.]+% unshifted/);
   assert.match(text, /densest run: \d+ tokens, \d+ shifted/);
   assert.match(text, /report/);
 });
@@ -80,15 +79,14 @@ test("above the response stand its tokens, its shares and its densest run", asyn
 test("the lens of the densest run goes there", async () => {
   await editor.click({ line: 0, column: 2 });
   await editor.page.locator(LENS).getByText("densest run").click();
-  const found = await editor.until("the cursor in the response", async () => {
-    const at = await editor.cursor();
-    return at.line > FIRST_LINE && at;
+  const shifted = await shiftedText();
+  await editor.until("the cursor at the beginning of shifted text", async () => {
+    const found = await editor.cursor();
+    if (!shifted.some(({ line, column }) => line === found.line && column === found.column)) {
+      throw new Error(`${JSON.stringify(found)} is none of ${JSON.stringify(shifted)}`);
+    }
+    return true;
   });
-  const starts = await shiftedPositions();
-  assert.ok(
-    starts.some(({ line, column }) => line === found.line && column === found.column),
-    `${JSON.stringify(found)} is none of ${JSON.stringify(starts)}`,
-  );
 });
 
 test("the lens of the shares opens the distributions at the response", async () => {
@@ -101,7 +99,7 @@ test("the lens of the shares opens the distributions at the response", async () 
 });
 
 test("a key goes to the next shifted token, another to the next run, and both back", async () => {
-  const [first] = await shiftedPositions();
+  const [first] = await shiftedText();
   await editor.click({ line: 0, column: 2 });
   await editor.page.keyboard.press("Alt+F9");
   await cursorAt("the first shifted token", first);
@@ -133,9 +131,10 @@ test("behind shifted tokens stands what the base model would have said, as long 
 });
 
 test("as problems, F8 goes from run to run, and says what the base model would have said", async () => {
-  const [first] = await shiftedPositions();
+  const [first] = await shiftedText();
   await editor.command("ShiftLens: Toggle Runs of Shifted Tokens as Problems");
-  await editor.page.locator(".editor-instance .squiggly-info").first().waitFor();
+  const problems = editor.page.locator(".editor-instance .squiggly-info");
+  await problems.first().waitFor();
   await editor.click({ line: 0, column: 2 });
   await editor.page.keyboard.press("F8");
   await cursorAt("the first run", first);
@@ -150,5 +149,5 @@ test("as problems, F8 goes from run to run, and says what the base model would h
   });
   await editor.page.keyboard.press("Escape");
   await editor.command("ShiftLens: Toggle Runs of Shifted Tokens as Problems");
-  await editor.page.locator(".editor-instance .squiggly-info").waitFor({ state: "detached" });
+  await editor.until("no problems", async () => (await problems.count()) === 0);
 });

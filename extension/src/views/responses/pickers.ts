@@ -36,10 +36,15 @@ function typeFilter(text: string, listed: Listed): Promise<Filter | string | und
   const input = vscode.window.createInputBox();
   const update = () => {
     const filter = parseFilter(input.value);
-    input.validationMessage =
-      filter.kind === "problem"
-        ? { message: filter.problem, severity: vscode.InputBoxValidationSeverity.Error }
-        : { message: effect(filter, listed), severity: vscode.InputBoxValidationSeverity.Info };
+    if (filter.kind === "problem") {
+      input.validationMessage = { message: filter.problem, severity: vscode.InputBoxValidationSeverity.Error };
+    } else if (filter.terms.length > 0) {
+      const message = effect(filter, listed);
+      input.validationMessage = { message, severity: vscode.InputBoxValidationSeverity.Info };
+    } else {
+      // The prompt, which says what can be typed, stands where the message would be.
+      input.validationMessage = undefined;
+    }
   };
   input.title = "ShiftLens: Filter the Responses";
   input.placeholder = "shifted>10 -problem what";
