@@ -23,7 +23,8 @@ def inlay_hints(
 ) -> list[types.InlayHint]:
     """The hints of shifted tokens that end in [start, end] of the present text; of scores that are there.
 
-    A token for which no candidates of the base model are known has none.
+    A token for which no candidates of the base model are known has none. That of a token that ends in a line break
+    stands before the break.
     """
     found: list[types.InlayHint] = []
     first, last = (_in_old_text(edits, at) for at in (start, end))
@@ -32,8 +33,12 @@ def inlay_hints(
             if result.analysis is not None and run.source_end >= first and run.source_start <= last:
                 for row in _shifted(result.analysis, run):
                     span = edits.span_to_new(result.analysis.starts[row], result.analysis.ends[row])
-                    if span is not None and start <= span[1] <= end:
-                        found += _hint(analysis, result.analysis, row, position(lines, span[1], unit))
+                    if span is None:
+                        continue
+                    # Behind a line break it would stand before the next token.
+                    at = span[0] + len(lines.text[span[0] : span[1]].rstrip("\r\n"))
+                    if start <= at <= end:
+                        found += _hint(analysis, result.analysis, row, position(lines, at, unit))
     return found
 
 

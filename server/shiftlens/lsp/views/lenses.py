@@ -67,7 +67,7 @@ def _commands(
     if result.refusal is not None:
         if not result.refusal.by_choice:
             why = shorten(visible_note(result.refusal.problem), _LONGEST_REASON)
-            yield _command(f"not scored: {why} Try again", SCORE_RESPONSES, uri, place)
+            yield _command(f"not scored, try again: {why}", SCORE_RESPONSES, uri, place)
         return
     if result.analysis is None:
         yield _command("no scores yet: score this response", SCORE_RESPONSES, uri, place)

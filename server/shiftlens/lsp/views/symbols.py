@@ -60,7 +60,10 @@ def folding_ranges(transcript: Transcript, lines: LineIndex, limit: int | None =
     ]
     folds = dict.fromkeys(_lines_of(lines, span) for span in spans)
     kept = [fold for fold in folds if fold[0] < fold[1]][:limit]
-    return [types.FoldingRange(start_line=first, end_line=last) for first, last in sorted(kept)]
+    return [
+        types.FoldingRange(start_line=first, end_line=last)
+        for first, last in sorted(kept, key=lambda fold: (fold[0], -fold[1]))
+    ]
 
 
 def _lines_of(lines: LineIndex, span: _Span) -> tuple[int, int]:
