@@ -14,7 +14,7 @@ const shared = {
 const node = { ...shared, platform: "node", format: "cjs", target: "node18" };
 
 if (process.argv.includes("--tests")) {
-  const tests = (await readdir("test")).filter((name) => name.endsWith(".test.ts"));
+  const tests = (await readdir("test", { recursive: true })).filter((name) => name.endsWith(".test.ts"));
   await rm("out/test", { recursive: true, force: true });
   await build({
     ...node,
@@ -29,7 +29,7 @@ if (process.argv.includes("--tests")) {
     platform: "browser",
     format: "iife",
     target: "es2022",
-    entryPoints: ["src/panel/page.ts"],
+    entryPoints: ["src/views/panel/page.ts"],
     outfile: "out/panel.js",
   });
 }

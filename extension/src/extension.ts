@@ -1,20 +1,22 @@
 // Wires the parts to the editor's events.
 import * as vscode from "vscode";
-import { redrawOnChange } from "./colours/middleware";
-import { registerCommands } from "./commands";
-import { CommandContexts } from "./contexts";
-import { ConversationPages } from "./conversation/pages";
-import { Heat } from "./heat/view";
+import { registerCommands } from "./commands/commands";
+import { CommandContexts } from "./commands/contexts";
+import { ModelPicker } from "./commands/models";
 import { Installer } from "./install/installer";
-import { createLogs, type Logs } from "./log";
-import { ModelPicker } from "./models";
-import { DistributionsView } from "./panel/view";
-import { onActiveInterpreterChange } from "./python";
-import { ResponsesView } from "./responses/view";
-import { Ruler } from "./ruler";
-import { type Reactions, Server } from "./server";
-import { changesLanguages, changesProcess, documentSelector } from "./settings";
-import { Status } from "./status";
+import { createLogs, type Logs } from "./server/log";
+import { onActiveInterpreterChange } from "./server/pythonExtension";
+import { type Reactions, Server } from "./server/server";
+import { changesLanguages, changesProcess, documentSelector } from "./server/settings";
+import { redrawOnChange, TokenStyling } from "./views/colours/middleware";
+import { ConversationPages } from "./views/conversation/pages";
+import { Heat } from "./views/heat/view";
+import { Navigation } from "./views/navigation";
+import { DistributionsView } from "./views/panel/view";
+import { ResponsesView } from "./views/responses/view";
+import { Ruler } from "./views/ruler";
+import { showDocument } from "./views/showDocument";
+import { Status } from "./views/status";
 
 let server: Server | undefined;
 
@@ -34,10 +36,19 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     pageChanged: (uri) => pages.fileChanged(uri),
     runs: (isRunning) => contexts.serverChanged(isRunning),
   };
-  const running: Server = new Server(context.extensionPath, logs, status, reactions, () =>
-    installer.interpreter(),
+  const running: Server = new Server(
+    context.extensionPath,
+    logs,
+    status,
+    reactions,
+    () => installer.interpreter(),
+    () => {
+      const styling = new TokenStyling();
+      return { middleware: { ...styling, window: { showDocument } }, features: [styling.feature] };
+    },
   );
-  const distributions = new DistributionsView(context.extensionUri, () => running.client);
+  const navigation = new Navigation(() => running.client);
+  const distributions = new DistributionsView(context.extensionUri, () => running.client, navigation);
   const responses = new ResponsesView(() => running.client, context.workspaceState);
   const pages = new ConversationPages(() => running.client);
   const heat = new Heat(() => running.client, context.workspaceState);
@@ -55,7 +66,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     heat,
     contexts,
     redrawOnChange(() => running.client),
-    registerCommands({ server: running, logs, installer, models, responses, pages, heat }),
+    registerCommands({ server: running, logs, installer, models, responses, pages, heat, navigation }),
     vscode.workspace.onDidChangeConfiguration(async (event) => {
       if (changesLanguages(event)) {
         status.selector = documentSelector();

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import manifest from "../package.json";
-import { PAGE_LANGUAGE, pageOf } from "../src/conversation/uri";
+import { LENS_COMMANDS, PAGE_LANGUAGE, ServerCommand } from "../src/server/protocol";
+import { pageOf } from "../src/views/conversation/uri";
 
 const { contributes, capabilities } = manifest;
 const customizations = contributes.configurationDefaults["editor.semanticTokenColorCustomizations"];
@@ -139,11 +140,20 @@ test("every setting has a description and a scope, every enum as many descriptio
 });
 
 test("the editor's commands do not take the names of the server's", () => {
-  const protocol = readFileSync("src/protocol.ts", "utf8");
-  const taken = [...protocol.matchAll(/"(shiftlens\.\w+)"/g)].map(([, name]) => name);
-  assert.ok(taken.length >= 5);
+  const taken: string[] = Object.values(ServerCommand);
   for (const { command } of contributes.commands) {
     assert.ok(!taken.includes(command), command);
+  }
+});
+
+test("what a code lens may run, and what a toggle switches, is there", () => {
+  const commands = contributes.commands.map(({ command }) => command);
+  assert.deepEqual(
+    LENS_COMMANDS.filter((name) => !commands.includes(name)),
+    [],
+  );
+  for (const name of ["inlayHints", "runDiagnostics"]) {
+    assert.equal(settings[`shiftlens.${name}`]?.type, "boolean", name);
   }
 });
 
@@ -173,8 +183,6 @@ const NOT_IN_PALETTE = [
   "shiftlens.openResponseAsConversation",
   "shiftlens.revealResponse",
   "shiftlens.scoreResponse",
-  "shiftlens.sortResponsesByPlace",
-  "shiftlens.sortResponsesByShift",
 ];
 
 /** The keys of our own that conditions name, and those that the code sets. */
@@ -192,14 +200,14 @@ test("every command has a title, our category, and a condition or a reason to ha
 });
 
 test("every command that is contributed is carried out, and every one that is carried out is contributed", () => {
-  const source = readFileSync("src/commands.ts", "utf8");
+  const source = readFileSync("src/commands/commands.ts", "utf8");
   const [, table = ""] = /const commands: Record<.+?> = \{\n(.+?)\n {2}\};/s.exec(source) ?? [];
   const registered = [...table.matchAll(/^ {4}(\w+)[,:]/gm)].map(([, name]) => `shiftlens.${name}`);
   assert.deepEqual(registered.sort(), COMMANDS.map(({ command }) => command).sort());
 });
 
 test("every key that a condition names is set by the code", () => {
-  const set = ["contexts", "ruler", "report", "responses/view"].flatMap((name) =>
+  const set = ["commands/contexts", "views/ruler", "views/report", "views/responses/view"].flatMap((name) =>
     keysIn(readFileSync(`src/${name}.ts`, "utf8")),
   );
   const views = Object.values(contributes.views).flatMap((each) => each.map(({ id }) => id));
@@ -207,7 +215,7 @@ test("every key that a condition names is set by the code", () => {
     ...COMMANDS.map(({ enablement }) => enablement ?? ""),
     ...contributes.keybindings.map(({ when }) => when),
     ...Object.values(contributes.menus).flatMap((entries) => entries.map(({ when }) => when)),
-    ...contributes.views.explorer.map(({ when }) => when),
+    ...contributes.viewsWelcome.map(({ when }) => when),
   ];
   const named = conditions.flatMap(keysIn).filter((key) => !views.includes(key));
   assert.ok(named.length > 10);

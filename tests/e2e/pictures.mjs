@@ -60,9 +60,7 @@ try {
   await editor.page.setViewportSize({ width: 1180, height: 760 });
   await editor.waitForStatus("Shifts shown");
 
-  // The Explorer shows a view that is new to it folded.
-  await editor.page.locator(".pane-header", { hasText: "ShiftLens Responses" }).click();
-  const view = editor.page.locator(".pane", { hasText: "ShiftLens Responses" });
+  const view = await editor.responses();
   await view.locator(".monaco-list-row", { hasText: "% shifted" }).waitFor();
   const { x, y, width, height } = await view.boundingBox();
   await take("responses", { x, y, width, height });

@@ -21,6 +21,7 @@ let browser;
 let code;
 let pair;
 let editor;
+let view;
 
 before(async () => {
   [browser, pair] = await Promise.all([startBrowser(), modelPair()]);
@@ -32,8 +33,7 @@ before(async () => {
   });
   editor = await openFile(browser, code, "chat.txt");
   await editor.waitForStatus("Shifts shown");
-  // The Explorer shows a view that is new to it folded.
-  await editor.page.locator(".pane-header", { hasText: "ShiftLens Responses" }).click();
+  view = await editor.responses();
 });
 
 after(async () => {
@@ -45,7 +45,6 @@ after(async () => {
 
 /** The rows of the view, as a screen reader hears them. */
 async function rows() {
-  const view = editor.page.locator(".pane", { hasText: "ShiftLens Responses" });
   const found = await view.locator(".monaco-list-row").all();
   return Promise.all(found.map((row) => row.innerText().then((text) => text.replace(/\s+/g, " ").trim())));
 }
@@ -76,20 +75,70 @@ test("responses stand under their file, each with its prompt and its share of sh
   assert.match(found[2], /^[\d.]+ % ?What is a bat\? \(\d+ of \d+ shifted\)$/);
 });
 
+/** Click a button in the title of the view. */
+async function press(name) {
+  await view.hover();
+  await view.getByRole("button", { name, exact: true }).first().click();
+}
+
 test("the most shifted come first when asked for", async () => {
   const before = (await rows()).slice(1, 3);
   const sorted = [...before].sort((a, b) => shareOf(b) - shareOf(a));
-  const header = editor.page.locator(".pane-header", { hasText: "ShiftLens Responses" });
-  await header.hover();
-  await header.getByRole("button", { name: "Most Shifted First" }).click();
+  await press("Sort Responses...");
+  await editor.rows("the orders", (all) => all.length === 6);
+  await editor.screenshot("responses-sort");
+  await editor.pick("Most Shifted First");
   await rowsWhen("the order by share", (all) => all[1] === sorted[0] && all[2] === sorted[1]);
-  await header.hover();
-  await header.getByRole("button", { name: "In the Order of the File" }).click();
+  await press("Sort Responses...");
+  await editor.pick("Order of the File");
   await rowsWhen("the order of the file", (all) => all[1] === before[0] && all[2] === before[1]);
 });
 
+test("a filter by share, typed, leaves those above it, says how many they are, and can be taken away", async () => {
+  const all = await rows();
+  const [first, second] = all.slice(1, 3).map(shareOf);
+  assert.notEqual(first, second);
+  const between = ((first + second) / 2).toFixed(2);
+  const larger = all[first > second ? 1 : 2];
+  await press("Filter Responses...");
+  const input = editor.page.locator(".quick-input-widget input.input");
+  await input.fill("shifted>");
+  await editor.page.getByText('"shifted>" has no number').first().waitFor();
+  await input.fill(`shifted>${between}`);
+  await editor.page.getByText("Shows 1 of 2 responses.").first().waitFor();
+  await editor.screenshot("responses-filter");
+  await editor.page.keyboard.press("Enter");
+  await rowsWhen("the one above it", (found) => found.length === 2 && found[1] === larger);
+  assert.match((await rows())[0], /^chat\.txt ?1 of 2 responses, /);
+  await view.getByText(`Filter: shifted>${between} (1 of 2 responses)`).waitFor();
+  await editor.screenshot("responses-filtered");
+  await press("Show All Responses");
+  await rowsWhen("both again", (found) => found.length === 3 && found[1] === all[1]);
+});
+
+test("the terms that some response passes are offered, and one that is chosen is in the filter", async () => {
+  await press("Filter Responses...");
+  const widget = editor.page.locator(".quick-input-widget");
+  await widget.getByRole("button", { name: "Choose a Term" }).click();
+  const offered = await editor.rows("the terms", (found) => found.length > 2);
+  await editor.screenshot("responses-terms");
+  assert.ok(
+    offered.some((row) => /^class:shifted ?2 of 2$/.test(row)),
+    JSON.stringify(offered),
+  );
+  assert.ok(
+    offered.some((row) => row.startsWith("model:")),
+    JSON.stringify(offered),
+  );
+  assert.ok(!offered.some((row) => row.startsWith("problem")), "no response has one");
+  await editor.pick("class:shifted");
+  await editor.page.getByText("Shows 2 of 2 responses.").first().waitFor();
+  assert.equal(await widget.locator("input.input").inputValue(), "class:shifted");
+  await editor.page.keyboard.press("Escape");
+  await widget.waitFor({ state: "hidden" });
+});
+
 test("a click on a response goes to it", async () => {
-  const view = editor.page.locator(".pane", { hasText: "ShiftLens Responses" });
   await view.locator(".monaco-list-row", { hasText: "What is a bat?" }).click();
   await editor.until("the cursor in the response", async () => {
     const { line, column } = await editor.cursor();
@@ -105,7 +154,6 @@ test("an edit brings new figures", async () => {
 });
 
 test("the transcripts of the folder are listed too, and opening one scores it", async () => {
-  const view = editor.page.locator(".pane", { hasText: "ShiftLens Responses" });
   await editor.command("ShiftLens: List the Transcripts of the Folder");
   const found = await rowsWhen("the file that is not open", (all) =>
     all.some((row) => row.startsWith("other.txt")),
@@ -124,8 +172,25 @@ test("the transcripts of the folder are listed too, and opening one scores it", 
   );
 });
 
+test("as one list, the responses of all files are sorted together", async () => {
+  const before = (await rows()).filter((row) => shareOf(row) !== undefined);
+  assert.equal(before.length, 3);
+  await press("Show Responses as One List");
+  await press("Sort Responses...");
+  await editor.pick("Most Shifted First");
+  const expected = before.map(shareOf).sort((a, b) => b - a);
+  assert.notDeepEqual(before.map(shareOf), expected);
+  const found = await rowsWhen("one list by share", (all) => String(all.map(shareOf)) === String(expected));
+  await editor.screenshot("responses-list");
+  assert.ok(found.some((row) => row.includes("other.txt: Another one, please")));
+  await press("Sort Responses...");
+  await editor.pick("Order of the File");
+  await press("Show Responses under Their Files");
+  await rowsWhen("the files", (all) => all.length === 5);
+});
+
 test("every open transcript has its rows", async () => {
-  await editor.page.locator(".explorer-folders-view .label-name", { hasText: "other.txt" }).dblclick();
+  await view.locator(".monaco-list-row", { hasText: "Another one, please" }).click();
   await editor.waitForStatus("Shifts shown");
   const files = (all) => all.filter((row) => /responses?, [\d.]+ % shifted$/.test(row));
   // The one in front comes first.

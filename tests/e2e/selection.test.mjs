@@ -102,8 +102,7 @@ test("a place outside of responses is told to be one", async () => {
 });
 
 test("the Responses view offers to score what is not scored", async () => {
-  await editor.page.locator(".pane-header", { hasText: "ShiftLens Responses" }).click();
-  const view = editor.page.locator(".pane", { hasText: "ShiftLens Responses" });
+  const view = await editor.responses();
   const row = view.locator(".monaco-list-row", { hasText: "Thanks." });
   await row.waitFor();
   assert.match(await row.innerText(), /^not scored/);

@@ -43,6 +43,8 @@ def capabilities(
     progress: bool = True,
     refresh: bool = True,
     hover_formats: tuple[str, ...] = ("markdown", "plaintext"),
+    shows_documents: bool = True,
+    nests_symbols: bool = True,
 ) -> types.ClientCapabilities:
     """What VS Code declares, as far as the server looks at it."""
     return types.ClientCapabilities(
@@ -52,10 +54,20 @@ def capabilities(
         workspace=types.WorkspaceClientCapabilities(
             configuration=configuration,
             semantic_tokens=types.SemanticTokensWorkspaceClientCapabilities(refresh_support=refresh),
+            code_lens=types.CodeLensWorkspaceClientCapabilities(refresh_support=refresh),
+            inlay_hint=types.InlayHintWorkspaceClientCapabilities(refresh_support=refresh),
         ),
-        window=types.WindowClientCapabilities(work_done_progress=progress),
+        window=types.WindowClientCapabilities(
+            work_done_progress=progress, show_document=types.ShowDocumentClientCapabilities(support=shows_documents)
+        ),
         text_document=types.TextDocumentClientCapabilities(
-            hover=types.HoverClientCapabilities(content_format=[types.MarkupKind(f) for f in hover_formats])
+            hover=types.HoverClientCapabilities(content_format=[types.MarkupKind(f) for f in hover_formats]),
+            code_lens=types.CodeLensClientCapabilities(),
+            inlay_hint=types.InlayHintClientCapabilities(),
+            folding_range=types.FoldingRangeClientCapabilities(range_limit=5000, line_folding_only=True),
+            selection_range=types.SelectionRangeClientCapabilities(),
+            document_highlight=types.DocumentHighlightClientCapabilities(),
+            document_symbol=types.DocumentSymbolClientCapabilities(hierarchical_document_symbol_support=nests_symbols),
         ),
     )
 
@@ -81,6 +93,9 @@ class EditorClient(LanguageClient):
         self.notifications: list[tuple[str, Any]] = []
         self.answer: str | None = None
         self.refreshes = 0
+        self.lens_refreshes = 0
+        self.hint_refreshes = 0
+        self.shown: list[types.ShowDocumentParams] = []
         self.stale_pages: list[str] = []
         self.events: list[object] = []
         self.configuration_requests = 0
@@ -140,6 +155,22 @@ class EditorClient(LanguageClient):
             self.events.append("refresh")
             self._news.set()
 
+        @self.feature(types.WORKSPACE_CODE_LENS_REFRESH)
+        def on_lens_refresh(*_: Any) -> None:
+            self.lens_refreshes += 1
+            self._news.set()
+
+        @self.feature(types.WORKSPACE_INLAY_HINT_REFRESH)
+        def on_hint_refresh(*_: Any) -> None:
+            self.hint_refreshes += 1
+            self._news.set()
+
+        @self.feature(types.WINDOW_SHOW_DOCUMENT)
+        def on_show_document(params: types.ShowDocumentParams) -> types.ShowDocumentResult:
+            self.shown.append(params)
+            self._news.set()
+            return types.ShowDocumentResult(success=True)
+
         @self.feature(types.WORKSPACE_TEXT_DOCUMENT_CONTENT_REFRESH)
         def on_page_refresh(params: types.TextDocumentContentRefreshParams) -> None:
             self.stale_pages.append(params.uri)
@@ -151,7 +182,7 @@ class EditorClient(LanguageClient):
             return [self.settings if item.section == "shiftlens" else None for item in params.items]
 
     async def initialise(self, caps: types.ClientCapabilities | None = None, options: Any = None) -> None:
-        await asyncio.wait_for(
+        self.answer_to_initialise = await asyncio.wait_for(
             self.initialize_async(
                 types.InitializeParams(
                     capabilities=caps or capabilities(), process_id=None, initialization_options=options

@@ -34,7 +34,7 @@ from shiftlens.lsp.server import features
 from shiftlens.lsp.server import serving as server
 def fail(*args, **kwargs):
     raise RuntimeError("the secret text of the transcript")
-features._place = fail
+features.place_in = fail
 server.serve()
 """
 

@@ -2,7 +2,8 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { Tail } from "../tail";
+import { LastLines, readLines } from "../server/lines";
+import { endingOf } from "../server/process";
 import { obsolete, type Plan, progressOf, type Step } from "./plan";
 
 const GRACE_MS = 2000;
@@ -94,7 +95,7 @@ async function carryOutStep(step: Step, cwd: string, signal: AbortSignal, listen
     throw new Cancelled();
   }
   listener.line(`$ ${[step.command, ...step.args].join(" ")}`);
-  const tail = new Tail();
+  const lastLines = new LastLines();
   const env: NodeJS.ProcessEnv = { ...process.env, ...ENVIRONMENT };
   for (const name of ELSEWHERE) {
     delete env[name];
@@ -102,7 +103,7 @@ async function carryOutStep(step: Step, cwd: string, signal: AbortSignal, listen
   // In a group of its own, so that what it starts can be ended with it.
   const detached = process.platform !== "win32";
   const child = spawn(step.command, step.args, { cwd, env, detached, windowsHide: true });
-  child.stdin?.end();
+  child.stdin.end();
   let ended = false;
   const abort = () => {
     endTree(child, "SIGTERM");
@@ -111,19 +112,16 @@ async function carryOutStep(step: Step, cwd: string, signal: AbortSignal, listen
   signal.addEventListener("abort", abort, { once: true });
   try {
     const ending = await new Promise<string | undefined>((resolve) => {
-      for (const stream of [child.stdout, child.stderr]) {
-        const lines = lineByLine((line) => {
-          listener.line(line);
-          const message = step.isPip ? progressOf(line) : undefined;
-          if (message) {
-            listener.progress(message);
-          }
-        });
-        stream?.setEncoding("utf8").on("data", (piece: string) => {
-          tail.add(piece);
-          lines(piece);
-        });
-      }
+      const take = (line: string) => {
+        lastLines.add(line);
+        listener.line(line);
+        const message = step.isPip ? progressOf(line) : undefined;
+        if (message) {
+          listener.progress(message);
+        }
+      };
+      void readLines(child.stdout, take);
+      void readLines(child.stderr, take);
       child.once("error", (error) => resolve(error.message));
       child.once("close", (code, killed) => resolve(code === 0 ? undefined : endingOf(code, killed)));
     });
@@ -131,27 +129,12 @@ async function carryOutStep(step: Step, cwd: string, signal: AbortSignal, listen
       throw new Cancelled();
     }
     if (ending !== undefined) {
-      throw new StepFailed(step, ending, tail.lines());
+      throw new StepFailed(step, ending, lastLines.all());
     }
   } finally {
     ended = true;
     signal.removeEventListener("abort", abort);
   }
-}
-
-export function endingOf(code: number | null, signal: NodeJS.Signals | null): string {
-  return signal ? `ended by ${signal}` : `exit code ${code}`;
-}
-
-function lineByLine(take: (line: string) => void): (piece: string) => void {
-  let open = "";
-  return (piece) => {
-    const lines = (open + piece).split(/\r?\n/);
-    open = lines.pop() ?? "";
-    for (const line of lines.filter((each) => each.trim() !== "")) {
-      take(line);
-    }
-  };
 }
 
 function endTree(child: ChildProcess, signal: NodeJS.Signals): void {

@@ -1,7 +1,7 @@
 // Has the user choose a Python that has the server; it goes into the user's own settings, never into a workspace's.
 import * as vscode from "vscode";
-import { machineIn } from "../machine";
-import { activeInterpreter } from "../python";
+import { machineIn } from "../server/machine";
+import { activeInterpreter } from "../server/pythonExtension";
 import { pythonCandidates } from "./plan";
 import { askPython } from "./python";
 

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as vscode from "vscode";
-import type { Logs } from "../log";
-import type { NotFound } from "../resolve";
-import type { Server } from "../server";
+import type { Logs } from "../server/log";
+import type { NotFound } from "../server/resolve";
+import type { Server } from "../server/server";
 import { Cancelled, carryOut, remove, removeObsolete, StepFailed } from "./carryOut";
 import { chooseInterpreter } from "./chooser";
 import {

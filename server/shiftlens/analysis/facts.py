@@ -161,6 +161,18 @@ def realigned(group: Realigned) -> Fact:
     )
 
 
+def base_choice(item: Token, limit: int = LONGEST_TOKEN) -> str | None:
+    """The base model's most likely token at a position and its probability; None where that is not known.
+
+    The token is at most `limit` characters long.
+    """
+    if not item.base.top:
+        return None
+    best = item.base.top[0]
+    text = visible_piece(best.piece, limit=limit) or f"id {best.id}"
+    return f"{text} {probability(best.prob)}"
+
+
 def context_words(options: ScoreOptions) -> str:
     """The base context in words."""
     name = base_context_of(options)

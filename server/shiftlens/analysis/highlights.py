@@ -63,6 +63,17 @@ def rows_at(analysis: ResponseAnalysis, offset: int) -> range:
     return range(row, _past_split(analysis, row))
 
 
+def span_of(analysis: ResponseAnalysis, first: int, end: int) -> tuple[int, int]:
+    """Where the rows [first, end), of one part and at least one, stand in the file: with whole characters.
+
+    Rows without text have an empty span, but one that has bytes of a character has that character's.
+    """
+    start = analysis.starts[first]
+    if first and analysis.cuts[first - 1]:
+        start = analysis.source.start_of(analysis.text_ends[first - 1] - 1)
+    return start, analysis.ends[end - 1]
+
+
 def _character_at(analysis: ResponseAnalysis, offset: int) -> int | None:
     """The character of the response's text at a source offset. Each part ascends in the file, all together may not."""
     for part in analysis.parts:

@@ -83,6 +83,9 @@ class Settings:
     result_cache: bool = True
     share_engine: bool = True
     engine_idle_minutes: int = DEFAULT_IDLE_MINUTES
+    code_lenses: bool = True
+    inlay_hints: bool = False
+    run_diagnostics: bool = False
 
     @property
     def score_options(self) -> ScoreOptions:
@@ -206,6 +209,9 @@ _CHECKS: dict[str, tuple[str, Check]] = {
     "resultCache": ("result_cache", _flag),
     "shareEngine": ("share_engine", _flag),
     "engineIdleMinutes": ("engine_idle_minutes", _whole(0, _LONGEST_IDLE_MINUTES)),
+    "codeLenses": ("code_lenses", _flag),
+    "inlayHints": ("inlay_hints", _flag),
+    "runDiagnostics": ("run_diagnostics", _flag),
 }
 
 

@@ -253,6 +253,14 @@ export class Editor {
     await this.page.locator(".quick-input-list .label-name", { hasText: exact }).first().click();
   }
 
+  /** Open the view of the responses by its icon in the activity bar, and return it. */
+  async responses() {
+    await this.page.locator(".activitybar a.action-label[aria-label^='ShiftLens']").click();
+    const view = this.page.locator(".part.sidebar", { has: this.page.locator("[aria-label^='Responses']") });
+    await view.first().waitFor();
+    return view.first();
+  }
+
   /** Choose a colour theme by its label. */
   async theme(label) {
     await this.command("Preferences: Color Theme");

@@ -48,6 +48,17 @@ class Editor:
         return bool(self._capability("workspace.configuration"))
 
     @property
+    def nests_symbols(self) -> bool:
+        """Whether it takes document symbols within document symbols."""
+        return bool(self._capability("text_document.document_symbol.hierarchical_document_symbol_support"))
+
+    @property
+    def most_folds(self) -> int | None:
+        """How many folding ranges of a document it takes at most, where it says so."""
+        limit = self._capability("text_document.folding_range.range_limit")
+        return limit if isinstance(limit, int) else None
+
+    @property
     def shows_progress(self) -> bool:
         return bool(self._capability("window.work_done_progress"))
 
@@ -55,6 +66,13 @@ class Editor:
         """Make the editor come back for the colours."""
         if self._capability("workspace.semantic_tokens.refresh_support"):
             _quietly(lambda: self._server.workspace_semantic_tokens_refresh(None))
+
+    def refresh_lenses_and_hints(self) -> None:
+        """Make the editor come back for what it shows beside the text."""
+        if self._capability("workspace.code_lens.refresh_support"):
+            _quietly(lambda: self._server.workspace_code_lens_refresh(None))
+        if self._capability("workspace.inlay_hint.refresh_support"):
+            _quietly(lambda: self._server.workspace_inlay_hint_refresh(None))
 
     def refresh_page(self, uri: str) -> None:
         """Make the editor come back for the text of a page."""
@@ -78,6 +96,17 @@ class Editor:
     def show_message(self, kind: types.MessageType, message: str) -> None:
         params = types.ShowMessageParams(type=kind, message=message)
         _quietly(lambda: self._server.window_show_message(params))
+
+    async def show_place(self, uri: str, place: types.Range) -> bool:
+        """Have the editor go to a place; False where it can't, or does not."""
+        if not self._capability("window.show_document.support"):
+            return False
+        params = types.ShowDocumentParams(uri=uri, take_focus=True, selection=place)
+        try:
+            answer = await self._server.window_show_document_async(params)
+        except (JsonRpcException, OSError):
+            return False
+        return answer.success
 
     async def ask(self, message: str, choices: Sequence[str]) -> str | None:
         """The choice the user makes, None for none. May take for ever: await it from a task of its own."""

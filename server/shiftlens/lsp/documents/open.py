@@ -60,7 +60,10 @@ class EncodedTokens:
 
 @dataclass(slots=True)
 class OpenDocument:
-    """A document the editor has open. Changed only by its handlers, on the event loop."""
+    """A document the editor has open. Changed only by its handlers, on the event loop.
+
+    `problems` are the diagnostics of what could not be read; `diagnosed` says that the editor shows any diagnostics.
+    """
 
     uri: str
     version: int
@@ -68,6 +71,7 @@ class OpenDocument:
     parsed: ParsedDocument | None = None
     status: Status = field(default_factory=lambda: Status(State.WAITING))
     status_version: int | None = None
+    problems: tuple[types.Diagnostic, ...] = ()
     diagnosed: bool = False
     debounce_seconds: float = 0.4
     encoded: EncodedTokens | None = None
@@ -92,12 +96,12 @@ class OpenDocument:
             self._lines = None
         self.version = version
 
-    def edits_since(self, analysis: DocumentAnalysis) -> Edits:
-        """What became of the analysed text."""
+    def edits_since(self, analysis: DocumentAnalysis | ParsedDocument) -> Edits:
+        """What became of the text that was analysed or read."""
         return self.edits_between(analysis, self.version, self.text)
 
-    def edits_between(self, analysis: DocumentAnalysis, version: int, text: str) -> Edits:
-        """What led from the analysed text to a later one of this document."""
+    def edits_between(self, analysis: DocumentAnalysis | ParsedDocument, version: int, text: str) -> Edits:
+        """What led from that text to a later one of this document."""
         return self._trail.between((analysis.version, analysis.text), (version, text))
 
 

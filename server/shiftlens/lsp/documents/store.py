@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from shiftlens.analysis.model import ResponseAnalysis
+from shiftlens.analysis.runs import Run
 from shiftlens.lsp.documents.paints import Paint
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.records import ScoredResponse
@@ -40,17 +41,22 @@ Outcome = ScoredResponse | Refusal
 class ResponseResult:
     """What is known of one response: `analysis` of all its rows or (`partial`) of the first, or a `refusal`.
 
-    `paints` are the colours of those rows.
+    `paints` are the colours of those rows, `runs` the runs of shifted tokens among them.
     """
 
     analysis: ResponseAnalysis | None = None
     refusal: Refusal | None = None
     partial: bool = False
     paints: tuple[Paint, ...] = ()
+    runs: tuple[Run, ...] = ()
 
     @property
     def is_final(self) -> bool:
         return self.refusal is not None or (self.analysis is not None and not self.partial)
+
+    def says_the_same_as(self, other: ResponseResult) -> bool:
+        """Whether it is of the same analysis, or refused for the same reason. Never looks into the analysis."""
+        return self.analysis is other.analysis and self.partial == other.partial and self.refusal == other.refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,12 @@ class DocumentAnalysis:
     @property
     def is_complete(self) -> bool:
         return all(result.is_final for result in self.results)
+
+    def says_the_same_as(self, other: DocumentAnalysis) -> bool:
+        """Whether every response has the same result."""
+        return len(self.results) == len(other.results) and all(
+            own.says_the_same_as(its) for own, its in zip(self.results, other.results, strict=True)
+        )
 
 
 def content_key(digest: bytes, pair: PairSpec, options: ScoreOptions) -> ContentKey:

@@ -19,6 +19,7 @@ from shiftlens.lsp.client.status import State, Status
 from shiftlens.lsp.documents.diagnostics import diagnostics_of
 from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument, offset, parse
 from shiftlens.lsp.documents.store import Refusal
+from shiftlens.lsp.jobs.diagnose import publish_diagnostics, publish_problems, publish_runs
 from shiftlens.lsp.jobs.pages import is_page, parse_page, stale_pages
 from shiftlens.lsp.jobs.readings import reading_of
 from shiftlens.lsp.jobs.session import Session
@@ -97,7 +98,7 @@ class Analyser:
         settings = await session.configuration.settings(uri)
         unit = session.editor.encoding
         start, end = (offset(document.lines, at, unit) for at in (place.start, place.end))
-        parsed = await self._parsed(document, settings)
+        parsed = await self.parsed(document, settings)
         if parsed.transcript is None or parsed.text != document.text:
             return 0
         only = touched(parsed.transcript, start, end)
@@ -153,7 +154,7 @@ class Analyser:
         session, trigger = self._session, task.trigger
         settings = await session.configuration.settings(document.uri)
         document.debounce_seconds = settings.debounce_ms / 1000
-        parsed = await self._parsed(document, settings)
+        parsed = await self.parsed(document, settings)
         if parsed.transcript is None:
             await self._diagnose(document, parsed, ())
             status = _status_without_transcript(parsed, settings)
@@ -189,7 +190,8 @@ class Analyser:
         if settings.result_cache and trigger is not Trigger.EDIT:
             session.saved.write(work.complete(), work.kept, work.done)
 
-    async def _parsed(self, document: OpenDocument, settings: Settings) -> ParsedDocument:
+    async def parsed(self, document: OpenDocument, settings: Settings) -> ParsedDocument:
+        """The document as it is now, read if it was not yet."""
         version, text = document.version, document.text
         reading = reading_of(self._session, document.uri, settings)
         parsed = document.parsed
@@ -202,18 +204,21 @@ class Analyser:
                     self._session.editor.refresh_page(page_uri)
         else:
             parsed = dataclasses.replace(parsed, version=version)
-        document.parsed = parsed
+        # Who asks for symbols has the text read as well, and the later version may be read first.
+        if document.parsed is None or document.parsed.version <= parsed.version:
+            document.parsed = parsed
         return parsed
 
     async def _diagnose(self, document: OpenDocument, parsed: ParsedDocument, extra: tuple[str, ...]) -> None:
         found = await asyncio.to_thread(diagnostics_of, parsed, extra, self._session.editor.encoding)
-        if found or document.diagnosed:
-            self._session.editor.publish_diagnostics(document.uri, parsed.version, found)
-        document.diagnosed = bool(found)
+        document.problems = tuple(found)
+        await publish_diagnostics(self._session, document, parsed.version, parsed.text)
 
     def _show_nothing(self, document: OpenDocument, status: Status) -> None:
         if self._session.store.hide(document.uri):
             self._session.editor.refresh_tokens()
+            self._session.editor.refresh_lenses_and_hints()
+            publish_problems(self._session, document)
         self._session.set_status(document, status)
 
     def _offer_pair(self, why: str) -> None:
@@ -276,6 +281,9 @@ class Analyser:
         store.show(uri, view)
         if before is None or before.paints != view.paints or before.text != view.text:
             self._session.editor.refresh_tokens()
+        if before is None or not view.says_the_same_as(before):
+            self._session.editor.refresh_lenses_and_hints()
+            await publish_runs(self._session, work.document, work.version, work.text)
 
     def _finished(self, work: Work) -> None:
         self._session.set_status(work.document, work.outcome_status(), version=work.version)

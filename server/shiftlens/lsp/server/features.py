@@ -1,4 +1,7 @@
-"""The LSP features, registered with pygls. Handlers read the session; the analyser's jobs change it."""
+"""Documents, colours and hovers: handlers, registered with pygls. They read the session; jobs change it.
+
+Those of what helps to find one's way are in `reviewing.py` and `navigation.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,10 @@ from array import array
 from collections.abc import Mapping
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcContentModified
 
 from shiftlens.errors import TranscriptError
 from shiftlens.lsp.client.status import State
-from shiftlens.lsp.documents.locate import Place, is_in_response, place_at
+from shiftlens.lsp.documents.locate import is_in_response
 from shiftlens.lsp.documents.open import (
     EncodedTokens,
     OpenDocument,
@@ -23,10 +25,12 @@ from shiftlens.lsp.documents.open import (
 from shiftlens.lsp.jobs.analyser import Trigger
 from shiftlens.lsp.jobs.pages import page_text, place_in_source
 from shiftlens.lsp.jobs.survey import survey
+from shiftlens.lsp.server.current import place_in, still_true
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.server.protocol import DocumentParams, TokenParams
 from shiftlens.lsp.server.warm_up import warm_up
 from shiftlens.lsp.views.hover import Card, hover_cards, render_markdown, render_plaintext, waiting_card
+from shiftlens.lsp.views.lenses import OWN_COMMANDS
 from shiftlens.lsp.views.requests import Json, analysis_answer, token_answer
 from shiftlens.lsp.views.semantic_tokens import LEGEND, edits_between, encode_now, encode_range
 from shiftlens.lsp.views.token_table import token_table
@@ -67,6 +71,8 @@ def initialize(ls: ShiftLensServer, params: types.InitializeParams) -> None:
         ls.session.trusted = options.get("trusted", True) is True
         ls.session.picks_models = options.get("picksModels") is True
         ls.session.configuration.push(options.get("settings"))
+        commands = options.get("commands")
+        ls.own_commands = frozenset(commands if isinstance(commands, (list, tuple)) else ()) & set(OWN_COMMANDS)
 
 
 def initialized(ls: ShiftLensServer, params: types.InitializedParams) -> None:  # noqa: ARG001
@@ -112,6 +118,7 @@ def did_close(ls: ShiftLensServer, params: types.DidCloseTextDocumentParams) -> 
 
 def did_change_configuration(ls: ShiftLensServer, params: types.DidChangeConfigurationParams) -> None:
     ls.session.configuration.push(params.settings)
+    ls.session.editor.refresh_lenses_and_hints()
     ls.analyser.request_all(Trigger.OPEN)
 
 
@@ -146,7 +153,7 @@ async def semantic_tokens_range(ls: ShiftLensServer, params: types.SemanticToken
     start = offset(document.lines, params.range.start, unit)
     end = offset(document.lines, params.range.end, unit)
     data = await asyncio.to_thread(encode_range, shown, document.edits_since(shown), text, start, end, unit)
-    _still_true(ls, document, version)
+    still_true(ls, document, version)
     return types.SemanticTokens(data=data.tolist())
 
 
@@ -164,18 +171,13 @@ async def _encoded(ls: ShiftLensServer, document: OpenDocument) -> EncodedTokens
     if shown is not None:
         edits = document.edits_since(shown)
         data = await asyncio.to_thread(encode_now, shown, edits, text, ls.session.editor.encoding)
-        _still_true(ls, document, version)
+        still_true(ls, document, version)
     document.encoded = EncodedTokens(version, shown, uuid.uuid4().hex, data)
     return document.encoded
 
 
-def _still_true(ls: ShiftLensServer, document: OpenDocument, version: int) -> None:
-    if document.version != version or ls.session.documents.get(document.uri) is not document:
-        raise JsonRpcContentModified
-
-
 def hover(ls: ShiftLensServer, params: types.HoverParams) -> types.Hover | None:
-    found = _place(ls, params.text_document.uri, params.position)
+    found = place_in(ls, params.text_document.uri, params.position)
     if found is not None:
         document, place = found
         span = place.span_now()
@@ -225,7 +227,7 @@ async def survey_file(ls: ShiftLensServer, params: DocumentParams) -> Json | Non
 
 
 def token(ls: ShiftLensServer, params: TokenParams) -> Json | None:
-    found = _place(ls, params.uri, params.position)
+    found = place_in(ls, params.uri, params.position)
     return None if found is None else token_answer(*found, ls.session.editor.encoding)
 
 
@@ -237,17 +239,8 @@ async def tokens(ls: ShiftLensServer, params: DocumentParams) -> Json | None:
     version = document.version
     edits = document.edits_since(shown)
     answer = await asyncio.to_thread(token_table, shown, edits, document.lines, ls.session.editor.encoding)
-    _still_true(ls, document, version)
+    still_true(ls, document, version)
     return answer | {"uri": document.uri, "version": version, "analysedVersion": shown.version}
-
-
-def _place(ls: ShiftLensServer, uri: str, position: types.Position) -> tuple[OpenDocument, Place] | None:
-    document = ls.session.documents.get(uri)
-    shown = ls.session.store.shown(uri)
-    if document is None or shown is None:
-        return None
-    place = place_at(document, shown, position, ls.session.editor.encoding)
-    return None if place is None else (document, place)
 
 
 def _waiting_words(document: OpenDocument) -> str:

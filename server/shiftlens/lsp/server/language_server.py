@@ -30,7 +30,10 @@ _engine_log = logging.getLogger("shiftlens.engine")
 
 
 class ShiftLensServer(LanguageServer):
-    """One server for one client. `session` holds what it knows, `analyser` runs the jobs."""
+    """One server for one client. `session` holds what it knows, `analyser` runs the jobs.
+
+    `own_commands` are those of the client's own that lenses may name, see `views.lenses`.
+    """
 
     protocol: ShiftLensProtocol
 
@@ -50,6 +53,7 @@ class ShiftLensServer(LanguageServer):
             self.session,
             lambda title, on_cancel: WorkDone(self, title, on_cancel, supported=editor.shows_progress),
         )
+        self.own_commands: frozenset[str] = frozenset()
         self._keeper: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
 

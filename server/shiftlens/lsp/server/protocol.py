@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 from lsprotocol import types
+from pygls.capabilities import get_capability
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from shiftlens.lsp.jobs.pages import PAGE_SCHEME
@@ -28,6 +29,16 @@ class TokenParams:
 
     uri: str
     position: types.Position
+
+
+@attrs.define
+class NextParams:
+    """Parameters of `shiftlens/next`: where from, to what ("token" or "run"), which way ("next" or "previous")."""
+
+    uri: str
+    position: types.Position
+    of: str = "token"
+    direction: str = "next"
 
 
 @attrs.define
@@ -70,11 +81,32 @@ class TokensRequest:
     jsonrpc: str = "2.0"
 
 
+@attrs.define
+class NextRequest:
+    """The next shifted token or run. Answered by a plain object, see `navigation.stop_answer`, or null for none."""
+
+    id: int | str
+    params: NextParams
+    method: str = "shiftlens/next"
+    jsonrpc: str = "2.0"
+
+
 _OWN_MESSAGES: dict[str, type[Any]] = {
     "shiftlens/analysis": AnalysisRequest,
+    "shiftlens/next": NextRequest,
     "shiftlens/survey": SurveyRequest,
     "shiftlens/token": TokenRequest,
     "shiftlens/tokens": TokensRequest,
+}
+
+
+# What is offered to clients that say they have a use for it. Not here are symbols and highlights: some clients ask for
+# these without having said so (Helix does).
+_NEEDED = {
+    "code_lens_provider": "text_document.code_lens",
+    "folding_range_provider": "text_document.folding_range",
+    "inlay_hint_provider": "text_document.inlay_hint",
+    "selection_range_provider": "text_document.selection_range",
 }
 
 
@@ -141,11 +173,17 @@ class ShiftLensProtocol(LanguageServerProtocol):
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
-        """As pygls has it, and says whose content the server writes: pygls knows the request, but not the answer."""
+        """As pygls has it, but of what the client can show, and with what pygls has no place for.
+
+        That is whose content the server writes: pygls knows the request, but not the answer.
+        """
         result: types.InitializeResult = yield from super().lsp_initialize(params)
         workspace = result.capabilities.workspace or types.WorkspaceOptions()
         workspace.text_document_content = types.TextDocumentContentOptions(schemes=[PAGE_SCHEME])
         result.capabilities.workspace = workspace
+        for provider, needed in _NEEDED.items():
+            if get_capability(params.capabilities, needed) is None:
+                setattr(result.capabilities, provider, None)
         return result
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)

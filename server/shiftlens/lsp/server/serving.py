@@ -12,6 +12,8 @@ from shiftlens.lsp.server.commands import register_commands
 from shiftlens.lsp.server.features import register_features
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.server.log import configure_logging
+from shiftlens.lsp.server.navigation import register_navigation
+from shiftlens.lsp.server.reviewing import register_reviewing
 from shiftlens.lsp.server.transport import over_stdio, over_tcp
 
 _SWITCH_SECONDS = 0.0005
@@ -22,6 +24,8 @@ def create_server() -> ShiftLensServer:
     server = ShiftLensServer()
     register_features(server)
     register_commands(server)
+    register_reviewing(server)
+    register_navigation(server)
     return server
 
 

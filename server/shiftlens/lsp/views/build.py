@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.highlights import highlights
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
+from shiftlens.analysis.runs import runs
 from shiftlens.lsp.documents.paints import Paint, paints_now
 from shiftlens.lsp.documents.store import DocumentAnalysis, Outcome, Refusal, ResponseResult
 from shiftlens.lsp.views.semantic_tokens import paint
@@ -89,7 +90,7 @@ def _result(
         return earlier if earlier.partial == known.partial else replace(earlier, partial=known.partial)
     analysis = build(response, outcome, options, compat=compat)
     paints = tuple(paint(item) for item in highlights(analysis) if item.shift is not ShiftClass.UNKNOWN)
-    return ResponseResult(analysis, partial=known.partial, paints=paints)
+    return ResponseResult(analysis, partial=known.partial, paints=paints, runs=runs(analysis))
 
 
 def _in_order(paints: Sequence[Paint]) -> list[Paint]:

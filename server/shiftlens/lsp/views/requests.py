@@ -36,6 +36,7 @@ def analysis_answer(document: OpenDocument, analysis: DocumentAnalysis | None, u
         "detectedBy": transcript.detected_by if transcript is not None else None,
         "models": None,
         "settings": None,
+        "problems": 0 if transcript is None else len(transcript.problems),
         "analysedVersion": None,
         "responses": [],
     }
@@ -131,6 +132,7 @@ def _response(
         "message": "" if result.refusal is None else str(result.refusal),
         "prompt": _prompt(analysis.transcript.responses[index]),
         "turn": turn_words(analysis.transcript.responses[index], analysis.transcript),
+        "label": analysis.transcript.responses[index].label,
         "range": None if span is None else _range(document, span, unit),
         "summary": None if found is None else summary_json(found.summary),
         "notes": [] if found is None else list(found.notes),

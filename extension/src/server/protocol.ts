@@ -1,0 +1,224 @@
+// What the client and the server say to each other beyond the protocol's own messages.
+
+/** Where a document stands between text and colours. */
+export type State =
+  | "noTranscript"
+  /** A transcript in which nothing is to be scored. */
+  | "noResponse"
+  | "noPair"
+  | "notScored"
+  | "waiting"
+  | "loading"
+  | "scoring"
+  | "ready"
+  | "error";
+
+/** Sent by the server whenever the state of a document changes. */
+export interface StatusParams {
+  uri: string;
+  state: State;
+  message: string;
+  /** Progress from 0 to 1, where it is known. */
+  fraction?: number | null;
+  /** The response that is being scored, from 1, and how many there are; of a file scored in part, how many of how many. */
+  part?: [number, number] | null;
+  version?: number;
+}
+
+export const STATUS = "shiftlens/status";
+export const OPEN_SETTINGS = "shiftlens/openSettings";
+export const CHOOSE_MODELS = "shiftlens/chooseModels";
+export const ANALYSIS = "shiftlens/analysis";
+/** As ANALYSIS, of a file that is not open. */
+export const SURVEY = "shiftlens/survey";
+/** The scheme and the language of the pages that the server writes; `views/conversation` makes their URIs. */
+export const PAGE_SCHEME = "shiftlens-conversation";
+export const PAGE_LANGUAGE = "shiftlens-conversation";
+/** The text of a page; LSP 3.18 has it. */
+export const PAGE_CONTENT = "workspace/textDocumentContent";
+export const PAGE_REFRESH = "workspace/textDocumentContent/refresh";
+export const TOKEN = "shiftlens/token";
+export const TOKENS = "shiftlens/tokens";
+export const NEXT = "shiftlens/next";
+
+/** Our commands that code lenses may name: the first gets a URI and a position, the second a URI. */
+export const LENS_COMMANDS = ["shiftlens.showDistributions", "shiftlens.openReport"];
+
+/** Commands that the server carries out; the editor's own commands have other names. */
+export const ServerCommand = {
+  score: "shiftlens.score",
+  scoreResponses: "shiftlens.scoreResponses",
+  cancel: "shiftlens.cancel",
+  unload: "shiftlens.unload",
+  clearCache: "shiftlens.clearCache",
+  useBundledPair: "shiftlens.useBundledPair",
+  localModels: "shiftlens.localModels",
+  report: "shiftlens.report",
+  debugInformation: "shiftlens.debugInformation",
+} as const;
+
+/** A position or range as the protocol has them; columns in UTF-16 units here. */
+export interface Position {
+  line: number;
+  character: number;
+}
+
+export type Direction = "next" | "previous";
+
+/** What to go to: a shifted token, or a run of shifted tokens that stand close together. */
+export type Target = "token" | "run";
+
+export interface NextParams {
+  uri: string;
+  position: Position;
+  of: Target;
+  direction: Direction;
+}
+
+/**
+ * The answer to NEXT; null where there is none. `complete`: all of the file has its scores; `wrapped`: it was found from the
+ * other end of the file; `shifted` of `tokens` are shifted.
+ */
+export interface NextAnswer {
+  complete: boolean;
+  wrapped: boolean;
+  tokens: number;
+  shifted: number;
+  range: { start: Position; end: Position };
+}
+
+/** Where a model is, and how many bytes its files have there. */
+export interface LocalModel {
+  name: string;
+  where: "bundled" | "folder" | "cache" | "missing";
+  size: number;
+}
+
+/** The models that were asked about, and those of the Hugging Face cache. */
+export interface LocalModels {
+  named: LocalModel[];
+  cached: LocalModel[];
+}
+
+export interface Candidate {
+  id: number;
+  text: string;
+  prob: number | null;
+  isResponse: boolean;
+}
+
+/** One model's view of a position. `missingMass` is the probability of everything not in `top`. */
+export interface Side {
+  id: number;
+  rank: number;
+  logprob: number | null;
+  prob: number | null;
+  entropy: number | null;
+  missingMass: number | null;
+  top: Candidate[];
+}
+
+/** One thing to know of a token; the server alone puts it in words. `sentence` is the label and the text. */
+export interface Fact {
+  kind: string;
+  label: string;
+  text: string;
+  sentence: string;
+}
+
+/**
+ * `kl` is KL(aligned || base) over the vocabulary in nats, `jaccard` that of the ten most likely tokens; `shortened` names
+ * the models that did not see the whole context; `part` is what the token is of ("answer", "reasoning", "tool call").
+ */
+export interface Token {
+  index: number;
+  id: number;
+  text: string;
+  class: "shifted" | "marginal" | "unshifted";
+  isEnd: boolean;
+  part: string;
+  /** What kind of token it is ("content", "format" and so on). An older server sends none. */
+  kind?: string;
+  special: boolean;
+  boundary: boolean;
+  offGreedy: boolean;
+  shortened: ("base" | "aligned")[];
+  base: Side;
+  aligned: Side;
+  baseRankOfAlignedTop: number | null;
+  /** For a token that the base model, of another vocabulary, cuts in another way: a sentence that says how. */
+  realigned: string | null;
+  /** The numbers of AlignTDS in a sentence, where they were asked for. */
+  reference: string | null;
+  kl: number | null;
+  jaccard: number | null;
+  /** All that is to be told in words. An older server sends none. */
+  facts?: Fact[];
+}
+
+/** The answer to TOKEN, for a place in a response. */
+export interface TokenAnswer {
+  uri: string;
+  version: number;
+  analysedVersion: number;
+  responseIndex: number;
+  /** Which turn of which conversation it is, in a file of several; else empty. */
+  turn: string;
+  tokenCount: number | null;
+  partial: boolean;
+  refusal: string | null;
+  range: { start: Position; end: Position } | null;
+  models: { base: string; aligned: string };
+  baseContext: string;
+  prefix: { base: string; aligned: string } | null;
+  notes: string[];
+  tokens: Token[];
+}
+
+/** Counts of all positions that were scored. */
+export interface Counts {
+  tokens: number;
+  unshifted: number;
+  marginal: number;
+  shifted: number;
+}
+
+/** `byPart` has the counts of each kind of part, where not all is answers, `byKind` those of each kind of token. */
+export interface ResponseSummary extends Counts {
+  byPart?: ({ kind: string } & Counts)[];
+  byKind?: ({ kind: string } & Counts)[];
+}
+
+/** `notScored`: no part of the response is of a kind that is scored. */
+export type ResponseState = "pending" | "partial" | "scored" | "refused" | "notScored";
+
+/**
+ * The answer to ANALYSIS, as far as the client reads it. `prompt` holds the first words of what was asked, `turn` which
+ * turn of which conversation it is, in a file of several, `label` who wrote it or which of several answers it is, in the
+ * file's word. `problems` counts the parts of the file that could not be read. An older server sends none of the optional.
+ */
+export interface AnalysisAnswer {
+  uri: string;
+  state: State;
+  models?: { base: string; aligned: string } | null;
+  problems?: number;
+  responses: {
+    index: number;
+    state: ResponseState;
+    message: string;
+    prompt: string;
+    turn: string;
+    label?: string;
+    range: { start: Position; end: Position } | null;
+    summary: ResponseSummary | null;
+    notes?: string[];
+  }[];
+}
+
+/** The answer to TOKENS: columns of equal length; `ranges` holds line, start and end of each token. */
+export interface TokensAnswer {
+  version: number;
+  ranges: number[];
+  kl: (number | null)[];
+  baseProb: (number | null)[];
+}

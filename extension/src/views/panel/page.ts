@@ -1,0 +1,163 @@
+// Runs inside the panel's webview. Text of models and files reaches the page through textContent alone.
+import type { Candidate, Side, Token, TokenAnswer } from "../../server/protocol";
+import { percent } from "./format";
+import type { FromPage, ToPage } from "./messages";
+
+declare function acquireVsCodeApi(): { postMessage(message: FromPage): void };
+
+const editor = acquireVsCodeApi();
+const content = document.getElementById("content") as HTMLElement;
+/** One sentence on the token, for screen readers; the tables would be too much at every move of the cursor. */
+const spoken = document.getElementById("spoken") as HTMLElement;
+/** Which prefixes the reader has unfolded; kept while the cursor moves. */
+const unfolded = new Set<string>();
+
+type Child = Node | string;
+
+function element(tag: string, attributes: Record<string, string>, ...children: Child[]): HTMLElement {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+function show(message: ToPage): void {
+  document.body.dataset.palette = message.palette;
+  const token = message.kind === "token" ? message.answer.tokens[0] : undefined;
+  spoken.textContent = token
+    ? `${nameOf(token)}: ${token.class}, base rank ${token.base.rank}, aligned rank ${token.aligned.rank}`
+    : "";
+  content.replaceChildren(
+    ...(message.kind === "empty" ? [element("p", { class: "hint" }, message.message)] : answer(message.answer)),
+    buttons(),
+  );
+}
+
+function answer(found: TokenAnswer): HTMLElement[] {
+  if (found.tokens.length === 0) {
+    return [element("p", { class: "hint" }, found.refusal ?? "This position is not scored yet.")];
+  }
+  return [
+    ...found.tokens.map((token) => tokenSection(token, found.models)),
+    ...prefixes(found),
+    ...found.notes.map((note) => element("p", { class: "note" }, note)),
+  ];
+}
+
+function tokenSection(token: Token, models: TokenAnswer["models"]): HTMLElement {
+  const name = nameOf(token);
+  const facts = (token.facts ?? []).map((fact) => element("li", {}, fact.sentence));
+  return element(
+    "section",
+    { class: `token ${token.class}`, "aria-label": `${name}, ${token.class}` },
+    element(
+      "h2",
+      {},
+      element("span", { class: "token-text" }, name),
+      " ",
+      element("span", { class: "class" }, token.class),
+    ),
+    element("ul", { class: "facts" }, ...facts),
+    element(
+      "div",
+      { class: "sides" },
+      side(`Base@${token.index + 1}`, models.base, token.base, token),
+      side(`Aligned@${token.index + 1}`, models.aligned, token.aligned, token),
+    ),
+  );
+}
+
+function nameOf(token: Token): string {
+  return token.isEnd ? "End of the response" : token.text;
+}
+
+function side(title: string, model: string, of: Side, token: Token): HTMLElement {
+  const head = element(
+    "tr",
+    {},
+    element("th", { class: "rank", scope: "col" }, "rank"),
+    element("th", { scope: "col" }, "token"),
+    element("th", { class: "prob", scope: "col" }, "prob."),
+    element("th", { class: "bar", "aria-hidden": "true" }),
+  );
+  const rows = of.top.map((candidate, index) => candidateRow(candidate, index + 1));
+  // Without an id the token is not one of this model's.
+  if (of.id >= 0 && !of.top.some((candidate) => candidate.isResponse)) {
+    const text = of.id === token.id && token.text !== "" ? token.text : `id ${of.id}`;
+    rows.push(candidateRow({ id: of.id, text, prob: of.prob, isResponse: true }, of.rank));
+  }
+  rows.push(row("rest", "", "all others", of.missingMass));
+  return element(
+    "section",
+    { "aria-label": `${title}, ${model}` },
+    element("h3", {}, `${title} · ${model}`),
+    element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)),
+  );
+}
+
+function candidateRow(candidate: Candidate, rank: number): HTMLElement {
+  const text = candidate.text === "" ? `id ${candidate.id}` : candidate.text;
+  return candidate.isResponse
+    ? row("response", String(rank), `${text} ◀`, candidate.prob, `rank ${rank}, the response token`)
+    : row("", String(rank), text, candidate.prob);
+}
+
+function row(kind: string, rank: string, text: string, prob: number | null, label?: string): HTMLElement {
+  const fill = element("div", { class: "fill" });
+  fill.style.width = `${100 * Math.min(1, Math.max(0, prob ?? 0))}%`;
+  return element(
+    "tr",
+    { class: kind },
+    element("td", { class: "rank", ...(label ? { "aria-label": label } : {}) }, rank),
+    element("td", { class: "token-text" }, text),
+    element("td", { class: "prob" }, percent(prob)),
+    element("td", { class: "bar", "aria-hidden": "true" }, element("div", { class: "track" }, fill)),
+  );
+}
+
+function prefixes(found: TokenAnswer): HTMLElement[] {
+  if (!found.prefix) {
+    return [];
+  }
+  const texts = {
+    "What the base model read before": found.prefix.base,
+    "What the aligned model read before": found.prefix.aligned,
+  };
+  return Object.entries(texts).map(([title, text]) => {
+    const details = element(
+      "details",
+      {},
+      element("summary", {}, title),
+      element("pre", {}, text),
+    ) as HTMLDetailsElement;
+    details.open = unfolded.has(title);
+    details.addEventListener("toggle", () => (details.open ? unfolded.add(title) : unfolded.delete(title)));
+    return details;
+  });
+}
+
+function buttons(): HTMLElement {
+  const button = (label: string, direction: "next" | "previous") => {
+    const made = element("button", { type: "button", id: `go-${direction}` }, label);
+    made.addEventListener("click", () => editor.postMessage({ kind: "go", direction }));
+    return made;
+  };
+  return element(
+    "div",
+    { class: "buttons", role: "group", "aria-label": "Shifted tokens" },
+    button("Previous shifted", "previous"),
+    button("Next shifted", "next"),
+  );
+}
+
+window.addEventListener("message", (event: MessageEvent<ToPage>) => {
+  // The buttons are made anew with every token: keep the keyboard where it was.
+  const focused = document.activeElement?.id;
+  show(event.data);
+  if (focused) {
+    document.getElementById(focused)?.focus();
+  }
+});
+editor.postMessage({ kind: "ready" });

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { Cancelled, carryOut, removeObsolete, StepFailed } from "../../src/install/carryOut";
+import {
+  interpreterIn,
+  objection,
+  obsolete,
+  type Plan,
+  type Python,
+  parsePython,
+  planInstall,
+  progressOf,
+  pythonCandidates,
+  type Step,
+  whatHappens,
+} from "../../src/install/plan";
+import { findPython } from "../../src/install/python";
+
+const PYTHON: Python = { executable: "/py", version: [3, 11], bits: 64, makesEnvironments: true };
+const BUNDLE = { wheel: "/ext/shiftlens.whl", lock: "/ext/requirements.lock", digest: "0123456789abcdef" };
+const WANTED = {
+  bundle: BUNDLE,
+  version: "1.2.3",
+  storage: "/store",
+  python: "/py",
+  platform: "linux" as const,
+  pipArguments: ["--extra-index-url", "file:///wheels"],
+  nonce: "77",
+};
+
+test("an environment is made beside its place, named by the version and by what goes into it", () => {
+  const { folder, partial } = planInstall(WANTED);
+  assert.equal(folder, "/store/1.2.3-01234567");
+  assert.notEqual(partial, folder);
+  assert.notEqual(partial, planInstall({ ...WANTED, nonce: "78" }).partial);
+  assert.ok(partial.startsWith("/store/"));
+});
+
+test("the wheel is installed at the versions of the lock, from wheels alone, and then tried", () => {
+  const { partial, steps } = planInstall(WANTED);
+  const [environment, pip, ...trials] = steps;
+  assert.deepEqual([environment?.command, ...(environment?.args ?? [])], ["/py", "-I", "-m", "venv", partial]);
+  assert.equal(pip?.command, `${partial}/bin/python`);
+  assert.equal(pip?.args.at(-1), BUNDLE.wheel);
+  assert.equal(pip?.args[pip.args.indexOf("--constraint") + 1], BUNDLE.lock);
+  assert.equal(pip?.args[pip.args.indexOf("--only-binary") + 1], ":all:");
+  assert.ok(pip?.args.join(" ").includes("--extra-index-url file:///wheels"));
+  assert.ok(trials.some(({ args }) => args.join(" ").endsWith("-m shiftlens --version")));
+  assert.ok(steps.every(({ args }) => args.includes("-I")));
+});
+
+test("on Windows the interpreter is where Windows has it", () => {
+  assert.equal(interpreterIn("C:\\store\\1", "win32"), "C:\\store\\1\\Scripts\\python.exe");
+  assert.match(
+    planInstall({ ...WANTED, platform: "win32", storage: "C:\\s" }).partial,
+    /^C:\\s\\1\.2\.3-01234567~77$/,
+  );
+});
+
+test("the Python of the settings is asked first, the launcher of Windows only there", () => {
+  const names = (platform: NodeJS.Platform, preferred = "") =>
+    pythonCandidates(preferred, platform).map(({ command, args }) => [command, ...args].join(" "));
+  assert.deepEqual(names("linux"), ["python3", "python"]);
+  assert.deepEqual(names("win32", "C:\\py.exe"), ["C:\\py.exe", "python3", "python", "py -3"]);
+});
+
+test("Pythons that are too old, too narrow or can't make environments are turned down, with the reason", () => {
+  assert.equal(objection(PYTHON), undefined);
+  assert.equal(objection({ ...PYTHON, version: [3, 10] }), undefined);
+  assert.match(objection({ ...PYTHON, version: [3, 9] }) ?? "", /3\.9, and 3\.10 or newer/);
+  assert.match(objection({ ...PYTHON, version: [2, 7] }) ?? "", /2\.7/);
+  assert.match(objection({ ...PYTHON, bits: 32 }) ?? "", /32-bit/);
+  assert.match(objection({ ...PYTHON, makesEnvironments: false }) ?? "", /python3-venv/);
+});
+
+test("what is no Python's answer is none", () => {
+  for (const answer of ["", "Python was not found", "{}", '{"executable": "", "version": [3, 11]}', "[1]"]) {
+    assert.equal(parsePython(answer), undefined, answer);
+  }
+});
+
+test("a program that is not there and one that is no Python are passed over by name", async () => {
+  const candidates = [
+    { command: "/nowhere/python", args: [] },
+    { command: process.execPath, args: [] },
+  ];
+  const { python, objections } = await findPython(candidates, tmpdir());
+  assert.equal(python, undefined);
+  assert.equal(objections.length, 2);
+  assert.match(objections[0] ?? "", /\/nowhere\/python: it can't be run/);
+});
+
+test("other versions are obsolete; an unfinished one only when it is old", () => {
+  const hour = 60 * 60 * 1000;
+  const entries = [
+    { name: "1.0.0-a", ageMs: hour },
+    { name: "1.1.0-b", ageMs: hour },
+    { name: "1.1.0-b~1", ageMs: hour },
+    { name: "1.1.0-b~2", ageMs: 48 * hour },
+  ];
+  assert.deepEqual(obsolete(entries, "1.1.0-b"), ["1.0.0-a", "1.1.0-b~2"]);
+});
+
+test("pip's lines tell what is fetched and how large it is", () => {
+  assert.equal(progressOf("Collecting torch==2.13.0 (from shiftlens)"), "Fetching torch");
+  const downloading = "  Downloading torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl (191.8 MB)";
+  assert.equal(progressOf(downloading), "Downloading torch (191.8 MB)");
+  assert.match(progressOf("Installing collected packages: torch, shiftlens") ?? "", /Unpacking/);
+  assert.equal(progressOf("Requirement already satisfied: pip"), undefined);
+});
+
+test("a user of Linux is told that PyTorch may come with gigabytes for GPUs, and what avoids it", () => {
+  const told = whatHappens("linux", PYTHON, "/store");
+  assert.match(told, /GB of downloads/);
+  assert.match(told, /installArguments/);
+  assert.match(told, /\/store/);
+  assert.doesNotMatch(whatHappens("darwin", PYTHON, "/store"), /NVIDIA/);
+});
+
+// From here on, real processes in a real folder; Node stands in for Python.
+let storage: string;
+let folder: string;
+
+beforeEach(async () => {
+  storage = await mkdtemp(join(tmpdir(), "shiftlens-install-"));
+  folder = join(storage, "1.0.0-a");
+});
+
+afterEach(() => rm(storage, { recursive: true, force: true }));
+
+function plan(...scripts: string[]): Plan {
+  const partial = `${folder}~1`;
+  const make = `require("fs").mkdirSync(${JSON.stringify(partial)})`;
+  const steps = [make, ...scripts].map(
+    (script): Step => ({ title: "Step", command: process.execPath, args: ["-e", script] }),
+  );
+  return { folder, partial, steps };
+}
+
+function write(name: string): string {
+  return `require("fs").writeFileSync(${JSON.stringify(join(`${folder}~1`, name))}, "")`;
+}
+
+const silent = { progress: () => undefined, line: () => undefined };
+const never = new AbortController().signal;
+
+test("an installation is at its place when every step has gone well, and replaces one that was there", async () => {
+  await mkdir(folder);
+  await writeFile(join(folder, "old"), "");
+  await carryOut(plan(write("new")), never, silent);
+  assert.deepEqual(await readdir(folder), ["new"]);
+  assert.deepEqual(await readdir(storage), ["1.0.0-a"]);
+});
+
+test("a step that fails leaves nothing, keeps what was there, and hands over its last lines", async () => {
+  await mkdir(folder);
+  const failing = plan(write("half"), 'console.error("no such package"); process.exit(3)');
+  await assert.rejects(carryOut(failing, never, silent), (error: unknown) => {
+    assert.ok(error instanceof StepFailed);
+    assert.match(error.ending, /3/);
+    assert.deepEqual(error.lines, ["no such package"]);
+    return true;
+  });
+  assert.deepEqual(await readdir(storage), ["1.0.0-a"]);
+});
+
+test("a program that is not there is a failure like any other", async () => {
+  const { folder: at, partial } = plan();
+  const steps = [{ title: "Step", command: "/nowhere/python", args: [] }];
+  await assert.rejects(carryOut({ folder: at, partial, steps }, never, silent), StepFailed);
+});
+
+test("cancelling ends the program with all that it started, and leaves nothing", async () => {
+  const child = 'setInterval(() => {}, 1000); console.log("up")';
+  const parent = `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(child)}], { stdio: "inherit" })`;
+  const abort = new AbortController();
+  const listener = { ...silent, line: (text: string) => text === "up" && abort.abort() };
+  // It settles when the output is closed by everyone who had it, so that a child left over would hold it up.
+  await assert.rejects(carryOut(plan(parent), abort.signal, listener), Cancelled);
+  assert.deepEqual(await readdir(storage), []);
+});
+
+test("after an installation, those of other versions go", async () => {
+  for (const name of ["0.9.0-x", "1.0.0-a", "1.0.0-a~1", "1.0.0-a~2"]) {
+    await mkdir(join(storage, name));
+  }
+  const old = new Date(Date.now() - 48 * 60 * 60 * 1000);
+  await utimes(join(storage, "1.0.0-a~2"), old, old);
+  assert.deepEqual(await removeObsolete(folder), []);
+  assert.deepEqual((await readdir(storage)).sort(), ["1.0.0-a", "1.0.0-a~1"]);
+});
