@@ -6,12 +6,13 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from shiftlens.engine import client as engine_client
 from shiftlens.engine.client import EngineClient
-from shiftlens.engine.sharing.place import RUNTIME_DIR_VARIABLE
+from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE
 from shiftlens.engine.sharing.running import running_engines
 from shiftlens.errors import EngineError
 from shiftlens.options.pair import PairSpec
@@ -39,14 +40,22 @@ async def test_nothing_is_unloaded_where_nothing_runs(tiny_pair: PairSpec) -> No
         assert await running_engines() == []
 
 
-async def test_a_client_that_asked_nothing_ends_the_engine_of_its_pair(tiny_pair: PairSpec) -> None:
+async def test_a_client_that_asked_nothing_ends_the_engine_that_it_would_use(tiny_pair: PairSpec) -> None:
     async with clients() as (busy, idle):
         await busy.describe(tiny_pair)
-        assert await idle.unload() is False
-        assert len(await running_engines()) == 1
-        assert await idle.unload([tiny_pair]) is True
+        assert await idle.unload() is True
         assert await running_engines() == []
         assert (await busy.describe(tiny_pair)).base.parameters > 0
+
+
+async def test_an_engine_for_pickles_ends_where_a_pair_that_allows_them_is_named(tiny_pair: PairSpec) -> None:
+    with_pickles = replace(tiny_pair, allow_pickle=True)
+    async with clients() as (busy, idle):
+        await busy.describe(with_pickles)
+        assert await idle.unload([tiny_pair]) is False
+        assert len(await running_engines()) == 1
+        assert await idle.unload([tiny_pair, with_pickles]) is True
+        assert await running_engines() == []
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="stops a process")
