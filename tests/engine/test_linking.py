@@ -31,7 +31,7 @@ class Engines:
         self.may_open = asyncio.Event()
         self.may_open.set()
 
-    async def join(self, *_: object) -> None:
+    async def join(self, *_: object, **__: object) -> None:
         await self.may_open.wait()
 
     def shared(self, _connection: object, endpoint: Endpoint, *_: object) -> FakeLink:
@@ -47,7 +47,7 @@ class Engines:
 @pytest.fixture
 def engines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engines:
     made = Engines()
-    monkeypatch.setattr(linking, "endpoint_for", lambda mode, _: Endpoint(tmp_path, str(mode)))
+    monkeypatch.setattr(linking, "endpoint_for", lambda _, *, allow_pickle: Endpoint(tmp_path, str(allow_pickle)))
     monkeypatch.setattr(linking, "join", made.join)
     monkeypatch.setattr(linking, "SharedEngine", made.shared)
     monkeypatch.setattr(linking.OwnEngine, "start", made.start)

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,7 +24,6 @@ from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE, Endpoint, en
 from shiftlens.engine.sharing.host_protocol import FromClient, Hello, Welcome
 from shiftlens.engine.sharing.hosting import LINGER_VARIABLE
 from shiftlens.engine.sharing.joining import Connection, connect
-from shiftlens.engine.sharing.mode import EngineMode
 from shiftlens.engine.sharing.running import running_engines
 from shiftlens.engine.worker.urgency import NICENESS
 from shiftlens.errors import EngineError
@@ -413,20 +411,21 @@ async def test_long_jobs_of_two_pairs_take_turns_and_each_has_the_scores_of_its_
 
 @pytest.mark.parametrize("name", ["HF_HOME", "CUDA_VISIBLE_DEVICES", "HF_TOKEN", "OMP_NUM_THREADS"])
 def test_what_of_the_environment_changes_models_makes_another_engine(name: str) -> None:
-    mode, build = EngineMode(), program_build()
-    plain = endpoint_for(mode, build, {"HOME": "/home/me", "TERM": "xterm"})
-    assert endpoint_for(mode, build, {"HOME": "/home/me", "TERM": "dumb", "PWD": "/"}) == plain
-    assert endpoint_for(mode, build, {"HOME": "/home/me", name: "1"}) != plain
-    assert endpoint_for(mode, "another build", {"HOME": "/home/me"}) != plain
+    def endpoint(build: str = "build", **environment: str) -> Endpoint:
+        return endpoint_for(build, allow_pickle=False, environment={"HOME": "/home/me", **environment})
+
+    plain = endpoint(TERM="xterm")
+    assert endpoint(TERM="dumb", PWD="/") == plain
+    assert endpoint(**{name: "1"}) != plain
+    assert endpoint(build="another") != plain
 
 
-@pytest.mark.parametrize("choice", [{"allow_pickle": True}, {"matrix_library": "torch"}])
-async def test_pickles_and_another_matrix_library_need_another_engine(
-    tiny_pair: PairSpec, choice: dict[str, Any]
-) -> None:
+async def test_a_client_that_allows_pickles_shares_no_engine_with_one_that_does_not(tiny_pair: PairSpec) -> None:
     async with clients(2) as (one, other):
-        await asyncio.gather(one.describe(tiny_pair), other.describe(replace(tiny_pair, **choice)))
+        await asyncio.gather(one.describe(tiny_pair), other.describe(replace(tiny_pair, allow_pickle=True)))
         assert one.pid != other.pid
+        said = [engine.said for engine in await running_engines()]
+        assert sorted(each.allow_pickle for each in said if each is not None) == [False, True]
 
 
 async def test_who_comes_to_need_another_engine_leaves_the_first_which_then_ends(tiny_pair: PairSpec) -> None:
@@ -535,7 +534,8 @@ async def test_links_in_place_of_the_folder_or_of_a_socket_are_not_followed(
     async with clients(3) as (one, other, third):
         await one.describe(tiny_pair)
         build = program_build()
-        endpoint_for(EngineMode.of(with_pickles), build).socket.symlink_to(endpoint_for(EngineMode(), build).socket)
+        to_be = endpoint_for(build, allow_pickle=True)
+        to_be.socket.symlink_to(endpoint_for(build, allow_pickle=False).socket)
         await other.describe(with_pickles)
         assert other.pid != one.pid
         (folder / "link").symlink_to(folder)
@@ -595,7 +595,6 @@ async def test_a_running_engine_says_what_it_holds_and_ends_when_it_is_told(tiny
         (engine,) = await running_engines()
         assert engine.said is not None
         assert engine.said.engine_pid == one.pid
-        assert engine.said.mode == EngineMode.of(tiny_pair)
         assert (engine.said.clients, engine.said.jobs) == (2, 0)
         assert engine.said.kv_bytes > 0
         assert engine.said.resident_bytes is not None
@@ -623,7 +622,7 @@ async def test_a_client_that_sends_garbage_is_sent_away_and_the_others_go_on(tin
         job, _ = await busy(client, tiny_pair, count=5)
         pid = client.pid
         for what, sent in GARBAGE.items():
-            stranger = await connect(endpoint_for(EngineMode(), program_build()))
+            stranger = await connect(endpoint_for(program_build(), allow_pickle=False))
             stranger.writer.write(sent)
             stranger.writer.write_eof()
             assert await asyncio.wait_for(stranger.reader.read(), SECONDS) == b"", what
@@ -641,7 +640,7 @@ async def raw(endpoint: Endpoint, *messages: FromClient) -> Connection:
 
 async def test_a_client_of_another_build_or_without_a_hello_gets_nothing(tiny_pair: PairSpec) -> None:
     build = program_build()
-    endpoint = endpoint_for(EngineMode(), build)
+    endpoint = endpoint_for(build, allow_pickle=False)
     async with clients(1) as (client,):
         await client.describe(tiny_pair)
         silent = await raw(endpoint, Describe(job=1, pair=tiny_pair))
@@ -656,7 +655,7 @@ async def test_an_engine_that_was_started_without_pickles_takes_no_job_that_allo
     async with clients(1) as (client,):
         await client.describe(tiny_pair)
         more = Describe(job=1, pair=replace(tiny_pair, allow_pickle=True))
-        stranger = await raw(endpoint_for(EngineMode(), build), Hello(build=build, idle_seconds=0), more)
+        stranger = await raw(endpoint_for(build, allow_pickle=False), Hello(build=build, idle_seconds=0), more)
         await stranger.receive()
         await stranger.receive()
         assert "not started for pickles" in str(await stranger.receive())
@@ -668,7 +667,7 @@ async def test_a_client_that_does_not_read_does_not_stop_the_others(tiny_pair: P
     async with clients(1) as (client,):
         await client.describe(tiny_pair)
         requests = [Describe(job=number, pair=tiny_pair) for number in range(2000)]
-        await raw(endpoint_for(EngineMode(), build), Hello(build=build, idle_seconds=0), *requests)
+        await raw(endpoint_for(build, allow_pickle=False), Hello(build=build, idle_seconds=0), *requests)
         await asyncio.wait_for(client.score(tiny_pair, ScoreOptions(), [SHORT]), SECONDS)
 
 

@@ -34,9 +34,9 @@ async def clients() -> AsyncIterator[tuple[EngineClient, EngineClient]]:
             await client.close()
 
 
-async def test_nothing_is_unloaded_where_nothing_runs(tiny_pair: PairSpec) -> None:
+async def test_nothing_is_unloaded_where_nothing_runs() -> None:
     async with clients() as (client, _):
-        assert await client.unload([tiny_pair]) is False
+        assert await client.unload() is False
         assert await running_engines() == []
 
 
@@ -48,13 +48,10 @@ async def test_a_client_that_asked_nothing_ends_the_engine_that_it_would_use(tin
         assert (await busy.describe(tiny_pair)).base.parameters > 0
 
 
-async def test_an_engine_for_pickles_ends_where_a_pair_that_allows_them_is_named(tiny_pair: PairSpec) -> None:
-    with_pickles = replace(tiny_pair, allow_pickle=True)
+async def test_an_engine_that_may_open_pickles_is_ended_as_well(tiny_pair: PairSpec) -> None:
     async with clients() as (busy, idle):
-        await busy.describe(with_pickles)
-        assert await idle.unload([tiny_pair]) is False
-        assert len(await running_engines()) == 1
-        assert await idle.unload([tiny_pair, with_pickles]) is True
+        await busy.describe(replace(tiny_pair, allow_pickle=True))
+        assert await idle.unload() is True
         assert await running_engines() == []
 
 
@@ -71,6 +68,6 @@ async def test_a_host_that_has_stopped_is_given_up_and_named(
         os.kill(engine.host_pid, signal.SIGSTOP)
         try:
             with pytest.raises(EngineError, match=f"process {engine.host_pid}.* does not answer"):
-                await (busy if has_asked else idle).unload([tiny_pair])
+                await (busy if has_asked else idle).unload()
         finally:
             os.kill(engine.host_pid, signal.SIGCONT)

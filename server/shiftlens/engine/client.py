@@ -8,7 +8,7 @@ starts a new one. No torch here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import TypeVar, overload
 
@@ -34,7 +34,6 @@ from shiftlens.engine.protocol import (
     Scored,
     Unload,
 )
-from shiftlens.engine.sharing.mode import EngineMode
 from shiftlens.engine.sharing.naming import as_named, located
 from shiftlens.errors import EngineError, ScoringError
 from shiftlens.options.pair import DEFAULT_IDLE_MINUTES, PairSpec, ScoreOptions
@@ -158,15 +157,13 @@ class EngineClient:
         for link in self._links.open_links():
             link.post(Forget(document=document))
 
-    async def unload(self, pairs: Iterable[PairSpec] = ()) -> bool:
+    async def unload(self) -> bool:
         """Give the models' memory back by ending the engine, for all who share it; the next job starts another.
 
-        Ended are the engines that this client uses, and the shared ones that it and jobs of `pairs` would use, whoever
-        has started them. False where there is none. Raises EngineError where one does not answer: its models are still
-        loaded.
+        Ended are the engines that this client uses or could share, whoever has started them. False where there is none.
+        Raises EngineError where one does not answer: its models are still loaded.
         """
-        modes = dict.fromkeys([EngineMode(), *map(EngineMode.of, pairs)])
-        silent = await self._links.join_running(modes, _UNLOAD_SECONDS)
+        silent = await self._links.join_running(_UNLOAD_SECONDS)
         found = self._links.open_links()
         for link in found:
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import Enum
 
 from shiftlens.engine.links import Link, OwnEngine
@@ -11,7 +11,6 @@ from shiftlens.engine.sharing.endpoint import Endpoint, UnfitFolder, endpoint_fo
 from shiftlens.engine.sharing.host_protocol import Hello
 from shiftlens.engine.sharing.joining import SUPPORTED, NoHost, join, join_running
 from shiftlens.engine.sharing.link import SharedEngine
-from shiftlens.engine.sharing.mode import EngineMode
 from shiftlens.engine.sharing.naming import needs_working_folder
 from shiftlens.errors import EngineError
 from shiftlens.options.pair import PairSpec
@@ -60,20 +59,21 @@ class Links:
         Other engines are left first, unless jobs are under way there: the models of two need not fit in memory.
         """
         async with self._linking:
-            wanted = None if self.sharing is Sharing.OWN or needs_working_folder(pair) else self._endpoint(pair)
+            is_own = self.sharing is Sharing.OWN or needs_working_folder(pair)
+            wanted = None if is_own else self._endpoint(allow_pickle=pair.allow_pickle)
             await self._settle_opening(wanted)
             for endpoint, link in list(self._links.items()):
                 if not link.is_open or (endpoint != wanted and not link.jobs):
                     del self._links[endpoint]
                     await link.close(release=True)
             if wanted not in self._links:
-                await self._opened(wanted, EngineMode.of(pair))
+                await self._opened(wanted, allow_pickle=pair.allow_pickle)
             self._latest = self._links[wanted]
             self._latest.allow_idle(self.idle_seconds)
             return self._latest
 
-    async def join_running(self, modes: Iterable[EngineMode], seconds: float) -> EngineError | None:
-        """Link to the shared engines of these modes that run already.
+    async def join_running(self, seconds: float) -> EngineError | None:
+        """Link to the shared engines that run already, with pickles and without.
 
         Returns the error of one that has not answered within these seconds.
         """
@@ -81,8 +81,8 @@ class Links:
         if self.sharing is Sharing.OWN:
             return silent
         async with self._linking:
-            for mode in modes:
-                endpoint = self._endpoint_of(mode)
+            for allow_pickle in (False, True):
+                endpoint = self._endpoint(allow_pickle=allow_pickle)
                 if endpoint is None or (endpoint in self._links and self._links[endpoint].is_open):
                     continue
                 hello = self._hello()
@@ -115,15 +115,12 @@ class Links:
         for link in self._links.values():
             link.kill()
 
-    def _endpoint(self, pair: PairSpec) -> Endpoint | None:
-        return self._endpoint_of(EngineMode.of(pair))
-
-    def _endpoint_of(self, mode: EngineMode) -> Endpoint | None:
+    def _endpoint(self, *, allow_pickle: bool) -> Endpoint | None:
         """Where a shared engine is met, None where none can be shared."""
         if not SUPPORTED:
             return None
         try:
-            return endpoint_for(mode, program_build())
+            return endpoint_for(program_build(), allow_pickle=allow_pickle)
         except UnfitFolder as unfit:
             if not self._told_of_folder:
                 self._told_of_folder = True
@@ -136,10 +133,10 @@ class Links:
             await asyncio.gather(self._opening[1], return_exceptions=True)
             self._opening = None
 
-    async def _opened(self, endpoint: Endpoint | None, mode: EngineMode) -> None:
+    async def _opened(self, endpoint: Endpoint | None, *, allow_pickle: bool) -> None:
         """Open a link. A caller that is cancelled meanwhile does not stop this: the next one finds the link open."""
         if self._opening is None:
-            self._opening = endpoint, asyncio.create_task(self._open(endpoint, mode))
+            self._opening = endpoint, asyncio.create_task(self._open(endpoint, allow_pickle=allow_pickle))
         opening = self._opening[1]
         try:
             await asyncio.shield(opening)
@@ -147,14 +144,14 @@ class Links:
             if opening.done():
                 self._opening = None
 
-    async def _open(self, endpoint: Endpoint | None, mode: EngineMode) -> None:
-        link = None if endpoint is None else await self._share(endpoint, mode)
+    async def _open(self, endpoint: Endpoint | None, *, allow_pickle: bool) -> None:
+        link = None if endpoint is None else await self._share(endpoint, allow_pickle=allow_pickle)
         self._links[endpoint] = link or await OwnEngine.start(self._on_log, less_urgent=self._background)
 
-    async def _share(self, endpoint: Endpoint, mode: EngineMode) -> Link | None:
+    async def _share(self, endpoint: Endpoint, *, allow_pickle: bool) -> Link | None:
         hello = self._hello()
         if self.sharing is Sharing.SHARED:
-            connection = await join(endpoint, mode, hello)
+            connection = await join(endpoint, hello, allow_pickle=allow_pickle)
         else:
             try:
                 connection = await join_running(endpoint, hello)

@@ -28,8 +28,8 @@ __all__ = [
     "Failed",
     "Forget",
     "Held",
-    "HeldModel",
     "Job",
+    "ModelInMemory",
     "Progress",
     "Refused",
     "Reply",
@@ -167,25 +167,27 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     remedy: str
 
 
-class HeldModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that the engine has in memory: its name (or folder), how it was loaded, and the bytes of its weights."""
+class ModelInMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that the engine holds: a full one, or an adapter with its own bytes and the name of what it is put on."""
 
     name: str
+    bytes: int
     device: str
     dtype: str
-    nbytes: int
+    adapter_of: str = ""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What the engine holds, told when it changes: bytes kept for reuse beside the weights, bytes on a CUDA device.
+    """What the engine holds in memory, told when it changes.
 
-    `models` are those in memory, None where the engine does not tell. `job` is 0: it belongs to none.
+    `kv_bytes` are kept for edits, `cuda_bytes` are all on a CUDA device, and `models` are those that are loaded. `job`
+    is 0: it belongs to none.
     """
 
     kv_bytes: int
     cuda_bytes: int
     job: int = 0
-    models: tuple[HeldModel, ...] | None = None
+    models: tuple[ModelInMemory, ...] = ()
 
 
 Job = Score | Describe

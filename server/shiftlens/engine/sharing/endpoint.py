@@ -1,8 +1,12 @@
 """Where clients meet the engine that they share: a socket, a lock and a log in a folder of the user's own.
 
 The name of these files is a hash of all that must be the same for two clients to share an engine: the user's program
-and libraries, what of the environment changes what a model does or who may fetch it, and the few choices that hold for
-a whole process (`mode.EngineMode`). Models are none of it: an engine holds those of all its clients.
+and libraries, what of the environment changes what a model does or who may fetch it, and whether it may open pickles. A
+pickle runs code in the process that opens it. A client that allows none must not share a process with one that does,
+or its numbers would come from a process that has run that code.
+
+The rest of a `PairSpec` travels with each job and makes no engine of its own: an engine holds models of several
+devices, dtypes and matrix libraries apart, and fetches a model only for a job that allows it.
 """
 
 from __future__ import annotations
@@ -23,7 +27,6 @@ import msgspec
 import shiftlens
 from shiftlens.engine.environment import with_wait_policy
 from shiftlens.engine.sharing.host_protocol import HOST_PROTOCOL_VERSION
-from shiftlens.engine.sharing.mode import EngineMode
 from shiftlens.scores.location import cache_folder
 
 RUNTIME_DIR_VARIABLE = "SHIFTLENS_RUNTIME_DIR"
@@ -94,8 +97,8 @@ class Endpoint:
         return [line for line in text.splitlines() if line.strip()][-count:]
 
 
-def endpoint_for(mode: EngineMode, build: str, environment: Mapping[str, str] = os.environ) -> Endpoint:
-    """The endpoint of the engine that clients of this mode, program and environment share; makes its folder.
+def endpoint_for(build: str, *, allow_pickle: bool, environment: Mapping[str, str] = os.environ) -> Endpoint:
+    """The endpoint of the engine that clients of this program and environment share; makes its folder.
 
     Raises UnfitFolder.
     """
@@ -103,7 +106,7 @@ def endpoint_for(mode: EngineMode, build: str, environment: Mapping[str, str] = 
     given = with_wait_policy(environment)
     chosen = sorted((name, value) for name, value in given.items() if _ENVIRONMENT.fullmatch(name))
     # The folder may be one that several machines see.
-    digest = hashlib.sha256(msgspec.json.encode((build, platform.node(), os.geteuid(), mode, chosen)))
+    digest = hashlib.sha256(msgspec.json.encode((build, platform.node(), os.geteuid(), allow_pickle, chosen)))
     return Endpoint(runtime_folder(), digest.hexdigest()[:_NAME_LENGTH])
 
 

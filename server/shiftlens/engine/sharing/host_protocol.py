@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from shiftlens.engine.protocol import HeldModel, Reply, Request
-from shiftlens.engine.sharing.mode import EngineMode
+from shiftlens.engine.protocol import ModelInMemory, Reply, Request
 
 HOST_PROTOCOL_VERSION = 5
 """Raise it when a message here or in `protocol` changes: it is part of an endpoint's name, so that hosts and clients of
@@ -24,7 +23,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     name: str
     build: str
-    mode: EngineMode
+    allow_pickle: bool
     background: bool
 
 
@@ -73,15 +72,12 @@ class Leaving(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Answer to Look. `pid` is the host's; bytes are of the engine process.
-
-    `models` and `resident_bytes` are None where they can't be told.
-    """
+    """Answer to Look. `pid` is the host's; bytes are of the engine process, None where they can't be told."""
 
     pid: int
     engine_pid: int | None
-    mode: EngineMode
-    models: tuple[HeldModel, ...] | None
+    allow_pickle: bool
+    models: tuple[ModelInMemory, ...]
     version: str
     started: float
     clients: int

@@ -26,7 +26,6 @@ from shiftlens.engine.sharing.host_protocol import (
     Welcome,
 )
 from shiftlens.engine.sharing.lock import LockedEndpoint
-from shiftlens.engine.sharing.mode import EngineMode
 from shiftlens.engine.sharing.peer import is_our_user
 from shiftlens.engine.sharing.session import Session
 from shiftlens.engine.sharing.shared_worker import SharedWorker, failed
@@ -48,9 +47,7 @@ _MOST_JOBS_EACH = 256
 _LONGEST_LINE = 2000
 
 _UNLOADED = EngineError("The models were unloaded, here or in another window.", "Ask again: they are loaded anew.")
-_OTHER_MODE = EngineError(
-    "This engine was not started for pickles, or for another matrix library.", "This is a fault of ShiftLens."
-)
+_NO_PICKLES = EngineError("This engine was not started for pickles.", "This is a fault of ShiftLens.")
 _TOO_MANY = EngineError(f"{_MOST_JOBS_EACH} jobs of this client wait already.", "Ask again later.")
 
 
@@ -59,7 +56,7 @@ class Host:
 
     def __init__(self, locked: LockedEndpoint, order: Order, *, own_session: bool) -> None:
         self._locked = locked
-        self._mode = order.mode
+        self._allow_pickle = order.allow_pickle
         self._build = order.build
         self._background = order.background
         self._own_session = own_session
@@ -183,8 +180,8 @@ class Host:
 
     async def _take(self, session: Session, request: Job) -> None:
         problem = None
-        if EngineMode.of(request.pair) != self._mode:
-            problem = _OTHER_MODE
+        if request.pair.allow_pickle and not self._allow_pickle:
+            problem = _NO_PICKLES
         elif len(session.jobs) >= _MOST_JOBS_EACH:
             problem = _TOO_MANY
         else:
@@ -222,7 +219,7 @@ class Host:
         return Running(
             pid=os.getpid(),
             engine_pid=pid,
-            mode=self._mode,
+            allow_pickle=self._allow_pickle,
             models=held.models,
             version=__version__,
             started=self._started,

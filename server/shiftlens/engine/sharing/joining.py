@@ -15,7 +15,6 @@ import shiftlens
 from shiftlens.engine.frames import decode_from_host, encode_frame, read_body
 from shiftlens.engine.sharing.endpoint import Endpoint
 from shiftlens.engine.sharing.host_protocol import FromClient, FromHost, Hello, Order, Welcome
-from shiftlens.engine.sharing.mode import EngineMode
 from shiftlens.engine.sharing.peer import is_our_user
 from shiftlens.engine.worker_process import STDERR_LINES_SHOWN, not_started
 from shiftlens.errors import EngineError
@@ -49,13 +48,13 @@ class Connection:
         return decode_from_host(await read_body(self.reader))
 
 
-async def join(endpoint: Endpoint, mode: EngineMode, hello: Hello) -> Connection:
+async def join(endpoint: Endpoint, hello: Hello, *, allow_pickle: bool) -> Connection:
     """A connection to the host of this endpoint, welcomed; starts one where none runs. Raises EngineError."""
     for _ in range(_TRIES):
         try:
             return await join_running(endpoint, hello)
         except NoHost:
-            await _start_host(endpoint, mode, hello)
+            await _start_host(endpoint, hello, allow_pickle=allow_pickle)
     raise EngineError("The engine ended each time that it was started.", f"Its log is {endpoint.log}.")
 
 
@@ -111,14 +110,18 @@ def host_environment() -> dict[str, str]:
     return environment
 
 
-async def _start_host(endpoint: Endpoint, mode: EngineMode, hello: Hello) -> None:
+async def _start_host(endpoint: Endpoint, hello: Hello, *, allow_pickle: bool) -> None:
     """Returns when a host listens at the endpoint, this one or another's. Raises EngineError.
 
     The process that is started here ends when its child listens. The child has a session of its own, so that neither
     an interrupt in our terminal nor our end reaches it.
     """
     order = Order(
-        folder=str(endpoint.folder), name=endpoint.name, build=hello.build, mode=mode, background=hello.background
+        folder=str(endpoint.folder),
+        name=endpoint.name,
+        build=hello.build,
+        allow_pickle=allow_pickle,
+        background=hello.background,
     )
     try:
         log = os.open(endpoint.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from shiftlens.engine.protocol import HeldModel
+from shiftlens.engine.protocol import ModelInMemory
 from shiftlens.engine.sharing.endpoint import Endpoint, runtime_folders
 from shiftlens.engine.sharing.host_protocol import Look, Running
 from shiftlens.engine.sharing.joining import SUPPORTED, NoHost, connect
@@ -35,9 +35,8 @@ class FoundEngine:
             "log": str(self.log),
             "answers": True,
             "enginePid": said.engine_pid,
-            "models": None if said.models is None else [_model_as_json(model) for model in said.models],
-            "allowPickle": said.mode.allow_pickle,
-            "matrixLibrary": said.mode.matrix_library,
+            "models": [_model_as_json(model) for model in said.models],
+            "allowPickle": said.allow_pickle,
             "version": said.version,
             "startedSecondsAgo": round(time.time() - said.started),
             "clients": said.clients,
@@ -53,8 +52,7 @@ class FoundEngine:
             unheard = f"process {self.host_pid} does not answer, or not as this version of ShiftLens does"
             return f"{unheard} (its log is {self.log}); stop it: kill {self.host_pid}"
         said = self.said
-        parts = [] if said.models is None else [_models_in_words(said.models)]
-        parts.append(f"process {said.engine_pid}")
+        parts = [_models_in_words(said.models), f"process {said.engine_pid}"]
         if said.resident_bytes is not None:
             parts.append(f"{said.resident_bytes // _MEBIBYTE:,} MiB resident")
         if said.cuda_bytes:
@@ -65,12 +63,23 @@ class FoundEngine:
         return f"{', '.join(parts)}; stop it: kill {said.pid}"
 
 
-def _models_in_words(models: tuple[HeldModel, ...]) -> str:
-    return " and ".join(f"{model.name} ({model.dtype} on {model.device})" for model in models) or "no model"
+def _models_in_words(models: tuple[ModelInMemory, ...]) -> str:
+    return " and ".join(_model_in_words(model) for model in models) or "no models"
 
 
-def _model_as_json(model: HeldModel) -> dict[str, object]:
-    return {"name": model.name, "device": model.device, "dtype": model.dtype, "bytes": model.nbytes}
+def _model_in_words(model: ModelInMemory) -> str:
+    on = f"adapter on {model.adapter_of}, " if model.adapter_of else ""
+    return f"{model.name} ({on}{model.dtype} on {model.device}, {model.bytes / _MEBIBYTE:,.1f} MiB)"
+
+
+def _model_as_json(model: ModelInMemory) -> dict[str, object]:
+    return {
+        "name": model.name,
+        "adapterOf": model.adapter_of or None,
+        "device": model.device,
+        "dtype": model.dtype,
+        "bytes": model.bytes,
+    }
 
 
 async def running_engines() -> list[FoundEngine]:
