@@ -30,7 +30,7 @@ from shiftlens.errors import EngineError
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from tiny_adapters import save_adapter
-from tiny_models import byte_level_tokenizer, save_model, save_pair
+from tiny_models import byte_level_tokenizer, save_model
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="engines are shared over Unix sockets")
 
@@ -344,7 +344,10 @@ async def test_unloading_ends_the_engine_for_everybody_and_says_so_to_who_waits(
 @pytest.fixture(scope="module")
 def other_pair(tmp_path_factory: pytest.TempPathFactory) -> PairSpec:
     """A pair that has no model in common with `tiny_pair`."""
-    base, aligned = save_pair(tmp_path_factory.mktemp("other"))
+    folder = tmp_path_factory.mktemp("other")
+    base, aligned = (
+        save_model(folder / name, byte_level_tokenizer(), seed=seed) for seed, name in ((7, "a"), (8, "b"))
+    )
     return PairSpec(base=str(base), aligned=str(aligned), device="cpu")
 
 
@@ -402,6 +405,7 @@ async def test_long_jobs_of_two_pairs_take_turns_and_each_has_the_scores_of_its_
     async with clients(2) as (one, other):
         together = await asyncio.gather(scores(one, tiny_pair), scores(other, other_pair))
         assert one.pid == other.pid
+    assert alone[0][0].scored.base.rank != alone[1][0].scored.base.rank
     for by_itself, beside in zip(alone, together, strict=True):
         assert [message.fingerprints for message in by_itself] == [message.fingerprints for message in beside]
         for first, second in zip(by_itself, beside, strict=True):
