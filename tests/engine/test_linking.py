@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from fake_link import FakeLink
 
-from shiftlens.engine import linking
 from shiftlens.engine.job_events import JobEvents
 from shiftlens.engine.linking import Links, Sharing
 from shiftlens.engine.sharing.endpoint import Endpoint
+from shiftlens.engine.sharing.joining import SUPPORTED
 from shiftlens.options.pair import PairSpec
 
-pytestmark = pytest.mark.skipif(not linking.SUPPORTED, reason="engines are shared over Unix sockets")
+pytestmark = pytest.mark.skipif(not SUPPORTED, reason="engines are shared over Unix sockets")
 
 PAIR = PairSpec(base="org/base", aligned="org/aligned")
 WITH_PICKLES = replace(PAIR, allow_pickle=True)
@@ -47,10 +47,12 @@ class Engines:
 @pytest.fixture
 def engines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engines:
     made = Engines()
-    monkeypatch.setattr(linking, "endpoint_for", lambda _, *, allow_pickle: Endpoint(tmp_path, str(allow_pickle)))
-    monkeypatch.setattr(linking, "join", made.join)
-    monkeypatch.setattr(linking, "SharedEngine", made.shared)
-    monkeypatch.setattr(linking.OwnEngine, "start", made.start)
+    monkeypatch.setattr(
+        "shiftlens.engine.linking.endpoint_for", lambda _, *, allow_pickle: Endpoint(tmp_path, str(allow_pickle))
+    )
+    monkeypatch.setattr("shiftlens.engine.linking.join", made.join)
+    monkeypatch.setattr("shiftlens.engine.linking.SharedEngine", made.shared)
+    monkeypatch.setattr("shiftlens.engine.linking.OwnEngine.start", made.start)
     return made
 
 
@@ -79,13 +81,13 @@ async def test_an_engine_that_is_not_wanted_now_is_left_unless_it_has_jobs(engin
     busy = await ours.to_engine_of(PAIR)
     busy.jobs[1] = JobEvents()
     other = await ours.to_engine_of(WITH_PICKLES)
-    assert busy.is_open
+    assert ours.open_links() == [busy, other]
     assert await ours.to_engine_of(PAIR) is busy
-    assert not other.is_open
+    assert ours.open_links() == [busy]
     busy.jobs.clear()
-    await ours.to_engine_of(WITH_PICKLES)
-    assert not busy.is_open
-    assert len(engines.joined) == 3
+    third = await ours.to_engine_of(WITH_PICKLES)
+    assert ours.open_links() == [third]
+    assert [link.is_open for _, link in engines.joined] == [False, False, True]
 
 
 async def test_an_engine_that_ended_is_replaced(engines: Engines) -> None:

@@ -14,9 +14,8 @@ import pytest
 
 from shiftlens.engine.frames import encode_frame, read_body
 from shiftlens.engine.protocol import ModelInMemory
-from shiftlens.engine.sharing import endpoint as endpoints
 from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE, Endpoint, endpoint_for, program_build
-from shiftlens.engine.sharing.host_protocol import Running
+from shiftlens.engine.sharing.host_protocol import HOST_PROTOCOL_VERSION, Running
 from shiftlens.engine.sharing.running import FoundEngine, running_engines
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="engines are shared over Unix sockets")
@@ -114,7 +113,7 @@ def test_a_program_of_another_protocol_looks_for_its_engine_elsewhere(
     monkeypatch.setenv(RUNTIME_DIR_VARIABLE, str(tmp_path))
     tmp_path.chmod(0o700)
     ours = endpoint_for(program_build(), allow_pickle=False)
-    monkeypatch.setattr(endpoints, "HOST_PROTOCOL_VERSION", endpoints.HOST_PROTOCOL_VERSION - 1)
+    monkeypatch.setattr("shiftlens.engine.sharing.endpoint.HOST_PROTOCOL_VERSION", HOST_PROTOCOL_VERSION - 1)
     theirs = endpoint_for(program_build.__wrapped__(), allow_pickle=False)
     assert ours.folder == theirs.folder
     assert ours.name != theirs.name
