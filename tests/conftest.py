@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE
 from shiftlens.engine.sharing.hosting import LINGER_VARIABLE
-from shiftlens.engine.sharing.place import RUNTIME_DIR_VARIABLE
 from shiftlens.options.pair import PairSpec
 from shiftlens.scores.location import CACHE_DIR_VARIABLE
 from tiny_models import save_pair

@@ -13,8 +13,8 @@ import pytest
 
 from shiftlens.cli.main import main
 from shiftlens.engine.client import EngineClient
+from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE
 from shiftlens.engine.sharing.hosting import LINGER_VARIABLE
-from shiftlens.engine.sharing.place import RUNTIME_DIR_VARIABLE
 from shiftlens.engine.sharing.running import FoundEngine, running_engines
 from shiftlens.options.pair import PairSpec
 
@@ -77,7 +77,7 @@ def test_doctor_tells_which_engines_run_and_leaves_none_behind(
     capsys.readouterr()
     assert main(["doctor", *names(tiny_pair), "--format", "json"]) == 0
     (engine,) = json.loads(capsys.readouterr().out)["engines"]
-    assert (engine["base"], engine["aligned"]) == (tiny_pair.base, tiny_pair.aligned)
+    assert (engine["answers"], engine["allowPickle"], engine["clients"]) == (True, False, 0)
     assert engine["residentBytes"] > 0
     assert main(["doctor", *names(tiny_pair)]) == 0
     assert f"stop it: kill {engine['pid']}" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from shiftlens.engine.client import EngineClient
-from shiftlens.engine.sharing.place import RUNTIME_DIR_VARIABLE
+from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE
 from shiftlens.engine.sharing.running import running_engines
 from shiftlens.errors import ScoringError
 from shiftlens.options.pair import PairSpec, ScoreOptions

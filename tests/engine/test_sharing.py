@@ -20,17 +20,17 @@ from processes import is_alive
 from shiftlens.engine.client import EngineClient, Sharing
 from shiftlens.engine.frames import encode_frame
 from shiftlens.engine.protocol import Describe, Scored
+from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE, Endpoint, endpoint_for, program_build
 from shiftlens.engine.sharing.host_protocol import FromClient, Hello, Welcome
 from shiftlens.engine.sharing.hosting import LINGER_VARIABLE
 from shiftlens.engine.sharing.joining import Connection, connect
-from shiftlens.engine.sharing.place import RUNTIME_DIR_VARIABLE, Place, place_for, program_build
 from shiftlens.engine.sharing.running import running_engines
 from shiftlens.engine.worker.urgency import NICENESS
 from shiftlens.errors import EngineError
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from tiny_adapters import save_adapter
-from tiny_models import byte_level_tokenizer, save_model, save_pair
+from tiny_models import byte_level_tokenizer, save_model
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="engines are shared over Unix sockets")
 
@@ -208,8 +208,7 @@ async def test_an_engine_that_is_gone_before_it_is_asked_is_replaced(
     tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with clients(1) as (client,):
-        await client.describe(tiny_pair)
-        gone, find = client._latest, client._linked
+        gone, find = await client._linked(tiny_pair), client._linked
         await client.unload()
         links = [gone]
 
@@ -342,33 +341,103 @@ async def test_unloading_ends_the_engine_for_everybody_and_says_so_to_who_waits(
         assert one.pid != pid
 
 
-async def test_a_pair_of_other_models_gets_another_engine_after_the_first_is_let_go_of(
-    tiny_pair: PairSpec, tmp_path: Path
-) -> None:
-    base, aligned = save_pair(tmp_path)
-    other_pair = replace(tiny_pair, base=str(base), aligned=str(aligned))
+@pytest.fixture(scope="module")
+def other_pair(tmp_path_factory: pytest.TempPathFactory) -> PairSpec:
+    """A pair that has no model in common with `tiny_pair`."""
+    folder = tmp_path_factory.mktemp("other")
+    base, aligned = (
+        save_model(folder / name, byte_level_tokenizer(), seed=seed) for seed, name in ((7, "a"), (8, "b"))
+    )
+    return PairSpec(base=str(base), aligned=str(aligned), device="cpu")
+
+
+async def test_clients_of_two_pairs_share_one_engine(tiny_pair: PairSpec, other_pair: PairSpec) -> None:
+    async with clients(2) as (one, other):
+        ours, theirs = await asyncio.gather(one.describe(tiny_pair), other.describe(other_pair))
+        assert one.pid == other.pid is not None
+        assert (ours.base.name, theirs.base.name) == (tiny_pair.base, other_pair.base)
+        (engine,) = await running_engines()
+        assert engine.said is not None
+        assert engine.said.clients == 2
+
+
+async def test_a_client_that_changes_pairs_stays_with_its_engine(tiny_pair: PairSpec, other_pair: PairSpec) -> None:
+    pairs = [
+        tiny_pair,
+        other_pair,
+        replace(tiny_pair, aligned=other_pair.aligned),
+        replace(tiny_pair, dtype="bfloat16"),
+    ]
     async with clients(1) as (client,):
-        await client.describe(tiny_pair)
-        pid = client.pid
-        await client.describe(other_pair)
-        assert not is_alive(pid)
-        assert len(await running_engines()) == 1
-        async with clients(1) as (other,):
-            await other.describe(other_pair)
-            # Somebody else has it now, so that it stays.
-            await client.describe(tiny_pair)
-            assert is_alive(other.pid)
-            assert len({client.pid, other.pid, pid}) == 3
+        pids = set()
+        for pair in (*pairs, *reversed(pairs)):
+            described = await client.describe(pair)
+            assert (described.base.name, described.aligned.name) == (pair.base, pair.aligned)
+            pids.add(client.pid)
+        assert len(pids) == 1
+
+
+async def test_scores_of_an_engine_that_had_another_pair_are_those_of_a_new_one(
+    tiny_pair: PairSpec, other_pair: PairSpec
+) -> None:
+    scored: list[Scored] = []
+    for pairs in ([other_pair], [tiny_pair, other_pair]):
+        async with clients(1) as (client,):
+            for pair in pairs[:-1]:
+                await client.score(pair, ScoreOptions(), [SHORT])
+            await client.score(pairs[-1], ScoreOptions(), [SHORT], on_scored=scored.append)
+    assert scored[0].scored == scored[1].scored
+
+
+async def test_long_jobs_of_two_pairs_take_turns_and_each_has_the_scores_of_its_own_pair(
+    tiny_pair: PairSpec, other_pair: PairSpec
+) -> None:
+    async def scores(client: EngineClient, pair: PairSpec) -> list[Scored]:
+        found: list[Scored] = []
+        await client.score(pair, ScoreOptions(), [LONG, SHORT] * 3, on_scored=found.append)
+        return sorted((message for message in found if not message.partial), key=lambda message: message.index)
+
+    async with clients(2) as (one, other):
+        alone = [await scores(one, pair) for pair in (tiny_pair, other_pair)]
+        assert one.pid is not None
+    await until_gone(one.pid)
+    async with clients(2) as (one, other):
+        together = await asyncio.gather(scores(one, tiny_pair), scores(other, other_pair))
+        assert one.pid == other.pid
+    assert alone[0][0].scored.base.rank != alone[1][0].scored.base.rank
+    for by_itself, beside in zip(alone, together, strict=True):
+        assert [message.scored.base.model for message in by_itself] == [message.scored.base.model for message in beside]
+        for first, second in zip(by_itself, beside, strict=True):
+            assert first.scored.aligned.rank == second.scored.aligned.rank
+            assert first.scored.base.rank == second.scored.base.rank
 
 
 @pytest.mark.parametrize("name", ["HF_HOME", "CUDA_VISIBLE_DEVICES", "HF_TOKEN", "OMP_NUM_THREADS"])
-def test_what_of_the_environment_changes_models_makes_another_engine(tiny_pair: PairSpec, name: str) -> None:
-    build = program_build()
-    plain = place_for(tiny_pair, build, {"HOME": "/home/me", "TERM": "xterm"})
-    assert place_for(tiny_pair, build, {"HOME": "/home/me", "TERM": "dumb", "PWD": "/"}) == plain
-    assert place_for(tiny_pair, build, {"HOME": "/home/me", name: "1"}) != plain
-    assert place_for(tiny_pair, "another build", {"HOME": "/home/me"}) != plain
-    assert place_for(replace(tiny_pair, dtype="bfloat16"), build, {"HOME": "/home/me"}) != plain
+def test_what_of_the_environment_changes_models_makes_another_engine(name: str) -> None:
+    def endpoint(build: str = "build", **environment: str) -> Endpoint:
+        return endpoint_for(build, allow_pickle=False, environment={"HOME": "/home/me", **environment})
+
+    plain = endpoint(TERM="xterm")
+    assert endpoint(TERM="dumb", PWD="/") == plain
+    assert endpoint(**{name: "1"}) != plain
+    assert endpoint(build="another") != plain
+
+
+async def test_a_client_that_allows_pickles_shares_no_engine_with_one_that_does_not(tiny_pair: PairSpec) -> None:
+    async with clients(2) as (one, other):
+        await asyncio.gather(one.describe(tiny_pair), other.describe(replace(tiny_pair, allow_pickle=True)))
+        assert one.pid != other.pid
+        said = [engine.said for engine in await running_engines()]
+        assert sorted(each.allow_pickle for each in said if each is not None) == [False, True]
+
+
+async def test_who_comes_to_need_another_engine_leaves_the_first_which_then_ends(tiny_pair: PairSpec) -> None:
+    async with clients(1) as (client,):
+        await client.describe(tiny_pair)
+        pid = client.pid
+        await client.describe(replace(tiny_pair, allow_pickle=True))
+        assert not is_alive(pid)
+        assert len(await running_engines()) == 1
 
 
 async def test_clients_with_other_settings_of_threads_do_not_share(
@@ -464,12 +533,13 @@ async def test_a_folder_that_others_can_open_is_not_used(tiny_pair: PairSpec, fo
 async def test_links_in_place_of_the_folder_or_of_a_socket_are_not_followed(
     tiny_pair: PairSpec, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    swapped = replace(tiny_pair, base=tiny_pair.aligned, aligned=tiny_pair.base)
+    with_pickles = replace(tiny_pair, allow_pickle=True)
     async with clients(3) as (one, other, third):
         await one.describe(tiny_pair)
-        place = place_for(swapped, program_build())
-        place.socket.symlink_to(place_for(tiny_pair, program_build()).socket)
-        await other.describe(swapped)
+        build = program_build()
+        to_be = endpoint_for(build, allow_pickle=True)
+        to_be.socket.symlink_to(endpoint_for(build, allow_pickle=False).socket)
+        await other.describe(with_pickles)
         assert other.pid != one.pid
         (folder / "link").symlink_to(folder)
         monkeypatch.setenv(RUNTIME_DIR_VARIABLE, str(folder / "link"))
@@ -528,7 +598,6 @@ async def test_a_running_engine_says_what_it_holds_and_ends_when_it_is_told(tiny
         (engine,) = await running_engines()
         assert engine.said is not None
         assert engine.said.engine_pid == one.pid
-        assert engine.said.pair == tiny_pair
         assert (engine.said.clients, engine.said.jobs) == (2, 0)
         assert engine.said.kv_bytes > 0
         assert engine.said.resident_bytes is not None
@@ -556,7 +625,7 @@ async def test_a_client_that_sends_garbage_is_sent_away_and_the_others_go_on(tin
         job, _ = await busy(client, tiny_pair, count=5)
         pid = client.pid
         for what, sent in GARBAGE.items():
-            stranger = await connect(place_for(tiny_pair, program_build()))
+            stranger = await connect(endpoint_for(program_build(), allow_pickle=False))
             stranger.writer.write(sent)
             stranger.writer.write_eof()
             assert await asyncio.wait_for(stranger.reader.read(), SECONDS) == b"", what
@@ -565,8 +634,8 @@ async def test_a_client_that_sends_garbage_is_sent_away_and_the_others_go_on(tin
         assert client.pid == pid
 
 
-async def raw(place: Place, *messages: FromClient) -> Connection:
-    connection = await connect(place)
+async def raw(endpoint: Endpoint, *messages: FromClient) -> Connection:
+    connection = await connect(endpoint)
     # In one go: the host may send this client away after the first of them.
     connection.writer.write(b"".join(encode_frame(message) for message in messages))
     return connection
@@ -574,28 +643,25 @@ async def raw(place: Place, *messages: FromClient) -> Connection:
 
 async def test_a_client_of_another_build_or_without_a_hello_gets_nothing(tiny_pair: PairSpec) -> None:
     build = program_build()
-    place = place_for(tiny_pair, build)
+    endpoint = endpoint_for(build, allow_pickle=False)
     async with clients(1) as (client,):
         await client.describe(tiny_pair)
-        silent = await raw(place, Describe(job=1, pair=tiny_pair))
+        silent = await raw(endpoint, Describe(job=1, pair=tiny_pair))
         assert await asyncio.wait_for(silent.reader.read(), SECONDS) == b""
-        older = await raw(
-            place, Hello(build="older", idle_seconds=0, place=place.name), Describe(job=1, pair=tiny_pair)
-        )
+        older = await raw(endpoint, Hello(build="older", idle_seconds=0), Describe(job=1, pair=tiny_pair))
         assert await asyncio.wait_for(older.receive(), SECONDS) == Welcome(build=build)
         assert b"Described" not in await asyncio.wait_for(older.reader.read(), SECONDS)
 
 
-async def test_an_engine_loads_no_other_pair_than_its_own(tiny_pair: PairSpec) -> None:
+async def test_an_engine_that_was_started_without_pickles_takes_no_job_that_allows_them(tiny_pair: PairSpec) -> None:
     build = program_build()
     async with clients(1) as (client,):
         await client.describe(tiny_pair)
-        other = replace(tiny_pair, base="/etc", allow_pickle=True)
-        place = place_for(tiny_pair, build)
-        stranger = await raw(place, Hello(build=build, idle_seconds=0, place=place.name), Describe(job=1, pair=other))
+        more = Describe(job=1, pair=replace(tiny_pair, allow_pickle=True))
+        stranger = await raw(endpoint_for(build, allow_pickle=False), Hello(build=build, idle_seconds=0), more)
         await stranger.receive()
         await stranger.receive()
-        assert "another pair" in str(await stranger.receive())
+        assert "not started for pickles" in str(await stranger.receive())
         stranger.writer.close()
 
 
@@ -604,8 +670,7 @@ async def test_a_client_that_does_not_read_does_not_stop_the_others(tiny_pair: P
     async with clients(1) as (client,):
         await client.describe(tiny_pair)
         requests = [Describe(job=number, pair=tiny_pair) for number in range(2000)]
-        place = place_for(tiny_pair, build)
-        await raw(place, Hello(build=build, idle_seconds=0, place=place.name), *requests)
+        await raw(endpoint_for(build, allow_pickle=False), Hello(build=build, idle_seconds=0), *requests)
         await asyncio.wait_for(client.score(tiny_pair, ScoreOptions(), [SHORT]), SECONDS)
 
 

@@ -6,12 +6,13 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from shiftlens.engine import client as engine_client
 from shiftlens.engine.client import EngineClient
-from shiftlens.engine.sharing.place import RUNTIME_DIR_VARIABLE
+from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE
 from shiftlens.engine.sharing.running import running_engines
 from shiftlens.errors import EngineError
 from shiftlens.options.pair import PairSpec
@@ -33,20 +34,25 @@ async def clients() -> AsyncIterator[tuple[EngineClient, EngineClient]]:
             await client.close()
 
 
-async def test_nothing_is_unloaded_where_nothing_runs(tiny_pair: PairSpec) -> None:
+async def test_nothing_is_unloaded_where_nothing_runs() -> None:
     async with clients() as (client, _):
-        assert await client.unload([tiny_pair]) is False
+        assert await client.unload() is False
         assert await running_engines() == []
 
 
-async def test_a_client_that_asked_nothing_ends_the_engine_of_its_pair(tiny_pair: PairSpec) -> None:
+async def test_a_client_that_asked_nothing_ends_the_engine_that_it_would_use(tiny_pair: PairSpec) -> None:
     async with clients() as (busy, idle):
         await busy.describe(tiny_pair)
-        assert await idle.unload() is False
-        assert len(await running_engines()) == 1
-        assert await idle.unload([tiny_pair]) is True
+        assert await idle.unload() is True
         assert await running_engines() == []
         assert (await busy.describe(tiny_pair)).base.parameters > 0
+
+
+async def test_an_engine_that_may_open_pickles_is_ended_as_well(tiny_pair: PairSpec) -> None:
+    async with clients() as (busy, idle):
+        await busy.describe(replace(tiny_pair, allow_pickle=True))
+        assert await idle.unload() is True
+        assert await running_engines() == []
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="stops a process")
@@ -62,6 +68,6 @@ async def test_a_host_that_has_stopped_is_given_up_and_named(
         os.kill(engine.host_pid, signal.SIGSTOP)
         try:
             with pytest.raises(EngineError, match=f"process {engine.host_pid}.* does not answer"):
-                await (busy if has_asked else idle).unload([tiny_pair])
+                await (busy if has_asked else idle).unload()
         finally:
             os.kill(engine.host_pid, signal.SIGCONT)

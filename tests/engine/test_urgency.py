@@ -14,7 +14,7 @@ import pytest
 
 from shiftlens.engine.client import EngineClient, Sharing
 from shiftlens.engine.environment import WAIT_POLICY, wait_policy_in_words, with_wait_policy
-from shiftlens.engine.sharing.place import RUNTIME_DIR_VARIABLE, place_for
+from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE, Endpoint, endpoint_for
 from shiftlens.engine.worker.urgency import NICENESS, make_less_urgent
 from shiftlens.options.pair import PairSpec
 
@@ -109,7 +109,9 @@ async def test_an_engine_has_the_policy_in_its_environment_and_its_client_has_no
         assert WAIT_POLICY not in os.environ
 
 
-def test_a_policy_that_we_set_ourselves_splits_no_engines(tiny_pair: PairSpec) -> None:
-    unset = place_for(tiny_pair, "build", {"HOME": "/home/me"})
-    assert place_for(tiny_pair, "build", {"HOME": "/home/me", WAIT_POLICY: "passive"}) == unset
-    assert place_for(tiny_pair, "build", {"HOME": "/home/me", WAIT_POLICY: "active"}) != unset
+def test_a_policy_that_we_set_ourselves_splits_no_engines() -> None:
+    def endpoint(**environment: str) -> Endpoint:
+        return endpoint_for("build", allow_pickle=False, environment={"HOME": "/home/me", **environment})
+
+    assert endpoint(**{WAIT_POLICY: "passive"}) == endpoint()
+    assert endpoint(**{WAIT_POLICY: "active"}) != endpoint()

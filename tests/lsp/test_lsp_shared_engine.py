@@ -42,7 +42,7 @@ async def test_two_windows_share_one_engine_which_ends_with_the_last_of_them(tin
         pid = await engine_pid(one)
         assert await engine_pid(other) == pid
         (engine,) = (await one.command("shiftlens.debugInformation"))["engines"]
-        assert (engine["enginePid"], engine["clients"], engine["base"]) == (pid, 2, tiny_settings["base"])
+        assert (engine["enginePid"], engine["clients"], engine["jobs"]) == (pid, 2, 0)
         assert await one.leave() == 0
         assert is_alive(pid)
         other.change(uris[1], TALK + "User: and?\nAssistant: So it is.\n", 2)

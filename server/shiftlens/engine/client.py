@@ -1,23 +1,32 @@
-"""The light side of the engine: joins or starts one, sends jobs, hands out replies.
+"""The light side of the engine: finds or starts one, sends jobs, hands out what comes of them.
 
-An engine starts with the first job, and is shared with every client of this user that asks for the same pair. When it
-dies, the jobs in flight fail with an EngineError and the next job starts a new one. No torch here.
+An engine starts with the first job, and is shared with every client of this user that runs the same program in the
+same environment, whatever pair it asks for. When it dies, the jobs in flight fail with an EngineError and the next job
+starts a new one. No torch here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from enum import Enum
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import TypeVar, overload
 
-from shiftlens.engine.links import EngineLeft, Job, Link, OwnEngine, SharedEngine
+import msgspec
+
+from shiftlens.engine.job_events import JobEvents
+from shiftlens.engine.linking import Links, Sharing
+from shiftlens.engine.links import EngineLeft, Link
 from shiftlens.engine.protocol import (
     MAX_FRAME_BYTES,
+    Answer,
     Cancel,
     Describe,
     Described,
     Done,
+    Event,
     Forget,
+    Job,
     Progress,
     Refused,
     ResponseToScore,
@@ -25,28 +34,21 @@ from shiftlens.engine.protocol import (
     Scored,
     Unload,
 )
-from shiftlens.engine.sharing.host_protocol import Hello
-from shiftlens.engine.sharing.joining import SUPPORTED, NoHost, join, join_running
-from shiftlens.engine.sharing.naming import as_named, located, needs_working_folder
-from shiftlens.engine.sharing.place import Place, UnfitFolder, place_for, program_build
+from shiftlens.engine.sharing.naming import as_named, located
 from shiftlens.errors import EngineError, ScoringError
 from shiftlens.options.pair import DEFAULT_IDLE_MINUTES, PairSpec, ScoreOptions
 from shiftlens.scores.requests import least_bytes
+
+__all__ = ["EngineClient", "Sharing"]
+
+_E = TypeVar("_E", bound=Event)
 
 _TRIES = 5
 _UNLOAD_SECONDS = 5.0
 
 
-class Sharing(Enum):
-    """Whose engine a client uses: one for all clients, one of its own, or a shared one only if it runs already."""
-
-    SHARED = "shared"
-    OWN = "own"
-    SHARED_IF_RUNNING = "sharedIfRunning"
-
-
 class EngineClient:
-    """Talks to the engine of one pair at a time. Use it from one event loop.
+    """Asks engines to do jobs, of any pair, any number at a time. Use it from one event loop.
 
     `on_log` gets the engine's stderr by lines, `idle_minutes` is how long a shared engine keeps its models
     without work while clients stay, 0 for ever. Both `sharing` and `idle_minutes` may be changed at any time.
@@ -61,21 +63,60 @@ class EngineClient:
         on_log: Callable[[str], None] | None = None,
         background: bool = False,
     ) -> None:
-        self.sharing = sharing
-        self.idle_minutes = idle_minutes
-        self._on_log = on_log or (lambda _: None)
-        self._background = background
-        self._links: dict[PairSpec | None, Link] = {}
-        self._latest: Link | None = None
-        self._linking = asyncio.Lock()
-        self._opening: tuple[PairSpec | None, asyncio.Task[None]] | None = None
-        self._told_of_folder = False
+        self._links = Links(
+            sharing=sharing,
+            idle_seconds=60 * idle_minutes,
+            on_log=on_log or (lambda _: None),
+            background=background,
+        )
         self._next_job = 0
+
+    @property
+    def sharing(self) -> Sharing:
+        return self._links.sharing
+
+    @sharing.setter
+    def sharing(self, sharing: Sharing) -> None:
+        self._links.sharing = sharing
+
+    @property
+    def idle_minutes(self) -> float:
+        return self._links.idle_seconds / 60
+
+    @idle_minutes.setter
+    def idle_minutes(self, minutes: float) -> None:
+        self._links.idle_seconds = 60 * minutes
 
     @property
     def pid(self) -> int | None:
         """Process id of the engine that got the last job, None while it does not run."""
-        return self._latest.pid if self._latest is not None else None
+        return self._links.pid
+
+    @overload
+    def run(self, request: Score) -> AsyncGenerator[Progress | Scored | Refused | Done, None]: ...
+    @overload
+    def run(self, request: Describe) -> AsyncGenerator[Progress | Described, None]: ...
+    async def run(self, request: Job) -> AsyncGenerator[Event | Answer, None]:
+        """Do a job: yields its events as they come, the answer last. `job` and `client` of the request are set here.
+
+        Closing the generator, or cancelling the task that waits for its next event, cancels the job; use
+        `contextlib.aclosing` where the loop over it may end early. Raises ModelError when the pair can't be used,
+        ScoringError when nothing can be scored, EngineError when the process does not start or ends early.
+        """
+        if isinstance(request, Score) and least_bytes(request.responses) > MAX_FRAME_BYTES:
+            # Encoding it to find that out would fill the memory.
+            raise _too_much()
+        sent = msgspec.structs.replace(request, job=self._new_job(), pair=located(request.pair))
+        for _ in range(_TRIES):
+            link = await self._linked(sent.pair)
+            try:
+                async with aclosing(_events(link, sent)) as events:
+                    async for event in events:
+                        yield as_named(event, request.pair) if isinstance(event, Answer) else event
+            except EngineLeft:
+                continue
+            return
+        raise EngineError("The engine ended each time before it was asked.", "Ask again.")
 
     async def score(
         self,
@@ -88,233 +129,105 @@ class EngineClient:
         on_scored: Callable[[Scored], None] | None = None,
         on_refused: Callable[[Refused], None] | None = None,
     ) -> Done:
-        """Score responses; the listeners hear of each as it comes. `document` names what to `forget`.
-
-        Cancelling the awaiting task cancels the job. Raises ModelError when the pair can't be used, ScoringError
-        when nothing can be scored, EngineError when the process does not start or ends early.
-        """
-        if least_bytes(responses) > MAX_FRAME_BYTES:
-            # Encoding it to find that out would fill the memory.
-            raise _too_much()
-        request = Score(
-            job=self._new_job(), pair=located(pair), options=options, responses=tuple(responses), document=document
-        )
-        answer = await self._ask(request, on_progress, on_scored, on_refused)
-        if not isinstance(answer, Done):
-            raise EngineError(f"The engine answered a score request with {type(answer).__name__}.")
-        return as_named(answer, pair)
+        """`run` of a Score, with listeners instead of a stream. Cancelling the awaiting task cancels the job."""
+        request = Score(pair=pair, options=options, responses=tuple(responses), document=document)
+        async with aclosing(self.run(request)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    return event
+                if isinstance(event, Progress):
+                    _tell(on_progress, event)
+                elif isinstance(event, Scored):
+                    _tell(on_scored, event)
+                else:
+                    _tell(on_refused, event)
+        raise EngineError("The engine ended a job without an answer.", "This is a fault of ShiftLens.")
 
     async def describe(self, pair: PairSpec, *, on_progress: Callable[[Progress], None] | None = None) -> Described:
         """Load a pair and say what it is. Raises ModelError, EngineError."""
-        answer = await self._ask(Describe(job=self._new_job(), pair=located(pair)), on_progress)
-        if not isinstance(answer, Described):
-            raise EngineError(f"The engine answered a describe request with {type(answer).__name__}.")
-        return as_named(answer, pair)
+        async with aclosing(self.run(Describe(pair=pair))) as events:
+            async for event in events:
+                if isinstance(event, Described):
+                    return event
+                _tell(on_progress, event)
+        raise EngineError("The engine ended a job without an answer.", "This is a fault of ShiftLens.")
 
     def forget(self, document: str) -> None:
         """Have the engine let go of what it keeps for edits of a document that was scored under this name."""
-        for link in self._links.values():
-            if link.is_open:
-                link.post(Forget(document=document))
+        for link in self._links.open_links():
+            link.post(Forget(document=document))
 
-    async def unload(self, pairs: Iterable[PairSpec] = ()) -> bool:
+    async def unload(self) -> bool:
         """Give the models' memory back by ending the engine, for all who share it; the next job starts another.
 
-        Ended are the engines that this client uses, and the shared ones of `pairs`, whoever has started them. False
-        where there is none. Raises EngineError where one does not answer: its models are still loaded.
+        Ended are the engines that this client uses or could share, whoever has started them. False where there is none.
+        Raises EngineError where one does not answer: its models are still loaded.
         """
-        found, silent = False, await self._join_those_of(pairs)
-        for known, link in list(self._links.items()):
-            if not link.is_open:
-                continue
-            found = True
+        silent = await self._links.join_running(_UNLOAD_SECONDS)
+        found = self._links.open_links()
+        for link in found:
             try:
-                asked = self._ask_on(link, Unload(job=self._new_job()), Job(_future()))
-                await asyncio.wait_for(asked, _UNLOAD_SECONDS)
+                await asyncio.wait_for(_answered(_events(link, Unload(job=self._new_job()))), _UNLOAD_SECONDS)
             except asyncio.TimeoutError:
-                # An engine of our own is ended below whether it answers or not.
+                # An engine of our own is ended by leaving it, whether it answers or not.
                 silent = link.unanswered() or silent
-                del self._links[known]
-                await link.close(release=False)
+                await self._links.drop(link)
             except (EngineError, EngineLeft):
                 # It has gone already.
                 continue
-        await self._leave(release=True)
+        await self._links.leave(release=True)
         if silent is not None:
             raise silent
-        return found
-
-    async def _join_those_of(self, pairs: Iterable[PairSpec]) -> EngineError | None:
-        """Connect to the shared engines of pairs, where they run; what there is to say of one that does not answer."""
-        silent = None
-        if self.sharing is Sharing.OWN:
-            return silent
-        for pair in map(located, pairs):
-            place = self._place(pair)
-            if place is None or (pair in self._links and self._links[pair].is_open):
-                continue
-            hello = self._hello(place)
-            try:
-                connection = await join_running(place, hello, _UNLOAD_SECONDS)
-            except NoHost:
-                continue
-            except EngineError as error:
-                silent = error
-                continue
-            async with self._linking:
-                self._links[pair] = SharedEngine(connection, place, hello, self._on_log)
-        return silent
+        return bool(found)
 
     async def close(self) -> None:
         """Leave the engine. One of our own ends, a shared one goes on for its other clients."""
-        await self._leave(release=False)
+        await self._links.leave(release=False)
 
     def kill(self) -> None:
         """Stop the engine without asking, for all who share it. Jobs in flight fail with an EngineError."""
-        for link in self._links.values():
-            link.kill()
+        self._links.kill()
+
+    async def _linked(self, pair: PairSpec) -> Link:
+        return await self._links.to_engine_of(pair)
 
     def _new_job(self) -> int:
         self._next_job += 1
         return self._next_job
 
-    async def _ask(
-        self,
-        request: Score | Describe,
-        on_progress: Callable[[Progress], None] | None = None,
-        on_scored: Callable[[Scored], None] | None = None,
-        on_refused: Callable[[Refused], None] | None = None,
-    ) -> Done | Described:
-        for _ in range(_TRIES):
-            link = await self._linked(request.pair)
-            try:
-                return await self._ask_on(link, request, Job(_future(), on_progress, on_scored, on_refused))
-            except EngineLeft:
-                continue
-        raise EngineError("The engine ended each time before it was asked.", "Ask again.")
 
-    async def _ask_on(self, link: Link, request: Score | Describe | Unload, job: Job) -> Done | Described:
-        if not link.is_open:
-            # It ended between its opening and this; nobody would answer.
-            raise EngineLeft
-        link.jobs[request.job] = job
+async def _events(link: Link, request: Job | Unload) -> AsyncGenerator[Event | Answer, None]:
+    """What an engine says of a job, the answer last; closing this cancels the job. Raises EngineLeft beside errors."""
+    if not link.is_open:
+        # It ended between its opening and this; nobody would answer.
+        raise EngineLeft
+    events = link.jobs[request.job] = JobEvents()
+    try:
         try:
             await link.send(request)
-            # Shielded: a task that is cancelled would cancel the answer too, which then looks like one of the engine's.
-            return await asyncio.shield(job.answer)
-        except asyncio.CancelledError:
-            if link.is_open and not job.answer.done():
-                link.post(Cancel(job=request.job))
-            raise
-        except ValueError as error:
-            raise _too_much() from error
-        finally:
-            link.jobs.pop(request.job, None)
-
-    async def _linked(self, pair: PairSpec) -> Link:
-        """The engine of a pair. Those of other pairs are let go of first, so that two pairs need not fit in memory.
-
-        One of a pair that shares a model with this goes on as the engine of this, if nobody else uses it.
-        """
-        async with self._linking:
-            place = self._place(pair)
-            # An engine of our own takes any pair.
-            wanted = None if place is None else pair
-            kin: PairSpec | None = None
-            for known, link in list(self._links.items()):
-                if link.is_open and (known == wanted or link.jobs):
-                    continue
-                if kin is None and self._can_become(link, known, wanted):
-                    kin = known
-                else:
-                    del self._links[known]
-                    await link.close(release=True)
-            if wanted not in self._links:
-                await self._opened(wanted, place, kin)
-            self._latest = self._links[wanted]
-            self._latest.wish(60 * self.idle_minutes)
-            return self._latest
-
-    def _can_become(self, link: Link, known: PairSpec | None, wanted: PairSpec | None) -> bool:
-        """Whether the engine of one pair may go on as that of another."""
-        if known is None or wanted is None or wanted in self._links or self.sharing is not Sharing.SHARED:
-            return False
-        return link.is_open and known.shares_a_model(wanted)
-
-    def _place(self, pair: PairSpec) -> Place | None:
-        """Where a shared engine is met, None for one of our own."""
-        if self.sharing is Sharing.OWN or not SUPPORTED or needs_working_folder(pair):
-            return None
-        try:
-            return place_for(pair, program_build())
-        except UnfitFolder as unfit:
-            if not self._told_of_folder:
-                self._told_of_folder = True
-                self._on_log(f"No engine is shared with other windows. {unfit}")
-            return None
-
-    async def _opened(self, pair: PairSpec | None, place: Place | None, kin: PairSpec | None) -> None:
-        """Opening takes a moment; who asked may give up meanwhile, but the next one finds it done."""
-        if self._opening is not None and self._opening[0] != pair:
-            await asyncio.gather(self._opening[1], return_exceptions=True)
-            self._opening = None
-        if self._opening is None:
-            self._opening = pair, asyncio.create_task(self._open(pair, place, kin))
-        opening = self._opening[1]
-        try:
-            await asyncio.shield(opening)
-        finally:
-            if opening.done():
-                self._opening = None
-
-    async def _open(self, pair: PairSpec | None, place: Place | None, kin: PairSpec | None) -> None:
-        link: Link | None = None
-        if pair is not None and place is not None:
-            link = await self._moved(kin, pair, place) or await self._share(pair, place)
-        self._links[pair] = link or await OwnEngine.start(self._on_log, less_urgent=self._background)
-
-    async def _moved(self, kin: PairSpec | None, pair: PairSpec, place: Place) -> Link | None:
-        """The engine of `kin` as that of `pair`; None where it can't be, after leaving it."""
-        if kin is None or kin not in self._links or self._links[kin].jobs:
-            return None
-        link, has_moved = self._links.pop(kin), False
-        try:
-            has_moved = await link.move(place, pair)
-        finally:
-            if not has_moved:
-                await link.close(release=True)
-        return link if has_moved else None
-
-    async def _share(self, pair: PairSpec, place: Place) -> Link | None:
-        hello = self._hello(place)
-        if self.sharing is Sharing.SHARED:
-            connection = await join(place, pair, hello)
-        else:
-            try:
-                connection = await join_running(place, hello)
-            except NoHost:
-                return None
-        return SharedEngine(connection, place, hello, self._on_log)
-
-    def _hello(self, place: Place) -> Hello:
-        return Hello(
-            build=program_build(),
-            idle_seconds=60 * self.idle_minutes,
-            place=place.name,
-            background=self._background,
-        )
-
-    async def _leave(self, *, release: bool) -> None:
-        if self._opening is not None:
-            self._opening[1].cancel()
-            await asyncio.gather(self._opening[1], return_exceptions=True)
-            self._opening = None
-        links, self._links = list(self._links.values()), {}
-        await asyncio.gather(*(link.close(release=release) for link in links))
+        except ValueError:
+            events.fail(_too_much())
+        while True:
+            event = await events.next()
+            yield event
+            if isinstance(event, Answer):
+                return
+    finally:
+        link.jobs.pop(request.job, None)
+        if not events.is_over and link.is_open:
+            link.post(Cancel(job=request.job))
 
 
-def _future() -> asyncio.Future[Done | Described]:
-    return asyncio.get_running_loop().create_future()
+async def _answered(events: AsyncGenerator[Event | Answer, None]) -> None:
+    """Wait for the answer alone."""
+    async with aclosing(events):
+        async for _ in events:
+            pass
+
+
+def _tell(listener: Callable[[_E], None] | None, event: _E) -> None:
+    if listener is not None:
+        listener(event)
 
 
 def _too_much() -> ScoringError:

@@ -15,6 +15,7 @@ from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
 
 __all__ = [
     "MAX_FRAME_BYTES",
+    "Answer",
     "Cancel",
     "Cancelled",
     "ContextPart",
@@ -23,9 +24,12 @@ __all__ = [
     "Described",
     "Done",
     "EngineState",
+    "Event",
     "Failed",
     "Forget",
     "Held",
+    "Job",
+    "ModelInMemory",
     "Progress",
     "Refused",
     "Reply",
@@ -34,6 +38,7 @@ __all__ = [
     "Score",
     "Scored",
     "Unload",
+    "is_passing",
 ]
 
 MAX_FRAME_BYTES = 1 << 30
@@ -43,10 +48,10 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Score these responses. Answered by Progress and Scored messages, then one of Done, Failed, Cancelled.
 
     `client` tells apart whose jobs take turns. `document` is any name of what the text is from: what is kept for edits
-    of it goes with Forget.
+    of it goes with Forget. `EngineClient.run` sets `job` and `client`, here as in every job.
     """
 
-    job: int
+    job: int = 0
     pair: PairSpec
     options: ScoreOptions
     responses: tuple[ResponseToScore, ...]
@@ -78,7 +83,7 @@ class Forget(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Describe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Load the pair and say what it is. Answered by Described or Failed."""
 
-    job: int
+    job: int = 0
     pair: PairSpec
     client: int = 0
 
@@ -160,16 +165,43 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     remedy: str
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What the engine holds beside the weights, told when it changes: bytes kept for reuse, bytes on a CUDA device.
+class ModelInMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that the engine holds: a full one, or an adapter with its own bytes and the name of what it is put on."""
 
-    `job` is 0: it belongs to none.
+    name: str
+    bytes: int
+    device: str
+    dtype: str
+    adapter_of: str = ""
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What the engine holds in memory, told when it changes.
+
+    `kv_bytes` are kept for edits, `cuda_bytes` are all on a CUDA device, and `models` are those that are loaded. `job`
+    is 0: it belongs to none.
     """
 
     kv_bytes: int
     cuda_bytes: int
     job: int = 0
+    models: tuple[ModelInMemory, ...] = ()
 
 
-Request = Score | Cancel | Unload | Describe | Forget
-Reply = Progress | Scored | Refused | Described | Done | Cancelled | Failed | Held
+Job = Score | Describe
+"""What the engine does step by step, answered by any number of Events and then by an Answer, Cancelled or Failed.
+
+Another kind of job is a message of its own with the fields `job`, `client` and `pair`, named here; its events and
+its answer are named below. The host passes them on as they are. `EngineClient.run` has an overload for each kind.
+"""
+
+Event = Progress | Scored | Refused
+Answer = Done | Described
+
+Request = Job | Cancel | Unload | Forget
+Reply = Event | Answer | Cancelled | Failed | Held
+
+
+def is_passing(reply: Reply) -> bool:
+    """Whether a later reply of the same job says the same and more, so that a slow reader can do without this one."""
+    return isinstance(reply, Progress) or (isinstance(reply, Scored) and reply.partial)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -46,11 +45,6 @@ class PairSpec:
     matrix_library: str = AUTO_LIBRARY
     allow_download: bool = False
     allow_pickle: bool = False
-
-    def shares_a_model(self, other: PairSpec) -> bool:
-        """Whether a model of this pair is one of the other's, loaded in the same way."""
-        alike = dataclasses.replace(self, base=other.base, aligned=other.aligned) == other
-        return alike and not {self.base, self.aligned}.isdisjoint({other.base, other.aligned})
 
 
 def pickle_allowed(wanted: bool, names: tuple[str, str], of_user: tuple[str | None, str | None]) -> bool:

@@ -1,1 +1,1 @@
-"""One engine for all windows of a user: its place, its host, joining it."""
+"""One engine for all windows of a user: its endpoint, its host, joining it."""

@@ -8,35 +8,34 @@ from __future__ import annotations
 
 import msgspec
 
-from shiftlens.engine.protocol import Reply, Request
-from shiftlens.options.pair import PairSpec
+from shiftlens.engine.protocol import ModelInMemory, Reply, Request
 
-HOST_PROTOCOL_VERSION = 4
-"""Raise it when a message here or in `protocol` changes; host and clients of two versions never meet."""
+HOST_PROTOCOL_VERSION = 5
+"""Raise it when a message here or in `protocol` changes: it is part of an endpoint's name, so that hosts and clients of
+two versions never meet."""
 
 MAX_REQUEST_BYTES = 1 << 28
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What a host is started for; see `place` for `folder`, `name` and `build`."""
+    """What a host is started for; see `endpoint` for `folder`, `name` and `build`."""
 
     folder: str
     name: str
     build: str
-    pair: PairSpec
+    allow_pickle: bool
     background: bool
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The first message of a client, and again when its wish changes: how long the engine may be idle, 0 for ever.
+    """The first message of a client, sent again when `idle_seconds` changes: how long the engine may be without work, 0
+    for ever.
 
-    `place` is the name of the place where the client came to: an engine that has moved is not the one it looks for.
     `background` says that the client is an editor, which asks by itself; else a user waits for what it does.
     """
 
     build: str
     idle_seconds: float
-    place: str
     background: bool = False
 
 
@@ -44,16 +43,6 @@ class Goodbye(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The client leaves. With `release` it will not be back soon: the engine ends at once if nobody else is there."""
 
     release: bool = False
-
-
-class Move(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Go on at another place of the same folder, as the engine of another pair. Answered by Moved.
-
-    Only the one client of an engine can ask for that, and where no engine is yet; what both pairs share stays loaded.
-    """
-
-    place: str
-    pair: PairSpec
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -64,12 +53,6 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Answer to Hello. `build` is the host's own."""
 
     build: str
-
-
-class Moved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Answer to Move: whether the engine is there now. Where not, all is as it was."""
-
-    done: bool
 
 
 class EngineProcess(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -93,7 +76,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     pid: int
     engine_pid: int | None
-    pair: PairSpec
+    allow_pickle: bool
+    models: tuple[ModelInMemory, ...]
     version: str
     started: float
     clients: int
@@ -103,5 +87,5 @@ class Running(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     cuda_bytes: int
 
 
-FromClient = Request | Hello | Goodbye | Move | Look
-FromHost = Reply | Welcome | Moved | EngineProcess | Logged | Leaving | Running
+FromClient = Request | Hello | Goodbye | Look
+FromHost = Reply | Welcome | EngineProcess | Logged | Leaving | Running

@@ -13,12 +13,11 @@ import msgspec
 
 import shiftlens
 from shiftlens.engine.frames import decode_from_host, encode_frame, read_body
+from shiftlens.engine.sharing.endpoint import Endpoint
 from shiftlens.engine.sharing.host_protocol import FromClient, FromHost, Hello, Order, Welcome
 from shiftlens.engine.sharing.peer import is_our_user
-from shiftlens.engine.sharing.place import Place
 from shiftlens.engine.worker_process import STDERR_LINES_SHOWN, not_started
 from shiftlens.errors import EngineError
-from shiftlens.options.pair import PairSpec
 
 SUPPORTED = os.name == "posix"
 """Elsewhere asyncio has no Unix sockets, and each client has an engine of its own."""
@@ -28,7 +27,7 @@ _TRIES = 5
 
 
 class NoHost(Exception):
-    """Nobody listens at this place, or whoever did has just left."""
+    """Nobody listens at this endpoint, or whoever did has just left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +48,25 @@ class Connection:
         return decode_from_host(await read_body(self.reader))
 
 
-async def join(place: Place, pair: PairSpec, hello: Hello) -> Connection:
-    """A connection to the host of this place, welcomed; starts one where none runs. Raises EngineError."""
+async def join(endpoint: Endpoint, hello: Hello, *, allow_pickle: bool) -> Connection:
+    """A connection to the host of this endpoint, welcomed; starts one where none runs. Raises EngineError."""
     for _ in range(_TRIES):
         try:
-            return await join_running(place, hello)
+            return await join_running(endpoint, hello)
         except NoHost:
-            await _start_host(place, pair, hello)
-    raise EngineError("The engine ended each time that it was started.", f"Its log is {place.log}.")
+            await _start_host(endpoint, hello, allow_pickle=allow_pickle)
+    raise EngineError("The engine ended each time that it was started.", f"Its log is {endpoint.log}.")
 
 
-async def join_running(place: Place, hello: Hello, seconds: float = _ANSWER_SECONDS) -> Connection:
+async def join_running(endpoint: Endpoint, hello: Hello, seconds: float = _ANSWER_SECONDS) -> Connection:
     """The same, but starts nothing, and waits for an answer no longer than that. Raises NoHost, EngineError."""
-    connection = await connect(place)
+    connection = await connect(endpoint)
     try:
         connection.post(hello)
         answer = await asyncio.wait_for(connection.receive(), seconds)
     except asyncio.TimeoutError:
         connection.writer.close()
-        raise no_answer(place) from None
+        raise no_answer(endpoint) from None
     except (OSError, asyncio.IncompleteReadError) as error:
         connection.writer.close()
         raise NoHost from error
@@ -85,12 +84,12 @@ async def join_running(place: Place, hello: Hello, seconds: float = _ANSWER_SECO
     raise NoHost
 
 
-async def connect(place: Place) -> Connection:
+async def connect(endpoint: Endpoint) -> Connection:
     """Raises NoHost where nobody of this user listens."""
-    if not place.has_socket_of_ours():
+    if not endpoint.has_socket_of_ours():
         raise NoHost
     try:
-        reader, writer = await asyncio.open_unix_connection(str(place.socket))
+        reader, writer = await asyncio.open_unix_connection(str(endpoint.socket))
     except OSError as error:
         raise NoHost from error
     if not is_our_user(writer.get_extra_info("socket")):
@@ -111,15 +110,21 @@ def host_environment() -> dict[str, str]:
     return environment
 
 
-async def _start_host(place: Place, pair: PairSpec, hello: Hello) -> None:
-    """Returns when a host listens at the place, this one or another's. Raises EngineError.
+async def _start_host(endpoint: Endpoint, hello: Hello, *, allow_pickle: bool) -> None:
+    """Returns when a host listens at the endpoint, this one or another's. Raises EngineError.
 
     The process that is started here ends when its child listens. The child has a session of its own, so that neither
     an interrupt in our terminal nor our end reaches it.
     """
-    order = Order(folder=str(place.folder), name=place.name, build=hello.build, pair=pair, background=hello.background)
+    order = Order(
+        folder=str(endpoint.folder),
+        name=endpoint.name,
+        build=hello.build,
+        allow_pickle=allow_pickle,
+        background=hello.background,
+    )
     try:
-        log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        log = os.open(endpoint.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             launcher = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -128,7 +133,7 @@ async def _start_host(place: Place, pair: PairSpec, hello: Hello) -> None:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=log,
-                cwd=place.folder,
+                cwd=endpoint.folder,
                 env=host_environment(),
                 start_new_session=True,
             )
@@ -138,13 +143,13 @@ async def _start_host(place: Place, pair: PairSpec, hello: Hello) -> None:
         raise not_started(error.strerror or str(error)) from error
     await launcher.communicate(msgspec.json.encode(order))
     if launcher.returncode:
-        said = " | ".join(place.last_lines(STDERR_LINES_SHOWN))
+        said = " | ".join(endpoint.last_lines(STDERR_LINES_SHOWN))
         raise not_started(said or f"exit code {launcher.returncode}")
 
 
-def no_answer(place: Place) -> EngineError:
+def no_answer(endpoint: Endpoint) -> EngineError:
     """The error of a host that has stopped, or is stuck."""
-    pid = place.host_pid()
+    pid = endpoint.host_pid()
     return EngineError(
         f"The engine that runs (process {pid}) does not answer.", f"End it, for example with `kill -9 {pid}`."
     )

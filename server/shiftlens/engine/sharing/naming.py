@@ -9,11 +9,11 @@ from typing import TypeVar
 import msgspec
 
 from shiftlens.bundled.paths import resolve_model_name
-from shiftlens.engine.protocol import Described, Done
+from shiftlens.engine.protocol import Answer
 from shiftlens.model_files.adapter_files import adapter_folder
 from shiftlens.options.pair import PairSpec
 
-Answer = TypeVar("Answer", Done, Described)
+_A = TypeVar("_A", bound=Answer)
 
 
 def located(pair: PairSpec) -> PairSpec:
@@ -21,7 +21,7 @@ def located(pair: PairSpec) -> PairSpec:
     return dataclasses.replace(pair, base=_absolute(pair.base), aligned=_absolute(pair.aligned))
 
 
-def as_named(answer: Answer, pair: PairSpec) -> Answer:
+def as_named(answer: _A, pair: PairSpec) -> _A:
     """The answer with the models under the names that the caller gave them."""
     named = {
         side: msgspec.structs.replace(description, name=name)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import msgspec
 
+from shiftlens.engine.protocol import ModelInMemory
+from shiftlens.engine.sharing.endpoint import Endpoint, runtime_folders
 from shiftlens.engine.sharing.host_protocol import Look, Running
 from shiftlens.engine.sharing.joining import SUPPORTED, NoHost, connect
-from shiftlens.engine.sharing.place import Place, runtime_folders
 
 _ANSWER_SECONDS = 2.0
 _MEBIBYTE = 1 << 20
@@ -34,10 +35,8 @@ class FoundEngine:
             "log": str(self.log),
             "answers": True,
             "enginePid": said.engine_pid,
-            "base": said.pair.base,
-            "aligned": said.pair.aligned,
-            "device": said.pair.device,
-            "dtype": said.pair.dtype,
+            "models": [_model_as_json(model) for model in said.models],
+            "allowPickle": said.allow_pickle,
             "version": said.version,
             "startedSecondsAgo": round(time.time() - said.started),
             "clients": said.clients,
@@ -50,16 +49,37 @@ class FoundEngine:
     def in_words(self) -> str:
         """One line, with how to stop it."""
         if self.said is None:
-            return f"process {self.host_pid} does not answer (its log is {self.log}); stop it: kill {self.host_pid}"
+            unheard = f"process {self.host_pid} does not answer, or not as this version of ShiftLens does"
+            return f"{unheard} (its log is {self.log}); stop it: kill {self.host_pid}"
         said = self.said
-        parts = [f"{said.pair.base} and {said.pair.aligned}", f"process {said.engine_pid}"]
+        parts = [_models_in_words(said.models), f"process {said.engine_pid}"]
         if said.resident_bytes is not None:
             parts.append(f"{said.resident_bytes // _MEBIBYTE:,} MiB resident")
         if said.cuda_bytes:
             parts.append(f"{said.cuda_bytes // _MEBIBYTE:,} MiB on the GPU")
         parts.append(f"{said.kv_bytes / _MEBIBYTE:,.1f} MiB kept for edits")
         parts.append(f"{said.clients} client{'' if said.clients == 1 else 's'}")
+        parts.append(f"{said.jobs} job{'' if said.jobs == 1 else 's'}")
         return f"{', '.join(parts)}; stop it: kill {said.pid}"
+
+
+def _models_in_words(models: tuple[ModelInMemory, ...]) -> str:
+    return " and ".join(_model_in_words(model) for model in models) or "no models"
+
+
+def _model_in_words(model: ModelInMemory) -> str:
+    on = f"adapter on {model.adapter_of}, " if model.adapter_of else ""
+    return f"{model.name} ({on}{model.dtype} on {model.device}, {model.bytes / _MEBIBYTE:,.1f} MiB)"
+
+
+def _model_as_json(model: ModelInMemory) -> dict[str, object]:
+    return {
+        "name": model.name,
+        "adapterOf": model.adapter_of or None,
+        "device": model.device,
+        "dtype": model.dtype,
+        "bytes": model.bytes,
+    }
 
 
 async def running_engines() -> list[FoundEngine]:
@@ -67,13 +87,13 @@ async def running_engines() -> list[FoundEngine]:
     if not SUPPORTED:
         return []
     sockets = [path for folder in runtime_folders() for path in folder.glob("*.sock")]
-    found = await asyncio.gather(*(_look(Place(path.parent, path.stem)) for path in sockets))
+    found = await asyncio.gather(*(_look(Endpoint(path.parent, path.stem)) for path in sockets))
     return [engine for engine in found if engine is not None]
 
 
-async def _look(place: Place) -> FoundEngine | None:
+async def _look(endpoint: Endpoint) -> FoundEngine | None:
     try:
-        connection = await connect(place)
+        connection = await connect(endpoint)
     except NoHost:
         return None
     said: Running | None = None
@@ -85,4 +105,4 @@ async def _look(place: Place) -> FoundEngine | None:
         pass
     finally:
         connection.writer.close()
-    return FoundEngine(place.host_pid(), place.log, said)
+    return FoundEngine(endpoint.host_pid(), endpoint.log, said)

@@ -16,8 +16,6 @@ from shiftlens.lsp.documents.open import OpenDocument
 from shiftlens.lsp.documents.store import AnalysisStore
 from shiftlens.lsp.jobs.saved_results import SavedResults
 from shiftlens.lsp.jobs.scheduler import Scheduler
-from shiftlens.options.pair import PairSpec
-from shiftlens.options.pair_choice import choose_pair
 from shiftlens.page.build import Page
 from shiftlens.scores.location import user_store
 
@@ -72,16 +70,3 @@ class Session:
         self._background.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("Background work failed with %s", type(error).__name__, exc_info=error)
-
-
-async def chosen_pairs(session: Session) -> list[PairSpec]:
-    """The pairs that the open documents would be scored with, each once."""
-    found: dict[PairSpec, None] = {}
-    for uri, document in list(session.documents.items()):
-        settings = await session.configuration.settings(uri)
-        transcript = document.parsed.transcript if document.parsed is not None else None
-        front_matter = transcript.front_matter if transcript is not None else {}
-        choice = choose_pair(settings, front_matter, session.pair, trusted=session.trusted)
-        if choice.pair is not None and not choice.only_stored:
-            found[choice.pair] = None
-    return list(found)

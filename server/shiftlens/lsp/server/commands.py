@@ -11,7 +11,6 @@ from shiftlens import __version__
 from shiftlens.engine.sharing.running import running_engines
 from shiftlens.errors import EngineError, ShiftLensError
 from shiftlens.lsp.jobs.analyser import Trigger
-from shiftlens.lsp.jobs.session import chosen_pairs
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.views.report_html import report_html
 from shiftlens.model_files.local import LocalModel, cached_models, find_local
@@ -58,13 +57,13 @@ async def unload(ls: ShiftLensServer) -> bool:
     """Give the models' memory back, for every window that shares this engine. Jobs under way there fail, here they are
     cancelled; the scores there are stay.
 
-    The engine of a pair that an open document would be scored with is ended also where another window has loaded it.
+    The shared engine is ended also where only other windows have used it.
     False, and the user is told, where nothing was loaded or the engine does not answer.
     """
     for uri in list(ls.session.documents):
         ls.analyser.cancel(uri)
     try:
-        if await ls.session.engine.unload(await chosen_pairs(ls.session)):
+        if await ls.session.engine.unload():
             return True
     except EngineError as error:
         ls.session.editor.show_message(types.MessageType.Error, f"ShiftLens: the models were not unloaded. {error}")
@@ -80,7 +79,7 @@ async def restart_engine(ls: ShiftLensServer) -> bool:
     ls.session.store.clear_outcomes()
     ls.session.told.clear()
     try:
-        await ls.session.engine.unload(await chosen_pairs(ls.session))
+        await ls.session.engine.unload()
     except EngineError as error:
         ls.session.editor.show_message(types.MessageType.Error, f"ShiftLens: the engine was not ended. {error}")
     ls.analyser.request_all(Trigger.OPEN)

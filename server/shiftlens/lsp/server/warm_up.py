@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 
+from shiftlens.engine.sharing.endpoint import program_build
 from shiftlens.engine.sharing.joining import SUPPORTED
-from shiftlens.engine.sharing.place import program_build
 
 _LATER = ("shiftlens.transcripts.detection",)
 

@@ -1,7 +1,12 @@
 """Where clients meet the engine that they share: a socket, a lock and a log in a folder of the user's own.
 
 The name of these files is a hash of all that must be the same for two clients to share an engine: the user's program
-and libraries, the pair, and what of the environment changes what a model does or who may fetch it.
+and libraries, what of the environment changes what a model does or who may fetch it, and whether it may open pickles. A
+pickle runs code in the process that opens it. A client that allows none must not share a process with one that does,
+or its numbers would come from a process that has run that code.
+
+The rest of a `PairSpec` travels with each job and makes no engine of its own: an engine holds models of several
+devices, dtypes and matrix libraries apart, and fetches a model only for a job that allows it.
 """
 
 from __future__ import annotations
@@ -22,7 +27,6 @@ import msgspec
 import shiftlens
 from shiftlens.engine.environment import with_wait_policy
 from shiftlens.engine.sharing.host_protocol import HOST_PROTOCOL_VERSION
-from shiftlens.options.pair import PairSpec
 from shiftlens.scores.location import cache_folder
 
 RUNTIME_DIR_VARIABLE = "SHIFTLENS_RUNTIME_DIR"
@@ -31,8 +35,6 @@ RUNTIME_DIR_VARIABLE = "SHIFTLENS_RUNTIME_DIR"
 # The address of a Unix socket holds 104 bytes on macOS and 108 on Linux, the last one for the zero.
 _LONGEST_SOCKET_PATH = 100
 _NAME_LENGTH = 16
-IS_NAME = re.compile(rf"[0-9a-f]{{{_NAME_LENGTH}}}")
-"""What names of places look like."""
 
 _SHARED = 0o077
 _LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "peft")
@@ -53,7 +55,7 @@ class UnfitFolder(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Endpoint:
     """The files of one shared engine, whether it runs or not."""
 
     folder: Path
@@ -95,8 +97,8 @@ class Place:
         return [line for line in text.splitlines() if line.strip()][-count:]
 
 
-def place_for(pair: PairSpec, build: str, environment: Mapping[str, str] = os.environ) -> Place:
-    """The place of the engine that clients with this pair, program and environment share; makes its folder.
+def endpoint_for(build: str, *, allow_pickle: bool, environment: Mapping[str, str] = os.environ) -> Endpoint:
+    """The endpoint of the engine that clients of this program and environment share; makes its folder.
 
     Raises UnfitFolder.
     """
@@ -104,8 +106,8 @@ def place_for(pair: PairSpec, build: str, environment: Mapping[str, str] = os.en
     given = with_wait_policy(environment)
     chosen = sorted((name, value) for name, value in given.items() if _ENVIRONMENT.fullmatch(name))
     # The folder may be one that several machines see.
-    digest = hashlib.sha256(msgspec.json.encode((build, platform.node(), os.geteuid(), pair, chosen)))
-    return Place(runtime_folder(), digest.hexdigest()[:_NAME_LENGTH])
+    digest = hashlib.sha256(msgspec.json.encode((build, platform.node(), os.geteuid(), allow_pickle, chosen)))
+    return Endpoint(runtime_folder(), digest.hexdigest()[:_NAME_LENGTH])
 
 
 def runtime_folder() -> Path:

@@ -1,19 +1,22 @@
-"""A client, as the host sees it."""
+"""A session of the host: the connection of one client, with its jobs under way."""
 
 from __future__ import annotations
 
 import asyncio
 
 from shiftlens.engine.frames import decode_from_client, encode_frame, read_body
-from shiftlens.engine.protocol import Progress, Scored
+from shiftlens.engine.protocol import Reply, is_passing
 from shiftlens.engine.sharing.host_protocol import MAX_REQUEST_BYTES, FromClient, FromHost
 
 _SPARE_ABOVE_BYTES = 1 << 22
 _MOST_UNREAD_BYTES = 1 << 28
 
 
-class Guest:
-    """`jobs` are those under way: the client's number of each, and the host's."""
+class Session:
+    """`jobs` are those under way: the client's number of each, and the host's.
+
+    `idle_seconds` is how long the client lets the engine be idle, and `background` says that it is an editor (`Hello`).
+    """
 
     def __init__(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.number = number
@@ -28,12 +31,12 @@ class Guest:
         return decode_from_client(await read_body(self._reader, MAX_REQUEST_BYTES))
 
     def send(self, message: FromHost) -> None:
-        """Never waits: a client that reads slowly is spared what a later message says again, then sent away."""
+        """Send without waiting. A client that reads slowly is not sent what later messages say again; one that reads
+        nothing is disconnected."""
         if self._writer.is_closing():
             return
         unread = self._writer.transport.get_write_buffer_size()
-        passing = isinstance(message, Progress) or (isinstance(message, Scored) and message.partial)
-        if unread > _SPARE_ABOVE_BYTES and passing:
+        if unread > _SPARE_ABOVE_BYTES and isinstance(message, Reply) and is_passing(message):
             return
         if unread > _MOST_UNREAD_BYTES:
             self._writer.transport.abort()
