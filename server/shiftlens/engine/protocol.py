@@ -26,6 +26,7 @@ __all__ = [
     "Failed",
     "Forget",
     "Held",
+    "ModelInMemory",
     "Progress",
     "Refused",
     "Reply",
@@ -160,15 +161,27 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     remedy: str
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What the engine holds beside the weights, told when it changes: bytes kept for reuse, bytes on a CUDA device.
+class ModelInMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that the engine holds: a full one, or an adapter with its own bytes and the name of what it is put on."""
 
-    `job` is 0: it belongs to none.
+    name: str
+    bytes: int
+    device: str
+    dtype: str
+    adapter_of: str = ""
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What the engine holds in memory, told when it changes.
+
+    `kv_bytes` are kept for edits, `cuda_bytes` are all on a CUDA device, and `models` are those that are loaded. `job`
+    is 0: it belongs to none.
     """
 
     kv_bytes: int
     cuda_bytes: int
     job: int = 0
+    models: tuple[ModelInMemory, ...] = ()
 
 
 Request = Score | Cancel | Unload | Describe | Forget
