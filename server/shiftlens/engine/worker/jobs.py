@@ -29,7 +29,7 @@ from shiftlens.engine.protocol import (
     Unload,
 )
 from shiftlens.engine.worker.urgency import niceness
-from shiftlens.errors import ShiftLensError
+from shiftlens.errors import ModelError, ShiftLensError
 from shiftlens.options.pair import PairSpec
 from shiftlens.scoring import events
 from shiftlens.scoring.running.run import Run
@@ -111,7 +111,8 @@ class Worker:
         except JobCancelled:
             self._send(Cancelled(job=request.job))
         except ShiftLensError as error:
-            self._send(Failed(job=request.job, kind=type(error).__name__, problem=error.problem, remedy=error.remedy))
+            kind = "ModelError" if isinstance(error, ModelError) else type(error).__name__
+            self._send(Failed(job=request.job, kind=kind, problem=error.problem, remedy=error.remedy))
         except (MemoryError, torch.OutOfMemoryError):
             self.session.unload()
             self._send(

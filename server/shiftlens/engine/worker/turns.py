@@ -4,7 +4,7 @@ Each client's jobs keep their order, and clients take turns by steps. A job is b
 without letting go of models that another waiting job has. Then:
 
 - Jobs whose models are in memory go first, as long as there are any, but for no longer than a term after the last
-  switch: at least `LEAST_TERM_SECONDS`, and `TERM_LOADS` times what the last loading took. So at most about a sixth of
+  loading: at least `LEAST_TERM_SECONDS`, and `TERM_LOADS` times what the last loading took. So at most about a sixth of
   the time goes to loading, however many pairs want the memory.
 - When the term is over, no new pass is begun; those under way are finished, and the job that has been blocked longest
   goes next. What it displaces is blocked from then on, so that no job waits for ever.
@@ -42,6 +42,8 @@ class Outlook(Protocol):
 class Models(Protocol):
     """The models in memory, as turns need to know of them; see `session.Session`."""
 
+    @property
+    def loads(self) -> int: ...
     @property
     def last_load_seconds(self) -> float: ...
     def outlook(self, spec: PairSpec) -> Outlook: ...
@@ -114,7 +116,7 @@ class Turns:
         self._jobs: dict[int, deque[_Job]] = {}
         self._last: int | None = None
         self._blocked_since: dict[int, float] = {}
-        self._switched = clock() - LEAST_TERM_SECONDS
+        self._term_began = clock()
         self._term = 0.0
 
     def __bool__(self) -> bool:
@@ -135,13 +137,15 @@ class Turns:
         choice = self._choice(order)
         self._last = choice.client
         jobs = self._jobs.pop(choice.client)
+        loads = 0 if self._models is None else self._models.loads
         try:
             next(jobs[0].steps)
         except StopIteration:
             jobs.popleft()
         finally:
-            if choice.switches and self._models is not None:
-                self._switched = self._clock()
+            # Models that are loaded beside others while somebody is blocked must not make that wait longer.
+            if self._models is not None and (choice.switches or (self._models.loads > loads and not choice.blocked)):
+                self._term_began = self._clock()
                 self._term = term_seconds(self._models.last_load_seconds)
         if jobs:
             self._jobs[choice.client] = jobs
@@ -156,6 +160,6 @@ class Turns:
             spec = self._jobs[client][0].needs()
             since = self._blocked_since.get(client, now)
             candidates.append(Candidate(client, None if spec is None else self._models.outlook(spec), now - since))
-        choice = choose(candidates, self._models.pinned(), now - self._switched, self._term)
+        choice = choose(candidates, self._models.pinned(), now - self._term_began, self._term)
         self._blocked_since = {client: self._blocked_since.get(client, now) for client in choice.blocked}
         return choice

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from shiftlens.model_files.fingerprint import model_fingerprint
 from shiftlens.options.pair import PairSpec
 from shiftlens.scoring.models.adapters import AdaptedModel
+from shiftlens.scoring.models.load_errors import NotEnoughMemory
 from shiftlens.scoring.models.loading import LoadedModel, load_adapter, load_model
 from shiftlens.scoring.opening.device_memory import (
     device_kind,
@@ -142,7 +143,14 @@ class ModelCache:
         """
         if not self._has_all(wanted):
             self._make_room(wanted, spec)
-            self._load(wanted, spec, on_progress)
+            try:
+                self._load(wanted, spec, on_progress)
+            except NotEnoughMemory:
+                # What a model takes was estimated, and other programs may have taken memory meanwhile.
+                if not self._make_room(wanted, spec, limit=0):
+                    raise
+                self._load(wanted, spec, on_progress)
+            self._make_room(wanted, spec)
         found = []
         for each, copy in zip(wanted, self._assigned(wanted), strict=True):
             assert copy is not None  # noqa: S101 (loaded above)
@@ -236,14 +244,16 @@ class ModelCache:
                 kinds[copy.number] = kind
         return [chosen[at] for at in range(len(wanted))]
 
-    def _make_room(self, wanted: Sequence[Needed], spec: PairSpec) -> None:
-        victims, _enough = self._victims(wanted, spec)
+    def _make_room(self, wanted: Sequence[Needed], spec: PairSpec, limit: int | None = None) -> bool:
+        """Let go of what is in the way of these; whether anything was. `limit` None is what the device allows."""
+        victims, _enough = self._victims(wanted, spec, limit)
         for unit in victims:
             self._evict(unit)
         if victims:
             give_back()
+        return bool(victims)
 
-    def _victims(self, wanted: Sequence[Needed], spec: PairSpec) -> tuple[list[UnitId], bool]:
+    def _victims(self, wanted: Sequence[Needed], spec: PairSpec, limit: int | None = None) -> tuple[list[UnitId], bool]:
         """What to let go of, least recently used first, so that these fit; False where that is not enough.
 
         It is enough where all that could be let go of was: then they are tried all the same.
@@ -251,7 +261,7 @@ class ModelCache:
         kind = device_kind(spec)
         missing, kept = self._missing(wanted, spec, kind)
         used = sum(copy.total_bytes for copy in self._copies if copy.device == kind)
-        limit = self._limit(kind, used)
+        limit = self._limit(kind, used) if limit is None else limit
         found: list[UnitId] = []
         gone: set[int] = set()
         in_use = False
