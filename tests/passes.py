@@ -8,15 +8,24 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
+from shiftlens.options.pair import PairSpec
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.numbers.head import Heads
 from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.scoring.passes.causal import CausalModel
 from shiftlens.scoring.passes.memory import PassMemory
 from shiftlens.scoring.passes.plan import plan_passes
 from shiftlens.scoring.passes.teacher_forcing import RowCollector, Scorer
+from shiftlens.scoring.session import Session
 
 NATS = 1e-4
+
+
+def opened_pair(spec: PairSpec, session: Session | None = None) -> OpenedPair:
+    """A pair in memory, which stays there as long as the test holds it."""
+    with (session or Session()).open(spec) as pair:
+        return pair
 
 
 def score_rows(

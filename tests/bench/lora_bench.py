@@ -77,21 +77,20 @@ def _alone(folder: Path) -> None:
 def _both(folder: Path) -> None:
     from shapes import score_rows
 
-    from shiftlens.engine.worker.pairs import PairHolder
     from shiftlens.options.pair import PairSpec
+    from shiftlens.scoring.session import Session
 
     spec = PairSpec(base=str(folder / "base"), aligned=str(folder / "adapter"), device="cpu")
-    pair = PairHolder().open(spec, lambda _message, _fraction: None)
     ready = prepared(random_ids(PROMPT, 150_000, 2), random_ids(RESPONSE - 1, 150_000, 3))
-    for _collector in score_rows(pair.base.causal, pair.aligned.causal, [ready], K):
-        pass
+    with Session().open(spec) as pair:
+        for _collector in score_rows(pair.base.causal, pair.aligned.causal, [ready], K):
+            pass
 
 
 def _nothing(_folder: Path) -> None:
     import peft  # noqa: F401
 
-    import shiftlens.engine.worker.pairs
-    import shiftlens.scoring.passes.teacher_forcing  # noqa: F401
+    import shiftlens.scoring.session  # noqa: F401
 
 
 if __name__ == "__main__":

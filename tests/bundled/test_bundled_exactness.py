@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from passes import score_rows
+from passes import opened_pair, score_rows
 from plain_scoring import kl, plain_rows
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import Token
 from shiftlens.analysis.tokens import tokens
 from shiftlens.bundled.paths import transcripts
-from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.requests import to_score
 from shiftlens.scoring.inputs.prepare import prepare
 from shiftlens.scoring.numbers.pack import pack
+from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.transcripts import Response, Transcript, decode, read
 
 NATS = 1e-4
@@ -27,7 +27,7 @@ MOST_ROWS = 40
 @pytest.fixture(scope="module")
 def pair() -> OpenedPair:
     spec = PairSpec(base=BUNDLED_BASE, aligned=BUNDLED_ALIGNED, device="cpu")
-    return PairHolder().open(spec, lambda _message, _fraction: None)
+    return opened_pair(spec)
 
 
 def transcript_of(path: Path) -> tuple[str, Transcript]:

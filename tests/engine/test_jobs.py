@@ -7,9 +7,9 @@ import pytest
 from passes import ids_fed
 from shiftlens.engine.protocol import Done, Progress, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
-from shiftlens.engine.worker.pairs import OpenedPair
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
+from shiftlens.scoring.opening.pair import OpenedPair
 
 TEXT = "The quick brown fox jumps over the lazy dog. Great question! " * 6
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine.fake_link import FakeLink
 
+from engine.fake_link import FakeLink
 from shiftlens.engine.job_events import JobEvents
 from shiftlens.engine.linking import Links, Sharing
 from shiftlens.engine.sharing.endpoint import Endpoint

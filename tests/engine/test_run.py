@@ -6,8 +6,8 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
-from engine.fake_link import FakeLink
 
+from engine.fake_link import FakeLink
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.links import EngineLeft, Link
 from shiftlens.engine.protocol import (

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from passes import score_rows
+from passes import opened_pair, score_rows
 from plain_scoring import plain_rows
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.tokens import tokens
-from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.columns import float32, int32
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import to_score
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.numbers.pack import pack
+from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.model import Part, PartKind, Response, Role, Turn
 from tiny_models import CHATML, byte_level_tokenizer, save_model
@@ -37,7 +37,7 @@ def thinking(tmp_path_factory: pytest.TempPathFactory) -> OpenedPair:
     tokenizer.chat_template = THINKING
     base = save_model(folder / "base", tokenizer, seed=0)
     aligned = save_model(folder / "aligned", tokenizer, seed=1)
-    return PairHolder().open(PairSpec(base=str(base), aligned=str(aligned), device="cpu"), lambda _m, _f: None)
+    return opened_pair(PairSpec(base=str(base), aligned=str(aligned), device="cpu"))
 
 
 def part(kind: PartKind, text: str) -> Part:

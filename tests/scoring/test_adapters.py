@@ -12,9 +12,8 @@ import pytest
 from peft import IA3Config, LoHaConfig, LoKrConfig
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from passes import score_rows
+from passes import opened_pair, score_rows
 from plain_scoring import PlainRow, kl, plain_rows
-from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.errors import ModelError, ScoringError
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.columns import float32, int32
@@ -24,6 +23,8 @@ from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.models import adapters
 from shiftlens.scoring.numbers.pack import pack
+from shiftlens.scoring.opening.pair import OpenedPair
+from shiftlens.scoring.session import Session
 from tiny_adapters import save_adapter
 from tiny_models import byte_level_tokenizer, save_model
 
@@ -136,18 +137,36 @@ def test_tokens_that_an_adapter_adds_are_the_aligned_models_alone(tmp_path: Path
         score(pair, "<|think|> Hm.")
 
 
-def test_changing_the_adapter_keeps_the_base_in_memory_and_forgets_the_first(tmp_path: Path, base: Path) -> None:
-    save_adapter(tmp_path / "first", base, seed=1)
+def test_changing_the_adapter_keeps_the_base_and_the_first_in_memory(tmp_path: Path, base: Path) -> None:
+    first = save_adapter(tmp_path / "first", base, seed=1)
     second = save_adapter(tmp_path / "second", base, seed=2, modules_to_save=["norm"])
-    holder = PairHolder()
-    before = opened(base, tmp_path / "first", holder).base.loaded.model
-    pair = opened(base, tmp_path / "second", holder)
+    session = Session()
+    before = opened(base, tmp_path / "first", session).base.loaded.model
+    pair = opened(base, tmp_path / "second", session)
     assert pair.base.loaded.model is before
     prepared, scored = score(pair)
     assert_numbers(prepared, scored, _whole(base), second)
-    again = opened(base, base, holder)
+    again = opened(base, tmp_path / "first", session)
     assert again.base.loaded.model is before
-    assert not [name for name, _ in before.named_parameters() if "lora_" in name]
+    prepared, scored = score(again)
+    assert_numbers(prepared, scored, _whole(base), first)
+    assert session.loads == 1
+    assert [model.name for model in session.models()] == [str(base), str(tmp_path / "first"), str(tmp_path / "second")]
+
+
+def test_an_adapter_that_does_not_fit_beside_another_takes_its_place(tmp_path: Path, base: Path) -> None:
+    save_adapter(tmp_path / "first", base, seed=1)
+    second = save_adapter(tmp_path / "second", base, seed=2, modules_to_save=["norm"])
+    unbounded = Session()
+    before = opened(base, tmp_path / "first", unbounded)
+    session = Session(sum(model.nbytes for model in unbounded.models()))
+    before = opened(base, tmp_path / "first", session)
+    pair = opened(base, tmp_path / "second", session)
+    assert pair.base.loaded.model is before.base.loaded.model
+    assert [model.name for model in session.models()] == [str(base), str(tmp_path / "second")]
+    prepared, scored = score(pair)
+    assert_numbers(prepared, scored, _whole(base), second)
+    again = opened(base, base, session)
     prepared, scored = score(again)
     assert_numbers(prepared, scored, _whole(base), _whole(base))
 
@@ -198,11 +217,11 @@ def test_an_adapter_that_can_not_be_used_exactly_is_turned_down_with_the_reason(
 ) -> None:
     save_adapter(tmp_path / "adapter", base, seed=1)
     spoil(tmp_path / "adapter")
-    holder = PairHolder()
+    session = Session()
     with pytest.raises(ModelError, match=says) as raised:
-        opened(base, tmp_path / "adapter", holder)
+        opened(base, tmp_path / "adapter", session)
     assert raised.value.remedy
-    prepared, scored = score(opened(base, base, holder))
+    prepared, scored = score(opened(base, base, session))
     assert_numbers(prepared, scored, _whole(base), _whole(base))
 
 
@@ -233,9 +252,8 @@ def test_without_peft_the_message_says_what_to_install(
         opened(base, tmp_path / "adapter")
 
 
-def opened(base: Path, aligned: Path, holder: PairHolder | None = None) -> OpenedPair:
-    spec = PairSpec(base=str(base), aligned=str(aligned), device="cpu")
-    return (holder or PairHolder()).open(spec, lambda _message, _fraction: None)
+def opened(base: Path, aligned: Path, session: Session | None = None) -> OpenedPair:
+    return opened_pair(PairSpec(base=str(base), aligned=str(aligned), device="cpu"), session)
 
 
 def score(pair: OpenedPair, text: str = TEXT) -> tuple[Prepared, ScoredResponse]:

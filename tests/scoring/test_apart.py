@@ -9,17 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from passes import opened_pair
 from plain_scoring import PlainRow, plain_rows
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.analysis.tokens import tokens
 from shiftlens.engine.protocol import Refused, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
-from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.columns import Above, Rank
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.prepare import Prepared
+from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.text.groups import common_groups
 from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.model import Response, Role, Turn
@@ -152,7 +153,7 @@ def test_each_side_of_two_vocabularies_is_cut_where_its_own_tokens_outgrow_it(tm
 
 
 def test_a_pair_of_one_vocabulary_has_no_tokens_of_its_own(tiny_pair: PairSpec) -> None:
-    pair = PairHolder().open(tiny_pair, lambda _message, _fraction: None)
+    pair = opened_pair(tiny_pair)
     prepared, analysis = analysed(pair, TEXT, "aligntds")
     assert prepared.own is None
     assert analysis.scored.comparison.alignment is None
@@ -175,7 +176,7 @@ def opened(folder: Path, name: str, **overrides: Any) -> OpenedPair:
         for seed, (side, tokenizer) in enumerate(zip(("base", "aligned"), PAIRS[name], strict=True))
     )
     spec = PairSpec(base=str(base), aligned=str(aligned), device="cpu")
-    return PairHolder().open(spec, lambda _message, _fraction: None)
+    return opened_pair(spec)
 
 
 def work(pair: OpenedPair, response: ResponseToScore, options: ScoreOptions) -> list[Reply]:

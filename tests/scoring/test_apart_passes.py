@@ -11,24 +11,25 @@ import pytest
 import torch
 
 from edits import QUESTION, edits, of
-from passes import assert_same
+from passes import assert_same, opened_pair
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import Token
 from shiftlens.analysis.tokens import tokens
 from shiftlens.engine.protocol import Cancelled, Progress, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
-from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
-from shiftlens.engine.worker.score_request import ScoreRequest
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.columns import float32
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextTurn, ResponseToScore
+from shiftlens.scoring import events
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.scoring.passes.causal import CausalModel
 from shiftlens.scoring.passes.memory import PassMemory
 from shiftlens.scoring.passes.plan import PassPlan, plan_passes, response_groups
 from shiftlens.scoring.passes.teacher_forcing import Scorer
+from shiftlens.scoring.session import Session
 from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.model import Response, Role, Turn
 from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokenizer
@@ -114,9 +115,9 @@ def test_every_stretch_ends_where_both_models_have_a_token_end(pair: OpenedPair)
 
 
 def test_the_first_rows_are_sent_early_and_stay_as_they_are(pair: OpenedPair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shiftlens.engine.worker.score_request._SECONDS_BETWEEN_PARTIALS", 0)
-    replies = work(pair, [of(WORDS * 3)])
-    *partial, whole = [reply for reply in replies if isinstance(reply, Scored)]
+    monkeypatch.setattr("shiftlens.scoring.running.pair_run._SECONDS_BETWEEN_PARTIALS", 0)
+    replies = list(Session().score(spec_of(pair), ScoreOptions(), [of(WORDS * 3)]))
+    *partial, whole = [reply for reply in replies if isinstance(reply, events.Scored)]
     assert partial
     assert not whole.partial
     for reply in partial:
@@ -125,7 +126,7 @@ def test_the_first_rows_are_sent_early_and_stay_as_they_are(pair: OpenedPair, mo
         assert [row.realigned for row in shown(reply.scored)] == [
             row.realigned for row in itertools.islice(shown(whole.scored), reply.scored.rows)
         ]
-    fractions = [reply.fraction for reply in replies if isinstance(reply, Progress)]
+    fractions = [reply.fraction for reply in replies if isinstance(reply, events.Progress)]
     assert len(fractions) > 2
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
@@ -204,7 +205,7 @@ def opened(folder: Path, name: str) -> OpenedPair:
         for seed, (side, tokenizer) in enumerate(zip(("base", "aligned"), PAIRS[name], strict=True))
     )
     spec = PairSpec(base=str(base), aligned=str(aligned), device="cpu")
-    return PairHolder().open(spec, lambda _message, _fraction: None)
+    return opened_pair(spec)
 
 
 def spec_of(pair: OpenedPair) -> PairSpec:
@@ -238,15 +239,6 @@ def conversation(pair: OpenedPair, answers: Sequence[str], context: str) -> list
         ready.append(pair.prepare(of(answer, *turns), ScoreOptions(base_context=context)))
         turns.append(ContextTurn.of("assistant", answer))
     return ready
-
-
-def work(pair: OpenedPair, responses: Sequence[ResponseToScore]) -> list[Reply]:
-    replies: list[Reply] = []
-    request = Score(job=1, pair=spec_of(pair), options=ScoreOptions(), responses=tuple(responses))
-    anew = dataclasses.replace(pair, memory=PassMemory())
-    for _ in ScoreRequest(request, anew, replies.append, lambda: None).steps():
-        pass
-    return replies
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
+from passes import opened_pair
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.contexts import aligntds_query
 from shiftlens.scoring.inputs.prepare import Prepared, prepare
 from shiftlens.scoring.inputs.tokens import TextEncoder
+from shiftlens.scoring.opening.pair import OpenedPair
 from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokenizer
 
 QUESTION = ContextTurn.of("user", "Why is the sky blue?")
@@ -24,12 +25,12 @@ def llama2_like(tmp_path_factory: pytest.TempPathFactory) -> OpenedPair:
     tokenizer = sentence_piece_tokenizer()
     base = save_model(folder / "base", tokenizer, seed=0)
     aligned = save_model(folder / "aligned", tokenizer, seed=1)
-    return PairHolder().open(PairSpec(base=str(base), aligned=str(aligned), device="cpu"), lambda _m, _f: None)
+    return opened_pair(PairSpec(base=str(base), aligned=str(aligned), device="cpu"))
 
 
 @pytest.fixture(scope="module")
 def chatml_like(tiny_pair: PairSpec) -> OpenedPair:
-    return PairHolder().open(tiny_pair, lambda _m, _f: None)
+    return opened_pair(tiny_pair)
 
 
 def prepared(pair: OpenedPair, response: ResponseToScore, **options: Any) -> Prepared:

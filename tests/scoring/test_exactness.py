@@ -10,15 +10,15 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from passes import score_rows
+from passes import opened_pair, score_rows
 from plain_scoring import PlainRow, kl, plain_rows
-from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.columns import float32, int32
 from shiftlens.scores.records import ScoredResponse, SideScores
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.prepare import Prepared, prepare
 from shiftlens.scoring.numbers.pack import pack
+from shiftlens.scoring.opening.pair import OpenedPair
 from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokenizer
 
 NATS = 1e-4
@@ -46,7 +46,7 @@ hostile_text = st.lists(
 
 @pytest.fixture(scope="module")
 def byte_level(tiny_pair: PairSpec) -> OpenedPair:
-    return PairHolder().open(tiny_pair, lambda _message, _fraction: None)
+    return opened_pair(tiny_pair)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def _open(folder: Path, model_type: str, tokenizer: object, **overrides: object)
     base = save_model(folder / "base", tokenizer, seed=0, model_type=model_type, **overrides)  # type: ignore[arg-type]
     aligned = save_model(folder / "aligned", tokenizer, seed=1, model_type=model_type, **overrides)  # type: ignore[arg-type]
     spec = PairSpec(base=str(base), aligned=str(aligned), device="cpu")
-    return PairHolder().open(spec, lambda _message, _fraction: None)
+    return opened_pair(spec)
 
 
 def _score(pair: OpenedPair, text: str, context: str) -> tuple[Prepared, ScoredResponse]:

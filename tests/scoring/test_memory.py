@@ -9,12 +9,12 @@ import torch
 from transformers.cache_utils import DynamicCache
 
 from edits import edits, of
-from passes import assert_same, ids_fed, score_rows
-from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
+from passes import assert_same, ids_fed, opened_pair, score_rows
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextTurn, ResponseToScore
 from shiftlens.scoring.inputs.prepare import prepare
 from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.scoring.passes.caches import RoomyLayer, can_be_cut, cut, make_room
 from shiftlens.scoring.passes.memory import PassMemory
 
@@ -23,7 +23,7 @@ WORDS = "The quick brown fox jumps over the lazy dog. Great question! I hope thi
 
 @pytest.fixture(scope="module")
 def pair(tiny_pair: PairSpec) -> OpenedPair:
-    return PairHolder().open(tiny_pair, lambda _m, _f: None)
+    return opened_pair(tiny_pair)
 
 
 EDITS = edits(WORDS)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from passes import opened_pair
 from scoring.small_templates import EMPTY_THOUGHT
-from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.errors import ScoringError
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
@@ -18,6 +18,7 @@ from shiftlens.scoring.inputs.layout import laid_out
 from shiftlens.scoring.inputs.parts import Passage, Stretch
 from shiftlens.scoring.inputs.prepare import Prepared, prepare
 from shiftlens.scoring.inputs.tokens import TextEncoder
+from shiftlens.scoring.opening.pair import OpenedPair
 from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokenizer
 
 QUESTION = ContextTurn.of("user", "Why is the sky blue?")
@@ -35,7 +36,7 @@ def thinking(tmp_path_factory: pytest.TempPathFactory) -> OpenedPair:
     tokenizer.chat_template = EMPTY_THOUGHT
     base = save_model(folder / "base", tokenizer, seed=0)
     aligned = save_model(folder / "aligned", tokenizer, seed=1)
-    return PairHolder().open(PairSpec(base=str(base), aligned=str(aligned), device="cpu"), lambda _m, _f: None)
+    return opened_pair(PairSpec(base=str(base), aligned=str(aligned), device="cpu"))
 
 
 def prepared(pair: OpenedPair, *parts: ContextPart, same_tokens: bool = True, **options: object) -> Prepared:

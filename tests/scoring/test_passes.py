@@ -10,15 +10,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passes import assert_same, score_rows
+from passes import assert_same, opened_pair, score_rows
 from shiftlens.engine.protocol import Progress, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
-from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.prepare import Prepared, PreparedSide, prepare
 from shiftlens.scoring.numbers.head import Heads, even_slices
 from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.scoring.passes.batches import batches
 from shiftlens.scoring.passes.memory import PassMemory
 from shiftlens.scoring.passes.plan import PassPlan, plan_passes
@@ -36,7 +36,7 @@ ANSWERS = [
 
 @pytest.fixture(scope="module")
 def pair(tiny_pair: PairSpec) -> OpenedPair:
-    return PairHolder().open(tiny_pair, lambda _m, _f: None)
+    return opened_pair(tiny_pair)
 
 
 @pytest.mark.parametrize("base_context", ["chat", "raw"])
@@ -55,7 +55,7 @@ def test_a_template_that_renders_past_turns_otherwise_gets_a_pass_per_response(t
     tokenizer.chat_template = forgets
     base, aligned = (save_model(tmp_path / name, tokenizer, seed=seed) for seed, name in enumerate(("base", "aligned")))
     spec = PairSpec(base=str(base), aligned=str(aligned), device="cpu")
-    ready = conversation(PairHolder().open(spec, lambda _m, _f: None), ANSWERS, "chat")
+    ready = conversation(opened_pair(spec), ANSWERS, "chat")
     assert [plan.members for plan in plan_passes(ready)] == [(0,), (1,), (2,), (3,)]
 
 
@@ -99,7 +99,7 @@ def test_responses_fed_together_have_the_numbers_of_each_alone(
         save_model(tmp_path / name, tokenizer, seed=seed, model_type=model_type, **overrides)
         for seed, name in enumerate(("base", "aligned"))
     )
-    pair = PairHolder().open(PairSpec(base=str(base), aligned=str(aligned), device="cpu"), lambda _m, _f: None)
+    pair = opened_pair(PairSpec(base=str(base), aligned=str(aligned), device="cpu"))
     ready = [one(pair, text) for text in ("Sky.", "Blue light scatters more.", "Great question! I hope this helps.")]
     together = scorer(pair).score_together(plan_passes(ready))
     assert_each_as_alone(pair, ready, together)

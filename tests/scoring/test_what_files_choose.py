@@ -19,9 +19,9 @@ import transformers
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from passes import opened_pair
 from shiftlens.cli.options import add_numbers_arguments, add_pair_arguments, choose
 from shiftlens.engine.client import EngineClient, Sharing
-from shiftlens.engine.worker.pairs import PairHolder
 from shiftlens.errors import ModelError
 from shiftlens.options.pair import PairSpec
 from shiftlens.scoring.models.loading import load_model
@@ -203,9 +203,9 @@ def test_an_adapter_does_not_choose_which_pickle_is_opened(model: Path, tmp_path
     adapter = str(tmp_path / "adapter")
     by_adapter = PairSpec(base=adapter, aligned=adapter, device="cpu", allow_pickle=True)
     with pytest.raises(ModelError, match="nor an adapter can choose a pickle"):
-        PairHolder().open(by_adapter, lambda _message, _fraction: None)
+        opened_pair(by_adapter)
     by_user = PairSpec(base=str(model), aligned=adapter, device="cpu", allow_pickle=True)
-    assert PairHolder().open(by_user, lambda _message, _fraction: None).base.loaded.name == str(model)
+    assert opened_pair(by_user).base.loaded.name == str(model)
 
 
 def test_the_front_matter_of_a_file_does_not_either() -> None:

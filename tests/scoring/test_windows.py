@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from passes import opened_pair
 from plain_scoring import kl, plain_rows
 from shiftlens.analysis.tokens import shortened
 from shiftlens.engine.protocol import Refused, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
-from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.columns import float32, int32
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.prepare import Prepared, PreparedSide
+from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.scoring.passes.windows import windows
 from tiny_models import byte_level_tokenizer, save_model
 
@@ -120,7 +121,7 @@ def opened(folder: Path, model_type: str, limits: Sequence[int | None], **overri
             save_model(folder / name, byte_level_tokenizer(), seed=seed, model_type=model_type, **overrides, **length)
         )
     spec = PairSpec(base=str(names[0]), aligned=str(names[1]), device="cpu")
-    return PairHolder().open(spec, lambda _message, _fraction: None)
+    return opened_pair(spec)
 
 
 def score(pair: OpenedPair, text: str, turns: tuple[ContextTurn, ...] = TURNS) -> tuple[Prepared, ScoredResponse]:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from edits import edits, of
-from passes import assert_same, ids_fed
-from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
+from passes import assert_same, ids_fed, opened_pair
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ResponseToScore
 from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.scoring.passes.memory import PassMemory
 from shiftlens.scoring.passes.plan import plan_passes
 from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokenizer
@@ -125,7 +125,7 @@ def opened(folder: Path, way: str) -> OpenedPair:
         )
     ]
     spec = PairSpec(base=str(names[0]), aligned=str(names[1]), device="cpu")
-    return PairHolder().open(spec, lambda _message, _fraction: None)
+    return opened_pair(spec)
 
 
 def rows(pair: OpenedPair, response: ResponseToScore, memory: PassMemory | None = None) -> PairRows:

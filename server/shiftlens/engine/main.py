@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import queue
 import sys
@@ -88,11 +89,11 @@ def main() -> None:
     from shiftlens.engine.worker.jobs import Worker
 
     worker = Worker(send, inbox.is_cancelled)
-    turns = Turns()
+    turns = Turns(worker.session)
     told = Held(kv_bytes=0, cuda_bytes=0)
     while True:
         for request in inbox.take(wait=not turns):
-            turns.add(request.client, worker.steps(request))
+            turns.add(request.client, worker.steps(request), functools.partial(worker.needs, request))
         turns.step()
         if (held := worker.held()) != told:
             send(told := held)

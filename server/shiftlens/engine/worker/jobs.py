@@ -20,15 +20,20 @@ from shiftlens.engine.protocol import (
     Failed,
     Forget,
     Held,
+    ModelInMemory,
     Progress,
+    Refused,
     Reply,
     Score,
+    Scored,
     Unload,
 )
-from shiftlens.engine.worker.pairs import OpenedPair, PairHolder
-from shiftlens.engine.worker.score_request import ScoreRequest
 from shiftlens.engine.worker.urgency import niceness
-from shiftlens.errors import ShiftLensError
+from shiftlens.errors import ModelError, ShiftLensError
+from shiftlens.options.pair import PairSpec
+from shiftlens.scoring import events
+from shiftlens.scoring.running.run import Run
+from shiftlens.scoring.session import Session
 
 
 def _state() -> EngineState:
@@ -44,11 +49,8 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_END = object()
-
-
 class JobCancelled(BaseException):
-    """Raised between stretches of a job that its client cancelled.
+    """Raised between chunks of a job that its client cancelled.
 
     No Exception: libraries that it is raised through catch those.
     """
@@ -57,15 +59,36 @@ class JobCancelled(BaseException):
 class Worker:
     """Does one job at a time. `send` takes replies, `is_cancelled` tells of jobs to be left."""
 
-    def __init__(self, send: Callable[[Reply], None], is_cancelled: Callable[[int], bool]) -> None:
+    def __init__(
+        self, send: Callable[[Reply], None], is_cancelled: Callable[[int], bool], session: Session | None = None
+    ) -> None:
         self._send = send
         self._is_cancelled = is_cancelled
-        self._pairs = PairHolder()
+        self.session = session or Session()
 
     def held(self) -> Held:
-        """What is held in memory beside the weights."""
-        # Asked of a machine without CUDA, or before it is used, this is 0 and starts nothing.
-        return Held(kv_bytes=self._pairs.kv_bytes, cuda_bytes=torch.cuda.memory_reserved())
+        """What is held in memory."""
+        return Held(
+            kv_bytes=self.session.kv_bytes,
+            # Asked of a machine without CUDA, or before it is used, this is 0 and starts nothing.
+            cuda_bytes=torch.cuda.memory_reserved(),
+            models=tuple(
+                ModelInMemory(
+                    name=each.name,
+                    bytes=each.nbytes,
+                    device=each.device,
+                    dtype=each.dtype,
+                    adapter_of=each.adapter_of,
+                )
+                for each in self.session.models()
+            ),
+        )
+
+    def needs(self, request: Score | Describe | Unload | Forget) -> PairSpec | None:
+        """The pair that the next step of a job needs in memory; None where it needs none."""
+        if not isinstance(request, (Score, Describe)) or self._is_cancelled(request.job):
+            return None
+        return request.pair
 
     def do(self, request: Score | Describe | Unload | Forget) -> None:
         """Do a job and answer it, whatever happens."""
@@ -79,26 +102,19 @@ class Worker:
             if isinstance(request, Score):
                 yield from self._score(request)
             elif isinstance(request, Describe):
-                pair = self._open(request)
-                self._send(
-                    Described(
-                        job=request.job,
-                        base=pair.base.description,
-                        aligned=pair.aligned.description,
-                        engine=_state(),
-                    )
-                )
+                self._describe(request)
             elif isinstance(request, Forget):
-                self._pairs.forget(request.client, request.document)
+                self.session.forget(request.client, request.document)
             else:
-                self._pairs.clear()
+                self.session.unload()
                 self._send(Done(job=request.job))
         except JobCancelled:
             self._send(Cancelled(job=request.job))
         except ShiftLensError as error:
-            self._send(Failed(job=request.job, kind=type(error).__name__, problem=error.problem, remedy=error.remedy))
+            kind = "ModelError" if isinstance(error, ModelError) else type(error).__name__
+            self._send(Failed(job=request.job, kind=kind, problem=error.problem, remedy=error.remedy))
         except (MemoryError, torch.OutOfMemoryError):
-            self._pairs.clear()
+            self.session.unload()
             self._send(
                 Failed(
                     job=request.job,
@@ -125,21 +141,53 @@ class Worker:
         if self._is_cancelled(job):
             raise JobCancelled
 
-    def _open(self, request: Score | Describe) -> OpenedPair:
+    def _on_loading(self, job: int) -> Callable[[str, float], None]:
         def report(message: str, fraction: float) -> None:
-            self._check(request.job)
-            self._send(Progress(job=request.job, phase="loading", fraction=fraction, message=message))
+            self._check(job)
+            self._send(Progress(job=job, phase="loading", fraction=fraction, message=message))
 
-        return self._pairs.open(request.pair, report)
+        return report
+
+    def _describe(self, request: Describe) -> None:
+        with self.session.open(request.pair, self._on_loading(request.job)) as pair:
+            base, aligned = pair.base.description, pair.aligned.description
+            self._send(Described(job=request.job, base=base, aligned=aligned, engine=_state()))
 
     def _score(self, request: Score) -> Iterator[None]:
-        pair = self._open(request)
-        steps = ScoreRequest(request, pair, self._send, lambda: self._check(request.job)).steps()
-        with closing(steps):
-            while True:
-                # Jobs take turns: between two steps another one may have kept something.
-                pair.memory.owner = (request.client, request.document)
-                if next(steps, _END) is _END:
-                    break
+        run = Run(
+            request.options,
+            request.responses,
+            lambda: self._check(request.job),
+            (request.client, request.document),
+        )
+        done = Done(job=request.job)
+        with closing(self.session.steps(request.pair, run, self._on_loading(request.job))) as steps:
+            for happened in steps:
+                for event in happened:
+                    if isinstance(event, events.Opened):
+                        done = Done(job=request.job, base=event.base, aligned=event.aligned_model)
+                    else:
+                        self._send(_reply(request.job, event))
                 yield
-        self._send(Done(job=request.job, base=pair.base.description, aligned=pair.aligned.description))
+        self._send(done)
+
+
+def _reply(job: int, event: events.Progress | events.Scored | events.Refused) -> Reply:
+    """The message that tells of an event."""
+    if isinstance(event, events.Progress):
+        return Progress(
+            job=job,
+            phase="scoring",
+            fraction=event.fraction,
+            message=f"Scoring response {event.index + 1} of {event.count}",
+            part=(event.index + 1, event.count),
+        )
+    if isinstance(event, events.Refused):
+        return Refused(job=job, index=event.index, problem=event.problem, remedy=event.remedy)
+    return Scored(
+        job=job,
+        index=event.index,
+        scored=event.scored,
+        partial=event.partial,
+        matrix_library=event.matrix_library,
+    )

@@ -1,35 +1,165 @@
-"""Whose turn it is: the jobs of several clients, done step by step."""
+"""Whose turn it is: the jobs of several clients, done step by step, with models that may not fit together.
+
+Each client's jobs keep their order, and clients take turns by steps. A job is blocked where its models can't be loaded
+without letting go of models that another waiting job has. Then:
+
+- Jobs whose models are in memory go first, as long as there are any, but for no longer than a term after the last
+  loading: at least `LEAST_TERM_SECONDS`, and `TERM_LOADS` times what the last loading took. So at most about a sixth of
+  the time goes to loading, however many pairs want the memory.
+- When the term is over, no new pass is begun; those under way are finished, and the job that has been blocked longest
+  goes next. What it displaces is blocked from then on, so that no job waits for ever.
+"""
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from shiftlens.options.pair import PairSpec
+
+LEAST_TERM_SECONDS = 10.0
+TERM_LOADS = 5
+
+Unit = tuple[int, str]
+
+
+class Outlook(Protocol):
+    """What it takes to have a job's models in memory; see `model_cache.Outlook`."""
+
+    @property
+    def units(self) -> frozenset[Unit]: ...
+    @property
+    def loads(self) -> bool: ...
+    @property
+    def evicts(self) -> frozenset[Unit]: ...
+    @property
+    def waits(self) -> bool: ...
+
+
+class Models(Protocol):
+    """The models in memory, as turns need to know of them; see `session.Session`."""
+
+    @property
+    def loads(self) -> int: ...
+    @property
+    def last_load_seconds(self) -> float: ...
+    def outlook(self, spec: PairSpec) -> Outlook: ...
+    def pinned(self) -> frozenset[Unit]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A client whose first job could go on: what its models take (None for a job without), how long it is blocked."""
+
+    client: int
+    outlook: Outlook | None = None
+    blocked_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who goes next, who is blocked, and whether this takes models from a job that waits."""
+
+    client: int
+    blocked: frozenset[int] = frozenset()
+    switches: bool = False
+
+
+def term_seconds(load_seconds: float) -> float:
+    """How long models stay in memory at the least while jobs want them, after a loading of so many seconds."""
+    return max(LEAST_TERM_SECONDS, TERM_LOADS * load_seconds)
+
+
+def choose(candidates: Sequence[Candidate], pinned: frozenset[Unit], since_switch: float, term: float) -> Choice:
+    """Who goes next, by the rule above. Candidates are in the order of their turns; there is at least one."""
+    ready = [each for each in candidates if each.outlook is None or not each.outlook.loads]
+    wanted = frozenset(unit for each in ready if each.outlook is not None for unit in each.outlook.units)
+    blocked = [
+        each
+        for each in candidates
+        if each.outlook is not None and each.outlook.loads and (each.outlook.waits or each.outlook.evicts & wanted)
+    ]
+    names = frozenset(each.client for each in blocked)
+    free = [each for each in candidates if each.client not in names]
+    if not blocked:
+        return Choice(free[0].client)
+    longest = max(blocked, key=lambda each: each.blocked_seconds)
+    if free and since_switch < term:
+        return Choice(free[0].client, names)
+    under_way = [each for each in free if each.outlook is not None and each.outlook.units & pinned]
+    if under_way and longest.outlook is not None and (longest.outlook.waits or longest.outlook.evicts & pinned):
+        return Choice(under_way[0].client, names)
+    return Choice(longest.client, names - {longest.client}, switches=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    steps: Iterator[None]
+    needs: Callable[[], PairSpec | None]
+
+
+def _nothing() -> None:
+    return None
 
 
 class Turns:
-    """One step of a client's first job, then one of the next client's; the jobs of one client keep their order."""
+    """One step of a client's first job, then one of the next client's; the jobs of one client keep their order.
 
-    def __init__(self) -> None:
-        self._jobs: dict[int, deque[Iterator[None]]] = {}
+    Without `models`, jobs need none, and clients simply take turns.
+    """
+
+    def __init__(self, models: Models | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._models, self._clock = models, clock
+        self._jobs: dict[int, deque[_Job]] = {}
         self._last: int | None = None
+        self._blocked_since: dict[int, float] = {}
+        self._term_began = clock()
+        self._term = 0.0
 
     def __bool__(self) -> bool:
         return bool(self._jobs)
 
-    def add(self, client: int, job: Iterator[None]) -> None:
-        self._jobs.setdefault(client, deque()).append(job)
+    def add(self, client: int, job: Iterator[None], needs: Callable[[], PairSpec | None] = _nothing) -> None:
+        """Put a job behind those of its client. `needs` tells the pair that its next step needs in memory, if any."""
+        self._jobs.setdefault(client, deque()).append(_Job(job, needs))
 
     def step(self) -> None:
         """Do the next step, if there is one. What the job raises goes through."""
         # A client that came while the last one had its turn stands behind it, but goes first.
-        client = next((c for c in self._jobs if c != self._last), self._last)
-        if client is None or client not in self._jobs:
+        order = [client for client in self._jobs if client != self._last]
+        if self._last in self._jobs:
+            order.append(self._last)
+        if not order:
             return
-        self._last = client
-        jobs = self._jobs.pop(client)
+        choice = self._choice(order)
+        self._last = choice.client
+        jobs = self._jobs.pop(choice.client)
+        loads = 0 if self._models is None else self._models.loads
         try:
-            next(jobs[0])
+            next(jobs[0].steps)
         except StopIteration:
             jobs.popleft()
+        finally:
+            # Models that are loaded beside others while somebody is blocked must not make that wait longer.
+            if self._models is not None and (choice.switches or (self._models.loads > loads and not choice.blocked)):
+                self._term_began = self._clock()
+                self._term = term_seconds(self._models.last_load_seconds)
         if jobs:
-            self._jobs[client] = jobs
+            self._jobs[choice.client] = jobs
+
+    def _choice(self, order: Sequence[int]) -> Choice:
+        if self._models is None or len(order) == 1:
+            self._blocked_since.clear()
+            return Choice(order[0])
+        now = self._clock()
+        candidates = []
+        for client in order:
+            spec = self._jobs[client][0].needs()
+            since = self._blocked_since.get(client, now)
+            candidates.append(Candidate(client, None if spec is None else self._models.outlook(spec), now - since))
+        choice = choose(candidates, self._models.pinned(), now - self._term_began, self._term)
+        self._blocked_since = {client: self._blocked_since.get(client, now) for client in choice.blocked}
+        return choice

@@ -88,6 +88,10 @@ class AdaptedModel:
         """Parameters of the model, and an adapter's own with them."""
         return self._parameters + (0 if adapter is None else self._adapters[adapter])
 
+    def bytes_beside(self, adapter: str | None) -> int:
+        """Bytes of the tensors of an adapter that are kept beside the model's while it is off."""
+        return sum(each.adapters.nbytes for each in self._replaced.get(adapter or "", ()))
+
     @property
     def touches_head(self) -> bool:
         """Whether any adapter in the model changes its head."""

@@ -68,6 +68,23 @@ def check_files(name: str, folder: Path, *, allow_pickle: bool, may_fetch: bool)
         _check_kinds(name, config, together)
 
 
+def weight_sizes(name: str, folder: Path, *, allow_pickle: bool) -> tuple[int, int]:
+    """How many numbers the weights in a folder are, and their bytes on disk.
+
+    No numbers (0) where the files don't tell them as they will be in memory: pickles, and quantised weights. Raises
+    ModelError or OSError where a file can't be read.
+    """
+    config = _read_object(name, folder / CONFIG)
+    files = [folder / file for file in _weights_of(name, folder, config, allow_pickle=allow_pickle)]
+    files = files or ([folder / _PICKLE] if allow_pickle else [])
+    on_disk = sum(file.stat().st_size for file in files)
+    if any(file.suffix != _SAFE for file in files):
+        return 0, on_disk
+    found = [_tensors(name, file) for file in files]
+    quantised = any(each.integers for each in found)
+    return 0 if quantised else sum(each.elements for each in found), on_disk
+
+
 def check_no_pointers(name: str, folder: Path) -> None:
     """Raises ModelError where a file in the folder is what Git LFS puts in the place of a large one."""
     with os.scandir(folder) as entries:

@@ -18,6 +18,10 @@ OR_ALLOW_PICKLES = (
 _LONGEST_QUOTE = 300
 
 
+class NotEnoughMemory(ModelError):
+    """A model does not fit into what is left of the device's memory."""
+
+
 def guarded(name: str, load: Callable[[], T], *, offline: bool = True, file: str = "") -> T:
     """What `load` returns. Whatever a library raises comes out as a ModelError; `file` is what it was reading."""
     try:
@@ -63,8 +67,8 @@ def _speaks_of_the_hub(said: str) -> bool:
     return any(word in said for word in ("cached", "local", "connect", "offline"))
 
 
-def out_of_memory(name: str) -> ModelError:
-    return ModelError(
+def out_of_memory(name: str) -> NotEnoughMemory:
+    return NotEnoughMemory(
         f"There is not enough memory for {name}.",
         "Unload other models, or choose a smaller dtype or another device.",
     )

@@ -34,11 +34,21 @@ def largest_matrix(models: Iterable[torch.nn.Module]) -> int:
     return max((weight.numel() for model in models for weight in model.parameters() if weight.dim() > 1), default=0)
 
 
-def settle_threads(models: Iterable[torch.nn.Module]) -> int:
-    """Have this process take the products of these models on as many threads as are worth it; how many they are."""
-    count = threads_for(largest_matrix(models), _available(), chosen=bool(os.environ.get(CHOSEN_BY_USER)))
+def threads_of(models: Iterable[torch.nn.Module]) -> int:
+    """On how many threads the products of these models are taken."""
+    return threads_for(largest_matrix(models), _available(), chosen=bool(os.environ.get(CHOSEN_BY_USER)))
+
+
+def use_threads(count: int) -> None:
+    """Have this process take all products on so many threads, from now on."""
     if count != torch.get_num_threads():
         torch.set_num_threads(count)
+
+
+def settle_threads(models: Iterable[torch.nn.Module]) -> int:
+    """Have this process take the products of these models on as many threads as are worth it; how many they are."""
+    count = threads_of(models)
+    use_threads(count)
     return count
 
 

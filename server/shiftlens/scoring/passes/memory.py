@@ -128,12 +128,12 @@ class RememberedPass:
 class PassMemory:
     """The last passes of one pair of models, bounded in bytes; the least recently used goes first.
 
-    What is kept belongs to `owner`, until that one is forgotten.
+    Each belongs to its owner, until that one is forgotten. `on_kept` is called when a pass has been kept.
     """
 
-    def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+    def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES, on_kept: Callable[[], None] = lambda: None) -> None:
         self.limit_bytes = limit_bytes
-        self.owner = NOBODY
+        self._on_kept = on_kept
         self._passes: list[RememberedPass] = []
 
     @property
@@ -174,7 +174,7 @@ class PassMemory:
         base, aligned = (
             side if can_be_cut(side.cache) else side.without_cache() for side in (remembered.base, remembered.aligned)
         )
-        remembered = dataclasses.replace(remembered, base=base, aligned=aligned, owner=self.owner)
+        remembered = dataclasses.replace(remembered, base=base, aligned=aligned)
         if remembered.nbytes > self.limit_bytes:
             remembered = dataclasses.replace(remembered, base=base.without_cache(), aligned=aligned.without_cache())
         if remembered.nbytes == 0:
@@ -182,6 +182,14 @@ class PassMemory:
         self._passes.append(remembered)
         while self._passes and self.nbytes > self.limit_bytes:
             self._passes.pop(0)
+        self._on_kept()
+
+    def drop_oldest(self) -> bool:
+        """Let go of the least recently used pass; False where there is none."""
+        if self._passes:
+            self._passes.pop(0)
+            return True
+        return False
 
     def forget(self, is_gone: Callable[[Owner], bool]) -> None:
         """Let go of the passes of owners that are gone."""

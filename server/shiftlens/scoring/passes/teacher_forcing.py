@@ -16,7 +16,7 @@ from shiftlens.scoring.numbers.rows import PairRows, joined
 from shiftlens.scoring.passes.apart import ApartHeads
 from shiftlens.scoring.passes.batches import Limits, limits_of, padded
 from shiftlens.scoring.passes.causal import CausalModel
-from shiftlens.scoring.passes.memory import PassMemory, RememberedPass, RememberedSide
+from shiftlens.scoring.passes.memory import NOBODY, Owner, PassMemory, RememberedPass, RememberedSide
 from shiftlens.scoring.passes.plan import PassPlan, RowTargets, SidePlan, joined_targets
 from shiftlens.scoring.passes.stream import RowStream
 from shiftlens.scoring.passes.windows import WindowedStream
@@ -41,13 +41,17 @@ class RowCollector:
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """A pair of models, the heads' working memory, and what earlier passes left behind."""
+    """A pair of models, the heads' working memory, and what earlier passes left behind.
+
+    What its own passes leave there belongs to `owner`.
+    """
 
     base: CausalModel
     aligned: CausalModel
     heads: Heads | ApartHeads
     k: int
     memory: PassMemory | None = None
+    owner: Owner = NOBODY
 
     @property
     def limits(self) -> Limits:
@@ -90,7 +94,7 @@ class Scorer:
             if self.memory is not None:
                 kept = collector.all() if collector.rows else None
                 sides = base_stream.remember(), aligned_stream.remember()
-                self.memory.keep(RememberedPass(*sides, plan.groups, self.k, kept))
+                self.memory.keep(RememberedPass(*sides, plan.groups, self.k, kept, self.owner))
 
     def _numbers(
         self, states: tuple[torch.Tensor, torch.Tensor], targets: RowTargets, check: Callable[[], None]

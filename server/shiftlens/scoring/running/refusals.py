@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shiftlens.engine.worker.pairs import OpenedModel, OpenedPair
 from shiftlens.errors import ScoringError
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.opening.opened import OpenedModel
+from shiftlens.scoring.opening.pair import OpenedPair
 
 _DTYPES = "`shiftlens.dtype`, `--dtype`"
 

@@ -1,0 +1,56 @@
+"""What comes of scoring, as plain values in the order in which it happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shiftlens.scores.description import ModelDescription
+from shiftlens.scores.records import ScoredResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The models are in memory, and are these. `aligned` tells which of several aligned models this is about."""
+
+    base: ModelDescription
+    aligned_model: ModelDescription
+    aligned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the scoring is, from 0 to 1, and the response that is being scored: its index, and how many there are."""
+
+    fraction: float
+    index: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The scores of one response, by its index. With `partial`, only its first rows; a longer one follows.
+
+    `matrix_library` is what takes float32 products on a CPU ("torch" or "onednn"), and `aligned` tells which of several
+    aligned models the scores are of.
+    """
+
+    index: int
+    scored: ScoredResponse
+    partial: bool = False
+    matrix_library: str = ""
+    aligned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One response could not be scored; the others go on."""
+
+    index: int
+    problem: str
+    remedy: str
+    aligned: int = 0
+
+
+Event = Opened | Progress | Scored | Refused
+Events = tuple[Event, ...]
+"""What one step of the work gave: nothing, or several events."""

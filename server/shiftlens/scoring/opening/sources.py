@@ -1,0 +1,53 @@
+"""Which models in memory a pair needs, told from its names before anything is loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from shiftlens.model_files.fingerprint import model_fingerprint
+from shiftlens.options.pair import AUTO_LIBRARY, PairSpec
+from shiftlens.scores.matrix_library import expected_library, remember
+from shiftlens.scoring.models.sources import ModelSource, find_source
+from shiftlens.scoring.numbers import products
+
+
+@dataclass(frozen=True, slots=True)
+class ModelKey:
+    """What loads a full model: its place (a folder, or a name of the hub), device, dtype and matrix library."""
+
+    place: str
+    device: str
+    dtype: str
+    library: str
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """One side of a pair: where it comes from, and the key of the full model that it is, or is an adapter on."""
+
+    source: ModelSource
+    key: ModelKey
+
+
+def needed(spec: PairSpec) -> tuple[Needed, Needed]:
+    """What the base and the aligned model of a pair need. Raises ModelError.
+
+    Copies of one model in two places are one where an adapter is put on them.
+    """
+    base, aligned = find_source(spec.base, spec), find_source(spec.aligned, spec)
+    if (base.adapter is not None or aligned.adapter is not None) and base.whole != aligned.whole:
+        same = model_fingerprint(base.whole)
+        if same is not None and same == model_fingerprint(aligned.whole):
+            aligned = dataclasses.replace(aligned, whole=base.whole)
+    library = library_for(spec)
+    keys = (ModelKey(source.whole_place, spec.device, spec.dtype, library) for source in (base, aligned))
+    return Needed(base, next(keys)), Needed(aligned, next(keys))
+
+
+def library_for(spec: PairSpec) -> str:
+    """The matrix library of a pair; `auto` is what was measured on this machine once, or is measured now."""
+    library = expected_library(spec.matrix_library)
+    if spec.matrix_library == AUTO_LIBRARY and not (library and (library != "onednn" or products.has_onednn())):
+        library = remember(products.quicker())
+    return library

@@ -1,0 +1,167 @@
+"""A scoring session: opens models, scores responses, and yields results as plain values.
+
+It is all that scoring needs, with no messages and no other process: the engine's worker, a run over a corpus and the
+tests call the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+
+from shiftlens.errors import ModelError
+from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.requests import ResponseToScore
+from shiftlens.scoring.events import Event, Events, Opened
+from shiftlens.scoring.models.hub import hub_access
+from shiftlens.scoring.numbers import products
+from shiftlens.scoring.opening.device_memory import machine_bytes
+from shiftlens.scoring.opening.model_cache import CachedModel, ModelCache, OnProgress, Outlook
+from shiftlens.scoring.opening.opened import UnitId
+from shiftlens.scoring.opening.pair import OpenedPair, opened_pair
+from shiftlens.scoring.opening.sources import needed
+from shiftlens.scoring.passes.memories import PassMemories
+from shiftlens.scoring.passes.memory import limit_for
+from shiftlens.scoring.running.pair_run import PairRun
+from shiftlens.scoring.running.run import Run
+
+
+def _quiet(_message: str, _fraction: float) -> None:
+    pass
+
+
+class Session:
+    """Models that stay in memory while they fit, and the pairs that are opened as views of them.
+
+    `memory_bytes` bounds the models on each kind of device; None takes what the machine allows (see `model_limit`). A
+    session belongs to one thread.
+    """
+
+    def __init__(self, memory_bytes: int | None = None) -> None:
+        self._memories: PassMemories[UnitId] = PassMemories(limit_for(machine_bytes()))
+        self._cache = ModelCache(memory_bytes, self._let_go)
+        self._pairs: dict[PairSpec, OpenedPair] = {}
+        self._latest: PairSpec | None = None
+
+    @contextmanager
+    def open(self, spec: PairSpec, on_progress: OnProgress = _quiet) -> Iterator[OpenedPair]:
+        """The pair, loaded if need be, and kept in memory while this lasts.
+
+        `on_progress` gets what is being loaded and the fraction done; what it raises ends the loading. Raises
+        ModelError, and ModelsInUse where an adapter is to be put into a model that another pair is using.
+        """
+        changed, self._latest = spec != self._latest, spec
+        with self._in_use(spec, on_progress, look=changed) as pair:
+            yield pair
+
+    @contextmanager
+    def _in_use(self, spec: PairSpec, on_progress: OnProgress, *, look: bool) -> Iterator[OpenedPair]:
+        """A pair that stays in memory while this lasts. With `look`, models whose files have changed are read anew."""
+        pair = self._opened(spec, on_progress, look=look)
+        units = pair.units
+        self._cache.touch(units)
+        self._cache.pin(units, 1)
+        try:
+            yield pair
+        finally:
+            self._cache.pin(units, -1)
+
+    def score(
+        self,
+        spec: PairSpec,
+        options: ScoreOptions,
+        responses: Sequence[ResponseToScore],
+        *,
+        check: Callable[[], None] = lambda: None,
+        on_progress: OnProgress = _quiet,
+    ) -> Iterator[Event]:
+        """What comes of scoring these responses, in the order in which it happens.
+
+        `check` is called between chunks of the work and may raise to stop it. Raises ModelError.
+        """
+        for events in self.steps(spec, Run(options, responses, check), on_progress):
+            yield from events
+
+    def steps(self, spec: PairSpec, run: Run, on_progress: OnProgress = _quiet) -> Generator[Events, None, None]:
+        """The same in steps, each with what it gave; between two of them other pairs can be scored.
+
+        Models are held in memory within a pass only. Where they were let go of between two, they are loaded again.
+        """
+        with self.open(spec, on_progress) as pair:
+            opened = Opened(pair.base.description, pair.aligned.description)
+            # Held by this generator, it would stay in memory when it is let go of.
+            del pair
+        yield (opened,)
+        yield from PairRun(run, lambda: self._in_use(spec, on_progress, look=False)).steps()
+
+    def models(self) -> tuple[CachedModel, ...]:
+        """Every model in memory, and its bytes."""
+        return self._cache.models()
+
+    @property
+    def loads(self) -> int:
+        """How many full models have been loaded so far."""
+        return self._cache.loads
+
+    @property
+    def last_load_seconds(self) -> float:
+        """How long the last loading took."""
+        return self._cache.last_load_seconds
+
+    @property
+    def kv_bytes(self) -> int:
+        """What earlier passes left behind for edits, in bytes."""
+        return self._memories.nbytes
+
+    def outlook(self, spec: PairSpec) -> Outlook:
+        """What opening a pair would take now. Loads and fetches nothing; what opening would refuse takes nothing."""
+        pair = self._pairs.get(spec)
+        if pair is not None and self._is_valid(pair):
+            return Outlook(pair.units)
+        try:
+            return self._cache.outlook(needed(dataclasses.replace(spec, allow_download=False)), spec)
+        except ModelError:
+            return Outlook()
+
+    def pinned(self) -> frozenset[UnitId]:
+        """What is in use, and can't be let go of."""
+        return self._cache.pinned()
+
+    def forget(self, client: int, document: str | None) -> None:
+        """Let go of what is kept for edits of a document of a client, of all of its documents with None."""
+        self._memories.forget(lambda owner: owner[0] == client and (document is None or owner[1] == document))
+
+    def unload(self) -> None:
+        """Let go of every model; what is in use goes when it no longer is."""
+        self._pairs.clear()
+        self._cache.clear()
+
+    def _let_go(self, unit: UnitId) -> None:
+        self._memories.drop(unit)
+        # A pair holds its models: with it they would stay in memory.
+        self._pairs = {spec: pair for spec, pair in self._pairs.items() if unit not in pair.units}
+
+    def _is_valid(self, pair: OpenedPair) -> bool:
+        return self._cache.is_valid(pair.base) and self._cache.is_valid(pair.aligned)
+
+    def _opened(self, spec: PairSpec, on_progress: OnProgress, *, look: bool) -> OpenedPair:
+        pair = self._pairs.get(spec)
+        if pair is None or look or not self._is_valid(pair):
+            pair = self._opened_anew(spec, on_progress, look=look)
+            self._pairs[spec] = pair
+        pair.activate()
+        return dataclasses.replace(pair, memory=self._memories.of(pair.base.units, pair.aligned.units))
+
+    def _opened_anew(self, spec: PairSpec, on_progress: OnProgress, *, look: bool) -> OpenedPair:
+        with hub_access(spec.allow_download):
+            sides = needed(spec)
+            products.use(sides[0].key.library)
+            if look:
+                self._cache.drop_changed(sides)
+            pair = self._pairs.pop(spec, None)
+            if pair is not None and self._is_valid(pair):
+                return pair
+            self._pairs = {each: pair for each, pair in self._pairs.items() if self._is_valid(pair)}
+            base, aligned = self._cache.opened(sides, spec, on_progress)
+        return opened_pair(sides, (base, aligned), self._memories.of(base.units, aligned.units))
