@@ -174,6 +174,8 @@ export interface AnalysisAnswer {
     message: string;
     prompt: string;
     turn: string;
+    /** What the file says of whether the turn is trained on; empty where it does not say. An older server sends none. */
+    training?: string;
     range: { start: Position; end: Position } | null;
     summary: ResponseSummary | null;
   }[];

@@ -67,11 +67,13 @@ function description(prompt: string, state: ResponseState, summary: ResponseSumm
   return `${prompt} (${summary.shifted} of ${summary.tokens} shifted${soFar}${byPart})`;
 }
 
-function detail({ index, turn, message, summary }: AnalysisAnswer["responses"][number]): string {
+function detail({ index, turn, training, message, summary }: AnalysisAnswer["responses"][number]): string {
   const head = `Response ${index + 1}${turn ? ` (${turn})` : ""}`;
   const byPart = (summary?.byPart ?? []).map((part) => `${part.kind}: ${counts(part)}`);
   const byKind = (summary?.byKind ?? []).map((of) => `kind ${of.kind}: ${counts(of)}`);
-  return [head, summary ? counts(summary) : "", ...byPart, ...byKind, message].filter(Boolean).join("\n");
+  return [head, summary ? counts(summary) : "", ...byPart, ...byKind, training, message]
+    .filter(Boolean)
+    .join("\n");
 }
 
 function counts({ shifted, marginal, unshifted, tokens }: Counts): string {

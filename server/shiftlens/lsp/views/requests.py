@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from shiftlens.analysis.facts import Fact, facts
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, Summary, Token, TokenSide
-from shiftlens.analysis.words import base_context_of, part_words, turn_words
+from shiftlens.analysis.words import base_context_of, part_words, trained_words, turn_words
 from shiftlens.lsp.documents.locate import Place
 from shiftlens.lsp.documents.open import OpenDocument, span_range
 from shiftlens.lsp.documents.store import DocumentAnalysis, ResponseResult
@@ -129,6 +129,7 @@ def _response(
         "message": "" if result.refusal is None else str(result.refusal),
         "prompt": _prompt(analysis.transcript.responses[index]),
         "turn": turn_words(analysis.transcript.responses[index], analysis.transcript),
+        "training": trained_words(analysis.transcript.responses[index]),
         "range": None if span is None else _range(document, span, unit),
         "summary": None if found is None else summary_json(found.summary),
         "notes": [] if found is None else list(found.notes),
