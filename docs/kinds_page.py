@@ -70,7 +70,7 @@ kinds: in the hover and the panel, below each response in the terminal and the r
 | --- | --- | --- |
 | a message | `weight`: 0 is not trained on, above 0 is | OpenAI's and Mistral's fine-tuning |
 | a message | `train` or `training`: true or false | axolotl |
-| a message | `train_detail` or `training_detail`: pieces of the text, each with `train`; "partly" where one is true | axolotl |
+| a message | `train_detail` or `training_detail`: pieces, each with `train`; "partly" where one is true | axolotl |
 | a message | `loss` or `loss_mask`: true, false, 1 or 0 | ms-swift and others |
 | a record | `mask`: the speaker whose turns are not trained on | NeMo's chat format |
 | a record | `mask_history`: true where the last answer alone is trained on | LLaMA-Factory's option |
