@@ -59,8 +59,30 @@ file that can't be used is told of with its place; on the command line nothing i
 with the lists below. The JSON says in `settings.word_lists` whose lists it were."""
 
 
+MASK = """\
+## What is trained on
+
+Where a file says which turns a model is trained on (the loss mask of supervised fine-tuning), views say it beside the
+kinds: in the hover and the panel, below each response in the terminal and the report, in the *Responses* view, and as
+`trained` ("yes", "no", "partly") of a response in the JSON. The terminal gives the shares of both sorts of responses.
+
+| where | what | who writes it |
+| --- | --- | --- |
+| a message | `weight`: 0 is not trained on, above 0 is | OpenAI's and Mistral's fine-tuning |
+| a message | `train` or `training`: true or false | axolotl |
+| a message | `train_detail` or `training_detail`: pieces, each with `train`; "partly" where one is true | axolotl |
+| a message | `loss` or `loss_mask`: true, false, 1 or 0 | ms-swift and others |
+| a record | `mask`: the speaker whose turns are not trained on | NeMo's chat format |
+| a record | `mask_history`: true where the last answer alone is trained on | LLaMA-Factory's option |
+
+What a message says of itself goes before what its record says. A flag that says neither, or flags that contradict each
+other, are told of, and the turn counts as one of which the file does not say. These members are read in messages as
+OpenAI's API has them, in ShareGPT's records and in JSONL with one message a line. Which tokens a training framework
+itself masks (`{% generation %}` in a template, options of a configuration) is not in the file and is not shown."""
+
+
 def page() -> str:
-    parts = [INTRODUCTION, "## The kinds", _kinds(), HOW, "## The lists"]
+    parts = [INTRODUCTION, "## The kinds", _kinds(), HOW, MASK, "## The lists"]
     for words in default_word_lists():
         parts.append(f"### {LANGUAGES.get(words.language, words.language)} (`{words.language}`)")
         parts += [f"{name}: {', '.join(getattr(words, name))}" for name in LISTS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from typing import Any
@@ -24,7 +25,7 @@ from shiftlens.analysis.contract import error_json, to_json
 from shiftlens.analysis.model import Analysis
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.text.source_map import SourceMap
-from shiftlens.transcripts.model import Part, PartKind, Response, Role, Transcript, Turn
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, Trained, Transcript, Turn
 
 
 def analysed(text: str, scores: Any, compat: str = "", of: Response | None = None) -> Analysis:
@@ -212,6 +213,14 @@ def test_a_response_that_is_an_answer_alone_says_nothing_of_parts() -> None:
     assert "by_part" not in found["summary"]
     assert "by_part" not in whole["summary"]
     assert whole["settings"]["score_parts"] == ["answer", "reasoning"]
+
+
+def test_a_response_says_whether_it_is_trained_on_where_the_file_does() -> None:
+    one = in_parts()
+    scores = of_parts(scored([b"hm", b"yes"], with_end=False), (0, 1))
+    assert "trained" not in as_json("", scores, of=one)["responses"][0]
+    masked = dataclasses.replace(one, turn=dataclasses.replace(one.turn, trained=Trained.NO))
+    assert as_json("", scores, of=masked)["responses"][0]["trained"] == "no"
 
 
 def test_settings_that_the_reference_does_not_go_by_are_null_under_compat() -> None:

@@ -13,7 +13,7 @@ from shiftlens.analysis.facts import KINDS, facts
 from shiftlens.analysis.model import ResponseAnalysis, Token
 from shiftlens.analysis.tokens import token, tokens
 from shiftlens.options.pair import ClassifyOptions, ScoreOptions
-from shiftlens.transcripts.model import Transcript
+from shiftlens.transcripts.model import Trained, Transcript
 
 
 def sentences(
@@ -84,6 +84,15 @@ def test_the_kind_of_a_token_is_told_in_words() -> None:
         "Kind: special or tool syntax",
         "Kind: content",
     ]
+
+
+def test_the_loss_mask_of_the_file_is_told_where_it_has_one() -> None:
+    analysis = flagged()
+    turn = dataclasses.replace(analysis.response.turn, trained=Trained.NO)
+    masked = dataclasses.replace(analysis, response=dataclasses.replace(analysis.response, turn=turn))
+    said = "Training: the file says that this turn is not trained on"
+    assert said in sentences(masked, 0)
+    assert not any(sentence.startswith("Training") for sentence in sentences(analysis, 0))
 
 
 def test_the_tokens_of_one_character_are_listed_with_each() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import ResponseAnalysis
-from shiftlens.analysis.profile import by_tenth, most_often_shifted
+from shiftlens.analysis.profile import by_tenth, by_training, most_often_shifted
 from shiftlens.options.pair import ClassifyOptions
+from shiftlens.transcripts.model import Trained
 
 from .hand_made import response, scored
 
@@ -33,6 +36,20 @@ def test_every_position_is_in_one_tenth(ranks: list[int]) -> None:
     assert len(tenths) == 10
     assert sum(tenth.tokens for tenth in tenths) == len(ranks)
     assert sum(tenth.tokens * tenth.shifted for tenth in tenths) == pytest.approx(ranks.count(9))
+
+
+def masked(ranks: list[int], trained: Trained) -> ResponseAnalysis:
+    found = analysed(ranks)
+    turn = dataclasses.replace(found.response.turn, trained=trained)
+    return dataclasses.replace(found, response=dataclasses.replace(found.response, turn=turn))
+
+
+def test_responses_are_counted_by_whether_they_are_trained_on_where_a_file_says_so() -> None:
+    several = [masked([9, 1], Trained.NO), masked([1, 1, 1], Trained.YES), masked([9, 9], Trained.NO)]
+    found = {trained: (of.tokens, of.shifted) for trained, of in by_training(several)}
+    assert found == {Trained.YES: (3, 0), Trained.NO: (4, 3)}
+    assert list(found) == [Trained.YES, Trained.NO]
+    assert by_training([analysed([9, 1])]) == ()
 
 
 def test_what_is_shifted_most_often_comes_first() -> None:

@@ -18,13 +18,13 @@ from shiftlens.analysis.contract import error_json, to_json
 from shiftlens.analysis.schema import schema
 from shiftlens.scores.description import ModelDescription
 from shiftlens.text.source_map import SourceMap
-from shiftlens.transcripts.model import Part, PartKind, Response, Role, Turn
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, Trained, Turn
 
 
 def of_parts() -> Response:
     kinds = ((PartKind.REASONING, "Hm"), (PartKind.TEXT, "ab"), (PartKind.TOOL_CALL, "c()"))
     parts = tuple(Part(kind, text, SourceMap.verbatim(10 * at, len(text))) for at, (kind, text) in enumerate(kinds))
-    return Response(0, (asked("Why?"),), Turn(Role.ASSISTANT, parts), label="chosen")
+    return Response(0, (asked("Why?"),), Turn(Role.ASSISTANT, parts, trained=Trained.PARTLY), label="chosen")
 
 
 def shortened() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -20,7 +21,7 @@ from shiftlens.cli.reference import print_reference
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.text.source_map import SourceMap
 from shiftlens.text.visible import harmless, one_line
-from shiftlens.transcripts.model import Part, PartKind, Response, Role, Transcript, Turn
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, Trained, Transcript, Turn
 
 
 class Terminal(io.StringIO):
@@ -180,6 +181,17 @@ def test_kinds_of_tokens_have_shares_and_their_part_of_all_that_is_shifted() -> 
     rest = "0.0% unshifted, 0.0% marginal, 100.0% shifted; 100.0% of all shifted\n"
     assert f"  kind reasoning: 1 positions, {rest}" in text
     assert "  kind opener: 1 positions, 100.0% unshifted, 0.0% marginal, 0.0% shifted; 0.0% of all shifted\n" in text
+
+
+def test_the_loss_mask_of_the_file_is_told_with_the_shares_of_what_is_trained_on() -> None:
+    one = in_parts()
+    turn = dataclasses.replace(one.responses[0].response.turn, trained=Trained.NO)
+    masked = dataclasses.replace(one.responses[0], response=dataclasses.replace(one.responses[0].response, turn=turn))
+    text = printed(dataclasses.replace(one, responses=(masked, one.responses[0])))
+    assert text.count("Training: the file says that this turn is not trained on.\n") == 1
+    assert "Not trained on: 3 positions, 66.7% unshifted, 0.0% marginal, 33.3% shifted\n" in text
+    assert "Trained on or not, the file does not say: 3 positions" in text
+    assert "rained on" not in printed(one)
 
 
 def test_the_references_numbers_are_printed_with_compat() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import math
@@ -22,7 +23,7 @@ from shiftlens.analysis.tokens import tokens
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.report.page import ReportedFile, is_report, render
 from shiftlens.text.source_map import SourceMap
-from shiftlens.transcripts.model import Part, PartKind, Response, Role, Transcript, Turn
+from shiftlens.transcripts.model import Part, PartKind, Response, Role, Trained, Transcript, Turn
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>&amp;\"'{{ 7*7 }}\u202e\x1b[31m"
 
@@ -218,6 +219,14 @@ def test_kinds_of_tokens_have_shares_and_their_part_of_all_that_is_shifted() -> 
     assert "opener1100.0%0.0%0.0%100.0%" in rows
     assert "content10.0%100.0%0.0%0.0%" in rows
     assert not page_of(analysis([])).all("table", "kinds")
+
+
+def test_the_loss_mask_of_the_file_is_told() -> None:
+    found = analysis([b"a"])
+    turn = dataclasses.replace(found.responses[0].response.turn, trained=Trained.YES)
+    one = dataclasses.replace(found.responses[0], response=dataclasses.replace(found.responses[0].response, turn=turn))
+    said = [remark.text for remark in page_of(dataclasses.replace(found, responses=(one,))).all("p", "remark")]
+    assert "The file says that this turn is trained on." in said
 
 
 def test_a_page_of_answers_alone_says_nothing_of_parts() -> None:

@@ -209,6 +209,8 @@ export interface AnalysisAnswer {
     prompt: string;
     turn: string;
     label?: string;
+    /** What the file says of whether the turn is trained on; empty where it does not say. An older server sends none. */
+    training?: string;
     range: { start: Position; end: Position } | null;
     summary: ResponseSummary | null;
     notes?: string[];

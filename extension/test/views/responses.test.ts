@@ -48,6 +48,7 @@ test("shares by part are told where there is more than the answer, those by kind
   const one = {
     ...response(0, 10),
     turn: "conversation 2, turn 3, chosen",
+    training: "the file says that this turn is trained on",
     summary: { ...counts, byPart, byKind },
   };
   const [row] = rowsOf({ ...ANSWER, responses: [one] });
@@ -61,6 +62,7 @@ test("shares by part are told where there is more than the answer, those by kind
       "answer: 1 shifted, 4 marginal, 5 unshifted of 10 tokens",
       "reasoning: 9 shifted, 0 marginal, 21 unshifted of 30 tokens",
       "kind opener: 2 shifted, 0 marginal, 0 unshifted of 2 tokens",
+      "the file says that this turn is trained on",
     ].join("\n"),
   );
 });

@@ -22,7 +22,8 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
 
 - `start`, `end` are offsets into the file's decoded text, in code points, a byte order mark not counted.
 - `conversation` and `turn` count from 0, the conversation in the file and the turn in it. A response that is one of
-  several answers to its prompt has "label", the file's word for it ("chosen").
+  several answers to its prompt has "label", the file's word for it ("chosen"). One of which the file says whether it is
+  trained on, as a loss mask does, has "trained": "yes", "no" or "partly".
 - A response that is more than an answer has "parts": [{"kind": "reasoning" | "answer" | "tool_call", "start", "end"}],
   all parts of its turn in the order in which the model wrote them, which may not be the file's; one that was not scored
   has "scored": false. A token that is not of the answer has "part", its kind; one with bytes of two parts is of the
@@ -76,7 +77,7 @@ from shiftlens.analysis.model import Analysis, ResponseAnalysis, Summary
 from shiftlens.analysis.parts import part_name
 from shiftlens.analysis.tokens import tokens
 from shiftlens.scores.records import SideScores
-from shiftlens.transcripts.model import PartKind, Response, Role
+from shiftlens.transcripts.model import PartKind, Response, Role, Trained
 
 SCHEMA = "shiftlens/1"
 
@@ -219,6 +220,7 @@ def _response(analysis: ResponseAnalysis, compat: str) -> Json:
         "conversation": response.conversation,
         "turn": response.turn_index,
         **({"label": response.label} if response.label else {}),
+        **({"trained": response.turn.trained.value} if response.turn.trained is not Trained.UNKNOWN else {}),
         "prompt": prompt_of(response),
         "text": analysis.text,
         "start": response.turn.source_start,

@@ -14,7 +14,7 @@ from shiftlens.analysis.aligntds import measures_at, shown_text
 from shiftlens.analysis.model import ANSWER, Realigned, ResponseAnalysis, Token, TokenSide
 from shiftlens.analysis.ranks import rank_words
 from shiftlens.analysis.tokens import JACCARD_AT
-from shiftlens.analysis.words import base_context_of, number_words, part_words, turn_words
+from shiftlens.analysis.words import base_context_of, number_words, part_words, trained_words, turn_words
 from shiftlens.options.pair import ScoreOptions
 from shiftlens.scores.records import ScoredResponse, SideScores
 from shiftlens.text.visible import shorten, visible_note, visible_piece, visible_text
@@ -29,6 +29,7 @@ Kind = Literal[
     "response",
     "part",
     "tokenKind",
+    "training",
     "reference",
     "character",
     "ends",
@@ -111,6 +112,8 @@ def _facts(
     if item.part != ANSWER:
         yield Fact("part", "part", part_words(item.part))
     yield Fact("tokenKind", "kind", item.kind.words)
+    if trained := trained_words(analysis.response):
+        yield Fact("training", "training", trained)
     if options.compat == "aligntds":
         yield reference(scored, item.index)
     if len(character) > 1 and not item.is_end:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from shiftlens.analysis.classify import Shares, shares, summarise
-from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
+from shiftlens.analysis.classify import Shares, combine, shares, summarise
+from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, Summary
+from shiftlens.transcripts.model import Trained
 
 TENTHS = 10
 
@@ -20,6 +21,18 @@ def by_tenth(analysis: ResponseAnalysis) -> tuple[Shares, ...]:
     return tuple(
         shares(summarise(classes[first:past], boundary[first:past])) for first, past in itertools.pairwise(edges)
     )
+
+
+def by_training(analyses: Sequence[ResponseAnalysis]) -> tuple[tuple[Trained, Summary], ...]:
+    """Counts of the responses that are trained on, in part and not, and of those of which the file does not say.
+
+    Nothing where it says it of none.
+    """
+    order = (Trained.YES, Trained.PARTLY, Trained.NO, Trained.UNKNOWN)
+    found = {trained: [a.summary for a in analyses if a.response.turn.trained is trained] for trained in order}
+    if len(found[Trained.UNKNOWN]) == len(analyses):
+        return ()
+    return tuple((trained, combine(summaries)) for trained, summaries in found.items() if summaries)
 
 
 def most_often_shifted(analyses: Iterable[ResponseAnalysis], limit: int) -> tuple[tuple[bytes, int], ...]:

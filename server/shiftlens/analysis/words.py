@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from shiftlens.analysis.aligntds import SHOWN
 from shiftlens.options.pair import ScoreOptions
-from shiftlens.transcripts.model import Response, Transcript
+from shiftlens.transcripts.model import Response, Trained, Transcript
+
+_TRAINED = {
+    Trained.YES: "the file says that this turn is trained on",
+    Trained.NO: "the file says that this turn is not trained on",
+    Trained.PARTLY: "the file says that pieces of this turn are trained on, and others not",
+}
 
 
 def part_words(kind: str) -> str:
     """A kind of part as it is said."""
     return kind.replace("_", " ")
+
+
+def trained_words(response: Response) -> str:
+    """What the file says of whether the response is trained on; "" where it does not say."""
+    return _TRAINED.get(response.turn.trained, "")
 
 
 def turn_words(response: Response, transcript: Transcript) -> str:

@@ -14,9 +14,11 @@ from shiftlens.analysis.classify import Shares, in_own_text, shares, shares_with
 from shiftlens.analysis.contract import prompt_of
 from shiftlens.analysis.highlights import Highlight, highlights
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Summary
-from shiftlens.analysis.words import part_words, turn_words
+from shiftlens.analysis.profile import by_training
+from shiftlens.analysis.words import part_words, trained_words, turn_words
 from shiftlens.cli.reference import print_reference
 from shiftlens.text.visible import harmless, one_line
+from shiftlens.transcripts.model import Trained
 
 COLORS = ("auto", "always", "never")
 
@@ -32,6 +34,13 @@ MARKS = {
     ShiftClass.MARGINAL: ("⟨", "⟩"),
     ShiftClass.SHIFTED: ("⟦", "⟧"),
     ShiftClass.UNKNOWN: ("", ""),
+}
+
+_TRAINED = {
+    Trained.YES: "Trained on",
+    Trained.PARTLY: "Trained on in part",
+    Trained.NO: "Not trained on",
+    Trained.UNKNOWN: "Trained on or not, the file does not say",
 }
 
 
@@ -189,11 +198,15 @@ def print_analysis(paint: Painter, file: str, analysis: Analysis) -> None:
         paint.summary("Summary", response.summary)
         if analysis.score_options.compat == "aligntds":
             print_reference(paint, response)
+        if trained := trained_words(response.response):
+            paint.line(f"Training: {trained}.")
         for note in response.notes:
             paint.line(f"Note: {harmless(note)}")
     if len(analysis.responses) > 1:
         paint.line()
         paint.summary("All responses", analysis.summary)
+        for trained_on, summary in by_training(analysis.responses):
+            paint.summary(_TRAINED[trained_on], replace(summary, by_part=(), by_kind=()))
 
 
 def _cut(span: Highlight, start: int, end: int) -> Highlight:

@@ -9,9 +9,10 @@ from markupsafe import Markup
 
 from shiftlens.analysis.classify import Shares, shares, shares_without_flagged
 from shiftlens.analysis.contract import prompt_of
+from shiftlens.analysis.facts import capitalised
 from shiftlens.analysis.model import CLASSES, Analysis, ResponseAnalysis, ShiftClass, Summary
 from shiftlens.analysis.profile import by_tenth, most_often_shifted
-from shiftlens.analysis.words import part_words, turn_words
+from shiftlens.analysis.words import part_words, trained_words, turn_words
 from shiftlens.report.scores import Pieces, Span, spans_and_scores
 from shiftlens.text.visible import visible_piece
 
@@ -79,6 +80,7 @@ class ResponseSection:
     common: list[CommonToken]
     prefixes: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    trained: str
 
     @classmethod
     def of(
@@ -109,6 +111,7 @@ class ResponseSection:
             ],
             prefixes=(("base", scored.base.prefix_text), ("aligned", scored.aligned.prefix_text)),
             notes=analysis.notes,
+            trained=capitalised(trained_words(analysis.response)),
         )
 
 

@@ -29,6 +29,15 @@ class PartKind(str, Enum):
     TOOL_RESULT = "tool_result"
 
 
+class Trained(str, Enum):
+    """What a file says of whether a model is trained on a turn, as the loss mask of supervised fine-tuning has it."""
+
+    UNKNOWN = "unknown"
+    YES = "yes"
+    NO = "no"
+    PARTLY = "partly"
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """A call as the file gives it. `arguments` is JSON text, or what the file holds in its place."""
@@ -59,12 +68,14 @@ class Turn:
     """One message. `parts` are in the order in which the speaker wrote them, which may not be the file's.
 
     `name` is who speaks where the file says so (a tool's name); `call_id` is the call that a tool's turn answers.
+    `trained` is the file's loss mask, of an assistant's turn.
     """
 
     role: Role
     parts: tuple[Part, ...]
     name: str = ""
     call_id: str = ""
+    trained: Trained = Trained.UNKNOWN
 
     @classmethod
     def of(cls, role: Role, text: str, source: SourceMap) -> Turn:

@@ -93,11 +93,11 @@ function description(prompt: string, state: ResponseState, summary: ResponseSumm
 
 type Response = AnalysisAnswer["responses"][number];
 
-function detail({ index, turn, message, summary, notes }: Response): string {
+function detail({ index, turn, training, message, summary, notes }: Response): string {
   const head = `Response ${index + 1}${turn ? ` (${turn})` : ""}`;
   const byPart = (summary?.byPart ?? []).map((part) => `${part.kind}: ${describeCounts(part)}`);
   const byKind = (summary?.byKind ?? []).map((of) => `kind ${of.kind}: ${describeCounts(of)}`);
-  return [head, summary ? describeCounts(summary) : "", ...byPart, ...byKind, message, ...(notes ?? [])]
+  return [head, summary ? describeCounts(summary) : "", ...byPart, ...byKind, training, message, ...(notes ?? [])]
     .filter(Boolean)
     .join("\n");
 }

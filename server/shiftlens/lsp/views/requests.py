@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from shiftlens.analysis.facts import Fact, facts
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, ShiftClass, Summary, Token, TokenSide
 from shiftlens.analysis.ranks import rank_number, rank_words
-from shiftlens.analysis.words import base_context_of, part_words, turn_words
+from shiftlens.analysis.words import base_context_of, part_words, trained_words, turn_words
 from shiftlens.lsp.documents.locate import Place
 from shiftlens.lsp.documents.open import OpenDocument, span_range
 from shiftlens.lsp.documents.store import DocumentAnalysis, ResponseResult
@@ -133,6 +133,7 @@ def _response(
         "prompt": _prompt(analysis.transcript.responses[index]),
         "turn": turn_words(analysis.transcript.responses[index], analysis.transcript),
         "label": analysis.transcript.responses[index].label,
+        "training": trained_words(analysis.transcript.responses[index]),
         "range": None if span is None else _range(document, span, unit),
         "summary": None if found is None else summary_json(found.summary),
         "notes": [] if found is None else list(found.notes),

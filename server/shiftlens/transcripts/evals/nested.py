@@ -8,7 +8,6 @@ from shiftlens.text.source_map import SourceMap, composed
 from shiftlens.transcripts.conversation import Said
 from shiftlens.transcripts.json.record import Log, Record
 from shiftlens.transcripts.json.source import JsonArray, JsonNode, JsonSourceError, JsonString, decoded, parse
-from shiftlens.transcripts.model import Turn
 
 Text = tuple[str, SourceMap]
 
@@ -50,4 +49,4 @@ def tell(inner: Record, outer: Record) -> None:
 def led_back(said: Said, source: SourceMap) -> Said:
     """A turn of a text that stands inside a string, with the way back to the file."""
     parts = tuple(replace(part, source=composed(part.source, source)) for part in said.turn.parts)
-    return replace(said, turn=Turn(said.turn.role, parts, said.turn.name, said.turn.call_id))
+    return replace(said, turn=replace(said.turn, parts=parts))

@@ -13,7 +13,7 @@ from shiftlens.transcripts.json.prompt import Prompt, unscored
 from shiftlens.transcripts.json.record import Record
 from shiftlens.transcripts.json.source import JsonArray, JsonObject, JsonString
 from shiftlens.transcripts.json.template_text import answer_text
-from shiftlens.transcripts.model import Role, Turn
+from shiftlens.transcripts.model import Role
 
 ANSWER_KEYS = (
     *("response", "completion", "generated_text", "generation", "output", "answer", "output_text", "choices"),
@@ -185,7 +185,8 @@ def repeated_prompt_off(record: Record, questions: Iterable[str], answers: tuple
         if len(parts) != 1 or not parts[0].text.startswith(asked):
             return answers
         text, source = slice_of(parts[0].text, parts[0].source, len(asked), len(parts[0].text))
-        said = replace(answer.said[0], turn=Turn(Role.ASSISTANT, (replace(parts[0], text=text, source=source),)))
+        rest = (replace(parts[0], text=text, source=source),)
+        said = replace(answer.said[0], turn=replace(answer.said[0].turn, parts=rest))
         kept.append(replace(answer, said=(said,)))
     if kept:
         record.log.say("`generated_text` begins with the prompt; what follows it was read as the answer.", record.start)

@@ -8,12 +8,26 @@ from shiftlens.transcripts.conversation import Conversation
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.messages import ROLES, read_messages
 from shiftlens.transcripts.json.record import Record
+from shiftlens.transcripts.json.training import DETAILS, FLAGS
 from shiftlens.transcripts.model import Role
 
 # Other members may say which conversation a message is of: such lines are no one conversation.
 _MEMBERS = frozenset(
     {"role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal", "reasoning_content"}
-    | {"reasoning", "thinking", "id", "timestamp", "time", "created", "created_at", "date", "model", "usage"}
+    | {
+        *FLAGS,
+        *DETAILS,
+        "reasoning",
+        "thinking",
+        "id",
+        "timestamp",
+        "time",
+        "created",
+        "created_at",
+        "date",
+        "model",
+        "usage",
+    }
 )
 
 

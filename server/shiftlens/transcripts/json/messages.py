@@ -19,7 +19,8 @@ from shiftlens.transcripts.json.parts import (
 )
 from shiftlens.transcripts.json.record import Record, RecordError
 from shiftlens.transcripts.json.source import JsonObject
-from shiftlens.transcripts.model import Part, PartKind, Role, ToolCall, Turn
+from shiftlens.transcripts.json.training import both, trained_by
+from shiftlens.transcripts.model import Part, PartKind, Role, ToolCall, Trained, Turn
 from shiftlens.transcripts.roles import TEMPLATE_ROLES
 
 ROLES = {
@@ -69,15 +70,27 @@ def read_messages(
     for message in messages:
         if not isinstance(message.node, JsonObject):
             raise RecordError("a message is no object", message.start)
-        for piece in _pieces(message, who, what, known, silent):
+        for piece in _marked(message, _pieces(message, who, what, known, silent)):
             before = pieces[-1] if pieces else None
             if before is not None and _are_one(before, piece):
                 parts = tuple(part for part in (*before.turn.parts, *piece.turn.parts) if part.text or part.call)
-                pieces[-1] = replace(piece, turn=replace(piece.turn, parts=parts or piece.turn.parts))
+                turn = replace(piece.turn, parts=parts or piece.turn.parts, trained=both(before.turn, piece.turn))
+                pieces[-1] = replace(piece, turn=turn)
             else:
                 pieces.append(piece)
         message.finish()
     return tuple(Said(piece.turn) for piece in pieces)
+
+
+def _marked(message: Record, pieces: Iterable[_Piece]) -> Iterator[_Piece]:
+    """The pieces of a message with its loss mask, which counts for the assistant alone."""
+    every = list(pieces)
+    trained = trained_by(message) if any(piece.turn.role is Role.ASSISTANT for piece in every) else Trained.UNKNOWN
+    for piece in every:
+        if piece.turn.role is Role.ASSISTANT and trained is not Trained.UNKNOWN:
+            yield replace(piece, turn=replace(piece.turn, trained=trained))
+        else:
+            yield piece
 
 
 def _are_one(before: _Piece, piece: _Piece) -> bool:

@@ -16,6 +16,7 @@ from shiftlens.transcripts.json.answers import BESIDE_MESSAGES, Answer, answered
 from shiftlens.transcripts.json.messages import ROLES, has_messages, is_messages, read_messages, with_tools
 from shiftlens.transcripts.json.prompt import QUESTION_KEYS, Prompt, history_turns, system_turns, unscored
 from shiftlens.transcripts.json.record import Record, each
+from shiftlens.transcripts.json.training import with_record_mask
 from shiftlens.transcripts.model import Role
 
 _KEYS = ("messages", "conversations", "conversation")
@@ -39,7 +40,8 @@ def _is_list(value: object) -> bool:
 def _read(record: Record) -> Iterator[Conversation]:
     key = next((key for key in _KEYS if record.has(key)), _KEYS[0])
     said = read_messages(record.own_items() or record.items(key))
-    prompt = Prompt((*system_turns(record, said), *history_turns(record), *said))
+    before = (*system_turns(record, said), *history_turns(record))
+    prompt = Prompt(with_record_mask(record, (*before, *said)))
     yield from with_answers(record, prompt, key)
 
 

@@ -11,6 +11,7 @@ from shiftlens.transcripts.json.messages import ROLES, has_messages, is_messages
 from shiftlens.transcripts.json.openai import with_answers
 from shiftlens.transcripts.json.prompt import MESSAGE_KEYS, Prompt, history_turns, system_turns
 from shiftlens.transcripts.json.record import Record, each
+from shiftlens.transcripts.json.training import with_record_mask
 
 _KEYS = ("conversations", *(key for key in MESSAGE_KEYS if key != "conversations"))
 
@@ -30,7 +31,8 @@ def _is_list(value: object) -> bool:
 def _read(record: Record) -> Iterator[Conversation]:
     key = next((key for key in _KEYS if record.has(key)), _KEYS[0])
     said = read_messages(record.own_items() or record.items(key), who="from", what="value")
-    prompt = Prompt((*system_turns(record, said), *history_turns(record), *said))
+    before = (*system_turns(record, said), *history_turns(record))
+    prompt = Prompt(with_record_mask(record, (*before, *said)))
     yield from with_answers(record, prompt, key)
 
 
