@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 from shiftlens.chat_templates.files import TemplateFiles
 
 _PROMPT = "{% if add_generation_prompt %}"
@@ -77,6 +80,13 @@ BARE = "{% for m in messages %}{{ m.content }}\n\n{% endfor %}"
 SHOUTING = "{% for m in messages %}<{{ m.role }}>{{ m.content | upper }}</>{% endfor %}"
 AS_JSON = "{% for m in messages %}<{{ m.role }}>{{ m.content | tojson }}</>{% endfor %}"
 BROKEN = "{% for m in messages %}{{ m.content }"
+
+
+def with_template(model: str | Path, folder: Path, text: str) -> str:
+    """A copy of a model that has another chat template; its name."""
+    shutil.copytree(model, folder)
+    (folder / "chat_template.jinja").write_text(text, encoding="utf-8")
+    return str(folder)
 
 
 def files(text: str) -> TemplateFiles:
