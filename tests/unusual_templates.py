@@ -64,6 +64,12 @@ PARTS = (
 )
 """Wants content as a list of parts (Idefics)."""
 
+OPEN_ENDED = (
+    "{% for m in messages %}<~{{ m.role }}~>\n{{ m.content }}{% if loop.last and m.role == 'assistant' %}<~user~>"
+    "{% endif %}{% endfor %}" + _PROMPT + "<~assistant~>\n{% endif %}"
+)
+"""The end of an answer is the header of the next question (GLM)."""
+
 TEMPLATES = {
     "guillemets": GUILLEMETS,
     "rounds": ROUNDS,
@@ -73,6 +79,7 @@ TEMPLATES = {
     "thoughtful": THOUGHTFUL,
     "instructions": INSTRUCTIONS,
     "parts": PARTS,
+    "open-ended": OPEN_ENDED,
 }
 
 ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}" + "{% endfor %}" * 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from functools import cache
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ FOLDS = {"gemma3", "gemma3_training"}
 """Templates that put a system prompt before the first question, with nothing between that tells them apart."""
 TAKE_NONE = {"gemma", "gemma_training"}
 """Templates that refuse a system prompt."""
+MARKS = {name: ModelTemplate(name, derive(TemplateFiles(text, TOKENS))) for name, text in TEMPLATES.items()}
 WANT_LISTS = ("idefics3", "llava_next", "smolvlm")
 
 words = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="<>[]{}|｜"), min_size=1)
@@ -42,11 +42,6 @@ def another_day() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chat_template_utils, "datetime", _AnotherDay)
         yield
-
-
-@cache
-def template(name: str) -> ModelTemplate:
-    return ModelTemplate(name, derive(TemplateFiles(TEMPLATES[name], TOKENS)))
 
 
 def rendered(name: str, turns: list[tuple[str, str]]) -> str:
@@ -71,7 +66,7 @@ def test_what_a_real_template_writes_is_read_back(name: str, talk: list[tuple[st
     if system is not None and name not in TAKE_NONE:
         turns.insert(0, ("system", system))
     text = rendered(name, turns)
-    reading = read_by_template(template(name), text, 0, False)
+    reading = read_by_template(MARKS[name], text, 0, False)
     assert reading is not None
     assert reading.problems == ()
     found = turns_of(reading)
