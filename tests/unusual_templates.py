@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 from shiftlens.chat_templates.files import TemplateFiles
 
 _PROMPT = "{% if add_generation_prompt %}"
@@ -61,6 +64,12 @@ PARTS = (
 )
 """Wants content as a list of parts (Idefics)."""
 
+OPEN_ENDED = (
+    "{% for m in messages %}<~{{ m.role }}~>\n{{ m.content }}{% if loop.last and m.role == 'assistant' %}<~user~>"
+    "{% endif %}{% endfor %}" + _PROMPT + "<~assistant~>\n{% endif %}"
+)
+"""The end of an answer is the header of the next question (GLM)."""
+
 TEMPLATES = {
     "guillemets": GUILLEMETS,
     "rounds": ROUNDS,
@@ -70,6 +79,7 @@ TEMPLATES = {
     "thoughtful": THOUGHTFUL,
     "instructions": INSTRUCTIONS,
     "parts": PARTS,
+    "open-ended": OPEN_ENDED,
 }
 
 ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}" + "{% endfor %}" * 3
@@ -77,6 +87,13 @@ BARE = "{% for m in messages %}{{ m.content }}\n\n{% endfor %}"
 SHOUTING = "{% for m in messages %}<{{ m.role }}>{{ m.content | upper }}</>{% endfor %}"
 AS_JSON = "{% for m in messages %}<{{ m.role }}>{{ m.content | tojson }}</>{% endfor %}"
 BROKEN = "{% for m in messages %}{{ m.content }"
+
+
+def with_template(model: str | Path, folder: Path, text: str) -> str:
+    """A copy of a model that has another chat template; its name."""
+    shutil.copytree(model, folder)
+    (folder / "chat_template.jinja").write_text(text, encoding="utf-8")
+    return str(folder)
 
 
 def files(text: str) -> TemplateFiles:

@@ -31,7 +31,7 @@ from unusual_templates import (
 
 Turns = list[tuple[str, str]]
 FRONT = "---\ntitle: é\nshiftlens:\n  base: some/model\n---\n"
-SYSTEMS = {"guillemets", "folded", "dated", "thoughtful", "parts"}
+SYSTEMS = {"guillemets", "folded", "dated", "thoughtful", "parts", "open-ended"}
 """The templates with marks for a system prompt."""
 
 # Texts that spell a mark, or begin or end with the blanks that templates trim, read otherwise for good reasons.

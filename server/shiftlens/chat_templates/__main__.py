@@ -14,7 +14,7 @@ from shiftlens.chat_templates.derive import Irregular, derive
 from shiftlens.chat_templates.files import TemplateFiles
 from shiftlens.chat_templates.own import SECONDS, Derived
 
-_MOST_BYTES_OF_MEMORY = 2 << 30
+_MOST_BYTES_OF_MEMORY = 1 << 30
 
 
 def main() -> None:

@@ -187,6 +187,7 @@ def _built(asked: _Asked, bos: str, cut: dict[str, list[str]], *, folds: bool) -
         raise Irregular(f"it writes more than {_LONGEST:,} characters around a turn")
     numbered = {key: _numbered(found) for key, found in texts.items()}
     _leave_default_system_prompt(numbered)
+    _leave_bare_ends(numbered)
     separators = [
         Separator(before, after, text)
         for before, preferred in _PREFERRED.items()
@@ -230,6 +231,14 @@ def _leave_default_system_prompt(texts: dict[tuple[str, str], list[str]]) -> Non
             if is_mark(one) and is_mark(two)
         )
     ]
+
+
+def _leave_bare_ends(texts: dict[tuple[str, str], list[str]]) -> None:
+    """What only ends an answer opens no turn but a question, which may have no mark of its own."""
+    ends = {text.strip() for text in texts.get(("assistant", ""), ())}
+    for after in ("assistant", "system", "tool"):
+        found = texts.get(("assistant", after), ())
+        texts["assistant", after] = [text for text in found if text.strip() not in ends]
 
 
 def _told_apart(found: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

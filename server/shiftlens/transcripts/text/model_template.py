@@ -125,7 +125,7 @@ def _read(patterns: _Patterns, text: str, start: int, forced: bool) -> Reading |
                 break
             found, following = opened
             continue
-        header = _header(text, found, patterns.ends)
+        header = _header(text, found, () if following.first else patterns.ends)
         if following.first:
             times = text.count(patterns.bos, header, found.end()) if patterns.bos else 0
             rendered.begin(header, bos=patterns.bos, times=times)
@@ -217,8 +217,9 @@ def _after(marks: TemplateMarks, role: Role, cores: Sequence[str], starts: Seque
     # Rounds are numbered: the one with the number of the first begins a conversation.
     again = [(first, text) for first, text in starts if any(_is_numbered_as(each, text) for each in numbered)]
     found = [(f"{_BLANKS}{{0,99}}", _flexible(text), _Next(first, first=True)) for first, text in again]
-    found += _longest_first(("", _flexible(each.text), _Next(Role(each.after))) for each in following)
     ends = sorted({each.text.rstrip() for each in marks.between(role.value, "")}, key=len, reverse=True)
+    found += [("", f"{_flexible(end)}{_BLANKS}*\\Z", _Next(None)) for end in ends if end]
+    found += _longest_first(("", _flexible(each.text), _Next(Role(each.after))) for each in following)
     for end in ends or [""]:
         before = f"{_flexible(end)}{_BLANKS}{{0,99}}"
         found += _longest_first(_first_turns(marks.bos, starts, need_bos=True, before=before))
@@ -229,7 +230,6 @@ def _after(marks: TemplateMarks, role: Role, cores: Sequence[str], starts: Seque
             # Without a mark that ends turns, only what begins a line begins a conversation.
             line = "" if end else r"(?<![^\n])"
             found.append((f"{before}{line}", _flexible(text), _Next(first, first=not goes_on)))
-    found += [("", f"{_flexible(end)}{_BLANKS}*\\Z", _Next(None)) for end in ends if end]
     asks = [each.text.rstrip() for each in marks.prompts if each.before == role.value]
     found += [("", f"{_flexible(each)}{_BLANKS}*\\Z", _Next(Role.ASSISTANT)) for each in asks if each]
     closing = _closing(marks, role, cores)
