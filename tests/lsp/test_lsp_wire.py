@@ -18,6 +18,8 @@ from lsp.lsp_client import SECONDS, SERVER, EditorClient, started
 from shiftlens.cli.main import main
 from shiftlens.lsp.server.wire import MOST_BODY_BYTES, MOST_HEADER_BYTES, NotLsp, read_body
 
+pytestmark = pytest.mark.usefixtures("lasting_engines")
+
 HTTP = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
 LISTEN = "from shiftlens.lsp.server.serving import serve; serve(tcp=True)"
 
