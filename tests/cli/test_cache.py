@@ -44,7 +44,6 @@ def _classes(analysis: dict[str, Any]) -> list[list[tuple[str, str]]]:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("lasting_engines")
 def test_a_second_analysis_is_the_same_and_starts_no_engine(folder: Path, tiny_pair: PairSpec) -> None:
     analyze = ("analyze", str(folder / "talk.txt"), "--base", tiny_pair.base, "--aligned", tiny_pair.aligned)
     first = json.loads(shiftlens(*analyze, "--format", "json"))
@@ -75,7 +74,6 @@ def test_a_second_analysis_is_the_same_and_starts_no_engine(folder: Path, tiny_p
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("lasting_engines")
 def test_without_the_cache_no_score_is_written(folder: Path, tiny_pair: PairSpec) -> None:
     talk = str(folder / "talk.txt")
     shiftlens("analyze", talk, "--base", tiny_pair.base, "--aligned", tiny_pair.aligned, "--no-cache")

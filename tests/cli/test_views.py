@@ -115,7 +115,6 @@ def test_doctor_says_what_to_do_about_a_pair_that_does_not_load(capsys: pytest.C
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("lasting_engines")
 def test_demo_shows_what_an_editor_would(
     tiny_pair: PairSpec, tmp_path: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
