@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NPM ?= npm
+TEST_WORKERS ?= 2
 EXTENSION := extension
 EXTENSION_SOURCES := $(shell find $(EXTENSION)/src -name '*.ts' 2>/dev/null)
 SERVER_SOURCES := $(shell find server/shiftlens -type f -not -name '*.pyc' 2>/dev/null)
@@ -12,7 +13,7 @@ BUNDLED := $(EXTENSION)/bundled/bundled.json
 # Compiled bytecode makes every later start of the server and the engine quicker.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test test-python test-extension lint e2e e2e-install docs pictures vsix bench oracles oracle-contexts \
+.PHONY: setup demo test test-python test-fast test-extension lint e2e e2e-install docs pictures vsix bench oracles oracle-contexts \
 	oracle-inspect clean
 
 setup: $(VENV)/.installed
@@ -28,8 +29,14 @@ demo: setup
 
 test: test-python test-extension
 
+# A file's tests stay together: they share a server. With two workers, one computes while the other waits for a start.
+test-python: export OMP_WAIT_POLICY ?= passive
 test-python: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+# Without engines and servers: a minute or two.
+test-fast: setup
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
 test-extension: $(EXTENSION)/node_modules/.package-lock.json
 	cd $(EXTENSION) && $(NPM) test

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +15,24 @@ from hypothesis import settings
 
 from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE
 from shiftlens.engine.sharing.hosting import LINGER_VARIABLE
+from shiftlens.engine.sharing.running import running_engines
 from shiftlens.options.pair import PairSpec
 from shiftlens.scores.location import CACHE_DIR_VARIABLE
-from tiny_models import save_pair
 
-# A deadline of an example would be a timed assert, which a busy machine fails.
-settings.register_profile("shiftlens", deadline=None)
+# A deadline of an example would be a timed assert, which a busy machine fails. Nine tenths of a property's time is the
+# drawing of texts: `make test` draws some, `.ci/run` many (`--hypothesis-profile=thorough`), and each run draws others.
+settings.register_profile("shiftlens", deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=200)
 settings.load_profile("shiftlens")
+
+_STARTERS = {"EngineClient", "EditorClient", "started"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test is slow where its file starts engines or servers, which takes seconds each; others are marked by hand."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _STARTERS & vars(item.module).keys():
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,7 +54,34 @@ def _engines_of_our_own() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def _folder_of_lasting_engines() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="shiftlens-", ignore_cleanup_errors=True) as folder:
+        yield folder
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(RUNTIME_DIR_VARIABLE, folder)
+            for engine in asyncio.run(running_engines()):
+                if engine.host_pid is not None:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(engine.host_pid, signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def lasting_engines(_folder_of_lasting_engines: str) -> Iterator[None]:
+    """Engines that outlive their clients, for files of tests that are not about when engines start and end.
+
+    Each start takes seconds of processor time; with this, one engine scores for the servers and commands of many tests.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(RUNTIME_DIR_VARIABLE, _folder_of_lasting_engines)
+        patch.setenv(LINGER_VARIABLE, "120")
+        yield
+
+
+@pytest.fixture(scope="session")
 def tiny_pair(tmp_path_factory: pytest.TempPathFactory) -> PairSpec:
     """A random base and aligned model of one byte-level tokenizer, on the CPU."""
+    # Tests without models do without torch, whose import takes seconds.
+    from tiny_models import save_pair
+
     base, aligned = save_pair(Path(tmp_path_factory.mktemp("pair")))
     return PairSpec(base=str(base), aligned=str(aligned), device="cpu")

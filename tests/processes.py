@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 import psutil
+
+SECONDS = 60.0
+"""How long anything is waited for: on a busy machine an engine takes half a minute to start."""
 
 
 def is_alive(pid: int | None) -> bool:
@@ -11,3 +17,18 @@ def is_alive(pid: int | None) -> bool:
         return pid is not None and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Wait until a condition holds that nobody tells of. Raises TimeoutError."""
+
+    async def wait() -> None:
+        while not holds():
+            await asyncio.sleep(0.02)
+
+    await asyncio.wait_for(wait(), SECONDS)
+
+
+async def until_gone(pid: int | None) -> None:
+    """Wait until a process has ended. Raises TimeoutError."""
+    await until(lambda: not is_alive(pid))

@@ -14,6 +14,8 @@ from shiftlens.errors import TranscriptError
 PAIR: dict[str, Any] = {"base": "bundled:base", "aligned": "bundled:aligned"}
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("lasting_engines")
 async def test_a_file_is_analysed_from_within_a_running_loop() -> None:
     path = next(path for path in transcripts() if path.name == "labels.txt")
     analysis = shiftlens.analyze(path, **PAIR)

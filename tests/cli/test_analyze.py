@@ -13,6 +13,8 @@ import pytest
 
 from shiftlens.options.pair import PairSpec
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("lasting_engines")]
+
 TALK = "User: Why is the \x1b[31msky blue?\n\nAssistant: Great question! 😀 Because\x1b[2J air [bold]scatters[/bold].\n"
 LINES = (
     '{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "caf\\u00e9 \\ud83d\\ude00"}]}\n'

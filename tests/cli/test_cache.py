@@ -43,6 +43,7 @@ def _classes(analysis: dict[str, Any]) -> list[list[tuple[str, str]]]:
     return [[(token["text"], token["class"]) for token in response["tokens"]] for response in analysis["responses"]]
 
 
+@pytest.mark.slow
 def test_a_second_analysis_is_the_same_and_starts_no_engine(folder: Path, tiny_pair: PairSpec) -> None:
     analyze = ("analyze", str(folder / "talk.txt"), "--base", tiny_pair.base, "--aligned", tiny_pair.aligned)
     first = json.loads(shiftlens(*analyze, "--format", "json"))
@@ -72,6 +73,7 @@ def test_a_second_analysis_is_the_same_and_starts_no_engine(folder: Path, tiny_p
     assert (cleared["removed"], cleared["entries"], cleared["bytes"]) == (3, 0, 0)
 
 
+@pytest.mark.slow
 def test_without_the_cache_no_score_is_written(folder: Path, tiny_pair: PairSpec) -> None:
     talk = str(folder / "talk.txt")
     shiftlens("analyze", talk, "--base", tiny_pair.base, "--aligned", tiny_pair.aligned, "--no-cache")

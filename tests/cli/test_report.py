@@ -10,6 +10,8 @@ from cli.test_analyze import Ran, shiftlens
 from shiftlens.options.pair import PairSpec
 from shiftlens.report.page import is_report
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("lasting_engines")]
+
 TALK = "User: Is <i>this</i> it?\n\nAssistant: Great question! It is <i>this</i>.\n"
 
 

@@ -15,6 +15,8 @@ from shiftlens.bundled.paths import transcripts
 from shiftlens.options.pair import PairSpec
 from tiny_models import save_model, sentence_piece_tokenizer
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("lasting_engines")]
+
 THOUGHT = "<think>\nThe user greets me.\n</think>\n\n"
 CALL = '<tool_call>\n{"name": "look", "arguments": {}}\n</tool_call>'
 

@@ -91,6 +91,7 @@ def test_shares_without_flagged_positions_are_told_where_there_are_any() -> None
     assert "flagged" not in second
 
 
+@pytest.mark.slow
 def test_doctor_tells_versions_folders_and_the_pair(tiny_pair: PairSpec, capsys: pytest.CaptureFixture[str]) -> None:
     main(["doctor", "--base", tiny_pair.base, "--aligned", tiny_pair.aligned, "--device", "cpu", "--format", "json"])
     found = json.loads(capsys.readouterr().out)
@@ -106,6 +107,7 @@ def test_doctor_tells_versions_folders_and_the_pair(tiny_pair: PairSpec, capsys:
     assert found["engine"]["niceness"] == os.getpriority(os.PRIO_PROCESS, 0)
 
 
+@pytest.mark.slow
 def test_doctor_says_what_to_do_about_a_pair_that_does_not_load(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--base", "/no/base", "--aligned", "/no/aligned"]) == 1
     out = capsys.readouterr().out
@@ -113,6 +115,7 @@ def test_doctor_says_what_to_do_about_a_pair_that_does_not_load(capsys: pytest.C
     assert "ok    engine: starts" in out
 
 
+@pytest.mark.slow
 def test_demo_shows_what_an_editor_would(
     tiny_pair: PairSpec, tmp_path: object, capsys: pytest.CaptureFixture[str]
 ) -> None:

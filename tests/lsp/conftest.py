@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,27 @@ from lsp.lsp_client import EditorClient, started
 from shiftlens.options.pair import PairSpec
 from shiftlens.scores.location import CACHE_DIR_VARIABLE
 
-_caches = itertools.count()
 
-
-def _fresh_cache(patch: pytest.MonkeyPatch, factory: pytest.TempPathFactory) -> None:
-    """Servers that start from now on find nothing that was scored before."""
-    patch.setenv(CACHE_DIR_VARIABLE, str(Path(factory.getbasetemp()) / f"lsp-cache-{next(_caches)}"))
+@pytest.fixture(scope="session")
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all servers: those with another one share no engine."""
+    return tmp_path_factory.mktemp("lsp-cache")
 
 
 @pytest.fixture(autouse=True)
-def _cache_of_this_test(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    _fresh_cache(monkeypatch, tmp_path_factory)
+def _no_scores_of_other_tests(_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that start in this test find nothing that was scored before."""
+    monkeypatch.setenv(CACHE_DIR_VARIABLE, str(_cache))
+    _forget_scores(_cache)
+
+
+def _forget_scores(cache: Path) -> None:
+    # Which library is the quicker one (`matrix-library`) is no score, and takes time to find out again.
+    for kept in cache.glob("*.sqlite3*"):
+        if kept.is_dir():
+            shutil.rmtree(kept)
+        else:
+            kept.unlink()
 
 
 @pytest.fixture(scope="session")
@@ -34,12 +44,11 @@ def tiny_settings(tiny_pair: PairSpec) -> dict[str, Any]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def editor(
-    tiny_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[EditorClient]:
+async def editor(tiny_settings: dict[str, Any], _cache: Path) -> AsyncIterator[EditorClient]:
     """One server for all tests of a file (its engine takes seconds to start); each test opens its own documents."""
     with pytest.MonkeyPatch.context() as patch:
-        _fresh_cache(patch, tmp_path_factory)
+        patch.setenv(CACHE_DIR_VARIABLE, str(_cache))
+        _forget_scores(_cache)
         client = await started(settings=dict(tiny_settings))
     yield client
     assert not client.bad_messages

@@ -6,9 +6,9 @@ import asyncio
 import itertools
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
@@ -20,10 +20,10 @@ from pygls.protocol import (
     default_converter,
 )
 
-from processes import is_alive
+from processes import SECONDS as SECONDS
 
-SECONDS = 60.0
 SERVER = (sys.executable, "-m", "shiftlens.lsp")
+_Connected = TypeVar("_Connected")
 _SHIFT = ("shifted", "marginal", "unshifted")
 _MODIFIERS = ("special", "boundary", "offGreedy")
 
@@ -320,16 +320,6 @@ def decode(text: str, data: list[int], encoding: str) -> list[tuple[str, str, fr
     return [(text[start:end], kind, flags) for start, end, kind, flags in spans(text, data, encoding)]
 
 
-async def until_gone(pid: int) -> None:
-    """Wait until a process has ended."""
-
-    async def wait() -> None:
-        while is_alive(pid):
-            await asyncio.sleep(0.02)
-
-    await asyncio.wait_for(wait(), SECONDS)
-
-
 async def engine_pid(client: EditorClient) -> int:
     """The engine of a client's server, as soon as there is one."""
 
@@ -339,6 +329,19 @@ async def engine_pid(client: EditorClient) -> int:
         return int(pid)
 
     return await asyncio.wait_for(wait(), SECONDS)
+
+
+async def until_listening(connect: Callable[[], Awaitable[_Connected]]) -> _Connected:
+    """What `connect` gives. A server tells its port a moment before it listens there."""
+
+    async def attempt() -> _Connected:
+        while True:
+            try:
+                return await connect()
+            except OSError:
+                await asyncio.sleep(0.02)
+
+    return await asyncio.wait_for(attempt(), SECONDS)
 
 
 async def started(

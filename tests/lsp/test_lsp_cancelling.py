@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import psutil
+import pytest
 
 from lsp.lsp_client import EditorClient, started
+
+pytestmark = pytest.mark.usefixtures("lasting_engines")
 
 SENTENCE = "The quick brown fox jumps over the lazy dog. "
 SHORT = "User: {}?\nAssistant: Great question!\n"

@@ -10,6 +10,8 @@ from lsprotocol import types
 
 from lsp.lsp_client import EditorClient, capabilities, started
 
+pytestmark = pytest.mark.usefixtures("lasting_engines")
+
 TALK = "User: Why is the sky blue?\nAssistant: Great question!\n"
 
 

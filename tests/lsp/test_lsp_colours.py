@@ -21,7 +21,7 @@ from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.requests import to_score
 from shiftlens.transcripts.read import read
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("lasting_engines")]
 
 TALK = "User: Why is the sky blue?\nAssistant: Great question! é🙂 The\nquick fox.\n"
 TWO = TALK + "\nUser: More?\nAssistant: I hope this helps.\n"

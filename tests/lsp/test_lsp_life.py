@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from lsprotocol import types
 
-from lsp.lsp_client import SECONDS, SERVER, EditorClient, capabilities, engine_pid, started, until_gone
+from lsp.lsp_client import SECONDS, SERVER, EditorClient, capabilities, engine_pid, started, until_listening
+from processes import until_gone
 
 TALK = "User: Why is the sky blue?\nAssistant: Great question! The quick brown fox.\n"
 LONG = "User: q\nAssistant: " + "The quick brown fox jumps over the lazy dog. " * 90
@@ -199,12 +200,7 @@ async def test_tcp_serves_a_client() -> None:
     said = (await asyncio.wait_for(process.stderr.readline(), SECONDS)).decode()
     host, port = said.rsplit(" ", 1)[1].strip().split(":")
     client = EditorClient()
-    for _ in range(200):
-        try:
-            await client.start_tcp(host, int(port))
-            break
-        except OSError:
-            await asyncio.sleep(0.05)
+    await until_listening(lambda: client.start_tcp(host, int(port)))
     await client.initialise()
     uri = client.open(TALK)
     await client.until_state(uri, "noPair")

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from lsprotocol import types
 
 from lsp.lsp_client import SECONDS, EditorClient, started
+
+pytestmark = pytest.mark.usefixtures("lasting_engines")
 
 ANSWER = "Great question!"
 RECORDS = [

@@ -7,7 +7,7 @@ import pytest
 from lsp.lsp_client import EditorClient
 from shiftlens.report.page import is_report
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("lasting_engines")]
 
 TALK = "User: Is <b>this</b> bold?\nAssistant: No, <b>that</b> is text.\n"
 

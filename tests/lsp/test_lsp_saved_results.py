@@ -13,6 +13,8 @@ from lsprotocol import types
 from lsp.lsp_client import EditorClient, started
 from shiftlens.scores.location import user_store
 
+pytestmark = pytest.mark.usefixtures("lasting_engines")
+
 TALK = "User: Why is the sky blue?\nAssistant: Great question! The quick brown fox.\n"
 OTHER = TALK + "User: And now?\nAssistant: Now it jumps.\n"
 Settings = dict[str, Any]

@@ -11,7 +11,7 @@ from lsp.lsp_client import EditorClient, started
 from shiftlens.lsp.jobs.work import touched
 from shiftlens.transcripts.read import read
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("lasting_engines")]
 
 LINES = (
     "User: Why is the sky blue?",

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from lsprotocol import types
 
-from lsp.lsp_client import SECONDS, SERVER, EditorClient, capabilities, engine_pid, started, until_gone
-from processes import is_alive
+from lsp.lsp_client import SECONDS, SERVER, EditorClient, capabilities, engine_pid, started
+from processes import is_alive, until_gone
 from shiftlens.lsp.server.serving import create_server
 
 TALK = "User: Why is the sky blue?\nAssistant: Great question! The quick brown fox.\n"

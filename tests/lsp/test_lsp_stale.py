@@ -10,6 +10,8 @@ from pygls.exceptions import JsonRpcContentModified
 
 from shiftlens.lsp.server import features
 
+pytestmark = pytest.mark.usefixtures("lasting_engines")
+
 
 async def test_colours_of_a_text_that_changed_meanwhile_are_content_modified(monkeypatch: pytest.MonkeyPatch) -> None:
     document = SimpleNamespace(uri="file:///a", version=1, text="a", encoded=None, edits_since=lambda _shown: None)

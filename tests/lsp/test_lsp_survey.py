@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lsp.lsp_client import started
+
+pytestmark = pytest.mark.usefixtures("lasting_engines")
 
 TALK = "User: Why is the sky blue?\nAssistant: Great question!\nUser: And the sea?\nAssistant: It too.\n"
 

@@ -10,7 +10,7 @@ import pytest
 from lsp.lsp_client import EditorClient, spans
 from shiftlens.text.lines import LineIndex
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("lasting_engines")]
 
 TALK = "User: Why is the sky blue?\nAssistant: Great question! é🙂 The\nquick fox.\n"
 NUMBERS_PER_RANGE = 3

@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 
-from lsp.lsp_client import SECONDS, SERVER, EditorClient, started
+from lsp.lsp_client import SECONDS, SERVER, EditorClient, started, until_listening
 from shiftlens.cli.main import main
 from shiftlens.lsp.server.wire import MOST_BODY_BYTES, MOST_HEADER_BYTES, NotLsp, read_body
+
+pytestmark = pytest.mark.usefixtures("lasting_engines")
 
 HTTP = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
 LISTEN = "from shiftlens.lsp.server.serving import serve; serve(tcp=True)"
@@ -132,16 +134,7 @@ async def listening() -> AsyncIterator[tuple[asyncio.subprocess.Process, str, in
 
 
 async def connected(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """The port is told a moment before somebody listens there."""
-
-    async def attempt() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        while True:
-            try:
-                return await asyncio.open_connection(host, port)
-            except OSError:
-                await asyncio.sleep(0.02)
-
-    return await asyncio.wait_for(attempt(), SECONDS)
+    return await until_listening(lambda: asyncio.open_connection(host, port))
 
 
 async def test_over_tcp_a_stranger_is_sent_away_and_the_place_stays_free() -> None:

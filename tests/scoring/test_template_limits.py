@@ -75,6 +75,7 @@ def test_the_templates_of_one_response_share_their_time() -> None:
     assert user("{{ query }}") == "Why?"
 
 
+@pytest.mark.slow
 def test_a_stop_reaches_nothing_but_the_template() -> None:
     for _ in range(30):
         with template_budget(lambda: None, seconds=0.0), pytest.raises(ScoringError):
