@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lsp_client import decode, started
-
+from lsp.lsp_client import decode, started
 from unusual_templates import ENDLESS, GUILLEMETS, with_template
 
 TALK = "«user» Why?\n«assistant» Great question!«over»\n"

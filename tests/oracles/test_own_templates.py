@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle_parts import templates
 from transformers.utils import chat_template_utils
 
+from oracles.oracle_parts import templates
 from shiftlens.chat_templates.derive import derive
 from shiftlens.chat_templates.files import TemplateFiles
 from shiftlens.transcripts.conversation import Reading
@@ -47,8 +47,8 @@ def another_day() -> Any:
 def rendered(name: str, turns: list[tuple[str, str]]) -> str:
     lists = name.startswith(WANT_LISTS)
     chat = [{"role": role, "content": [{"type": "text", "text": text}] if lists else text} for role, text in turns]
-    written, _ = chat_template_utils.render_jinja_template([chat], chat_template=TEMPLATES[name], **dict(TOKENS))
-    return str(written[0])
+    render: Any = chat_template_utils.render_jinja_template
+    return str(render([chat], chat_template=TEMPLATES[name], **dict(TOKENS))[0][0])
 
 
 def turns_of(reading: Reading) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ def _without_payload(record: logging.LogRecord) -> bool:
     if record.name.split(".")[0] == "pygls":
         if record.exc_info and isinstance(record.exc_info[1], JsonRpcException):
             return False
-        record.args = ()
+        record.msg, record.args = str(record.msg).partition("%")[0].rstrip(' \n:"'), ()
     return True
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Generator
-from functools import lru_cache
 from typing import Any
 
 import attrs
 from lsprotocol import types
 from pygls.capabilities import get_capability
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcInvalidRequest
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from shiftlens.lsp.jobs.pages import PAGE_SCHEME
@@ -125,9 +127,36 @@ class ShiftLensProtocol(LanguageServerProtocol):
         """Number of requests and notifications in flight, either way."""
         return len(self._request_futures)
 
-    @lru_cache  # noqa: B019 (as the method it overrides; there is one protocol per process)
+    @functools.lru_cache  # noqa: B019 (as the method it overrides; there is one protocol per process)
     def get_message_type(self, method: str) -> type[Any] | None:
         return _OWN_MESSAGES.get(method) or super().get_message_type(method)
+
+    def take(self, sent: object) -> None:
+        """Handle one message. A request that can't be read is answered with why; other such messages are dropped.
+
+        pygls leaves requests with wrong parameters, and those after `shutdown`, without an answer.
+        Raises JsonRpcException for a message that was dropped.
+        """
+        if not isinstance(sent, dict) or sent.get("jsonrpc") != self.VERSION:
+            self._turn_down(sent, types.ErrorCodes.InvalidRequest, "This is no message of JSON-RPC 2.0.")
+            raise JsonRpcInvalidRequest
+        if self._shutdown and sent.get("method") != types.EXIT:
+            self._turn_down(sent, types.ErrorCodes.InvalidRequest, "The session was shut down.")
+            return
+        try:
+            message = self.structure_message(sent)
+        except JsonRpcException:
+            self._turn_down(sent, types.ErrorCodes.InvalidParams, "The parameters are not those of this method.")
+            raise
+        self.handle_message(message)
+
+    def _turn_down(self, sent: object, code: types.ErrorCodes, message: str) -> None:
+        """Answer with an error, where it is a request that can be answered."""
+        if not isinstance(sent, dict) or "method" not in sent:
+            return
+        name = sent.get("id")
+        if isinstance(name, (int, str)) and not isinstance(name, bool):
+            self._send_response(name, None, types.ResponseError(code=code, message=message))
 
     def _send_response(
         self, msg_id: int | str, result: Any | None = None, error: types.ResponseError | None = None
@@ -185,6 +214,18 @@ class ShiftLensProtocol(LanguageServerProtocol):
             if get_capability(params.capabilities, needed) is None:
                 setattr(result.capabilities, provider, None)
         return result
+
+    @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
+    def lsp_workspace__execute_command(self, params: types.ExecuteCommandParams) -> Generator[Any, Any, Any]:
+        """As pygls has it; more or fewer arguments than a command takes are the client's error."""
+        handler = self.fm.commands.get(params.command)
+        if handler is not None:
+            try:
+                # What pygls wraps takes the server before its arguments.
+                inspect.signature(getattr(handler, "func", handler)).bind(self, *(params.arguments or ()))
+            except TypeError as error:
+                raise JsonRpcInvalidParams(f"{params.command}: {error}") from error
+        return (yield from super().lsp_workspace__execute_command(params))
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
     def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> Generator[Any, Any, None]:

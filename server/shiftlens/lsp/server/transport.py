@@ -123,9 +123,8 @@ async def _converse(server: ShiftLensServer, reader: Reader) -> None:
 
 
 def _handle(server: ShiftLensServer, body: bytes) -> None:
-    protocol = server.protocol
     try:
-        protocol.handle_message(json.loads(body, object_hook=protocol.structure_message))
+        server.protocol.take(json.loads(body))
     except Exception as error:
         # Whatever one message does, the next one may be fine.
         server.report_server_error(error, JsonRpcException)
