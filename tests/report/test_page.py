@@ -221,6 +221,37 @@ def test_kinds_of_tokens_have_shares_and_their_part_of_all_that_is_shifted() -> 
     assert not page_of(analysis([])).all("table", "kinds")
 
 
+def test_tokens_promoted_and_suppressed_lead_to_their_responses() -> None:
+    tops = [[11, 10], [10, 11]]
+    changed = scored([b"a"], base=side(2, tops=tops), aligned=side(2, tops=tops[::-1]))
+    one = response("a")
+    built = build(one, changed, ClassifyOptions())
+    found = dataclasses.replace(analysis([b"a"]), responses=(built,))
+    page = page_of(found)
+    rows = [table.text for table in page.all("table", "vocabulary")]
+    assert rows == []
+    tops = [[11, 10], [11, 10]]
+    changed = scored([b"a"], base=side(2, tops=tops), aligned=side(2, tops=[[10, 11], [10, 11]]))
+    page = page_of(dataclasses.replace(found, responses=(build(one, changed, ClassifyOptions()),)))
+    promoted, suppressed = page.all("table", "vocabulary")
+    assert "␣the+0.5002" in promoted.text
+    assert "-0.5000" in suppressed.text
+    links = [link for link in page.all("a") if link.attributes["href"] == "#response-1-1"]
+    assert [link.text for link in links] == ["1-1:1", "1-1:2"] * 2
+    assert links[0].attributes["title"] == "base 25.00%, aligned 50.00%"
+
+
+def test_files_of_different_pairs_have_no_vocabulary_in_common() -> None:
+    tops = [[11, 10], [11, 10]]
+    changed = scored([b"a"], base=side(2, tops=tops), aligned=side(2, tops=[[10, 11], [10, 11]]))
+    found = dataclasses.replace(analysis([b"a"]), responses=(build(response("a"), changed, ClassifyOptions()),))
+    other = dataclasses.replace(found, pair=PairSpec(base="b", aligned="c"))
+    page = PageReader(render([ReportedFile("one", found), ReportedFile("two", found)]))
+    assert len(page.all("table", "vocabulary")) == 2
+    page = PageReader(render([ReportedFile("one", found), ReportedFile("two", other)]))
+    assert page.all("table", "vocabulary") == []
+
+
 def test_the_loss_mask_of_the_file_is_told() -> None:
     found = analysis([b"a"])
     turn = dataclasses.replace(found.responses[0].response.turn, trained=Trained.YES)

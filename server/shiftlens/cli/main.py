@@ -12,7 +12,7 @@ from shiftlens import __version__
 
 INTERRUPTED = 130
 
-COMMANDS = ("analyze", "show", "report", "formats", "cache", "demo", "doctor", "serve")
+COMMANDS = ("analyze", "show", "report", "diff-vocabulary", "formats", "cache", "demo", "doctor", "serve")
 
 
 def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
@@ -26,7 +26,7 @@ def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"shiftlens {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in names:
-        importlib.import_module(f"shiftlens.cli.{name}").add_parser(commands)
+        importlib.import_module(f"shiftlens.cli.{name.replace('-', '_')}").add_parser(commands)
     return parser
 
 

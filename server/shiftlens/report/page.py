@@ -25,6 +25,7 @@ from shiftlens.analysis.model import Analysis
 from shiftlens.analysis.profile import most_often_shifted
 from shiftlens.report.scores import Pieces
 from shiftlens.report.sections import COMMON_TOKENS, CommonToken, ResponseSection, SummaryTable
+from shiftlens.report.vocabulary import vocabulary_of
 from shiftlens.text.visible import harmless, visible_piece
 
 GENERATOR = "ShiftLens report"
@@ -68,6 +69,7 @@ def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()
         ]
         if len(responses) > 1
         else [],
+        vocabulary=vocabulary_of([file.analysis for file in files]),
         pieces=_json(pieces.texts),
     )
 
