@@ -147,6 +147,27 @@ def test_a_hover_names_the_part_and_the_turn() -> None:
     assert found["tokens"][0]["part"] == "reasoning"
 
 
+def test_the_list_of_responses_tells_which_answer_each_is_and_how_much_of_the_file_was_not_read() -> None:
+    transcript = Transcript(
+        "openai", "", (response(THOUGHT, SAID, label="chosen"),), problems=((2, "One."), (3, "Another."))
+    )
+    shown = build_view(
+        None,
+        (Known(WHOLE),),
+        version=1,
+        text=TEXT,
+        transcript=transcript,
+        pair=PairSpec(base="b", aligned="a"),
+        score_options=ScoreOptions(),
+        classify_options=ClassifyOptions(),
+    )
+    document = OpenDocument(URI, 1, TEXT, parsed=ParsedDocument(1, TEXT, Reading("talk.jsonl", "", 1000), transcript))
+    answer = analysis_answer(document, shown, "utf-16")
+    assert answer["problems"] == 2
+    assert [each["label"] for each in answer["responses"]] == ["chosen"]
+    assert analysis_answer(OpenDocument(URI, 1, TEXT), None, "utf-16")["problems"] == 0
+
+
 def test_a_part_that_is_not_scored_says_so_and_the_response_has_no_end() -> None:
     shown = view(response(SAID, CALLED), Known(scores([b"y", b"es"], (0,), with_end=False)))
     place = at(shown, TEXT.index("f()") + 1)
