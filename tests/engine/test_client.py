@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from safetensors.torch import load_file
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.frames import HEADER_BYTES, body_length, decode_reply, encode_frame
 from shiftlens.engine.protocol import Progress, Refused, Score, Scored
+from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE
 from shiftlens.errors import EngineError, ModelError
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
@@ -111,11 +113,19 @@ async def test_the_engine_ends_when_its_client_dies(tiny_pair: PairSpec) -> None
         "    os.kill(os.getpid(), 9)\n"
         "asyncio.run(main())\n"
     )
-    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
-    assert parent.stdout is not None
-    engine_pid = int(await parent.stdout.readline())
-    await parent.wait()
-    await asyncio.wait_for(_gone(engine_pid), SECONDS)
+    # An engine that the other tests of this file do not share.
+    with tempfile.TemporaryDirectory(prefix="shiftlens-", ignore_cleanup_errors=True) as folder:
+        parent = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            script,
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, RUNTIME_DIR_VARIABLE: folder},
+        )
+        assert parent.stdout is not None
+        engine_pid = int(await parent.stdout.readline())
+        await parent.wait()
+        await asyncio.wait_for(_gone(engine_pid), SECONDS)
 
 
 async def test_unloading_gives_the_process_back_and_the_next_job_starts_another(
