@@ -6,14 +6,16 @@ import gc
 import weakref
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from transformers import AutoModelForCausalLM
 
 from shiftlens.errors import ModelError
 from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.description import scoring_model
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.events import Opened, Progress, Refused, Scored
-from shiftlens.scoring.models import loading
 from shiftlens.scoring.opening.device_memory import LIMIT_VARIABLE, model_limit
 from shiftlens.scoring.opening.model_cache import ModelsInUse
 from shiftlens.scoring.running.run import Run
@@ -80,13 +82,13 @@ def test_room_is_made_before_anything_is_loaded(
         gone = weakref.ref(pair.aligned.loaded.model)
     del pair
     alive: list[bool] = []
-    load = loading.AutoModelForCausalLM.from_pretrained
+    load: Any = AutoModelForCausalLM.from_pretrained
 
     def watched(*arguments: object, **more: object) -> object:
         alive.append(gone() is not None)
         return load(*arguments, **more)
 
-    monkeypatch.setattr(loading.AutoModelForCausalLM, "from_pretrained", watched)
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", watched)
     opened(session, others[0])
     assert alive == [False]
 
@@ -103,14 +105,14 @@ def test_where_memory_runs_out_all_else_is_let_go_of_and_the_loading_tried_again
 ) -> None:
     session = Session()
     opened(session, tiny_pair)
-    load = loading.AutoModelForCausalLM.from_pretrained
+    load: Any = AutoModelForCausalLM.from_pretrained
 
     def short_of_memory(*arguments: object, **more: object) -> object:
         if len(session.models()) > 1:
             raise MemoryError
         return load(*arguments, **more)
 
-    monkeypatch.setattr(loading.AutoModelForCausalLM, "from_pretrained", short_of_memory)
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", short_of_memory)
     opened(session, others[0])
     assert names(session) == [tiny_pair.base, others[0].aligned]
     with pytest.raises(ModelError, match="not enough memory"), session.open(others[0]):
@@ -213,7 +215,8 @@ def test_events_tell_what_was_opened_how_far_it_is_and_each_result(tiny_pair: Pa
     assert [event.index for event in found if isinstance(event, Refused)] == [1]
     whole = [event for event in found if isinstance(event, Scored) and not event.partial]
     assert sorted(event.index for event in whole) == [0, 2]
-    assert {event.fingerprints for event in whole} == {(found[0].base.fingerprint, found[0].aligned_model.fingerprint)}
+    models = [(event.scored.base.model, event.scored.aligned.model) for event in whole]
+    assert set(models) == {(scoring_model(found[0].base), scoring_model(found[0].aligned_model))}
     assert [event for event in found if isinstance(event, Progress)][-1].fraction == 1.0
 
 
