@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from shiftlens.errors import ModelError
 from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.description import scoring_model
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.events import Opened, Progress, Refused, Scored
 from shiftlens.scoring.opening.device_memory import LIMIT_VARIABLE, model_limit
@@ -81,7 +82,7 @@ def test_room_is_made_before_anything_is_loaded(
         gone = weakref.ref(pair.aligned.loaded.model)
     del pair
     alive: list[bool] = []
-    load = AutoModelForCausalLM.from_pretrained
+    load: Any = AutoModelForCausalLM.from_pretrained
 
     def watched(*arguments: Any, **more: Any) -> object:
         alive.append(gone() is not None)
@@ -104,7 +105,7 @@ def test_where_memory_runs_out_all_else_is_let_go_of_and_the_loading_tried_again
 ) -> None:
     session = Session()
     opened(session, tiny_pair)
-    load = AutoModelForCausalLM.from_pretrained
+    load: Any = AutoModelForCausalLM.from_pretrained
 
     def short_of_memory(*arguments: Any, **more: Any) -> object:
         if len(session.models()) > 1:
@@ -214,8 +215,8 @@ def test_events_tell_what_was_opened_how_far_it_is_and_each_result(tiny_pair: Pa
     assert [event.index for event in found if isinstance(event, Refused)] == [1]
     whole = [event for event in found if isinstance(event, Scored) and not event.partial]
     assert sorted(event.index for event in whole) == [0, 2]
-    models = {(event.scored.base.model.fingerprint, event.scored.aligned.model.fingerprint) for event in whole}
-    assert models == {(found[0].base.fingerprint, found[0].aligned_model.fingerprint)}
+    models = [(event.scored.base.model, event.scored.aligned.model) for event in whole]
+    assert set(models) == {(scoring_model(found[0].base), scoring_model(found[0].aligned_model))}
     assert [event for event in found if isinstance(event, Progress)][-1].fraction == 1.0
 
 

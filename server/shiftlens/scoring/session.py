@@ -10,9 +10,12 @@ import dataclasses
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 
+from shiftlens.backends.protocol import BackendKind
 from shiftlens.errors import ModelError
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ResponseToScore
+from shiftlens.scoring.alone.opening import SideOpener
+from shiftlens.scoring.alone.sides import Side, SidePair
 from shiftlens.scoring.events import Event, Events, Opened
 from shiftlens.scoring.models.hub import hub_access
 from shiftlens.scoring.numbers import products
@@ -25,6 +28,7 @@ from shiftlens.scoring.passes.memories import PassMemories
 from shiftlens.scoring.passes.memory import limit_for
 from shiftlens.scoring.running.pair_run import PairRun
 from shiftlens.scoring.running.run import Run
+from shiftlens.scoring.running.side_run import SideRun
 
 
 def _quiet(_message: str, _fraction: float) -> None:
@@ -34,13 +38,15 @@ def _quiet(_message: str, _fraction: float) -> None:
 class Session:
     """Models that stay in memory while they fit, and the pairs that are opened as views of them.
 
-    `memory_bytes` bounds the models on each kind of device; None takes what the machine allows (see `model_limit`). A
-    session belongs to one thread.
+    `memory_bytes` bounds the models on each kind of device; None takes what the machine allows (see `model_limit`).
+    `kinds` are those of models that are elsewhere: a name that none of them takes is that of a model to be loaded here.
+    A session belongs to one thread.
     """
 
-    def __init__(self, memory_bytes: int | None = None) -> None:
+    def __init__(self, memory_bytes: int | None = None, kinds: Sequence[BackendKind] = ()) -> None:
         self._memories: PassMemories[UnitId] = PassMemories(limit_for(machine_bytes()))
         self._cache = ModelCache(memory_bytes, self._let_go)
+        self._sides = SideOpener(self._cache, kinds)
         self._pairs: dict[PairSpec, OpenedPair] = {}
         self._latest: PairSpec | None = None
 
@@ -88,12 +94,27 @@ class Session:
 
         Models are held in memory within a pass only. Where they were let go of between two, they are loaded again.
         """
+        if self._sides.has_remote(spec):
+            yield from self._steps_alone(spec, run, on_progress)
+            return
         with self.open(spec, on_progress) as pair:
             opened = Opened(pair.base.description, pair.aligned.description)
             # Held by this generator, it would stay in memory when it is let go of.
             del pair
         yield (opened,)
         yield from PairRun(run, lambda: self._in_use(spec, on_progress, look=False)).steps()
+
+    @contextmanager
+    def open_side(self, name: str, spec: PairSpec, on_progress: OnProgress = _quiet) -> Iterator[Side]:
+        """One model to be scored by itself, loaded as `spec` says if it is not elsewhere. Raises ModelError."""
+        with self._sides.side(name, spec, on_progress) as side:
+            yield side
+
+    @contextmanager
+    def open_sides(self, spec: PairSpec, on_progress: OnProgress = _quiet) -> Iterator[SidePair]:
+        """A pair of which each model is scored by itself, wherever the two are. Raises ModelError."""
+        with self._sides.pair(spec, on_progress) as pair:
+            yield pair
 
     def models(self) -> tuple[CachedModel, ...]:
         """Every model in memory, and its bytes."""
@@ -119,8 +140,11 @@ class Session:
         pair = self._pairs.get(spec)
         if pair is not None and self._is_valid(pair):
             return Outlook(pair.units)
+        local = dataclasses.replace(spec, allow_download=False)
         try:
-            return self._cache.outlook(needed(dataclasses.replace(spec, allow_download=False)), spec)
+            if self._sides.has_remote(spec):
+                return self._cache.outlook(self._sides.needed(local), spec)
+            return self._cache.outlook(needed(local), spec)
         except ModelError:
             return Outlook()
 
@@ -135,11 +159,20 @@ class Session:
     def unload(self) -> None:
         """Let go of every model; what is in use goes when it no longer is."""
         self._pairs.clear()
+        self._sides.clear()
         self._cache.clear()
+
+    def _steps_alone(self, spec: PairSpec, run: Run, on_progress: OnProgress) -> Iterator[Events]:
+        with self.open_sides(spec, on_progress) as pair:
+            opened = Opened(pair.base.description, pair.aligned.description)
+            del pair
+        yield (opened,)
+        yield from SideRun(run, lambda: self.open_sides(spec, on_progress)).steps()
 
     def _let_go(self, unit: UnitId) -> None:
         self._memories.drop(unit)
         # A pair holds its models: with it they would stay in memory.
+        self._sides.let_go()
         self._pairs = {spec: pair for spec, pair in self._pairs.items() if unit not in pair.units}
 
     def _is_valid(self, pair: OpenedPair) -> bool:

@@ -5,11 +5,30 @@ from __future__ import annotations
 import dataclasses
 from itertools import takewhile
 
-from shiftlens.scoring.inputs.prepare import PreparedSide
-from shiftlens.scoring.models.loading import LoadedModel
+from shiftlens.options.pair import ScoreOptions
+from shiftlens.scores.requests import ResponseToScore
+from shiftlens.scoring.inputs.prepare import Prepared, PreparedSide, prepare
+from shiftlens.scoring.inputs.tokenized import TokenizedModel
 
 
-def fitted(loaded: LoadedModel, side: PreparedSide, response_ids: int) -> tuple[PreparedSide, tuple[str, ...]]:
+def prepare_fitted(
+    models: tuple[TokenizedModel, TokenizedModel],
+    response: ResponseToScore,
+    options: ScoreOptions,
+    *,
+    same_tokens: bool,
+    notes: tuple[str, ...] = (),
+) -> Prepared:
+    """What to feed to base and aligned model, with what is to be said of the two. Raises ScoringError."""
+    prepared = prepare(*models, response, options, same_tokens=same_tokens)
+    base_ids = prepared.ids if prepared.own is None else prepared.own.ids
+    base, about_base = fitted(models[0], prepared.base, len(base_ids))
+    aligned, about_aligned = fitted(models[1], prepared.aligned, len(prepared.ids))
+    notes = (*notes, *prepared.notes, *about_base, *about_aligned)
+    return dataclasses.replace(prepared, base=base, aligned=aligned, notes=notes)
+
+
+def fitted(loaded: TokenizedModel, side: PreparedSide, response_ids: int) -> tuple[PreparedSide, tuple[str, ...]]:
     """The side with what a pass in windows needs to know (see `scoring.passes.windows`), and the rule in words.
 
     There are words only for a side that does not fit the model.

@@ -14,8 +14,8 @@ from shiftlens.scoring.inputs.contexts import ContextText, about_context, alignt
 from shiftlens.scoring.inputs.layout import Reported, laid_out
 from shiftlens.scoring.inputs.parts import Stretch, Written, last_run, spelled_by_marks, stretch
 from shiftlens.scoring.inputs.thought_marks import DEFAULT_MARKS
+from shiftlens.scoring.inputs.tokenized import TokenizedModel
 from shiftlens.scoring.inputs.tokens import SplitEncoding, TextEncoder
-from shiftlens.scoring.models.loading import LoadedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class Prepared:
 
 
 def prepare(
-    base: LoadedModel,
-    aligned: LoadedModel,
+    base: TokenizedModel,
+    aligned: TokenizedModel,
     response: ResponseToScore,
     options: ScoreOptions,
     *,
@@ -82,7 +82,7 @@ def prepare(
     return prepared
 
 
-def _check_ids(loaded: LoadedModel, ids: Sequence[int], encoder: TextEncoder) -> None:
+def _check_ids(loaded: TokenizedModel, ids: Sequence[int], encoder: TextEncoder) -> None:
     """An aligned model may have added tokens that its base has no rows for."""
     lacking = [i for i in ids if i >= loaded.vocabulary]
     if lacking:
@@ -94,7 +94,9 @@ def _check_ids(loaded: LoadedModel, ids: Sequence[int], encoder: TextEncoder) ->
         )
 
 
-def _prepare(base: LoadedModel, aligned: LoadedModel, response: ResponseToScore, options: ScoreOptions) -> Prepared:
+def _prepare(
+    base: TokenizedModel, aligned: TokenizedModel, response: ResponseToScore, options: ScoreOptions
+) -> Prepared:
     chat = _aligned_context(aligned, response, options)
     scored = stretch(chat.written, response.parts, options.parts)
     layout = laid_out(aligned.encoder, scored, _leading_ids(aligned, by_template=options.aligned_context == "chat"))
@@ -131,7 +133,7 @@ def _prepare(base: LoadedModel, aligned: LoadedModel, response: ResponseToScore,
 
 
 def _prepare_apart(
-    base: LoadedModel, aligned: LoadedModel, response: ResponseToScore, options: ScoreOptions
+    base: TokenizedModel, aligned: TokenizedModel, response: ResponseToScore, options: ScoreOptions
 ) -> Prepared:
     """For models of two vocabularies: each with its own tokens of the same text."""
     if options.compat:
@@ -175,7 +177,7 @@ def _prepare_apart(
     )
 
 
-def _aligned_context(aligned: LoadedModel, response: ResponseToScore, options: ScoreOptions) -> ChatRendering:
+def _aligned_context(aligned: TokenizedModel, response: ResponseToScore, options: ScoreOptions) -> ChatRendering:
     if options.aligned_context == "chat":
         return render_chat(aligned.encoder.tokenizer, response, calls_too="tool_call" in options.parts)
     context = render_named(options.aligned_context, response.turns)
@@ -196,12 +198,12 @@ def _base_context(name: str, response: ResponseToScore, scored: Stretch) -> Cont
     return dataclasses.replace(context, prefix=context.prefix + scored.opening)
 
 
-def _leading_ids(loaded: LoadedModel, *, by_template: bool) -> tuple[int, ...]:
+def _leading_ids(loaded: TokenizedModel, *, by_template: bool) -> tuple[int, ...]:
     """A chat template spells its own BOS; before any other text the tokenizer puts it."""
     return () if by_template else loaded.encoder.leading_ids
 
 
-def _side(loaded: LoadedModel, prefix_ids: tuple[int, ...], end_id: int) -> PreparedSide:
+def _side(loaded: TokenizedModel, prefix_ids: tuple[int, ...], end_id: int) -> PreparedSide:
     if not prefix_ids:
         raise ScoringError(
             f"{loaded.name} would be given nothing before the response, so its first token can't be scored.",
@@ -213,7 +215,7 @@ def _side(loaded: LoadedModel, prefix_ids: tuple[int, ...], end_id: int) -> Prep
     return PreparedSide(str(text), prefix_ids, end_id)
 
 
-def _aligned_end_id(aligned: LoadedModel, end_text: str) -> int:
+def _aligned_end_id(aligned: TokenizedModel, end_text: str) -> int:
     """The first special token of what the template puts after a response, or what the model calls its end."""
     special = aligned.encoder.pieces.special_ids
     ends = aligned.end_ids()
@@ -230,7 +232,7 @@ def _aligned_end_id(aligned: LoadedModel, end_text: str) -> int:
     )
 
 
-def _closing_id(base: LoadedModel, context: ContextText, response: str) -> int:
+def _closing_id(base: TokenizedModel, context: ContextText, response: str) -> int:
     """The id with which the base model would close its context: its end id, or the first token of the closing text."""
     if context.close:
         closed = base.encoder.split(context.prefix + response, context.close)
@@ -243,7 +245,7 @@ def _closing_id(base: LoadedModel, context: ContextText, response: str) -> int:
     return ends[0]
 
 
-def _prepare_as_aligntds(base: LoadedModel, aligned: LoadedModel, response: ResponseToScore) -> Prepared:
+def _prepare_as_aligntds(base: TokenizedModel, aligned: TokenizedModel, response: ResponseToScore) -> Prepared:
     """AlignTDS's way: prompts encoded with special tokens on, the response by itself, the fence for the base.
 
     A prompt that spells its BOS gets a second one. The end is scored where the response spells it, be it apart from the

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from shiftlens.scoring.models.loading import LoadedModel
+from shiftlens.scoring.inputs.tokenized import TokenizedModel
 
 _PROBE = "The quick brown fox, naïve café — 12,345 tokens?\n\n\tif x == y: # 漢字 🙂 مرحبا\r\n"
 _EXAMPLES = 3
 
 
-def token_difference(base: LoadedModel, aligned: LoadedModel) -> str:
+def token_difference(base: TokenizedModel, aligned: TokenizedModel) -> str:
     """In a sentence what differs; "" where both give the same ids to the same text.
 
     Tokens that one side has added on top (a padding or a chat token) do no harm.
@@ -41,6 +41,6 @@ def token_difference(base: LoadedModel, aligned: LoadedModel) -> str:
     return ""
 
 
-def _missing(these: dict[str, int], others: dict[str, int], loaded: LoadedModel) -> list[str]:
+def _missing(these: dict[str, int], others: dict[str, int], loaded: TokenizedModel) -> list[str]:
     added = {t.content for t in loaded.encoder.tokenizer.added_tokens_decoder.values()}
     return [t for t in these if t not in others and t not in added]

@@ -6,13 +6,13 @@ time. So the heads' weights are read once per block of many rows, and a row take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import torch
 
-from shiftlens.scoring.numbers.formulae import pair_rows
-from shiftlens.scoring.numbers.rows import PairRows, joined
+from shiftlens.scoring.numbers.formulae import pair_rows, side_rows
+from shiftlens.scoring.numbers.rows import PairRows, SideRows, joined, joined_side
 from shiftlens.scoring.numbers.tiles import Scratch, above
 from shiftlens.scoring.passes.causal import CausalModel
 
@@ -93,6 +93,32 @@ class Heads:
         for tile in tiles:
             ranks += above(tile, own, tile[:, :0], self._blocks.scratch)
         return ranks
+
+
+def side_numbers(
+    model: CausalModel,
+    blocks: Blocks,
+    k: int,
+    states: torch.Tensor,
+    targets: torch.Tensor,
+    others: Sequence[int] | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> tuple[SideRows, torch.Tensor]:
+    """One model's numbers of rows with states [r, D] and targets int64 [r], on the CPU, and the ranks of `others`.
+
+    The rank of another id is 0 where that id is below 0, and where there are none.
+    """
+    wanted = None if others is None else torch.tensor(others, dtype=torch.int64, device=model.device)
+    sides: list[SideRows] = []
+    ranks: list[torch.Tensor] = []
+    for block in even_slices(len(states), blocks.rows):
+        check()
+        others_here = None if wanted is None else wanted[block]
+        tiles = model.tiles(states[block], blocks.tiles(block.stop - block.start, model.vocabulary))
+        side, ranked = side_rows(tiles, targets[block], k, blocks.scratch, others_here)
+        sides.append(side.map(torch.Tensor.cpu))
+        ranks.append(ranked.cpu())
+    return joined_side(sides), torch.cat(ranks)
 
 
 def even_slices(count: int, most: int) -> list[slice]:

@@ -95,7 +95,7 @@ def _side(
     if len(ids) < len(rows.logprob):
         rows = rows.map(lambda column: column[list(tokens.kept)])
     special = encoder.pieces.special_ids
-    named = {*ids, side.end_id, *rows.top_ids.flatten().tolist()}
+    named = {*ids, side.end_id, *rows.top_ids.flatten().tolist()} - {-1}
     full = side.whole_rows
     return SideScores(
         model=model,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 from shiftlens.options.pair import ScoreOptions
 from shiftlens.scores.requests import ResponseToScore
-from shiftlens.scoring.inputs.fitting import fitted
-from shiftlens.scoring.inputs.prepare import Prepared, prepare
+from shiftlens.scoring.inputs.fitting import prepare_fitted
+from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.inputs.tokens import TextEncoder
 from shiftlens.scoring.models.compatible import token_difference
 from shiftlens.scoring.models.sources import ModelSource
@@ -67,12 +66,8 @@ class OpenedPair:
 
     def prepare(self, response: ResponseToScore, options: ScoreOptions) -> Prepared:
         """What to feed to both for a response, with what is to be said of the pair. Raises ScoringError."""
-        prepared = prepare(self.base.loaded, self.aligned.loaded, response, options, same_tokens=self.same_tokens)
-        base_ids = prepared.ids if prepared.own is None else prepared.own.ids
-        base, about_base = fitted(self.base.loaded, prepared.base, len(base_ids))
-        aligned, about_aligned = fitted(self.aligned.loaded, prepared.aligned, len(prepared.ids))
-        notes = (*self.notes, *prepared.notes, *about_base, *about_aligned)
-        return dataclasses.replace(prepared, base=base, aligned=aligned, notes=notes)
+        models = self.base.loaded, self.aligned.loaded
+        return prepare_fitted(models, response, options, same_tokens=self.same_tokens, notes=self.notes)
 
 
 def opened_pair(

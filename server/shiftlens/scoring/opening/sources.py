@@ -41,8 +41,16 @@ def needed(spec: PairSpec) -> tuple[Needed, Needed]:
         if same is not None and same == model_fingerprint(aligned.whole):
             aligned = dataclasses.replace(aligned, whole=base.whole)
     library = library_for(spec)
-    keys = (ModelKey(source.whole_place, spec.device, spec.dtype, library) for source in (base, aligned))
-    return Needed(base, next(keys)), Needed(aligned, next(keys))
+    return _needed(base, spec, library), _needed(aligned, spec, library)
+
+
+def needed_alone(name: str, spec: PairSpec) -> Needed:
+    """What one model needs that is loaded as `spec` says. Raises ModelError."""
+    return _needed(find_source(name, spec), spec, library_for(spec))
+
+
+def _needed(source: ModelSource, spec: PairSpec, library: str) -> Needed:
+    return Needed(source, ModelKey(source.whole_place, spec.device, spec.dtype, library))
 
 
 def library_for(spec: PairSpec) -> str:

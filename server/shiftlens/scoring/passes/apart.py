@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 
 from shiftlens.scoring.inputs.tokens import TextEncoder
-from shiftlens.scoring.numbers.formulae import side_rows
-from shiftlens.scoring.numbers.head import Blocks, even_slices
-from shiftlens.scoring.numbers.rows import PairRows, SideRows, joined_side
+from shiftlens.scoring.numbers.head import Blocks, side_numbers
+from shiftlens.scoring.numbers.rows import PairRows, SideRows
 from shiftlens.scoring.passes.causal import CausalModel
 from shiftlens.scoring.passes.plan import RowGroup
 
@@ -23,9 +22,8 @@ class ApartHeads:
     def __init__(
         self, base: CausalModel, aligned: CausalModel, k: int, encoders: tuple[TextEncoder, TextEncoder]
     ) -> None:
-        self._base, self._aligned, self._k, self._encoders = base, aligned, k, encoders
-        self._aligned_added = encoders[1].tokenizer.added_tokens_decoder
-        self._base_added = {token.content: i for i, token in encoders[0].tokenizer.added_tokens_decoder.items()}
+        self._base, self._aligned, self._k = base, aligned, k
+        self._base_ids = BaseIds(encoders)
         self._blocks = Blocks(max(base.vocabulary, aligned.vocabulary), base.device)
 
     def numbers(
@@ -41,46 +39,34 @@ class ApartHeads:
         the aligned model's most likely token has a rank under the base model on the first row of a group only.
         `check` may raise.
         """
-        aligned, _ = self._alone(self._aligned, states[1], targets[1], None, check)
+        aligned, _ = side_numbers(self._aligned, self._blocks, self._k, states[1], targets[1], None, check)
         tops = aligned.top_ids[:, 0].tolist()
         others = [_NOT_THERE] * len(targets[0])
         for group in groups:
-            others[group.place.other_first] = self._as_base_id(tops[group.place.first], group.end_ids)
-        base, ranks = self._alone(self._base, states[0], targets[0], others, check)
-        return _side_by_side(groups, base, ranks, aligned)
+            others[group.place.other_first] = self._base_ids.of(tops[group.place.first], group.end_ids)
+        base, ranks = side_numbers(self._base, self._blocks, self._k, states[0], targets[0], others, check)
+        return side_by_side(groups, base, ranks, aligned)
 
-    def _as_base_id(self, top: int, end_ids: tuple[int, int]) -> int:
-        """The base model's id for a first choice of the aligned model; -1 where it has no such token."""
+
+class BaseIds:
+    """Which id of the base model stands for one of the aligned model, in a pair of two vocabularies."""
+
+    def __init__(self, encoders: tuple[TextEncoder, TextEncoder]) -> None:
+        self._encoders = encoders
+        self._aligned_added = encoders[1].tokenizer.added_tokens_decoder
+        self._base_added = {token.content: i for i, token in encoders[0].tokenizer.added_tokens_decoder.items()}
+
+    def of(self, aligned_id: int, end_ids: tuple[int, int]) -> int:
+        """The base model's id; -1 where it has no such token. `end_ids` end a response under base and aligned model."""
         base, aligned = self._encoders
-        if top == end_ids[1]:
+        if aligned_id == end_ids[1]:
             return end_ids[0]
-        if top in self._aligned_added:
-            return self._base_added.get(self._aligned_added[top].content, _NOT_THERE)
-        return base.id_of_bytes.get(aligned.pieces[top], _NOT_THERE)
-
-    def _alone(
-        self,
-        model: CausalModel,
-        states: torch.Tensor,
-        targets: torch.Tensor,
-        others: Sequence[int] | None,
-        check: Callable[[], None],
-    ) -> tuple[SideRows, torch.Tensor]:
-        """One model's numbers, on the CPU, and the ranks of `others`."""
-        wanted = None if others is None else torch.tensor(others, dtype=torch.int64, device=model.device)
-        sides: list[SideRows] = []
-        ranks: list[torch.Tensor] = []
-        for block in even_slices(len(states), self._blocks.rows):
-            check()
-            others_here = None if wanted is None else wanted[block]
-            tiles = model.tiles(states[block], self._blocks.tiles(block.stop - block.start, model.vocabulary))
-            side, ranked = side_rows(tiles, targets[block], self._k, self._blocks.scratch, others_here)
-            sides.append(side.map(torch.Tensor.cpu))
-            ranks.append(ranked.cpu())
-        return joined_side(sides), torch.cat(ranks)
+        if aligned_id in self._aligned_added:
+            return self._base_added.get(self._aligned_added[aligned_id].content, _NOT_THERE)
+        return base.id_of_bytes.get(aligned.pieces[aligned_id], _NOT_THERE)
 
 
-def _side_by_side(groups: Sequence[RowGroup], base: SideRows, ranks: torch.Tensor, aligned: SideRows) -> PairRows:
+def side_by_side(groups: Sequence[RowGroup], base: SideRows, ranks: torch.Tensor, aligned: SideRows) -> PairRows:
     """The rows of each model, and what takes both: a group has what the base model says before it, on its first row."""
     places = [group.place for group in groups]
     n = aligned.top_ids.shape[0]

@@ -14,12 +14,11 @@ import torch
 from shiftlens.scoring.numbers.head import Heads
 from shiftlens.scoring.numbers.rows import PairRows, joined
 from shiftlens.scoring.passes.apart import ApartHeads
-from shiftlens.scoring.passes.batches import Limits, limits_of, padded
+from shiftlens.scoring.passes.batches import Limits, limits_of
 from shiftlens.scoring.passes.causal import CausalModel
-from shiftlens.scoring.passes.memory import NOBODY, Owner, PassMemory, RememberedPass, RememberedSide
-from shiftlens.scoring.passes.plan import PassPlan, RowTargets, SidePlan, joined_targets
-from shiftlens.scoring.passes.stream import RowStream
-from shiftlens.scoring.passes.windows import WindowedStream
+from shiftlens.scoring.passes.feeding import open_stream, states_together
+from shiftlens.scoring.passes.memory import NOBODY, Owner, PassMemory, RememberedPass
+from shiftlens.scoring.passes.plan import PassPlan, RowTargets, joined_targets
 
 
 class RowCollector:
@@ -77,8 +76,9 @@ class Scorer:
             collector.add(known)
         done = collector.rows
         left = (None, None) if earlier is None else (earlier.base, earlier.aligned)
-        base_stream = self._stream(self.base, plan.base, check, left[0], plan.base_rows(done))
-        aligned_stream = self._stream(self.aligned, plan.aligned, check, left[1], done)
+        chunk = self.limits.stretch
+        base_stream = open_stream(self.base, plan.base, chunk, check, resume=left[0], done=plan.base_rows(done))
+        aligned_stream = open_stream(self.aligned, plan.aligned, chunk, check, resume=left[1], done=done)
         keeps = self.base.keeps_cache and self.aligned.keeps_cache
         try:
             for end in self.limits.ends(done, plan.rows) if keeps or done == plan.rows else [plan.rows]:
@@ -104,19 +104,6 @@ class Scorer:
             return self.heads.numbers(states, ids, check)
         return self.heads.numbers(states, ids, targets.groups or (), check)
 
-    def _stream(
-        self,
-        model: CausalModel,
-        side: SidePlan,
-        check: Callable[[], None],
-        resume: RememberedSide | None,
-        done: int,
-    ) -> RowStream | WindowedStream:
-        most, stretch = model.positions, self.limits.stretch
-        if most is not None and len(side.ids) > most:
-            return WindowedStream(model, side, most, stretch, check, resume=resume, done=done)
-        return RowStream(model, side, stretch, check, resume=resume, done=done)
-
     @torch.inference_mode()
     def score_together(self, plans: Sequence[PassPlan], check: Callable[[], None] = lambda: None) -> list[PairRows]:
         """All rows of several passes, each fed at once beside the others.
@@ -124,7 +111,7 @@ class Scorer:
         The shorter ones are filled up at their ends, where a causal model does not look back from.
         """
         states = [
-            self._states_together(model, sides)
+            states_together(model, sides)
             for model, sides in ((self.base, [p.base for p in plans]), (self.aligned, [p.aligned for p in plans]))
         ]
         check()
@@ -136,11 +123,6 @@ class Scorer:
             found.append(rows.part(slice(start, end), slice(base_start, base_end)))
             start, base_start = end, base_end
         return found
-
-    def _states_together(self, model: CausalModel, sides: Sequence[SidePlan]) -> torch.Tensor:
-        states, _ = model.states(self._tensor(padded([side.ids for side in sides])), None, keep=False)
-        places = [(at, row) for at, side in enumerate(sides) for row in side.rows]
-        return states[[at for at, _ in places], [row for _, row in places]]
 
     def _tensor(self, ids: Sequence[object]) -> torch.Tensor:
         return torch.tensor(ids, dtype=torch.int64, device=self.base.device)

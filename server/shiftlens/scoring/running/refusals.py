@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from shiftlens.errors import ScoringError
+from shiftlens.scores.description import ModelDescription
 from shiftlens.scoring.inputs.prepare import Prepared
+from shiftlens.scoring.inputs.tokens import TextEncoder
 from shiftlens.scoring.numbers.rows import PairRows
-from shiftlens.scoring.opening.opened import OpenedModel
-from shiftlens.scoring.opening.pair import OpenedPair
 
 _DTYPES = "`shiftlens.dtype`, `--dtype`"
 
 
-def no_numbers(pair: OpenedPair, prepared: Prepared, rows: PairRows, at: int) -> ScoringError:
+class Described(Protocol):
+    """A model that says what it is."""
+
+    @property
+    def description(self) -> ModelDescription: ...
+
+
+class DescribedPair(Protocol):
+    """Two models that say what they are, and their tokenizers, the base model's first."""
+
+    @property
+    def base(self) -> Described: ...
+    @property
+    def aligned(self) -> Described: ...
+    @property
+    def encoders(self) -> tuple[TextEncoder, TextEncoder]: ...
+
+
+def no_numbers(pair: DescribedPair, prepared: Prepared, rows: PairRows, at: int) -> ScoringError:
     """Why a response can't be scored of which row `at` is broken (see `SideRows.broken`)."""
     sides = ((pair.base, rows.base_broken), (pair.aligned, rows.aligned.broken))
-    models = [model for model, broken in sides if bool(broken[at])]
-    names = " and ".join(dict.fromkeys(model.loaded.name for model in models))
+    models = [model.description for model, broken in sides if bool(broken[at])]
+    names = " and ".join(dict.fromkeys(model.name for model in models))
     return ScoringError(
         f"The logits of {names} are NaN or infinite {_where(pair, prepared, at)}, so that there is no rank or"
         " probability.",
@@ -25,16 +44,16 @@ def no_numbers(pair: OpenedPair, prepared: Prepared, rows: PairRows, at: int) ->
     )
 
 
-def _where(pair: OpenedPair, prepared: Prepared, at: int) -> str:
+def _where(pair: DescribedPair, prepared: Prepared, at: int) -> str:
     if at == len(prepared.ids):
         return "at the end of the response"
-    piece = pair.aligned.loaded.encoder.pieces[prepared.ids[at]].decode("utf-8", "replace")
+    piece = pair.encoders[1].pieces[prepared.ids[at]].decode("utf-8", "replace")
     return f"at token {at} of the response ({piece!r}, counted from 0)"
 
 
-def _remedy(models: Sequence[OpenedModel]) -> str:
+def _remedy(models: Sequence[ModelDescription]) -> str:
     damaged = "its weights may be damaged"
-    if any(model.description.dtype == "float16" for model in models):
+    if any(model.dtype == "float16" for model in models):
         return (
             f"float16 overflows in some models: choose float32 or bfloat16 ({_DTYPES}). Else fetch it anew: {damaged}."
         )

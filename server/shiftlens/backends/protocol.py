@@ -1,0 +1,111 @@
+"""One model that can score tokens, wherever it runs.
+
+A pair is made of two such models. Where both are loaded here and have the same tokens, one pass over both also gives
+KL; in every other case each model is scored by itself, by this protocol, and what takes both distributions is not had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from shiftlens.options.pair import PairSpec
+from shiftlens.scores.description import ModelDescription
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a backend can tell of a position.
+
+    - full_vocabulary: logprobs are over all ids that the model chooses among, not renormalised over a part of them.
+    - exact_ranks: every rank is exact. Else a token that is not among the candidates has a rank above their number.
+    - entropy: the entropy of the whole distribution is known.
+    - most_top_k: the most candidates that it gives for a position; None for no limit.
+    """
+
+    full_vocabulary: bool = True
+    exact_ranks: bool = True
+    entropy: bool = True
+    most_top_k: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SideInput:
+    """The ids that a model is given before a response, those of the response, and the id that would end it.
+
+    The first `lead` of `prefix_ids` begin any text (BOS).
+    """
+
+    prefix_ids: tuple[int, ...]
+    ids: tuple[int, ...]
+    end_id: int
+    lead: int = 0
+
+    @property
+    def rows(self) -> int:
+        """The positions to score: one for each id of the response, and that of its end."""
+        return len(self.ids) + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideNumbers:
+    """What one model gives for the n positions of an input, as columns of bytes. Logprobs and entropies are in nats.
+
+    - k: candidates per position; may be fewer than were asked for, and 0.
+    - logprob: float32 [n].
+    - rank: int32 [n], see `scores.columns.rank_of`: r > 0 is exact, -r is above r, 0 is unknown.
+    - entropy: float32 [n], empty where it is not known.
+    - top_ids: int32 [n * k], most likely first, -1 where a position has fewer; top_logprobs: float32 [n * k].
+    """
+
+    k: int
+    logprob: bytes
+    rank: bytes
+    entropy: bytes
+    top_ids: bytes
+    top_logprobs: bytes
+
+
+class Backend(Protocol):
+    """A model that takes ids and gives numbers. It is used from one thread."""
+
+    @property
+    def identity(self) -> ModelDescription:
+        """Which model this is; `fingerprint` is "" where it can't be told from another version of it."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def score(
+        self, inputs: Sequence[SideInput], k: int, check: Callable[[], None]
+    ) -> Iterator[tuple[int, SideNumbers]]:
+        """The index of each input and its numbers, in any order.
+
+        Up to `k` candidates are wanted. `check` is called every now and then, and may raise to stop. Raises
+        ScoringError for an input that can't be scored, which ends the iteration.
+        """
+        ...
+
+
+class RemoteBackend(Backend, Protocol):
+    """A backend whose model is not loaded here. Its texts are made into ids by a tokenizer that is."""
+
+    @property
+    def tokenizer(self) -> str:
+        """What names the tokenizer of its ids: a folder, or a name of the hub."""
+        ...
+
+    @property
+    def end_ids(self) -> tuple[int, ...]:
+        """Ids that end a text for this model, beside those that the tokenizer names."""
+        ...
+
+
+class BackendKind(Protocol):
+    """One kind of backend, told by the names of its models."""
+
+    def open(self, name: str, spec: PairSpec) -> RemoteBackend | None:
+        """The backend of a name; None for a name that is not of this kind. Raises ModelError."""
+        ...

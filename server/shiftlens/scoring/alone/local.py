@@ -1,0 +1,94 @@
+"""A model in memory as a backend: scored by itself, over the whole vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from shiftlens.backends.protocol import Capabilities, SideInput, SideNumbers
+from shiftlens.scores.description import ModelDescription
+from shiftlens.scoring.numbers.head import Blocks, side_numbers
+from shiftlens.scoring.numbers.rows import SideRows, joined_side
+from shiftlens.scoring.opening.opened import OpenedModel
+from shiftlens.scoring.passes.batches import batches, limits_of
+from shiftlens.scoring.passes.feeding import open_stream, states_together
+from shiftlens.scoring.passes.plan import PassPlan, SidePlan
+
+
+class LocalBackend:
+    """See `backends.protocol.Backend`. The model has to stay in memory while this is used."""
+
+    def __init__(self, model: OpenedModel) -> None:
+        self._model = model
+
+    @property
+    def identity(self) -> ModelDescription:
+        return self._model.description
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities()
+
+    def score(
+        self, inputs: Sequence[SideInput], k: int, check: Callable[[], None]
+    ) -> Iterator[tuple[int, SideNumbers]]:
+        """Short inputs of nearly one length are fed together, each long one by itself in chunks."""
+        causal = self._model.causal
+        limits = limits_of(causal.device, causal.parameters)
+        blocks = Blocks(causal.vocabulary, causal.device)
+        for group in batches([_plan(i, each) for i, each in enumerate(inputs)], limits.batch, causal.positions):
+            check()
+            if len(group) == 1:
+                rows = self._one(group[0].aligned, limits.stretch, blocks, k, check)
+            else:
+                rows = self._together([plan.aligned for plan in group], blocks, k, check)
+            start = 0
+            for plan in group:
+                part = slice(start, start + plan.rows)
+                yield plan.members[0], as_columns(rows.map(lambda column, part=part: column[part]))  # type: ignore[misc]
+                start += plan.rows
+
+    @torch.inference_mode()
+    def _one(self, side: SidePlan, chunk: int, blocks: Blocks, k: int, check: Callable[[], None]) -> SideRows:
+        causal = self._model.causal
+        stream = open_stream(causal, side, chunk, check)
+        found: list[SideRows] = []
+        count = len(side.rows)
+        ends = [*range(chunk, count, chunk), count] if causal.keeps_cache else [count]
+        for start, end in zip([0, *ends], ends, strict=False):
+            targets = torch.tensor(side.targets[start:end], dtype=torch.int64, device=causal.device)
+            found.append(side_numbers(causal, blocks, k, stream.upto(end), targets, check=check)[0])
+        return joined_side(found)
+
+    @torch.inference_mode()
+    def _together(self, sides: Sequence[SidePlan], blocks: Blocks, k: int, check: Callable[[], None]) -> SideRows:
+        causal = self._model.causal
+        states = states_together(causal, sides)
+        check()
+        own = [target for side in sides for target in side.targets]
+        targets = torch.tensor(own, dtype=torch.int64, device=causal.device)
+        return side_numbers(causal, blocks, k, states, targets, check=check)[0]
+
+
+def as_columns(rows: SideRows) -> SideNumbers:
+    """Rows on the CPU as columns of bytes."""
+
+    def column(values: torch.Tensor, dtype: torch.dtype) -> bytes:
+        return values.to(dtype).contiguous().numpy().tobytes()
+
+    return SideNumbers(
+        k=rows.top_ids.shape[-1],
+        logprob=column(rows.logprob, torch.float32),
+        rank=column(rows.rank, torch.int32),
+        entropy=column(rows.entropy, torch.float32),
+        top_ids=column(rows.top_ids, torch.int32),
+        top_logprobs=column(rows.top_logprobs, torch.float32),
+    )
+
+
+def _plan(index: int, asked: SideInput) -> PassPlan:
+    first = len(asked.prefix_ids) - 1
+    rows = tuple(range(first, first + asked.rows))
+    side = SidePlan((*asked.prefix_ids, *asked.ids), rows, (*asked.ids, asked.end_id), asked.lead)
+    return PassPlan(side, side, (index,), (len(rows),))

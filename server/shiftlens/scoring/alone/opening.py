@@ -1,0 +1,94 @@
+"""Opening models that are scored each by itself: those that are elsewhere by their names, the others in memory."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from shiftlens.backends.protocol import BackendKind, RemoteBackend
+from shiftlens.options.pair import PairSpec
+from shiftlens.scoring.alone.local import LocalBackend
+from shiftlens.scoring.alone.sides import Side, SidePair, side_pair
+from shiftlens.scoring.inputs.tokenized import TokenizedBackend
+from shiftlens.scoring.inputs.tokens import TextEncoder
+from shiftlens.scoring.models.hub import hub_access
+from shiftlens.scoring.models.loading import load_tokenizer
+from shiftlens.scoring.numbers import products
+from shiftlens.scoring.numbers.threads import threads_of, use_threads
+from shiftlens.scoring.opening.model_cache import ModelCache, OnProgress
+from shiftlens.scoring.opening.sources import Needed, needed_alone
+
+
+class SideOpener:
+    """Opens sides for a session. `kinds` are those of models that are elsewhere; `cache` has those that are here."""
+
+    def __init__(self, cache: ModelCache, kinds: Sequence[BackendKind]) -> None:
+        self._cache, self._kinds = cache, tuple(kinds)
+        self._remotes: dict[tuple[str, PairSpec], RemoteBackend | None] = {}
+        self._remote_sides: dict[tuple[str, PairSpec], Side] = {}
+        self._pairs: dict[PairSpec, SidePair] = {}
+
+    def has_remote(self, spec: PairSpec) -> bool:
+        """Whether a model of the pair is elsewhere."""
+        return any(self._remote(name, spec) is not None for name in (spec.base, spec.aligned))
+
+    def needed(self, spec: PairSpec) -> list[Needed]:
+        """What the models of the pair that are here need. Raises ModelError."""
+        return [needed_alone(name, spec) for name in (spec.base, spec.aligned) if self._remote(name, spec) is None]
+
+    def let_go(self) -> None:
+        """Hold no model that is here."""
+        self._pairs.clear()
+
+    def clear(self) -> None:
+        """Forget everything that was opened."""
+        self._remotes.clear()
+        self._remote_sides.clear()
+        self._pairs.clear()
+
+    @contextmanager
+    def side(self, name: str, spec: PairSpec, on_progress: OnProgress) -> Iterator[Side]:
+        """One model; see `Session.open_side`."""
+        remote = self._remote(name, spec)
+        if remote is not None:
+            yield self._remote_side(name, spec, remote)
+            return
+        with hub_access(spec.allow_download):
+            one = needed_alone(name, spec)
+            products.use(one.key.library)
+            (model,) = self._cache.opened([one], spec, on_progress)
+        use_threads(threads_of([model.loaded.model]))
+        self._cache.touch(model.units)
+        self._cache.pin(model.units, 1)
+        try:
+            yield Side(model.loaded, LocalBackend(model))
+        finally:
+            self._cache.pin(model.units, -1)
+
+    @contextmanager
+    def pair(self, spec: PairSpec, on_progress: OnProgress) -> Iterator[SidePair]:
+        """Both models; see `Session.open_sides`."""
+        with self.side(spec.base, spec, on_progress) as base, self.side(spec.aligned, spec, on_progress) as aligned:
+            known = self._pairs.get(spec)
+            if known is not None and known.encoders == (base.tokens.encoder, aligned.tokens.encoder):
+                # Whether their tokens are the same takes a look at whole vocabularies.
+                yield dataclasses.replace(known, base=base, aligned=aligned)
+                return
+            self._pairs[spec] = side_pair(base, aligned)
+            yield self._pairs[spec]
+
+    def _remote(self, name: str, spec: PairSpec) -> RemoteBackend | None:
+        key = (name, spec)
+        if key not in self._remotes:
+            found = (kind.open(name, spec) for kind in self._kinds)
+            self._remotes[key] = next((each for each in found if each is not None), None)
+        return self._remotes[key]
+
+    def _remote_side(self, name: str, spec: PairSpec, remote: RemoteBackend) -> Side:
+        key = (name, spec)
+        if key not in self._remote_sides:
+            with hub_access(spec.allow_download):
+                encoder = TextEncoder(load_tokenizer(remote.tokenizer, spec))
+            self._remote_sides[key] = Side(TokenizedBackend(remote, encoder), remote)
+        return self._remote_sides[key]
