@@ -162,7 +162,7 @@ def test_the_list_of_responses_tells_which_answer_each_is_and_how_much_of_the_fi
         classify_options=ClassifyOptions(),
     )
     document = OpenDocument(URI, 1, TEXT, parsed=ParsedDocument(1, TEXT, Reading("talk.jsonl", "", 1000), transcript))
-    answer = analysis_answer(document, shown, "utf-16")
+    answer: Any = analysis_answer(document, shown, "utf-16")
     assert answer["problems"] == 2
     assert [each["label"] for each in answer["responses"]] == ["chosen"]
     assert analysis_answer(OpenDocument(URI, 1, TEXT), None, "utf-16")["problems"] == 0
