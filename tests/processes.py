@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import psutil
 
-SECONDS = 60.0
-"""How long anything is waited for: on a busy machine an engine takes half a minute to start."""
+SECONDS = 120.0
+"""How long anything is waited for: on a machine with much other work an engine takes a minute to start."""
 
 
 def is_alive(pid: int | None) -> bool:
