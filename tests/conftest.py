@@ -77,6 +77,15 @@ def lasting_engines(_folder_of_lasting_engines: str) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def engine_of_this_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An engine that starts in this test, for what is only seen while models load."""
+    with tempfile.TemporaryDirectory(prefix="shiftlens-", ignore_cleanup_errors=True) as folder:
+        monkeypatch.setenv(RUNTIME_DIR_VARIABLE, folder)
+        monkeypatch.setenv(LINGER_VARIABLE, "0")
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_pair(tmp_path_factory: pytest.TempPathFactory) -> PairSpec:
     """A random base and aligned model of one byte-level tokenizer, on the CPU."""

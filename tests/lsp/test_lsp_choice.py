@@ -158,6 +158,7 @@ async def test_settings_pushed_by_a_client_that_answers_no_questions_are_used(ti
     assert await client.leave() == 0
 
 
+@pytest.mark.usefixtures("engine_of_this_test")
 async def test_progress_is_shown_and_ends_and_cancelling_it_stops_the_job(tiny_settings: dict[str, Any]) -> None:
     client = await started(settings=tiny_settings)
     uri = client.open(TALK)

@@ -149,7 +149,7 @@ async def test_scores_of_a_model_whose_files_have_changed_since_are_not_kept(own
 
 async def test_a_broken_store_is_no_ones_trouble(tiny_settings: Settings) -> None:
     path = user_store().path
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"no database" * 500)
     colours = await scored(tiny_settings)
     assert await kept(tiny_settings) == colours
