@@ -34,7 +34,7 @@ test-python: export OMP_WAIT_POLICY ?= passive
 test-python: setup
 	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
-# Without engines and servers: a minute or two.
+# Without what starts engines and servers.
 test-fast: setup
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
