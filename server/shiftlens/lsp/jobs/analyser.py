@@ -191,7 +191,11 @@ class Analyser:
             session.saved.write(work.complete(), work.kept, work.done)
 
     async def parsed(self, document: OpenDocument, settings: Settings) -> ParsedDocument:
-        """The document as it is now, read if it was not yet."""
+        """The document as it is now, read if it was not yet: once, also where several want it."""
+        async with document.read_lock:
+            return await self._parsed(document, settings)
+
+    async def _parsed(self, document: OpenDocument, settings: Settings) -> ParsedDocument:
         version, text = document.version, document.text
         reading = reading_of(self._session, document.uri, settings)
         parsed = document.parsed
@@ -204,9 +208,7 @@ class Analyser:
                     self._session.editor.refresh_page(page_uri)
         else:
             parsed = dataclasses.replace(parsed, version=version)
-        # Who asks for symbols has the text read as well, and the later version may be read first.
-        if document.parsed is None or document.parsed.version <= parsed.version:
-            document.parsed = parsed
+        document.parsed = parsed
         return parsed
 
     async def _diagnose(self, document: OpenDocument, parsed: ParsedDocument, extra: tuple[str, ...]) -> None:
