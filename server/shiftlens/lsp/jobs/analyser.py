@@ -12,7 +12,7 @@ from shiftlens.lsp.client.status import State, Status
 from shiftlens.lsp.documents.open import OpenDocument, offset
 from shiftlens.lsp.jobs.document_job import DocumentJob
 from shiftlens.lsp.jobs.document_work import touched
-from shiftlens.lsp.jobs.readings import read_document
+from shiftlens.lsp.jobs.read_document import read_document
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.lsp.jobs.task import Task, Trigger
 from shiftlens.options.pair_choice import BUNDLED_NAMES

@@ -19,7 +19,7 @@ from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument
 from shiftlens.lsp.jobs.diagnose import publish_diagnostics, publish_problems, publish_runs
 from shiftlens.lsp.jobs.document_work import DocumentWork
 from shiftlens.lsp.jobs.offer import offer_pair
-from shiftlens.lsp.jobs.readings import read_document
+from shiftlens.lsp.jobs.read_document import read_document
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.lsp.jobs.task import Task, Trigger
 from shiftlens.options.pair_choice import choose_pair

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shiftlens.chat_templates.own import model_template
-from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument, Reading, filename_of, parse
-from shiftlens.lsp.jobs.pages import is_page, parse_page, stale_pages
+from shiftlens.lsp.documents.open import Reading, filename_of
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.options.pair_choice import choose_pair
 from shiftlens.options.settings import Settings
@@ -36,23 +33,3 @@ def reading_of(session: Session, uri: str, settings: Settings) -> Reading:
     """How the document of this URI is to be read."""
     own_template = _OfPair(settings.base, settings.aligned, session.pair, session.trusted)
     return Reading(filename_of(uri), settings.format, settings.max_file_bytes, own_template)
-
-
-async def read_document(session: Session, document: OpenDocument, settings: Settings) -> ParsedDocument:
-    """The document as it is now, read if it was not yet."""
-    version, text = document.version, document.text
-    reading = reading_of(session, document.uri, settings)
-    parsed = document.parsed
-    if parsed is None or parsed.reading != reading or parsed.text != text:
-        if is_page(document.uri):
-            parsed = await parse_page(session, document, reading)
-        else:
-            parsed = await asyncio.to_thread(parse, version, text, reading)
-            for page_uri in stale_pages(session, document.uri, text):
-                session.editor.refresh_page(page_uri)
-    else:
-        parsed = dataclasses.replace(parsed, version=version)
-    # Who asks for symbols has the text read as well, and the later version may be read first.
-    if document.parsed is None or document.parsed.version <= parsed.version:
-        document.parsed = parsed
-    return parsed

@@ -13,7 +13,7 @@ from lsprotocol import types
 from shiftlens.lsp.documents.locate import place_at
 from shiftlens.lsp.documents.open import OpenDocument, offset
 from shiftlens.lsp.documents.store import DocumentAnalysis
-from shiftlens.lsp.jobs.readings import read_document
+from shiftlens.lsp.jobs.read_document import read_document
 from shiftlens.lsp.server.current import place_in, still_true
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.server.plain import Plain, in_thread
