@@ -17,10 +17,11 @@ from shiftlens.analysis.facts import probability
 from shiftlens.analysis.tokens import token
 from shiftlens.lsp.documents.locate import Place
 from shiftlens.lsp.documents.open import OpenDocument
-from shiftlens.lsp.views.build import Known, build_view
+from shiftlens.lsp.views.build import build_view
 from shiftlens.lsp.views.hover import Card, hover_cards, render_markdown, render_plaintext
 from shiftlens.lsp.views.requests import token_answer
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scores.outcomes import Known
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.trail import Edits
 from shiftlens.text.visible import visible_note, visible_piece

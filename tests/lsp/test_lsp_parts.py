@@ -12,14 +12,15 @@ from analysis.hand_made import asked, of_parts, scored
 from shiftlens.lsp.documents.diagnostics import MOST_PROBLEMS, diagnostics_of
 from shiftlens.lsp.documents.locate import Place, place_at
 from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument, Reading
-from shiftlens.lsp.documents.store import DocumentAnalysis, Refusal
-from shiftlens.lsp.jobs.work import touched
-from shiftlens.lsp.views.build import Known, build_view
+from shiftlens.lsp.documents.store import DocumentAnalysis
+from shiftlens.lsp.jobs.document_work import touched
+from shiftlens.lsp.views.build import build_view
 from shiftlens.lsp.views.hover import hover_cards
 from shiftlens.lsp.views.report_html import report_html
 from shiftlens.lsp.views.requests import analysis_answer, token_answer
 from shiftlens.lsp.views.token_table import token_table
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scores.outcomes import Known, Refusal
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.source_map import SourceMap
 from shiftlens.text.trail import Edits

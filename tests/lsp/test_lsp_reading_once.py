@@ -9,8 +9,7 @@ from typing import Any, cast
 import pytest
 
 from shiftlens.lsp.documents.open import OpenDocument, parse
-from shiftlens.lsp.jobs import analyser
-from shiftlens.lsp.jobs.analyser import Analyser
+from shiftlens.lsp.jobs.read_document import read_document
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.options.settings import Settings
 
@@ -24,13 +23,12 @@ async def test_who_asks_while_a_text_is_read_waits_for_that(monkeypatch: pytest.
         read.append(version)
         return parse(version, *rest)
 
-    monkeypatch.setattr(analyser, "parse", counted)
-    session = cast(Session, SimpleNamespace(pages={}))
+    monkeypatch.setattr("shiftlens.lsp.jobs.read_document.parse", counted)
+    session = cast(Session, SimpleNamespace(pages={}, pair=None, trusted=True))
     document = OpenDocument("file:///talk.txt", 1, TEXT)
-    jobs = Analyser(session, cast(Any, None))
-    found = await asyncio.gather(*(jobs.parsed(document, Settings()) for _ in range(3)))
+    found = await asyncio.gather(*(read_document(session, document, Settings()) for _ in range(3)))
     assert read == [1]
     assert {len(one.transcript.responses) for one in found if one.transcript is not None} == {1}
     document.version, document.text = 2, TEXT + TEXT
-    again = await jobs.parsed(document, Settings())
+    again = await read_document(session, document, Settings())
     assert (read, again.version) == ([1, 2], 2)

@@ -14,8 +14,8 @@ from lsp.test_lsp_views import PAIR, scored
 from shiftlens.analysis.runs import MOST_APART
 from shiftlens.lsp.documents.locate import place_at
 from shiftlens.lsp.documents.open import OpenDocument
-from shiftlens.lsp.documents.store import DocumentAnalysis, Refusal
-from shiftlens.lsp.views.build import Known, build_view
+from shiftlens.lsp.documents.store import DocumentAnalysis
+from shiftlens.lsp.views.build import build_view
 from shiftlens.lsp.views.hints import inlay_hints
 from shiftlens.lsp.views.lenses import OWN_COMMANDS, code_lenses
 from shiftlens.lsp.views.navigation import Stop, densest_run, first_shifted, next_run, next_token
@@ -23,6 +23,7 @@ from shiftlens.lsp.views.occurrences import occurrences
 from shiftlens.lsp.views.run_diagnostics import MOST_RUNS, run_diagnostics
 from shiftlens.lsp.views.selection import selection_range
 from shiftlens.options.pair import ClassifyOptions, ScoreOptions
+from shiftlens.scores.outcomes import Known, Refusal
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.edits import Edit
 from shiftlens.text.lines import LineIndex

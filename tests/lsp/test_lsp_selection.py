@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lsp.lsp_client import EditorClient, started
-from shiftlens.lsp.jobs.work import touched
+from shiftlens.lsp.jobs.document_work import touched
 from shiftlens.transcripts.read import read
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("lasting_engines")]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from array import array
 from dataclasses import replace
 
-from shiftlens.lsp.documents.store import DocumentAnalysis, Refusal
-from shiftlens.lsp.views.build import Known, build_view
+from shiftlens.lsp.documents.store import DocumentAnalysis
+from shiftlens.lsp.views.build import build_view
 from shiftlens.lsp.views.semantic_tokens import TOKEN_TYPES
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scores.outcomes import Known, Refusal
 from shiftlens.scores.records import Comparison, ScoredResponse, ScoringModel, SideScores
 from shiftlens.transcripts.read import read
 

@@ -1,40 +1,15 @@
-"""What is known: scores by content, and the analysis that each document shows. Immutable values only."""
+"""What each document shows: immutable values only."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-import msgspec
 
 from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.analysis.runs import Run
 from shiftlens.lsp.documents.paints import Paint
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.records import ScoredResponse
+from shiftlens.scores.outcomes import Refusal
 from shiftlens.transcripts.model import Transcript
-
-DEFAULT_CACHE_BYTES = 256 << 20
-
-ContentKey = bytes
-_encoder = msgspec.msgpack.Encoder()
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a response has no scores. `by_choice`: no part of it is of a kind that the user wants scored."""
-
-    problem: str
-    remedy: str = ""
-    by_choice: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.problem} {self.remedy}".strip()
-
-
-Outcome = ScoredResponse | Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,60 +63,11 @@ class DocumentAnalysis:
         )
 
 
-def content_key(digest: bytes, pair: PairSpec, options: ScoreOptions) -> ContentKey:
-    """Equal for two responses that the engine would give the same numbers. `digest` is that of the request."""
-    return hashlib.sha256(_encoder.encode((digest, pair, options))).digest()
-
-
-def size_of(outcome: Outcome) -> int:
-    """About how many bytes an outcome holds."""
-    if isinstance(outcome, Refusal):
-        return len(outcome.problem) + len(outcome.remedy)
-    comparison = outcome.comparison
-    columns = [comparison.boundary, comparison.base_rank_of_aligned_top, comparison.kl]
-    entries = prefixes = 0
-    for side in (outcome.base, outcome.aligned):
-        columns += [side.ids, side.byte_ends, side.special, side.logprob, side.rank, side.entropy]
-        columns += [side.top_ids, side.top_logprobs]
-        entries += len(side.pieces) + len(side.decoded)
-        prefixes += 4 * len(side.prefix_text) + 8 * len(side.prefix_ids)
-    # An entry of a dict, with its key and the header of the bytes or str it holds, is about 120 bytes.
-    return sum(len(column) for column in columns) + 120 * entries + prefixes
-
-
 @dataclass(slots=True)
 class AnalysisStore:
-    """Holds outcomes by content, the least recently used let go first, and the shown analysis by document."""
+    """The analysis that each document shows."""
 
-    max_bytes: int = DEFAULT_CACHE_BYTES
-    held_bytes: int = 0
-    _outcomes: OrderedDict[ContentKey, Outcome] = field(default_factory=OrderedDict)
     _shown: dict[str, DocumentAnalysis] = field(default_factory=dict)
-
-    def outcome(self, key: ContentKey) -> Outcome | None:
-        found = self._outcomes.get(key)
-        if found is not None:
-            self._outcomes.move_to_end(key)
-        return found
-
-    def keep(self, key: ContentKey, outcome: Outcome) -> None:
-        self.forget((key,))
-        self._outcomes[key] = outcome
-        self.held_bytes += size_of(outcome)
-        while self.held_bytes > self.max_bytes and len(self._outcomes) > 1:
-            _, oldest = self._outcomes.popitem(last=False)
-            self.held_bytes -= size_of(oldest)
-
-    def forget(self, keys: Sequence[ContentKey]) -> None:
-        for key in keys:
-            old = self._outcomes.pop(key, None)
-            if old is not None:
-                self.held_bytes -= size_of(old)
-
-    def clear_outcomes(self) -> None:
-        """Forget every score, as when the models may have changed. What is shown stays."""
-        self._outcomes.clear()
-        self.held_bytes = 0
 
     def shown(self, uri: str) -> DocumentAnalysis | None:
         return self._shown.get(uri)

@@ -14,10 +14,11 @@ from shiftlens.lsp.client.editor import Editor
 from shiftlens.lsp.client.status import Status
 from shiftlens.lsp.documents.open import OpenDocument
 from shiftlens.lsp.documents.store import AnalysisStore
-from shiftlens.lsp.jobs.saved_results import SavedResults
 from shiftlens.lsp.jobs.scheduler import Scheduler
 from shiftlens.page.build import Page
+from shiftlens.pipeline.saved_results import SavedResults
 from shiftlens.scores.location import user_store
+from shiftlens.scores.outcomes import OutcomeCache
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Session:
     configuration: Configuration
     engine: EngineClient
     store: AnalysisStore = field(default_factory=AnalysisStore)
+    outcomes: OutcomeCache = field(default_factory=OutcomeCache)
     saved: SavedResults = field(default_factory=lambda: SavedResults(user_store()))
     scheduler: Scheduler = field(default_factory=Scheduler)
     documents: dict[str, OpenDocument] = field(default_factory=dict)

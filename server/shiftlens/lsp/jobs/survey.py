@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
 
 from pygls.uris import to_fs_path
 
 from shiftlens.errors import TranscriptError
 from shiftlens.lsp.documents.open import OpenDocument, Reading, parse
+from shiftlens.lsp.jobs.document_work import DocumentWork
 from shiftlens.lsp.jobs.readings import reading_of
 from shiftlens.lsp.jobs.session import Session
-from shiftlens.lsp.jobs.work import plan_work
-from shiftlens.lsp.views.build import Known, build_view
 from shiftlens.lsp.views.requests import Json, analysis_answer
 from shiftlens.options.pair_choice import choose_pair
+from shiftlens.pipeline.scoring_job import scoring_job
+from shiftlens.pipeline.work import plan_work
 from shiftlens.transcripts.files import decode
 
 
@@ -35,26 +37,14 @@ async def survey(session: Session, uri: str) -> Json | None:
     choice = choose_pair(settings, transcript.front_matter, session.pair, trusted=session.trusted)
     if choice.pair is None:
         return None
-    work = await asyncio.to_thread(plan_work, document, document.parsed, transcript, choice, choice.pair, None)
-    for key in work.keys:
-        outcome = session.store.outcome(key)
-        if outcome is not None:
-            work.known[key] = Known(outcome)
-    if settings.result_cache and work.is_missing_any:
-        _, found = await session.saved.recall(work.pair, choice.score_options, work.missing())
-        work.known |= {key: Known(scored) for key, scored in found.items()}
-    view = await asyncio.to_thread(
-        build_view,
-        None,
-        tuple(work.known.get(key) for key in work.keys),
-        version=0,
-        text=document.text,
-        transcript=transcript,
-        pair=choice.pair,
-        score_options=choice.score_options,
-        classify_options=choice.classify_options,
-    )
-    document.status = work.outcome_status()
+    work = await asyncio.to_thread(plan_work, transcript, choice.pair, choice.score_options)
+    saved = session.saved if settings.result_cache else None
+    async with aclosing(scoring_job(work, None, saved=saved, cache=session.outcomes)) as events:
+        async for _ in events:
+            pass
+    found = DocumentWork(document, 0, document.text, choice, work)
+    view = await asyncio.to_thread(found.view, None)
+    document.status = found.status()
     return analysis_answer(document, view, session.editor.encoding)
 
 

@@ -10,7 +10,7 @@ from lsprotocol import types
 from shiftlens import __version__
 from shiftlens.engine.sharing.running import running_engines
 from shiftlens.errors import EngineError, ShiftLensError
-from shiftlens.lsp.jobs.analyser import Trigger
+from shiftlens.lsp.jobs.task import Trigger
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.views.report_html import report_html
 from shiftlens.model_files.local import LocalModel, cached_models, find_local
@@ -76,7 +76,7 @@ async def restart_engine(ls: ShiftLensServer) -> bool:
     """End the engine, for every window, since the models may have changed; forget its scores and look at all again."""
     for uri in list(ls.session.documents):
         ls.analyser.cancel(uri)
-    ls.session.store.clear_outcomes()
+    ls.session.outcomes.clear()
     ls.session.told.clear()
     try:
         await ls.session.engine.unload()
@@ -91,7 +91,7 @@ async def clear_cache(ls: ShiftLensServer) -> dict[str, object]:
 
     {"removed": results that were on disk, "problem": why they still are, or null}.
     """
-    ls.session.store.clear_outcomes()
+    ls.session.outcomes.clear()
     try:
         return {"removed": await ls.session.saved.clear(), "problem": None}
     except ShiftLensError as error:
@@ -158,7 +158,7 @@ async def debug_information(ls: ShiftLensServer) -> dict[str, object]:
         "trusted": session.trusted,
         "sessionPair": list(session.pair) if session.pair is not None else None,
         "positionEncoding": session.editor.encoding,
-        "cachedBytes": session.store.held_bytes,
+        "cachedBytes": session.outcomes.cached_bytes,
         "pendingRequests": ls.protocol.pending,
         "progressTokens": len(ls.work_done_progress.tokens),
         "documents": documents,

@@ -22,9 +22,9 @@ from shiftlens.lsp.documents.open import (
     offset,
     span_range,
 )
-from shiftlens.lsp.jobs.analyser import Trigger
 from shiftlens.lsp.jobs.pages import page_text, place_in_source
 from shiftlens.lsp.jobs.survey import survey
+from shiftlens.lsp.jobs.task import Trigger
 from shiftlens.lsp.server.current import place_in, still_true
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.server.protocol import DocumentParams, TokenParams

@@ -13,6 +13,7 @@ from lsprotocol import types
 from shiftlens.lsp.documents.locate import place_at
 from shiftlens.lsp.documents.open import OpenDocument, offset
 from shiftlens.lsp.documents.store import DocumentAnalysis
+from shiftlens.lsp.jobs.read_document import read_document
 from shiftlens.lsp.server.current import place_in, still_true
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.server.plain import Plain, in_thread
@@ -137,6 +138,6 @@ async def _read(ls: ShiftLensServer, uri: str) -> tuple[OpenDocument, Transcript
     if document is None:
         return None
     version = document.version
-    parsed = await ls.analyser.parsed(document, await ls.session.configuration.settings(uri))
+    parsed = await read_document(ls.session, document, await ls.session.configuration.settings(uri))
     still_true(ls, document, version)
     return None if parsed.transcript is None else (document, parsed.transcript)

@@ -5,26 +5,19 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.highlights import highlights
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.analysis.runs import runs
 from shiftlens.lsp.documents.paints import Paint, paints_now
-from shiftlens.lsp.documents.store import DocumentAnalysis, Outcome, Refusal, ResponseResult
+from shiftlens.lsp.documents.store import DocumentAnalysis, ResponseResult
 from shiftlens.lsp.views.semantic_tokens import paint
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.scores.outcomes import Known, Refusal
 from shiftlens.text.trail import Edits
 from shiftlens.transcripts.model import Response, Transcript
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of one content; with `partial`, only its first rows."""
-
-    outcome: Outcome
-    partial: bool = False
 
 
 def build_view(

@@ -1,4 +1,4 @@
-"""Scores on disk, as the event loop uses them: it waits for what it reads, and for what it writes only at the end."""
+"""Scores on disk, as an event loop uses them: it waits for what it reads, and for what it writes only at the end."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from shiftlens.engine.protocol import Done
-from shiftlens.lsp.documents.store import ContentKey
 from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.description import ModelDescription
+from shiftlens.scores.outcomes import ContentKey
 from shiftlens.scores.pair_results import PairResults, open_pair_results
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ResponseToScore
@@ -18,15 +18,16 @@ _MOST_NOTES = 10_000
 
 
 class SavedResults:
-    """Reads and writes one store, and notes which scores in memory are not written yet.
+    """Reads and writes one store, and notes which scores are not written yet.
 
-    The server writes when a file is opened, saved or scored by command, not at each edit: a state of the text that
-    was only passed through is worth no room on the disk.
+    The caller says when to write. An editor does so when a file is opened, saved or scored by command, not at each
+    edit: a state of the text that was only passed through is worth no room on the disk.
     """
 
     def __init__(self, store: ResultStore) -> None:
         self._store = store
         self._unwritten: OrderedDict[ContentKey, bytes] = OrderedDict()
+        self._undescribed: tuple[PairResults, ModelDescription | None, ModelDescription | None] | None = None
         self._writing: set[asyncio.Task[None]] = set()
 
     async def recall(
@@ -48,20 +49,26 @@ class SavedResults:
         while len(self._unwritten) > _MOST_NOTES:
             self._unwritten.popitem(last=False)
 
-    def write(
-        self, complete: Mapping[ContentKey, ScoredResponse], results: PairResults | None, done: Done | None
+    def note_descriptions(
+        self, results: PairResults, base: ModelDescription | None, aligned: ModelDescription | None
     ) -> None:
-        """Begin to write those that are not written yet, and what the models said of themselves."""
-        fresh = [(self._unwritten.pop(key), scored) for key, scored in complete.items() if key in self._unwritten]
+        """Remember what models said of themselves, to be written with their scores."""
+        self._undescribed = (results, base, aligned)
 
-        def write() -> None:
+    def write(self, complete: Mapping[ContentKey, ScoredResponse]) -> None:
+        """Begin to write those of these scores that were noted and are not written yet, and what the models said."""
+        fresh = [(self._unwritten.pop(key), scored) for key, scored in complete.items() if key in self._unwritten]
+        described, self._undescribed = self._undescribed, None
+
+        def put() -> None:
             for kept_as, scored in fresh:
                 self._store.put(kept_as, scored)
-            if results is not None and done is not None:
-                results.keep_descriptions(done.base, done.aligned)
+            if described is not None:
+                results, base, aligned = described
+                results.keep_descriptions(base, aligned)
 
-        if fresh:
-            task = asyncio.get_running_loop().create_task(asyncio.to_thread(write))
+        if fresh or described is not None:
+            task = asyncio.get_running_loop().create_task(asyncio.to_thread(put))
             self._writing.add(task)
             task.add_done_callback(self._writing.discard)
 
