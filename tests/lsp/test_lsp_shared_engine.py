@@ -27,7 +27,14 @@ LONG = "".join(f"User: {turn}?\nAssistant: The quick brown fox jumps over the la
 async def windows(count: int, settings: dict[str, Any]) -> AsyncIterator[list[EditorClient]]:
     """Editors with a server each, and no scores on disk between them."""
     made = [await started(settings={**settings, "resultCache": False}) for _ in range(count)]
-    yield made
+    try:
+        yield made
+    except BaseException:
+        # A window that is left open would share its engine with the next test.
+        for client in made:
+            if client.process.returncode is None:
+                client.process.kill()
+        raise
     for client in made:
         if client.process.returncode is None:
             assert await client.leave() == 0

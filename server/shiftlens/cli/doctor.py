@@ -108,7 +108,7 @@ async def _engine(
     """Whether an engine starts and the pair loads there, what the models and the engine say of themselves, and which
     engines run.
 
-    Where an engine with this pair runs already, that one is asked; one that is started for this ends with it.
+    Where a shared engine runs already, that one is asked; one that is started for this ends with it.
     """
     import msgspec
 

@@ -163,18 +163,21 @@ class EngineClient:
         Ended are the engines that this client uses or could share, whoever has started them. False where there is none.
         Raises EngineError where one does not answer: its models are still loaded.
         """
-        silent = await self._links.join_running(_UNLOAD_SECONDS)
-        found = self._links.open_links()
-        for link in found:
-            try:
-                await asyncio.wait_for(_answered(_events(link, Unload(job=self._new_job()))), _UNLOAD_SECONDS)
-            except asyncio.TimeoutError:
-                # An engine of our own is ended by leaving it, whether it answers or not.
-                silent = link.unanswered() or silent
-                await self._links.drop(link)
-            except (EngineError, EngineLeft):
-                # It has gone already.
-                continue
+        others, silent = await self._links.to_others_that_run(_UNLOAD_SECONDS)
+        found = [*self._links.open_links(), *others]
+        try:
+            for link in found:
+                try:
+                    await asyncio.wait_for(_answered(_events(link, Unload(job=self._new_job()))), _UNLOAD_SECONDS)
+                except asyncio.TimeoutError:
+                    # An engine of our own is ended by leaving it, whether it answers or not.
+                    silent = link.unanswered() or silent
+                    await self._links.drop(link)
+                except (EngineError, EngineLeft):
+                    # It has gone already.
+                    continue
+        finally:
+            await asyncio.gather(*(link.close(release=True) for link in others))
         await self._links.leave(release=True)
         if silent is not None:
             raise silent

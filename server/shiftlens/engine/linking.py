@@ -72,29 +72,27 @@ class Links:
             self._latest.allow_idle(self.idle_seconds)
             return self._latest
 
-    async def join_running(self, seconds: float) -> EngineError | None:
-        """Link to the shared engines that run already, with pickles and without.
+    async def to_others_that_run(self, seconds: float) -> tuple[list[Link], EngineError | None]:
+        """Links to the shared engines that this client could use but does not, where they run; the caller closes them.
 
-        Returns the error of one that has not answered within these seconds.
+        The second value is the error of one that has not answered within these seconds.
         """
+        found: list[Link] = []
         silent = None
-        if self.sharing is Sharing.OWN:
-            return silent
-        async with self._linking:
-            for allow_pickle in (False, True):
-                endpoint = self._endpoint(allow_pickle=allow_pickle)
-                if endpoint is None or (endpoint in self._links and self._links[endpoint].is_open):
-                    continue
-                hello = self._hello()
-                try:
-                    connection = await join_running(endpoint, hello, seconds)
-                except NoHost:
-                    continue
-                except EngineError as error:
-                    silent = error
-                    continue
-                self._links[endpoint] = SharedEngine(connection, endpoint, hello, self._on_log)
-        return silent
+        for allow_pickle in (False, True) if self.sharing is not Sharing.OWN else ():
+            endpoint = self._endpoint(allow_pickle=allow_pickle)
+            if endpoint is None or (endpoint in self._links and self._links[endpoint].is_open):
+                continue
+            hello = self._hello()
+            try:
+                connection = await join_running(endpoint, hello, seconds)
+            except NoHost:
+                continue
+            except EngineError as error:
+                silent = error
+            else:
+                found.append(SharedEngine(connection, endpoint, hello, self._on_log))
+        return found, silent
 
     async def drop(self, link: Link) -> None:
         """Leave one engine."""
