@@ -135,21 +135,28 @@ class ModelCache:
                 found.append(CachedModel(name=name, nbytes=adapter.nbytes, adapter_of=copy.loaded.name, **place))
         return tuple(found)
 
-    def opened(self, wanted: Sequence[Needed], spec: PairSpec, on_progress: OnProgress) -> list[OpenedModel]:
+    def opened(
+        self,
+        wanted: Sequence[Needed],
+        spec: PairSpec,
+        on_progress: OnProgress,
+        named: frozenset[str] = frozenset(),
+    ) -> list[OpenedModel]:
         """The models, loaded if need be and split into body and head. Raises ModelError, or ModelsInUse.
 
-        `on_progress` may raise to end the loading. What is returned is valid until one of its units is evicted, or an
+        They are loaded as `spec` says; a pickle only where the user `named` it (or `spec` names it). `on_progress` may
+        raise to end the loading. What is returned is valid until one of its units is evicted, or an
         adapter is put into or taken out of one of its full models (`is_valid`).
         """
         if not self._has_all(wanted):
             self._make_room(wanted, spec)
             try:
-                self._load(wanted, spec, on_progress)
+                self._load(wanted, spec, on_progress, named)
             except NotEnoughMemory:
                 # What a model takes was estimated, and other programs may have taken memory meanwhile.
                 if not self._make_room(wanted, spec, limit=0):
                     raise
-                self._load(wanted, spec, on_progress)
+                self._load(wanted, spec, on_progress, named)
             self._make_room(wanted, spec)
         found = []
         for each, copy in zip(wanted, self._assigned(wanted), strict=True):
@@ -191,6 +198,14 @@ class ModelCache:
         evicts, enough = self._victims(wanted, spec)
         waits = not enough or any(copy.pins and not copy.has(each) for each, copy in there)
         return Outlook(units, loads=True, evicts=frozenset(evicts), waits=waits)
+
+    def fits(self, wanted: Sequence[Needed], spec: PairSpec) -> bool:
+        """Whether these fit together, if all else is let go of. Raises ModelError for a device that is not there."""
+        kind = device_kind(spec)
+        missing, kept = self._missing(wanted, spec, kind)
+        there = sum(nbytes for unit, _used, _pins, nbytes, _device in self._units() if unit in kept)
+        used = sum(copy.total_bytes for copy in self._copies if copy.device == kind)
+        return there + missing <= self._limit(kind, used)
 
     def drop_changed(self, wanted: Sequence[Needed]) -> None:
         """Let go of those of these whose files are no longer those that were loaded, unless they are in use."""
@@ -305,7 +320,7 @@ class ModelCache:
         # Other programs may have taken what this device has on paper.
         return limit if limit_is_chosen() else min(limit, used + free_bytes(kind))
 
-    def _load(self, wanted: Sequence[Needed], spec: PairSpec, on_progress: OnProgress) -> None:
+    def _load(self, wanted: Sequence[Needed], spec: PairSpec, on_progress: OnProgress, named: frozenset[str]) -> None:
         start = time.monotonic()
         for i, each in enumerate(wanted):
             copy = self._assigned(wanted)[i]
@@ -314,17 +329,17 @@ class ModelCache:
                 on_progress(message, (done + fraction) / len(wanted))
 
             if copy is None:
-                copy = self._load_full(each, spec, part)
+                copy = self._load_full(each, spec, part, named | {spec.base, spec.aligned})
             if not copy.has(each):
                 self._load_adapter(copy, each, spec, part)
             self.touch(copy.units(each))
         self.last_load_seconds = time.monotonic() - start
 
-    def _load_full(self, needed: Needed, spec: PairSpec, on_progress: OnProgress) -> _Copy:
+    def _load_full(self, needed: Needed, spec: PairSpec, on_progress: OnProgress, named: frozenset[str]) -> _Copy:
         name = needed.source.whole
         before = model_fingerprint(name)
         # A pickle is opened only where the user named it: not one that the files of an adapter name.
-        spec = dataclasses.replace(spec, allow_pickle=spec.allow_pickle and name in (spec.base, spec.aligned))
+        spec = dataclasses.replace(spec, allow_pickle=spec.allow_pickle and name in named)
         loaded = load_model(name, spec, lambda fraction: on_progress(f"Loading {name}", fraction))
         self.loads += 1
         fingerprint, nbytes = _sure(before, name), model_bytes(loaded.model)

@@ -26,6 +26,11 @@ class ApartHeads:
         self._base_ids = BaseIds(encoders)
         self._blocks = Blocks(max(base.vocabulary, aligned.vocabulary), base.device)
 
+    @property
+    def block_rows(self) -> int:
+        """How many rows are taken at a time, of the widest vocabulary."""
+        return self._blocks.rows
+
     def numbers(
         self,
         states: tuple[torch.Tensor, torch.Tensor],
