@@ -20,10 +20,12 @@ from shiftlens.scoring.alone.sides import Side, SidePair
 from shiftlens.scoring.events import Event, Events, Opened
 from shiftlens.scoring.models.hub import hub_access
 from shiftlens.scoring.numbers import products
+from shiftlens.scoring.opening.copies import CachedModel
 from shiftlens.scoring.opening.device_memory import machine_bytes
-from shiftlens.scoring.opening.model_cache import CachedModel, ModelCache, OnProgress, Outlook
+from shiftlens.scoring.opening.model_cache import ModelCache, OnProgress
 from shiftlens.scoring.opening.opened import UnitId
 from shiftlens.scoring.opening.pair import OpenedPair, opened_pair
+from shiftlens.scoring.opening.room import Outlook
 from shiftlens.scoring.opening.sources import Needed, needed
 from shiftlens.scoring.passes.memories import PassMemories
 from shiftlens.scoring.passes.memory import limit_for

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shiftlens.model_files.fingerprint import model_fingerprint
 from shiftlens.options.pair import AUTO_LIBRARY, PairSpec
 from shiftlens.scores.matrix_library import expected_library, remember
+from shiftlens.scoring.models.loading import choose_device
 from shiftlens.scoring.models.sources import ModelSource, find_source
 from shiftlens.scoring.numbers import products
 
@@ -50,7 +51,10 @@ def needed_alone(name: str, spec: PairSpec) -> Needed:
 
 
 def _needed(source: ModelSource, spec: PairSpec, library: str) -> Needed:
-    return Needed(source, ModelKey(source.whole_place, spec.device, spec.dtype, library))
+    device = choose_device(spec.device)
+    # What two settings mean alike is loaded once.
+    dtype = "float32" if (spec.dtype, device.type) == ("auto", "cpu") else spec.dtype
+    return Needed(source, ModelKey(source.whole_place, str(device), dtype, library))
 
 
 def library_for(spec: PairSpec) -> str:
