@@ -125,7 +125,7 @@ class ModelCache:
             if copy is None or copy not in self._copies or copy.pins:
                 continue
             adapter = copy.adapters.get(each.source.name)
-            if _has_changed(each.source.whole, copy.fingerprint):
+            if _has_changed(each.source.full_model, copy.fingerprint):
                 self._evict((copy.number, ""))
             elif adapter is not None and _has_changed(each.source.name, adapter.fingerprint):
                 self._evict((copy.number, each.source.name))
@@ -191,7 +191,7 @@ class ModelCache:
         self.last_load_seconds = time.monotonic() - start
 
     def _load_full(self, needed: Needed, spec: PairSpec, on_progress: OnProgress, named: frozenset[str]) -> Copy:
-        name = needed.source.whole
+        name = needed.source.full_model
         before = model_fingerprint(name)
         # A pickle is opened only where the user named it: not one that the files of an adapter name.
         spec = dataclasses.replace(spec, allow_pickle=spec.allow_pickle and name in named)
@@ -220,7 +220,7 @@ class ModelCache:
             # The model may be changed: it is not used any more.
             self._evict((copy.number, ""))
             raise
-        as_loaded = copy.fingerprint != "" and model_fingerprint(source.whole) == copy.fingerprint
+        as_loaded = copy.fingerprint != "" and model_fingerprint(source.full_model) == copy.fingerprint
         fingerprint = _sure(before, source.name) if as_loaded else ""
         nbytes = model_bytes(copy.loaded.model) - had + copy.adapted.bytes_beside(loaded.adapter)
         copy.adapters[source.name] = Adapter(loaded, fingerprint, nbytes)

@@ -37,10 +37,10 @@ def needed(spec: PairSpec) -> tuple[Needed, Needed]:
     Copies of one model in two places are one where an adapter is put on them.
     """
     base, aligned = find_source(spec.base, spec), find_source(spec.aligned, spec)
-    if (base.adapter is not None or aligned.adapter is not None) and base.whole != aligned.whole:
-        same = model_fingerprint(base.whole)
-        if same is not None and same == model_fingerprint(aligned.whole):
-            aligned = dataclasses.replace(aligned, whole=base.whole)
+    if (base.adapter is not None or aligned.adapter is not None) and base.full_model != aligned.full_model:
+        same = model_fingerprint(base.full_model)
+        if same is not None and same == model_fingerprint(aligned.full_model):
+            aligned = dataclasses.replace(aligned, full_model=base.full_model)
     library = library_for(spec)
     return _needed(base, spec, library), _needed(aligned, spec, library)
 
@@ -54,7 +54,7 @@ def _needed(source: ModelSource, spec: PairSpec, library: str) -> Needed:
     device = choose_device(spec.device)
     # What two settings mean alike is loaded once.
     dtype = "float32" if (spec.dtype, device.type) == ("auto", "cpu") else spec.dtype
-    return Needed(source, ModelKey(source.whole_place, str(device), dtype, library))
+    return Needed(source, ModelKey(source.full_model_place, str(device), dtype, library))
 
 
 def library_for(spec: PairSpec) -> str:

@@ -32,7 +32,7 @@ def score_several(
     Yields the collectors of all pairs after each chunk.
     """
     first, plan = scorers[0], plans[0]
-    chunk = first.limits.stretch
+    chunk = first.limits.chunk
     base_stream = open_stream(first.base, plan.base, chunk, check)
     streams = [
         open_stream(scorer.aligned, each.aligned, chunk, check) for scorer, each in zip(scorers, plans, strict=True)

@@ -1,6 +1,6 @@
 """Teacher-forced passes through both models, yielding rows as they come.
 
-A pass by itself goes in stretches, with KV caches that a later pass can go on from; several short ones are fed at once.
+A pass by itself goes in chunks, with KV caches that a later pass can go on from; several short ones are fed at once.
 Logits are in memory only for a block of rows at a time, so memory does not grow with n x V.
 """
 
@@ -13,12 +13,12 @@ import torch
 
 from shiftlens.scoring.numbers.head import Heads
 from shiftlens.scoring.numbers.rows import PairRows, joined
-from shiftlens.scoring.passes.apart import ApartHeads
 from shiftlens.scoring.passes.batches import Limits, limits_of
 from shiftlens.scoring.passes.causal import CausalModel
 from shiftlens.scoring.passes.feeding import open_stream, states_together
 from shiftlens.scoring.passes.memory import NOBODY, Owner, PassMemory, RememberedPass
 from shiftlens.scoring.passes.plan import PassPlan, RowTargets, joined_targets
+from shiftlens.scoring.passes.two_vocabularies import TwoVocabularyHeads
 
 
 class RowCollector:
@@ -47,7 +47,7 @@ class Scorer:
 
     base: CausalModel
     aligned: CausalModel
-    heads: Heads | ApartHeads
+    heads: Heads | TwoVocabularyHeads
     k: int
     memory: PassMemory | None = None
     owner: Owner = NOBODY
@@ -68,9 +68,9 @@ class Scorer:
 
     @torch.inference_mode()
     def score(self, plan: PassPlan, check: Callable[[], None] = lambda: None) -> Generator[RowCollector, None, None]:
-        """Score the rows of a pass; yields the collector after each stretch.
+        """Score the rows of a pass; yields the collector after each chunk.
 
-        `check` is called between stretches and blocks and may raise to stop the pass. With a memory, ids that an
+        `check` is called between chunks and blocks and may raise to stop the pass. With a memory, ids that an
         earlier pass began with are not fed again, and what this one fed is left there, also when it is stopped. A pass
         that is longer than a model goes in windows (`scoring.passes.windows`).
         """
@@ -81,7 +81,7 @@ class Scorer:
             collector.add(known)
         done = collector.rows
         left = (None, None) if earlier is None else (earlier.base, earlier.aligned)
-        chunk = self.limits.stretch
+        chunk = self.limits.chunk
         base_stream = open_stream(self.base, plan.base, chunk, check, resume=left[0], done=plan.base_rows(done))
         aligned_stream = open_stream(self.aligned, plan.aligned, chunk, check, resume=left[1], done=done)
         try:

@@ -16,7 +16,7 @@ from shiftlens.scoring.passes.plan import RowGroup
 _NOT_THERE = -1
 
 
-class ApartHeads:
+class TwoVocabularyHeads:
     """As `Heads`, for two vocabularies: one model's logits are in memory at a time."""
 
     def __init__(
