@@ -15,7 +15,7 @@ from shiftlens.engine.worker.jobs import Worker
 from shiftlens.engine.worker.turns import LEAST_TERM_SECONDS, Candidate, Choice, Turns, choose, term_seconds
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
-from shiftlens.scoring.opening.model_cache import Outlook
+from shiftlens.scoring.opening.room import Outlook
 from shiftlens.scoring.session import Session
 from tiny_models import save_pair
 

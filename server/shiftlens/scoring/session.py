@@ -7,8 +7,9 @@ tests call the same.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from shiftlens.backends.protocol import BackendKind
 from shiftlens.errors import ModelError
@@ -19,15 +20,18 @@ from shiftlens.scoring.alone.sides import Side, SidePair
 from shiftlens.scoring.events import Event, Events, Opened
 from shiftlens.scoring.models.hub import hub_access
 from shiftlens.scoring.numbers import products
+from shiftlens.scoring.opening.copies import CachedModel
 from shiftlens.scoring.opening.device_memory import machine_bytes
-from shiftlens.scoring.opening.model_cache import CachedModel, ModelCache, OnProgress, Outlook
+from shiftlens.scoring.opening.model_cache import ModelCache, OnProgress
 from shiftlens.scoring.opening.opened import UnitId
 from shiftlens.scoring.opening.pair import OpenedPair, opened_pair
-from shiftlens.scoring.opening.sources import needed
+from shiftlens.scoring.opening.room import Outlook
+from shiftlens.scoring.opening.sources import Needed, needed
 from shiftlens.scoring.passes.memories import PassMemories
 from shiftlens.scoring.passes.memory import limit_for
 from shiftlens.scoring.running.pair_run import PairRun
 from shiftlens.scoring.running.run import Run
+from shiftlens.scoring.running.several_run import SeveralRun
 from shiftlens.scoring.running.side_run import SideRun
 
 
@@ -104,6 +108,26 @@ class Session:
         yield (opened,)
         yield from PairRun(run, lambda: self._in_use(spec, on_progress, look=False)).steps()
 
+    def score_several(
+        self,
+        specs: Sequence[PairSpec],
+        options: ScoreOptions,
+        responses: Sequence[ResponseToScore],
+        *,
+        check: Callable[[], None] = lambda: None,
+        on_progress: OnProgress = _quiet,
+    ) -> Iterator[Event]:
+        """What comes of scoring these responses under several pairs, the base model of which is fed once for all.
+
+        `aligned` of an event is the place of its pair in `specs`. Pairs whose models don't fit in memory together are
+        scored in several goes, for each of which the base model is fed anew; `SeveralRun` says when else it is. Nothing
+        is kept for edits. Raises ModelError.
+        """
+        run = Run(options, responses, check, remember=False)
+        for numbers in self._goes(specs):
+            for events in self._steps_several([specs[i] for i in numbers], numbers, run, on_progress):
+                yield from events
+
     @contextmanager
     def open_side(self, name: str, spec: PairSpec, on_progress: OnProgress = _quiet) -> Iterator[Side]:
         """One model to be scored by itself, loaded as `spec` says if it is not elsewhere. Raises ModelError."""
@@ -162,12 +186,68 @@ class Session:
         self._sides.clear()
         self._cache.clear()
 
-    def _steps_alone(self, spec: PairSpec, run: Run, on_progress: OnProgress) -> Iterator[Events]:
+    def _steps_alone(self, spec: PairSpec, run: Run, on_progress: OnProgress, number: int = 0) -> Iterator[Events]:
         with self.open_sides(spec, on_progress) as pair:
-            opened = Opened(pair.base.description, pair.aligned.description)
+            opened = Opened(pair.base.description, pair.aligned.description, number)
             del pair
         yield (opened,)
-        yield from SideRun(run, lambda: self.open_sides(spec, on_progress)).steps()
+        yield from SideRun(run, lambda: self.open_sides(spec, on_progress), number).steps()
+
+    def _goes(self, specs: Sequence[PairSpec]) -> list[list[int]]:
+        """The places of pairs that are scored in one go: as many as fit in memory; by itself with a model elsewhere."""
+        goes: list[list[int]] = []
+        wanted: list[Needed] = []
+        for i, spec in enumerate(specs):
+            if self._sides.has_remote(spec):
+                goes.append([i])
+                wanted = []
+                continue
+            with hub_access(spec.allow_download):
+                both = needed(spec)
+            alike = bool(wanted) and _how(spec) == _how(specs[goes[-1][0]])
+            if alike and self._cache.fits([*wanted, *both], spec):
+                goes[-1].append(i)
+                wanted += both
+            else:
+                goes.append([i])
+                wanted = [*both]
+        return goes
+
+    def _steps_several(
+        self, specs: Sequence[PairSpec], numbers: Sequence[int], run: Run, on_progress: OnProgress
+    ) -> Iterator[Events]:
+        if self._sides.has_remote(specs[0]):
+            yield from self._steps_alone(specs[0], run, on_progress, numbers[0])
+            return
+        with self._all_in_use(specs, on_progress, look=True) as pairs:
+            opened = [
+                Opened(pair.base.description, pair.aligned.description, number)
+                for number, pair in zip(numbers, pairs, strict=True)
+            ]
+            del pairs
+        yield tuple(opened)
+        each = [functools.partial(self._in_use, spec, on_progress, look=False) for spec in specs]
+        yield from SeveralRun(run, lambda: self._all_in_use(specs, on_progress, look=False), each, numbers).steps()
+
+    @contextmanager
+    def _all_in_use(
+        self, specs: Sequence[PairSpec], on_progress: OnProgress, *, look: bool
+    ) -> Iterator[list[OpenedPair]]:
+        """Several pairs that stay in memory while this lasts. All are loaded before any of them is in use."""
+        if look or any(not self._is_open(spec) for spec in specs):
+            with hub_access(specs[0].allow_download):
+                every = [side for spec in specs for side in needed(spec)]
+                products.use(every[0].key.library)
+                if look:
+                    self._cache.drop_changed(every)
+                named = frozenset(name for spec in specs for name in (spec.base, spec.aligned))
+                self._cache.opened(every, specs[0], on_progress, named)
+        with ExitStack() as stack:
+            yield [stack.enter_context(self._in_use(spec, on_progress, look=False)) for spec in specs]
+
+    def _is_open(self, spec: PairSpec) -> bool:
+        pair = self._pairs.get(spec)
+        return pair is not None and self._is_valid(pair)
 
     def _let_go(self, unit: UnitId) -> None:
         self._memories.drop(unit)
@@ -198,3 +278,8 @@ class Session:
             self._pairs = {each: pair for each, pair in self._pairs.items() if self._is_valid(pair)}
             base, aligned = self._cache.opened(sides, spec, on_progress)
         return opened_pair(sides, (base, aligned), self._memories.of(base.units, aligned.units))
+
+
+def _how(spec: PairSpec) -> PairSpec:
+    """How the models of a pair are loaded, whichever they are."""
+    return dataclasses.replace(spec, base="", aligned="")

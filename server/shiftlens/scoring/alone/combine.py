@@ -15,8 +15,8 @@ from shiftlens.scoring.alone.sides import SidePair
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.numbers.pack import pack
 from shiftlens.scoring.numbers.rows import PairRows, SideRows
-from shiftlens.scoring.passes.apart import BaseIds, side_by_side
 from shiftlens.scoring.passes.plan import RowGroup, response_groups
+from shiftlens.scoring.passes.two_vocabularies import BaseIds, side_by_side
 
 _NOT_THERE = -1
 

@@ -40,7 +40,7 @@ class LocalBackend:
         for group in batches([_plan(i, each) for i, each in enumerate(inputs)], limits.batch, causal.positions):
             check()
             if len(group) == 1:
-                rows = self._one(group[0].aligned, limits.stretch, blocks, k, check)
+                rows = self._one(group[0].aligned, limits.chunk, blocks, k, check)
             else:
                 rows = self._together([plan.aligned for plan in group], blocks, k, check)
             start = 0

@@ -36,8 +36,8 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 class LoadedModel:
     """A model in memory, in eval mode, with its tokenizer. `folder` is where its files lie.
 
-    With `adapted`, its weights are shared with others: it is that model with `adapter` on, or with none. `below` is
-    the name of the whole model below an adapter, "" for a whole model. `notes` are for who reads its numbers.
+    With `adapted`, its weights are shared with others: it is that model with `adapter` on, or with none. `adapter_of`
+    names the full model that an adapter is put on, "" for a full model. `notes` are for who reads its numbers.
     """
 
     name: str
@@ -49,7 +49,7 @@ class LoadedModel:
     max_positions: int | None
     adapted: AdaptedModel | None = None
     adapter: str | None = None
-    below: str = ""
+    adapter_of: str = ""
     notes: tuple[str, ...] = ()
 
     @property
@@ -136,27 +136,27 @@ def load_model(name: str, spec: PairSpec, on_progress: Callable[[float], None] =
 
 
 def load_adapter(
-    name: str, adapter: AdapterFolder, whole: LoadedModel, adapted: AdaptedModel, spec: PairSpec
+    name: str, adapter: AdapterFolder, full_model: LoadedModel, adapted: AdaptedModel, spec: PairSpec
 ) -> LoadedModel:
-    """Put an adapter into the whole model that it was trained on. Tokenizer and template are its own where it has them.
+    """Put an adapter into the full model that it was trained on. Tokenizer and template are its own where it has them.
 
-    Raises ModelError; the whole model is then not to be used any more.
+    Raises ModelError; the full model is then not to be used any more.
     """
     folder = adapter.folder
     own_tokenizer = any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer.model"))
-    tokenizer = load_tokenizer(str(folder) if own_tokenizer else whole.name, spec)
+    tokenizer = load_tokenizer(str(folder) if own_tokenizer else full_model.name, spec)
     template = folder / "chat_template.jinja"
     if template.is_file():
         tokenizer.chat_template = template.read_text(encoding="utf-8")
     own_name = guarded(name, lambda: adapted.add(adapter, name))
     return dataclasses.replace(
-        whole,
+        full_model,
         name=name,
         folder=folder,
         encoder=TextEncoder(tokenizer),
         adapted=adapted,
         adapter=own_name,
-        below=whole.name,
+        adapter_of=full_model.name,
     )
 
 

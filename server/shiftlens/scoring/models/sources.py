@@ -23,17 +23,17 @@ _ADAPTER_FILES = (ADAPTER_CONFIG, ADAPTER_WEIGHTS, "*.json", "*.jinja", "tokeniz
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """`name` as the user gave it, `whole` the name of the model to load, and the adapter to put on it, if any."""
+    """`name` as the user gave it, `full_model` that of the model to load, and the adapter to put on it, if any."""
 
     name: str
-    whole: str
+    full_model: str
     adapter: AdapterFolder | None = None
 
     @property
-    def whole_place(self) -> str:
+    def full_model_place(self) -> str:
         """Equal for two sources of one whole model: its folder, or its name where it is not on this machine."""
-        folder = model_folder(self.whole)
-        return str(folder.resolve()) if folder is not None else self.whole
+        folder = model_folder(self.full_model)
+        return str(folder.resolve()) if folder is not None else self.full_model
 
     @property
     def kind(self) -> str:

@@ -86,6 +86,64 @@ def side_rows(
     return rows, torch.where(others >= 0, ranks, 0)
 
 
+class BaseBlock:
+    """The base model's numbers of r rows, all of whose logits are kept until those of aligned models have gone by.
+
+    The tiles, float32 [r, w], have all ids in their order; `ids` int64 [r] are what is scored.
+    """
+
+    def __init__(self, tiles: Iterable[torch.Tensor], ids: torch.Tensor, k: int, scratch: Scratch) -> None:
+        self.side = Side(k, scratch, keep=True)
+        for tile in tiles:
+            self.side.add(tile)
+        self.own = self.side.logits_of(ids)
+        self.merged = self.side.merged()
+        self.rank: torch.Tensor | None = None
+
+    def beside(
+        self,
+        aligned_tiles: Iterable[torch.Tensor],
+        aligned_ids: torch.Tensor,
+        k: int,
+        scratch: Scratch,
+        aligned_early: torch.Tensor | None = None,
+    ) -> tuple[PairRows, torch.Tensor]:
+        """As `pair_rows`, with these base rows. The tiles have to be cut at the same ids."""
+        # The base model's ranks are counted while its tiles are read for KL, the first time.
+        counted = self.rank
+        base_rank = torch.ones(len(self.own), dtype=torch.int32, device=self.own.device)
+        aligned = Side(k, scratch, keep=False)
+        early = aligned_early
+        own = torch.full_like(self.own, -torch.inf)
+        aligned_rank = torch.ones_like(base_rank)
+        cross: list[torch.Tensor] = []
+        mass: list[torch.Tensor] = []
+        for tile, other, numbers in zip_longest(aligned_tiles, self.side.tiles, self.side.numbers):
+            if other is not None and counted is None:
+                base_rank += above(other, self.own, numbers.top, scratch)
+            if tile is None:
+                continue
+            own_logits(tile, aligned.width, aligned_ids, own)
+            early = own.clone() if early is None else early
+            weights = aligned.add(tile)
+            aligned_rank += above(tile, early, aligned.numbers[-1].top, scratch)
+            shared = min(tile.shape[1], 0 if other is None else other.shape[1])
+            mass.append(torch.ones_like(own) if shared == tile.shape[1] else weights[:, :shared].sum(dim=-1))
+            cross.append(torch.zeros_like(own) if other is None else mean_difference(weights, tile, other, scratch))
+        self.rank = base_rank if counted is None else counted
+        a, b = aligned.merged(), self.merged
+        kl = (a.shares * torch.stack(cross)).sum(dim=0) - (a.shares * torch.stack(mass)).sum(dim=0) * (a.norm - b.norm)
+        base_rows = _side(b, self.own, self.rank)
+        rows = PairRows(
+            base=base_rows,
+            aligned=_side(a, own, aligned_rank),
+            kl=kl.clamp_(min=0),
+            base_rank_of_aligned_top=_rank_of(a.top_ids[:, 0], self.side),
+            base_broken=base_rows.broken,
+        )
+        return rows, early != own if early is not None else torch.ones_like(own, dtype=torch.bool)
+
+
 def pair_rows(
     base_tiles: Iterable[torch.Tensor],
     aligned_tiles: Iterable[torch.Tensor],
@@ -106,39 +164,8 @@ def pair_rows(
     To rank the aligned model's own ids while its tiles go by, their logits must be known before: `aligned_early`
     [r]. Without it, the first tile must have all ids. A row whose logit turns out to be another gets no rank.
     """
-    base = Side(k, scratch, keep=True)
-    for tile in base_tiles:
-        base.add(tile)
-    base_own = base.logits_of(base_ids)
-    aligned = Side(k, scratch, keep=False)
-    early = aligned_early
-    own = torch.full_like(base_own, -torch.inf)
-    base_rank, aligned_rank = (torch.ones(len(own), dtype=torch.int32, device=own.device) for _ in range(2))
-    cross: list[torch.Tensor] = []
-    mass: list[torch.Tensor] = []
-    for tile, other, numbers in zip_longest(aligned_tiles, base.tiles, base.numbers):
-        if other is not None:
-            base_rank += above(other, base_own, numbers.top, scratch)
-        if tile is None:
-            continue
-        own_logits(tile, aligned.width, aligned_ids, own)
-        early = own.clone() if early is None else early
-        weights = aligned.add(tile)
-        aligned_rank += above(tile, early, aligned.numbers[-1].top, scratch)
-        shared = min(tile.shape[1], 0 if other is None else other.shape[1])
-        mass.append(torch.ones_like(own) if shared == tile.shape[1] else weights[:, :shared].sum(dim=-1))
-        cross.append(torch.zeros_like(own) if other is None else mean_difference(weights, tile, other, scratch))
-    a, b = aligned.merged(), base.merged()
-    kl = (a.shares * torch.stack(cross)).sum(dim=0) - (a.shares * torch.stack(mass)).sum(dim=0) * (a.norm - b.norm)
-    base_rows = _side(b, base_own, base_rank)
-    rows = PairRows(
-        base=base_rows,
-        aligned=_side(a, own, aligned_rank),
-        kl=kl.clamp_(min=0),
-        base_rank_of_aligned_top=_rank_of(a.top_ids[:, 0], base),
-        base_broken=base_rows.broken,
-    )
-    return rows, early != own if early is not None else torch.ones_like(own, dtype=torch.bool)
+    base = BaseBlock(base_tiles, base_ids, k, scratch)
+    return base.beside(aligned_tiles, aligned_ids, k, scratch, aligned_early)
 
 
 def _side(numbers: Merged, own: torch.Tensor, rank: torch.Tensor) -> SideRows:

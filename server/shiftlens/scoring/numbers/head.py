@@ -6,12 +6,12 @@ time. So the heads' weights are read once per block of many rows, and a row take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
 
-from shiftlens.scoring.numbers.formulae import pair_rows, side_rows
+from shiftlens.scoring.numbers.formulae import BaseBlock, side_rows
 from shiftlens.scoring.numbers.rows import PairRows, SideRows, joined, joined_side
 from shiftlens.scoring.numbers.tiles import Scratch, above
 from shiftlens.scoring.passes.causal import CausalModel
@@ -56,34 +56,29 @@ class Heads:
         check: Callable[[], None] = lambda: None,
     ) -> PairRows:
         """Numbers of r rows: states [r, D] and targets int64 [r] of base and aligned. `check` may raise."""
-        return joined(list(self._in_blocks(states, targets, check)))
+        (rows,) = numbers_of_several([self], states[0], [states[1]], targets[0], [targets[1]], check)
+        return rows
 
-    def _in_blocks(
-        self,
-        states: tuple[torch.Tensor, torch.Tensor],
-        targets: tuple[torch.Tensor, torch.Tensor],
-        check: Callable[[], None],
-    ) -> Iterator[PairRows]:
-        for block in even_slices(len(states[0]), self._blocks.rows):
-            check()
-            base_states, aligned_states = states[0][block], states[1][block]
-            aligned_ids = targets[1][block]
-            size = len(aligned_ids)
-            cut = self._blocks.tiles(size, self._aligned.vocabulary)
-            early = self._aligned.logits_of(aligned_states, aligned_ids) if len(cut) > 1 else None
-            rows, unranked = pair_rows(
-                self._base.tiles(base_states, self._blocks.tiles(size, self._base.vocabulary)),
-                self._aligned.tiles(aligned_states, cut),
-                targets[0][block],
-                aligned_ids,
-                self._k,
-                self._blocks.scratch,
-                early,
-            )
-            if bool(unranked.any()):
-                again = unranked.nonzero().squeeze(1)
-                rows.aligned.rank[again] = self._ranked(aligned_states[again], aligned_ids[again])
-            yield rows
+    @property
+    def block_rows(self) -> int:
+        """How many rows are taken at a time."""
+        return self._blocks.rows
+
+    def base_block(self, states: torch.Tensor, ids: torch.Tensor) -> BaseBlock:
+        """The base model's numbers of a block of rows."""
+        cut = self._blocks.tiles(len(ids), self._base.vocabulary)
+        return BaseBlock(self._base.tiles(states, cut), ids, self._k, self._blocks.scratch)
+
+    def beside(self, base: BaseBlock, states: torch.Tensor, ids: torch.Tensor) -> PairRows:
+        """The numbers of both models, of which the base model's are there."""
+        cut = self._blocks.tiles(len(ids), self._aligned.vocabulary)
+        early = self._aligned.logits_of(states, ids) if len(cut) > 1 else None
+        tiles = self._aligned.tiles(states, cut)
+        rows, unranked = base.beside(tiles, ids, self._k, self._blocks.scratch, early)
+        if bool(unranked.any()):
+            again = unranked.nonzero().squeeze(1)
+            rows.aligned.rank[again] = self._ranked(states[again], ids[again])
+        return rows
 
     def _ranked(self, states: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Aligned ranks of rows whose logits came out otherwise when they were taken apart; all logits are kept."""
@@ -93,6 +88,28 @@ class Heads:
         for tile in tiles:
             ranks += above(tile, own, tile[:, :0], self._blocks.scratch)
         return ranks
+
+
+def numbers_of_several(
+    heads: Sequence[Heads],
+    base_states: torch.Tensor,
+    aligned_states: Sequence[torch.Tensor],
+    base_ids: torch.Tensor,
+    aligned_ids: Sequence[torch.Tensor],
+    check: Callable[[], None] = lambda: None,
+) -> list[PairRows]:
+    """Numbers of r rows under one base model beside each of several aligned models, by the heads of each pair.
+
+    States [r, D] and ids int64 [r]. The pairs must have as many rows in a block (`block_rows`): the base model's logits
+    of a block are then taken once, and its numbers are those that it has in each of the pairs.
+    """
+    found: list[list[PairRows]] = [[] for _ in heads]
+    for block in even_slices(len(base_states), heads[0].block_rows):
+        check()
+        base = heads[0].base_block(base_states[block], base_ids[block])
+        for rows, head, states, ids in zip(found, heads, aligned_states, aligned_ids, strict=True):
+            rows.append(head.beside(base, states[block], ids[block]))
+    return [joined(rows) for rows in found]
 
 
 def side_numbers(

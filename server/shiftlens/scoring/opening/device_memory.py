@@ -107,12 +107,12 @@ def model_bytes(model: torch.nn.Module) -> int:
 
 def estimated_bytes(source: ModelSource, spec: PairSpec, kind: str, *, full_model: bool) -> int:
     """What a full model, or the adapter of a source, will take in memory; 0 where its files don't tell."""
-    folder = model_folder(source.whole if full_model else source.name)
+    folder = model_folder(source.full_model if full_model else source.name)
     if folder is None:
         return 0
     if not full_model:
         return sum(file.stat().st_size for file in folder.glob("adapter_model.safetensors"))
-    elements, on_disk = _weight_sizes(source.whole, folder, spec.allow_pickle)
+    elements, on_disk = _weight_sizes(source.full_model, folder, spec.allow_pickle)
     item = _ITEM_BYTES.get(spec.dtype, 4 if kind == "cpu" else 0)
     return elements * item if elements and item else on_disk
 

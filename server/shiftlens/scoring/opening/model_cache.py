@@ -10,24 +10,17 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from shiftlens.model_files.fingerprint import model_fingerprint
 from shiftlens.options.pair import PairSpec
 from shiftlens.scoring.models.adapters import AdaptedModel
 from shiftlens.scoring.models.load_errors import NotEnoughMemory
-from shiftlens.scoring.models.loading import LoadedModel, load_adapter, load_model
-from shiftlens.scoring.opening.device_memory import (
-    device_kind,
-    estimated_bytes,
-    free_bytes,
-    give_back,
-    limit_is_chosen,
-    model_bytes,
-    model_limit,
-)
+from shiftlens.scoring.models.loading import load_adapter, load_model
+from shiftlens.scoring.opening.copies import Adapter, CachedModel, Copy, assigned, units_of
+from shiftlens.scoring.opening.device_memory import give_back, model_bytes
 from shiftlens.scoring.opening.opened import OpenedModel, UnitId, opened_model
-from shiftlens.scoring.opening.sources import ModelKey, Needed
+from shiftlens.scoring.opening.room import Outlook, fit_alone, room_for, victims
+from shiftlens.scoring.opening.sources import Needed
 
 OnProgress = Callable[[str, float], None]
 """Gets what is being loaded and the fraction of the loading that is done."""
@@ -35,78 +28,6 @@ OnProgress = Callable[[str, float], None]
 
 class ModelsInUse(Exception):
     """What a pair needs can't be loaded now: an adapter is to be put into a model that a pass is using."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CachedModel:
-    """A model in memory: a full one, or an adapter with its own bytes only. `adapter_of` names what it is put on."""
-
-    name: str
-    nbytes: int
-    device: str
-    dtype: str
-    adapter_of: str = ""
-
-
-@dataclass(slots=True)
-class _Adapter:
-    """An adapter in memory, and what its files were when it was loaded."""
-
-    loaded: LoadedModel
-    fingerprint: str
-    nbytes: int
-    used: int = 0
-    pins: int = 0
-
-
-@dataclass(slots=True)
-class _Copy:
-    """A full model in memory, what its files were when it was loaded, and the adapters in it by their names.
-
-    `kind` is that of its adapters, "" while it has had none. `pins` counts its users, those of its adapters included.
-    One that `leaves` goes when its last user has gone.
-    """
-
-    number: int
-    key: ModelKey
-    device: str
-    loaded: LoadedModel
-    fingerprint: str
-    nbytes: int
-    kind: str = ""
-    used: int = 0
-    pins: int = 0
-    leaves: bool = False
-    adapted: AdaptedModel | None = None
-    adapters: dict[str, _Adapter] = field(default_factory=dict)
-    opened: dict[str, OpenedModel] = field(default_factory=dict)
-
-    @property
-    def total_bytes(self) -> int:
-        return self.nbytes + sum(adapter.nbytes for adapter in self.adapters.values())
-
-    def has(self, needed: Needed) -> bool:
-        return needed.source.adapter is None or needed.source.name in self.adapters
-
-    def units(self, needed: Needed) -> tuple[UnitId, ...]:
-        own: tuple[UnitId, ...] = () if needed.source.adapter is None else ((self.number, needed.source.name),)
-        return ((self.number, ""), *own)
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What opening a pair would take now.
-
-    - units: what it needs and is in memory already.
-    - loads: whether anything has to be loaded.
-    - evicts: what would be let go of.
-    - waits: whether that has to wait until what is in use is not.
-    """
-
-    units: frozenset[UnitId] = frozenset()
-    loads: bool = False
-    evicts: frozenset[UnitId] = frozenset()
-    waits: bool = False
 
 
 class ModelCache:
@@ -119,7 +40,7 @@ class ModelCache:
     def __init__(self, limit_bytes: int | None = None, on_evict: Callable[[UnitId], None] = lambda _: None) -> None:
         self._limit_bytes = limit_bytes
         self._on_evict = on_evict
-        self._copies: list[_Copy] = []
+        self._copies: list[Copy] = []
         self._numbers = itertools.count(1)
         self._clock = itertools.count(1)
         self.loads = 0
@@ -135,24 +56,26 @@ class ModelCache:
                 found.append(CachedModel(name=name, nbytes=adapter.nbytes, adapter_of=copy.loaded.name, **place))
         return tuple(found)
 
-    def opened(self, wanted: Sequence[Needed], spec: PairSpec, on_progress: OnProgress) -> list[OpenedModel]:
+    def opened(
+        self,
+        wanted: Sequence[Needed],
+        spec: PairSpec,
+        on_progress: OnProgress,
+        named: frozenset[str] = frozenset(),
+    ) -> list[OpenedModel]:
         """The models, loaded if need be and split into body and head. Raises ModelError, or ModelsInUse.
 
-        `on_progress` may raise to end the loading. What is returned is valid until one of its units is evicted, or an
-        adapter is put into or taken out of one of its full models (`is_valid`).
+        They are loaded as `spec` says; a pickle only where the user `named` it (or `spec` names it). `on_progress` may
+        raise to end the loading. What is returned is valid until one of its units is evicted, or an adapter is put into
+        or taken out of one of its full models (`is_valid`).
         """
         if not self._has_all(wanted):
             self._make_room(wanted, spec)
-            try:
-                self._load(wanted, spec, on_progress)
-            except NotEnoughMemory:
-                # What a model takes was estimated, and other programs may have taken memory meanwhile.
-                if not self._make_room(wanted, spec, limit=0):
-                    raise
-                self._load(wanted, spec, on_progress)
+            if not self._try_to_load(wanted, spec, on_progress, named):
+                self._load(wanted, spec, on_progress, named)
             self._make_room(wanted, spec)
         found = []
-        for each, copy in zip(wanted, self._assigned(wanted), strict=True):
+        for each, copy in zip(wanted, assigned(self._copies, wanted), strict=True):
             assert copy is not None  # noqa: S101 (loaded above)
             found.append(self._opened(copy, each))
         return found
@@ -179,26 +102,30 @@ class ModelCache:
 
     def pinned(self) -> frozenset[UnitId]:
         """What is in use."""
-        return frozenset(unit for unit, _used, pins, _bytes, _device in self._units() if pins)
+        return frozenset(unit.id for unit in units_of(self._copies) if unit.pins)
 
     def outlook(self, wanted: Sequence[Needed], spec: PairSpec) -> Outlook:
         """What opening these would take now. Loads nothing. Raises ModelError for a device that is not there."""
-        assigned = self._assigned(wanted)
-        there = [(each, copy) for each, copy in zip(wanted, assigned, strict=True) if copy is not None]
+        both = zip(wanted, assigned(self._copies, wanted), strict=True)
+        there = [(each, copy) for each, copy in both if copy is not None]
         units = frozenset(unit for each, copy in there for unit in copy.units(each))
         if self._has_all(wanted):
             return Outlook(units)
-        evicts, enough = self._victims(wanted, spec)
+        evicts, enough = victims(self._copies, room_for(self._copies, wanted, spec, self._limit_bytes))
         waits = not enough or any(copy.pins and not copy.has(each) for each, copy in there)
         return Outlook(units, loads=True, evicts=frozenset(evicts), waits=waits)
 
+    def fits(self, wanted: Sequence[Needed], spec: PairSpec) -> bool:
+        """Whether these fit together, if all else is let go of. Raises ModelError for a device that is not there."""
+        return fit_alone(self._copies, room_for(self._copies, wanted, spec, self._limit_bytes))
+
     def drop_changed(self, wanted: Sequence[Needed]) -> None:
         """Let go of those of these whose files are no longer those that were loaded, unless they are in use."""
-        for each, copy in zip(wanted, self._assigned(wanted), strict=True):
+        for each, copy in zip(wanted, assigned(self._copies, wanted), strict=True):
             if copy is None or copy not in self._copies or copy.pins:
                 continue
             adapter = copy.adapters.get(each.source.name)
-            if _has_changed(each.source.whole, copy.fingerprint):
+            if _has_changed(each.source.full_model, copy.fingerprint):
                 self._evict((copy.number, ""))
             elif adapter is not None and _has_changed(each.source.name, adapter.fingerprint):
                 self._evict((copy.number, each.source.name))
@@ -218,121 +145,64 @@ class ModelCache:
             give_back()
 
     def _has_all(self, wanted: Sequence[Needed]) -> bool:
-        there = zip(wanted, self._assigned(wanted), strict=True)
+        there = zip(wanted, assigned(self._copies, wanted), strict=True)
         return all(copy is not None and copy.has(each) for each, copy in there)
 
-    def _assigned(self, wanted: Sequence[Needed]) -> list[_Copy | None]:
-        """For each of these the copy in memory that it is, or is an adapter on; None for one to be loaded.
+    def _make_room(self, wanted: Sequence[Needed], spec: PairSpec) -> bool:
+        """Let go of what is in the way of these; whether anything was."""
+        return self._let_go(victims(self._copies, room_for(self._copies, wanted, spec, self._limit_bytes))[0])
 
-        Adapters choose first, so that a plain model shares the weights of the adapter beside it.
-        """
-        kinds: dict[int, str] = {}
-        chosen: dict[int, _Copy | None] = {}
-        for at, each in sorted(enumerate(wanted), key=lambda item: item[1].source.adapter is None):
-            kind = each.source.kind
-            fits = [
-                copy
-                for copy in self._copies
-                if copy.key == each.key
-                and not copy.leaves
-                and (not kind or kinds.get(copy.number, copy.kind) in ("", kind))
-            ]
-            taken = {copy.number for copy in chosen.values() if copy is not None}
-            copy = max(fits, key=lambda c: (c.has(each), c.number in taken, c.kind == kind, c.used), default=None)
-            chosen[at] = copy
-            if copy is not None and kind:
-                kinds[copy.number] = kind
-        return [chosen[at] for at in range(len(wanted))]
-
-    def _make_room(self, wanted: Sequence[Needed], spec: PairSpec, limit: int | None = None) -> bool:
-        """Let go of what is in the way of these; whether anything was. `limit` None is what the device allows."""
-        victims, _enough = self._victims(wanted, spec, limit)
-        for unit in victims:
+    def _let_go(self, units: Sequence[UnitId]) -> bool:
+        for unit in units:
             self._evict(unit)
-        if victims:
+        if units:
             give_back()
-        return bool(victims)
+        return bool(units)
 
-    def _victims(self, wanted: Sequence[Needed], spec: PairSpec, limit: int | None = None) -> tuple[list[UnitId], bool]:
-        """What to let go of, least recently used first, so that these fit; False where that is not enough.
+    def _try_to_load(
+        self, wanted: Sequence[Needed], spec: PairSpec, on_progress: OnProgress, named: frozenset[str]
+    ) -> bool:
+        """Load these. False where memory ran out and all else was let go of, so that it may be enough now.
 
-        It is enough where all that could be let go of was: then they are tried all the same.
+        What a model takes was estimated, and other programs may have taken memory meanwhile.
         """
-        kind = device_kind(spec)
-        missing, kept = self._missing(wanted, spec, kind)
-        used = sum(copy.total_bytes for copy in self._copies if copy.device == kind)
-        limit = self._limit(kind, used) if limit is None else limit
-        found: list[UnitId] = []
-        gone: set[int] = set()
-        in_use = False
-        for (number, name), _used, pins, nbytes, device in sorted(
-            self._units(), key=lambda unit: (unit[1], not unit[0][1])
-        ):
-            if used + missing <= limit:
-                break
-            if device != kind or (number, name) in kept or number in gone:
-                continue
-            if pins:
-                in_use = True
-                continue
-            found.append((number, name))
-            used -= nbytes
-            if not name:
-                gone.add(number)
-        return found, used + missing <= limit or not in_use
+        try:
+            self._load(wanted, spec, on_progress, named)
+        except NotEnoughMemory:
+            # What is half loaded stays in memory as long as the error does: the second try is not made here.
+            if not self._let_go(victims(self._copies, room_for(self._copies, wanted, spec, 0))[0]):
+                raise
+            return False
+        return True
 
-    def _missing(self, wanted: Sequence[Needed], spec: PairSpec, kind: str) -> tuple[int, set[UnitId]]:
-        """The bytes that these will take beside what is in memory, and the units of them that are there."""
-        missing, kept = 0, set[UnitId]()
-        new: set[tuple[ModelKey, str]] = set()
-        both = list(zip(wanted, self._assigned(wanted), strict=True))
-        for each, copy in sorted(both, key=lambda item: item[0].source.adapter is None):
-            if copy is not None:
-                kept |= set(copy.units(each))
-            elif (each.key, each.source.kind) not in new and not (
-                each.source.adapter is None and any(key == each.key for key, _ in new)
-            ):
-                new.add((each.key, each.source.kind))
-                missing += estimated_bytes(each.source, spec, kind, full_model=True)
-            if each.source.adapter is not None and (copy is None or not copy.has(each)):
-                missing += estimated_bytes(each.source, spec, kind, full_model=False)
-        return missing, kept
-
-    def _limit(self, kind: str, used: int) -> int:
-        if self._limit_bytes is not None:
-            return self._limit_bytes
-        limit = model_limit(kind)
-        # Other programs may have taken what this device has on paper.
-        return limit if limit_is_chosen() else min(limit, used + free_bytes(kind))
-
-    def _load(self, wanted: Sequence[Needed], spec: PairSpec, on_progress: OnProgress) -> None:
+    def _load(self, wanted: Sequence[Needed], spec: PairSpec, on_progress: OnProgress, named: frozenset[str]) -> None:
         start = time.monotonic()
         for i, each in enumerate(wanted):
-            copy = self._assigned(wanted)[i]
+            copy = assigned(self._copies, wanted)[i]
 
             def part(message: str, fraction: float, done: int = i) -> None:
                 on_progress(message, (done + fraction) / len(wanted))
 
             if copy is None:
-                copy = self._load_full(each, spec, part)
+                copy = self._load_full(each, spec, part, named | {spec.base, spec.aligned})
             if not copy.has(each):
                 self._load_adapter(copy, each, spec, part)
             self.touch(copy.units(each))
         self.last_load_seconds = time.monotonic() - start
 
-    def _load_full(self, needed: Needed, spec: PairSpec, on_progress: OnProgress) -> _Copy:
-        name = needed.source.whole
+    def _load_full(self, needed: Needed, spec: PairSpec, on_progress: OnProgress, named: frozenset[str]) -> Copy:
+        name = needed.source.full_model
         before = model_fingerprint(name)
         # A pickle is opened only where the user named it: not one that the files of an adapter name.
-        spec = dataclasses.replace(spec, allow_pickle=spec.allow_pickle and name in (spec.base, spec.aligned))
+        spec = dataclasses.replace(spec, allow_pickle=spec.allow_pickle and name in named)
         loaded = load_model(name, spec, lambda fraction: on_progress(f"Loading {name}", fraction))
         self.loads += 1
         fingerprint, nbytes = _sure(before, name), model_bytes(loaded.model)
-        copy = _Copy(next(self._numbers), needed.key, loaded.device.type, loaded, fingerprint, nbytes)
+        copy = Copy(next(self._numbers), needed.key, loaded.device.type, loaded, fingerprint, nbytes)
         self._copies.append(copy)
         return copy
 
-    def _load_adapter(self, copy: _Copy, needed: Needed, spec: PairSpec, on_progress: OnProgress) -> None:
+    def _load_adapter(self, copy: Copy, needed: Needed, spec: PairSpec, on_progress: OnProgress) -> None:
         source = needed.source
         if source.adapter is None:
             return
@@ -350,13 +220,13 @@ class ModelCache:
             # The model may be changed: it is not used any more.
             self._evict((copy.number, ""))
             raise
-        as_loaded = copy.fingerprint != "" and model_fingerprint(source.whole) == copy.fingerprint
+        as_loaded = copy.fingerprint != "" and model_fingerprint(source.full_model) == copy.fingerprint
         fingerprint = _sure(before, source.name) if as_loaded else ""
         nbytes = model_bytes(copy.loaded.model) - had + copy.adapted.bytes_beside(loaded.adapter)
-        copy.adapters[source.name] = _Adapter(loaded, fingerprint, nbytes)
+        copy.adapters[source.name] = Adapter(loaded, fingerprint, nbytes)
         copy.kind = source.kind
 
-    def _opened(self, copy: _Copy, needed: Needed) -> OpenedModel:
+    def _opened(self, copy: Copy, needed: Needed) -> OpenedModel:
         """One side of a pair, once all that it needs is in memory."""
         name = needed.source.name
         if name not in copy.opened:
@@ -384,20 +254,13 @@ class ModelCache:
                 self._on_evict((number, adapter))
         self._on_evict(unit)
 
-    def _of(self, units: Iterable[UnitId]) -> Iterator[tuple[_Copy, _Adapter | None]]:
+    def _of(self, units: Iterable[UnitId]) -> Iterator[tuple[Copy, Adapter | None]]:
         wanted = set(units)
         for copy in self._copies:
             names = [name for number, name in wanted if number == copy.number]
             for name in names:
                 if not name or name in copy.adapters:
                     yield copy, copy.adapters.get(name)
-
-    def _units(self) -> Iterator[tuple[UnitId, int, int, int, str]]:
-        """Every unit: its id, when it was last used, how many use it, its bytes, and the kind of its device."""
-        for copy in self._copies:
-            yield (copy.number, ""), copy.used, copy.pins, copy.nbytes, copy.device
-            for name, each in copy.adapters.items():
-                yield (copy.number, name), each.used, max(each.pins, copy.pins), each.nbytes, copy.device
 
 
 def _has_changed(name: str, fingerprint: str) -> bool:

@@ -47,6 +47,6 @@ def describe(loaded: LoadedModel, fingerprint: str) -> ModelDescription:
         device=str(loaded.device),
         dtype=str(loaded.dtype).removeprefix("torch."),
         fingerprint=fingerprint,
-        adapter_of=loaded.below,
+        adapter_of=loaded.adapter_of,
         matrix_library=products.used_for(loaded.device, loaded.dtype),
     )

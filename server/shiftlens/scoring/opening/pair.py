@@ -16,9 +16,9 @@ from shiftlens.scoring.numbers.head import Heads
 from shiftlens.scoring.numbers.threads import threads_of, use_threads
 from shiftlens.scoring.opening.opened import OpenedModel, UnitId
 from shiftlens.scoring.opening.sources import Needed
-from shiftlens.scoring.passes.apart import ApartHeads
 from shiftlens.scoring.passes.memory import PassMemory
 from shiftlens.scoring.passes.teacher_forcing import Scorer
+from shiftlens.scoring.passes.two_vocabularies import TwoVocabularyHeads
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class OpenedPair:
     def scorer(self, k: int) -> Scorer:
         """What scores passes, keeping k candidates per row."""
         base, aligned = self.base.causal, self.aligned.causal
-        heads = Heads(base, aligned, k) if self.same_tokens else ApartHeads(base, aligned, k, self.encoders)
+        heads = Heads(base, aligned, k) if self.same_tokens else TwoVocabularyHeads(base, aligned, k, self.encoders)
         return Scorer(base, aligned, heads, k, self.memory)
 
     def prepare(self, response: ResponseToScore, options: ScoreOptions) -> Prepared:
@@ -95,13 +95,13 @@ def adapter_notes(base: ModelSource, aligned: ModelSource, *, shared: bool) -> t
     found: list[str] = []
     for side, source in (("base", base), ("aligned", aligned)):
         if source.adapter is not None:
-            found.append(f"The {side} model is the adapter {source.name} ({source.kind}) on {source.whole}.")
+            found.append(f"The {side} model is the adapter {source.name} ({source.kind}) on {source.full_model}.")
     if found and shared:
-        found.append(f"Both models share the weights of {base.whole} in memory.")
-    elif found and base.whole_place != aligned.whole_place:
+        found.append(f"Both models share the weights of {base.full_model} in memory.")
+    elif found and base.full_model_place != aligned.full_model_place:
         found.append(
-            f"The sides are made from two models, {base.whole} and {aligned.whole}: how those differ is in the"
-            " numbers too."
+            f"The sides are made from two models, {base.full_model} and {aligned.full_model}: how those differ is in"
+            " the numbers too."
         )
     return tuple(found)
 

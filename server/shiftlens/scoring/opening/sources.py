@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shiftlens.model_files.fingerprint import model_fingerprint
 from shiftlens.options.pair import AUTO_LIBRARY, PairSpec
 from shiftlens.scores.matrix_library import expected_library, remember
+from shiftlens.scoring.models.loading import choose_device
 from shiftlens.scoring.models.sources import ModelSource, find_source
 from shiftlens.scoring.numbers import products
 
@@ -36,10 +37,10 @@ def needed(spec: PairSpec) -> tuple[Needed, Needed]:
     Copies of one model in two places are one where an adapter is put on them.
     """
     base, aligned = find_source(spec.base, spec), find_source(spec.aligned, spec)
-    if (base.adapter is not None or aligned.adapter is not None) and base.whole != aligned.whole:
-        same = model_fingerprint(base.whole)
-        if same is not None and same == model_fingerprint(aligned.whole):
-            aligned = dataclasses.replace(aligned, whole=base.whole)
+    if (base.adapter is not None or aligned.adapter is not None) and base.full_model != aligned.full_model:
+        same = model_fingerprint(base.full_model)
+        if same is not None and same == model_fingerprint(aligned.full_model):
+            aligned = dataclasses.replace(aligned, full_model=base.full_model)
     library = library_for(spec)
     return _needed(base, spec, library), _needed(aligned, spec, library)
 
@@ -50,7 +51,10 @@ def needed_alone(name: str, spec: PairSpec) -> Needed:
 
 
 def _needed(source: ModelSource, spec: PairSpec, library: str) -> Needed:
-    return Needed(source, ModelKey(source.whole_place, spec.device, spec.dtype, library))
+    device = choose_device(spec.device)
+    # What two settings mean alike is loaded once.
+    dtype = "float32" if (spec.dtype, device.type) == ("auto", "cpu") else spec.dtype
+    return Needed(source, ModelKey(source.full_model_place, str(device), dtype, library))
 
 
 def library_for(spec: PairSpec) -> str:

@@ -17,35 +17,35 @@ class Limits:
     """What to feed at once, in ids or rows; after it, progress is told, colours are shown and a cancel is obeyed.
 
     Each time models are fed, all of their weights are read, so that more at once is quicker as a whole. A pass of up to
-    `whole` rows goes in one; a longer one shows its `first` rows early and goes on by `stretch`. Short passes are fed
+    `in_one` rows goes in one; a longer one shows its `first` rows early and goes on by `chunk`. Short passes are fed
     together, up to `batch` ids, filling included.
     """
 
-    whole: int
+    in_one: int
     first: int
-    stretch: int
+    chunk: int
     batch: int
 
     def ends(self, done: int, rows: int) -> list[int]:
-        """Where each stretch of the rows after `done` ends."""
+        """Where each chunk of the rows after `done` ends."""
         if done == rows:
             return []
-        if rows - done <= self.whole:
+        if rows - done <= self.in_one:
             return [rows]
-        return [*range(done + self.first, rows, self.stretch), rows]
+        return [*range(done + self.first, rows, self.chunk), rows]
 
 
-_ACCELERATOR = Limits(whole=1024, first=512, stretch=4096, batch=16_384)
+_ACCELERATOR = Limits(in_one=1024, first=512, chunk=4096, batch=16_384)
 _CPU_WORK = 320e9
 
 
 def limits_of(device: torch.device, parameters: int) -> Limits:
-    """Limits for a pair of so many parameters. On a CPU, a stretch is some seconds' work of a few cores."""
+    """Limits for a pair of so many parameters. On a CPU, a chunk is some seconds' work of a few cores."""
     if device.type != "cpu":
         return _ACCELERATOR
-    stretch = int(min(512, max(64, _CPU_WORK // max(1, parameters))))
+    chunk = int(min(512, max(64, _CPU_WORK // max(1, parameters))))
     batch = int(min(512, max(64, 2 * _CPU_WORK // max(1, parameters))))
-    return Limits(whole=min(320, stretch), first=min(128, stretch // 2), stretch=stretch, batch=batch)
+    return Limits(in_one=min(320, chunk), first=min(128, chunk // 2), chunk=chunk, batch=batch)
 
 
 def batches(plans: Sequence[PassPlan], most_ids: int, longest: int | None = None) -> list[list[PassPlan]]:

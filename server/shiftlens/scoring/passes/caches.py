@@ -12,7 +12,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """A layer with room for all positions of a pass.
 
-    `DynamicLayer` copies all that it holds to a new place at each stretch; the many sizes that this asks for leave the
+    `DynamicLayer` copies all that it holds to a new place at each chunk; the many sizes that this asks for leave the
     heap full of holes.
     """
 

@@ -1,8 +1,8 @@
-"""One causal model as scoring needs it: hidden states of a stretch of ids, and logits of any rows of them.
+"""One causal model as scoring needs it: hidden states of a chunk of ids, and logits of any rows of them.
 
 Holding [n, D] hidden states and running the head over a few rows at a time keeps an [n, V] tensor from ever being
 made. That the body and the head together are the model is checked once, on a few ids, when the model is opened; where
-they are not, the model's own forward gives the logits of each stretch.
+they are not, the model's own forward gives the logits of each chunk.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from shiftlens.scoring.numbers.products import is_plain, linear, quicken
 
 _PROBE_IDS = 8
 _PROBE_TOLERANCE = 1e-3
-_WHOLE_FORWARD_STRETCH = 64
+_FORWARD_CHUNK = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Finish:
 class CausalModel:
     """A model split into body and head. `head` is None where the model's own forward must give the logits.
 
-    `vocabulary` is the width of the logits; `stretch` is the most ids to feed at once, None for no limit; `positions`
+    `vocabulary` is the width of the logits; `chunk` is the most ids to feed at once, None for no limit; `positions`
     is the most ids that it takes, None where it has no such limit. `keeps_cache` is False for models that can't go on
     from where they stopped (state-space models, here), which are fed all ids at once.
     """
@@ -51,7 +51,7 @@ class CausalModel:
     head: torch.nn.Module | None
     vocabulary: int
     keeps_cache: bool
-    stretch: int | None
+    chunk: int | None
     positions: int | None = None
     finish: Finish = Finish()
 
@@ -124,8 +124,8 @@ def open_model(model: PreTrainedModel) -> CausalModel:
             scale = whole.logits.float().abs().max().clamp(min=1.0)
             if bool(((logits - whole.logits.float()).abs().max() / scale) < _PROBE_TOLERANCE):
                 return CausalModel(model, body, head, int(whole.logits.shape[-1]), keeps_cache, None, positions, finish)
-    stretch = _WHOLE_FORWARD_STRETCH if keeps_cache else None
-    return CausalModel(model, model, None, int(whole.logits.shape[-1]), keeps_cache, stretch, positions)
+    chunk = _FORWARD_CHUNK if keeps_cache else None
+    return CausalModel(model, model, None, int(whole.logits.shape[-1]), keeps_cache, chunk, positions)
 
 
 def _finish(config: PreTrainedConfig) -> Finish:

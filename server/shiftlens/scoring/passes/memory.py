@@ -36,13 +36,13 @@ def limit_for(machine_bytes: int) -> int:
 class RememberedSide:
     """One model's part of a pass: what it was to be fed, how many of its ids were read in order, and a cache.
 
-    `held` are the ids in the cache, which are the first of the plan, or those of a window of it. A cache that is `lent`
-    stays in the memory as it is.
+    `cached` are the ids in the cache, which are the first of the plan, or those of a window of it. A cache that is
+    `lent` stays in the memory as it is.
     """
 
     plan: SidePlan
     read: int
-    held: tuple[int, ...]
+    cached: tuple[int, ...]
     cache: Any
     lent: bool = False
 
@@ -55,7 +55,7 @@ class RememberedSide:
         return 0 if self.cache is None else bytes_of(self.cache)
 
     def first(self, length: int) -> Any:
-        """A cache of the first `length` ids held, to go on from: this one, cut back, or a copy if it is lent."""
+        """A cache of the first `length` cached ids, to go on from: this one, cut back, or a copy if it is lent."""
         if self.lent:
             return first_of(self.cache, length)
         cut(self.cache, length)

@@ -1,4 +1,4 @@
-"""Feeding one model the ids of a pass, a stretch at a time."""
+"""Feeding one model the ids of a pass, a chunk at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shiftlens.scoring.passes.plan import SidePlan
 class RowStream:
     """States of the wanted rows of a pass under one model, in order.
 
-    The first `done` rows are not wanted any more. At most `stretch` ids are fed at a time; `check` is called between
+    The first `done` rows are not wanted any more. At most `chunk` ids are fed at a time; `check` is called between
     and may raise.
     """
 
@@ -25,7 +25,7 @@ class RowStream:
         self,
         model: CausalModel,
         plan: SidePlan,
-        stretch: int,
+        chunk: int,
         check: Callable[[], None] = lambda: None,
         *,
         resume: RememberedSide | None = None,
@@ -34,14 +34,14 @@ class RowStream:
         self.model = model
         self._plan = plan
         self._ids = torch.tensor(plan.ids, dtype=torch.int64, device=model.device)
-        self._stretch = min(stretch, model.stretch or stretch) if model.keeps_cache else len(plan.ids)
+        self._chunk = min(chunk, model.chunk or chunk) if model.keeps_cache else len(plan.ids)
         self._check = check
         self._done = done
         self._cache: Any = None
         self._fed = 0
         if resume is not None:
             needed = plan.rows[done] if done < len(plan.rows) else len(plan.ids)
-            self._fed = min(common_length(resume.held, plan.ids), needed)
+            self._fed = min(common_length(resume.cached, plan.ids), needed)
             self._cache = resume.first(self._fed) if self._fed else None
 
     @torch.inference_mode()
@@ -52,7 +52,7 @@ class RowStream:
         found: list[torch.Tensor] = []
         while self._fed < end:
             self._check()
-            upto = min(end, self._fed + self._stretch)
+            upto = min(end, self._fed + self._chunk)
             if self._fed:
                 make_room(self._cache, len(self._ids))
             states, self._cache = self.model.states(self._ids[self._fed : upto].unsqueeze(0), self._cache)

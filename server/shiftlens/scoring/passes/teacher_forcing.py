@@ -1,6 +1,6 @@
 """Teacher-forced passes through both models, yielding rows as they come.
 
-A pass by itself goes in stretches, with KV caches that a later pass can go on from; several short ones are fed at once.
+A pass by itself goes in chunks, with KV caches that a later pass can go on from; several short ones are fed at once.
 Logits are in memory only for a block of rows at a time, so memory does not grow with n x V.
 """
 
@@ -13,12 +13,12 @@ import torch
 
 from shiftlens.scoring.numbers.head import Heads
 from shiftlens.scoring.numbers.rows import PairRows, joined
-from shiftlens.scoring.passes.apart import ApartHeads
 from shiftlens.scoring.passes.batches import Limits, limits_of
 from shiftlens.scoring.passes.causal import CausalModel
 from shiftlens.scoring.passes.feeding import open_stream, states_together
 from shiftlens.scoring.passes.memory import NOBODY, Owner, PassMemory, RememberedPass
 from shiftlens.scoring.passes.plan import PassPlan, RowTargets, joined_targets
+from shiftlens.scoring.passes.two_vocabularies import TwoVocabularyHeads
 
 
 class RowCollector:
@@ -47,7 +47,7 @@ class Scorer:
 
     base: CausalModel
     aligned: CausalModel
-    heads: Heads | ApartHeads
+    heads: Heads | TwoVocabularyHeads
     k: int
     memory: PassMemory | None = None
     owner: Owner = NOBODY
@@ -61,11 +61,16 @@ class Scorer:
         """The most ids that fit both models; None where neither has such a limit."""
         return min((m.positions for m in (self.base, self.aligned) if m.positions is not None), default=None)
 
+    def ends(self, plan: PassPlan, done: int = 0) -> list[int]:
+        """Where each chunk of the rows after `done` ends."""
+        keeps = self.base.keeps_cache and self.aligned.keeps_cache
+        return self.limits.ends(done, plan.rows) if keeps or done == plan.rows else [plan.rows]
+
     @torch.inference_mode()
     def score(self, plan: PassPlan, check: Callable[[], None] = lambda: None) -> Generator[RowCollector, None, None]:
-        """Score the rows of a pass; yields the collector after each stretch.
+        """Score the rows of a pass; yields the collector after each chunk.
 
-        `check` is called between stretches and blocks and may raise to stop the pass. With a memory, ids that an
+        `check` is called between chunks and blocks and may raise to stop the pass. With a memory, ids that an
         earlier pass began with are not fed again, and what this one fed is left there, also when it is stopped. A pass
         that is longer than a model goes in windows (`scoring.passes.windows`).
         """
@@ -76,17 +81,16 @@ class Scorer:
             collector.add(known)
         done = collector.rows
         left = (None, None) if earlier is None else (earlier.base, earlier.aligned)
-        chunk = self.limits.stretch
+        chunk = self.limits.chunk
         base_stream = open_stream(self.base, plan.base, chunk, check, resume=left[0], done=plan.base_rows(done))
         aligned_stream = open_stream(self.aligned, plan.aligned, chunk, check, resume=left[1], done=done)
-        keeps = self.base.keeps_cache and self.aligned.keeps_cache
         try:
-            for end in self.limits.ends(done, plan.rows) if keeps or done == plan.rows else [plan.rows]:
+            for end in self.ends(plan, done):
                 start, end = collector.rows, plan.whole(end)
                 if start == end:
                     continue
                 states = base_stream.upto(plan.base_rows(end)), aligned_stream.upto(end)
-                collector.add(self._numbers(states, plan.targets(start, end), check))
+                collector.add(self.numbers(states, plan.targets(start, end), check))
                 yield collector
             if known is not None and collector.rows == len(known.kl):
                 yield collector
@@ -96,10 +100,11 @@ class Scorer:
                 sides = base_stream.remember(), aligned_stream.remember()
                 self.memory.keep(RememberedPass(*sides, plan.groups, self.k, kept, self.owner))
 
-    def _numbers(
+    def numbers(
         self, states: tuple[torch.Tensor, torch.Tensor], targets: RowTargets, check: Callable[[], None]
     ) -> PairRows:
-        ids = self._tensor(targets.base), self._tensor(targets.aligned)
+        """Numbers of rows with these hidden states of the base and the aligned model, and these targets."""
+        ids = self.tensor(targets.base), self.tensor(targets.aligned)
         if isinstance(self.heads, Heads):
             return self.heads.numbers(states, ids, check)
         return self.heads.numbers(states, ids, targets.groups or (), check)
@@ -116,7 +121,10 @@ class Scorer:
         ]
         check()
         targets = joined_targets([plan.targets(0, plan.rows) for plan in plans])
-        rows = self._numbers((states[0], states[1]), targets, check).map(torch.Tensor.cpu)
+        return self.parts_of(plans, self.numbers((states[0], states[1]), targets, check).map(torch.Tensor.cpu))
+
+    def parts_of(self, plans: Sequence[PassPlan], rows: PairRows) -> list[PairRows]:
+        """The rows of each of several passes, which follow one another."""
         found, start, base_start = [], 0, 0
         for plan in plans:
             end, base_end = start + plan.rows, base_start + len(plan.base.rows)
@@ -124,5 +132,6 @@ class Scorer:
             start, base_start = end, base_end
         return found
 
-    def _tensor(self, ids: Sequence[object]) -> torch.Tensor:
+    def tensor(self, ids: Sequence[object]) -> torch.Tensor:
+        """Ids int64 where the models are."""
         return torch.tensor(ids, dtype=torch.int64, device=self.base.device)

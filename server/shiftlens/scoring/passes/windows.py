@@ -46,13 +46,13 @@ class WindowedStream:
         model: CausalModel,
         plan: SidePlan,
         most: int,
-        stretch: int,
+        chunk: int,
         check: Callable[[], None] = lambda: None,
         *,
         resume: RememberedSide | None = None,
         done: int = 0,
     ) -> None:
-        self._model, self._plan, self._stretch, self._check = model, plan, stretch, check
+        self._model, self._plan, self._chunk, self._check = model, plan, chunk, check
         self._windows = windows(len(plan.ids), most, plan.lead)
         self._resume = resume
         self._stream: RowStream | None = None
@@ -78,7 +78,7 @@ class WindowedStream:
         last = self._resume if self._stream is None else self._stream.remember()
         if last is None or last.lent:
             return RememberedSide(self._plan, read, (), None)
-        return RememberedSide(self._plan, read, last.held, last.cache)
+        return RememberedSide(self._plan, read, last.cached, last.cache)
 
     def _open(self, window: Window) -> None:
         """Begin a window; one without a wanted row costs nothing."""
@@ -93,4 +93,4 @@ class WindowedStream:
         # The earlier pass's last window may be another one than this; then only its first ids are the same.
         resume, self._resume, self._stream = self._resume, None, None
         done = self._done - self._first
-        self._stream = RowStream(self._model, side, self._stretch, self._check, resume=resume, done=done)
+        self._stream = RowStream(self._model, side, self._chunk, self._check, resume=resume, done=done)

@@ -22,10 +22,10 @@ OpenSides = Callable[[], AbstractContextManager[SidePair]]
 
 
 class SideRun:
-    """One run under a pair of which each model is scored by itself."""
+    """One run under a pair of which each model is scored by itself. `aligned` is put into its events."""
 
-    def __init__(self, run: Run, open_sides: OpenSides) -> None:
-        self._run, self._open = run, open_sides
+    def __init__(self, run: Run, open_sides: OpenSides, aligned: int = 0) -> None:
+        self._run, self._open, self._aligned = run, open_sides, aligned
 
     def steps(self) -> Iterator[Events]:
         """Do it. A step is the preparation of a response, or the numbers of one side. Raises ModelError, ScoringError,
@@ -45,7 +45,7 @@ class SideRun:
             with template_budget(self._run.check):
                 ready[index] = pair.prepare(self._run.responses[index], self._run.options)
         except ScoringError as error:
-            return (Refused(index, error.problem, error.remedy),)
+            return (Refused(index, error.problem, error.remedy, self._aligned),)
         return ()
 
     def _scored(self, pair: SidePair, portion: range, ready: dict[int, Prepared], count: int) -> Iterator[Events]:
@@ -64,10 +64,10 @@ class SideRun:
             broken = rows.first_broken()
             if broken is not None:
                 error = no_numbers(pair, ready[index], rows, broken)
-                yield (progress, Refused(index, error.problem, error.remedy))
+                yield (progress, Refused(index, error.problem, error.remedy, self._aligned))
                 continue
             record = record_of(pair, ready[index], rows, both, with_decoded=self._run.with_decoded)
-            yield (progress, Scored(index, record, matrix_library=products.in_use()))
+            yield (progress, Scored(index, record, False, products.in_use(), self._aligned))
 
     def _numbers(self, side: Side, inputs: Sequence[SideInput], k: int) -> Iterator[tuple[int, SideNumbers]]:
         most = side.backend.capabilities.most_top_k

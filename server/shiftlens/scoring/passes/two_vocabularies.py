@@ -16,7 +16,7 @@ from shiftlens.scoring.passes.plan import RowGroup
 _NOT_THERE = -1
 
 
-class ApartHeads:
+class TwoVocabularyHeads:
     """As `Heads`, for two vocabularies: one model's logits are in memory at a time."""
 
     def __init__(
@@ -25,6 +25,11 @@ class ApartHeads:
         self._base, self._aligned, self._k = base, aligned, k
         self._base_ids = BaseIds(encoders)
         self._blocks = Blocks(max(base.vocabulary, aligned.vocabulary), base.device)
+
+    @property
+    def block_rows(self) -> int:
+        """How many rows are taken at a time, of the widest vocabulary."""
+        return self._blocks.rows
 
     def numbers(
         self,
