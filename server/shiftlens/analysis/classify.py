@@ -135,7 +135,7 @@ def _by_token_kind(
     """One summary for each kind of token that there is."""
 
     def of(kind: TokenKind) -> Summary:
-        chosen = [found == kind for found in kinds]
+        chosen = kinds.translate(bytes(value == kind for value in range(256)))
         return summarise(*(bytes(compress(column, chosen)) for column in (classes, scored.boundary, realigned)))
 
     return tuple((kind, of(kind)) for kind in TokenKind if kind in kinds)
