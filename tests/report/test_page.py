@@ -252,6 +252,26 @@ def test_files_of_different_pairs_have_no_vocabulary_in_common() -> None:
     assert page.all("table", "vocabulary") == []
 
 
+def test_several_responses_have_shares_by_position_and_file_and_tokens_with_their_shift_ratio() -> None:
+    found = analysis([b"a", b"b"])
+    page = PageReader(render([ReportedFile("one", found), ReportedFile("two", found)]))
+    tenths, positions, files = (table.text.split("\n") for table in page.all("table", "shares"))
+    assert "1" + "2" + "100.0%0.0%0.0%0.250" in tenths
+    assert "2" + "0" + "––––" in tenths
+    assert "1" + "2" + "100.0%0.0%0.0%0.250" in positions
+    assert "2" + "2" + "0.0%100.0%0.0%0.250" in positions
+    assert "3 to 4" + "2" + "0.0%0.0%100.0%0.250" in positions
+    assert "two" + "3" + "33.3%33.3%33.3%" in files
+    (ratios,) = page.all("table", "ratios")
+    assert "a" + "2" + "2" + "100.0%" in ratios.text.split("\n")
+
+
+def test_a_response_alone_has_no_tables_of_several() -> None:
+    page = page_of(analysis([b"a"]))
+    assert not page.all("table", "shares")
+    assert not page.all("table", "ratios")
+
+
 def test_the_loss_mask_of_the_file_is_told() -> None:
     found = analysis([b"a"])
     turn = dataclasses.replace(found.responses[0].response.turn, trained=Trained.YES)

@@ -142,7 +142,7 @@ def _by_token_kind(
     """One summary for each kind of token that there is."""
 
     def of(kind: TokenKind) -> Summary:
-        chosen = [found == kind for found in kinds]
+        chosen = kinds.translate(bytes(value == kind for value in range(256)))
         columns = (classes, scored.comparison.boundary, realigned)
         return summarise(*(bytes(compress(column, chosen)) for column in columns))
 

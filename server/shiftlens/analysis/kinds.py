@@ -31,6 +31,7 @@ _KIND_OF_LIST = {
 }
 """In the order in which they count, where a phrase is in several lists."""
 
+_WORD = re.compile(r"[^\W_]")
 _SPACE = re.compile(r"\s+")
 # French has a space before some.
 _BEHIND = re.compile(r"[,.…，。、]+|[ \u00a0\u202f]?[!?:;！？：；]+")
@@ -79,10 +80,10 @@ def _of_token(text: str, characters: bytes, begin: int, end: int) -> int:
     """
     if begin == end:
         return characters[begin - 1] & ~_CODE if begin else _CONTENT
-    token = text[begin:end]
-    word = next((place for place, character in enumerate(token, begin) if character.isalnum()), None)
+    word = _WORD.search(text, begin, end)
     if word is not None:
-        return characters[word] & ~_CODE
+        return characters[word.start()] & ~_CODE
+    token = text[begin:end]
     at = end - len(token.lstrip())
     if at == end:
         return characters[begin] & ~_CODE

@@ -76,6 +76,11 @@ def base_logprobs(scored: ScoredResponse) -> Sequence[float]:
     return [logprobs[first[row]] if alignment.is_one_to_one(row) else math.nan for row in range(scored.rows)]
 
 
+def kl_of_rows(scored: ScoredResponse) -> Sequence[float]:
+    """KL(aligned || base) of each row in nats, not a number where it is not known."""
+    return float32(scored.comparison.kl) if scored.comparison.kl else [math.nan] * scored.rows
+
+
 def side_at(side: SideScores, row: int) -> TokenSide:
     """What one model gave for a row of its own tokens."""
     at = row * side.k

@@ -7,10 +7,14 @@ import asyncio
 import functools
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from shiftlens.cli.options import add_pair_arguments, check_pair_arguments, pair_of
 from shiftlens.errors import ShiftLensError, TranscriptError
 from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec
+
+if TYPE_CHECKING:
+    from shiftlens.analysis.model import Summary
 
 _NEXT = """\
 What next:
@@ -50,7 +54,6 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 def _demo(path: Path, pair: PairSpec, color: str) -> None:
     from shiftlens.analysis.classify import combine
-    from shiftlens.analysis.model import Summary
     from shiftlens.cli.demo_editor import show
     from shiftlens.cli.paint import painter
     from shiftlens.text.visible import harmless
@@ -64,26 +67,32 @@ def _demo(path: Path, pair: PairSpec, color: str) -> None:
     paint.line()
     paint.legend()
     counts = [response["summary"] for response in shown.analysis["responses"] if response["summary"]]
-    summaries = [
-        Summary(
-            tokens=count["tokens"],
-            unshifted=count["unshifted"],
-            marginal=count["marginal"],
-            shifted=count["shifted"],
-            flagged=count["flagged"],
-            flagged_unshifted=count["flaggedUnshifted"],
-            flagged_marginal=count["flaggedMarginal"],
-            flagged_shifted=count["flaggedShifted"],
-        )
-        for count in counts
-    ]
-    paint.summary("Summary", combine(summaries))
+    paint.summary("Summary", combine(map(_summary, counts)))
     if shown.hovered is not None:
         paint.line()
         paint.title(f"What you see when you point at {text[shown.hovered.start : shown.hovered.end]!r}:")
         paint.line(harmless(shown.hover))
     paint.line()
     paint.line(_NEXT)
+
+
+def _summary(counts: dict[str, Any]) -> Summary:
+    """What the server says of a response, as the terminal's painter takes it."""
+    from shiftlens.analysis.model import Summary
+    from shiftlens.analysis.token_kind import TokenKind
+
+    kinds = {kind.words: kind for kind in TokenKind}
+    return Summary(
+        tokens=counts["tokens"],
+        unshifted=counts["unshifted"],
+        marginal=counts["marginal"],
+        shifted=counts["shifted"],
+        flagged=counts["flagged"],
+        flagged_unshifted=counts["flaggedUnshifted"],
+        flagged_marginal=counts["flaggedMarginal"],
+        flagged_shifted=counts["flaggedShifted"],
+        by_kind=tuple((kinds[of["kind"]], _summary(of)) for of in counts.get("byKind", ())),
+    )
 
 
 def _bundled_transcript() -> Path:

@@ -21,8 +21,10 @@ from markupsafe import Markup
 from shiftlens import __version__
 from shiftlens.analysis.classify import combine
 from shiftlens.analysis.contract import Described
+from shiftlens.analysis.corpus import CorpusSummary, summarise_corpus
 from shiftlens.analysis.model import Analysis
 from shiftlens.analysis.profile import most_often_shifted
+from shiftlens.report.corpus import CorpusTables
 from shiftlens.report.scores import Pieces
 from shiftlens.report.sections import COMMON_TOKENS, CommonToken, ResponseSection, SummaryTable
 from shiftlens.report.vocabulary import vocabulary_of
@@ -69,8 +71,15 @@ def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()
         ]
         if len(responses) > 1
         else [],
+        corpus=CorpusTables.of(_corpus(files)) if len(responses) > 1 else None,
         vocabulary=vocabulary_of([file.analysis for file in files]),
         pieces=_json(pieces.texts),
+    )
+
+
+def _corpus(files: Sequence[ReportedFile]) -> CorpusSummary:
+    return summarise_corpus(
+        (file.name, file.analysis.pair, response) for file in files for response in file.analysis.responses
     )
 
 

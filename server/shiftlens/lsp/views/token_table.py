@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from shiftlens.analysis.highlights import highlights, row_at, rows_at
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
-from shiftlens.analysis.tokens import base_logprobs
+from shiftlens.analysis.tokens import base_logprobs, kl_of_rows
 from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.lsp.views.semantic_tokens import TOKEN_TYPES
-from shiftlens.scores.columns import float32
 from shiftlens.text.lines import LineIndex, Unit
 from shiftlens.text.trail import Edits
 
@@ -31,8 +30,7 @@ class TokenRow(NamedTuple):
 def token_rows(analysis: ResponseAnalysis) -> Iterator[TokenRow]:
     """One row for each highlight with a class; where several tokens share a character, the greatest KL and the least
     probability."""
-    comparison = analysis.scored.comparison
-    kl = float32(comparison.kl) if comparison.kl else [math.nan] * analysis.scored.rows
+    kl = kl_of_rows(analysis.scored)
     logprob = base_logprobs(analysis.scored)
     for item in highlights(analysis):
         row = row_at(analysis, item.start)
