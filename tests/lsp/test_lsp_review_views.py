@@ -72,7 +72,7 @@ def opened(analysis: DocumentAnalysis) -> OpenDocument:
 
 def titles(analysis: DocumentAnalysis, own: Sequence[str] = ()) -> list[tuple[int, str, str]]:
     """(line, title, command) of each lens."""
-    lenses = code_lenses(opened(analysis), analysis, "utf-16", own)
+    lenses = code_lenses(URI, analysis, unchanged(analysis), LineIndex(analysis.text), "utf-16", own)
     assert all(lens.command is not None for lens in lenses)
     return [(lens.range.start.line, lens.command.title, lens.command.command) for lens in lenses if lens.command]
 
@@ -122,7 +122,7 @@ def test_a_lens_stays_with_its_response_when_lines_come_above_it() -> None:
     analysis = of("uS")
     document = opened(analysis)
     document.update(2, [types.TextDocumentContentChangeWholeDocument("\n\n" + analysis.text)], "utf-16")
-    (lens,) = code_lenses(document, analysis, "utf-16", ())
+    (lens,) = code_lenses(URI, analysis, document.edits_since(analysis), document.lines, "utf-16", ())
     assert (lens.range.start.line, lens.range.start.character) == (3, len("Assistant: "))
 
 

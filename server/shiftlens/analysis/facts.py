@@ -92,8 +92,7 @@ def _facts(
     character: Sequence[Token],
 ) -> Iterator[Fact]:
     scored = analysis.scored
-    yield _rank("base rank", item.base, scored.base)
-    yield _rank("aligned rank", item.aligned, scored.aligned)
+    yield from rank_facts(item, scored)
     yield Fact("distance", "KL(aligned || base)", f"{fixed(item.kl, 3)} nats")
     compared = min(JACCARD_AT, len(item.base.top), len(item.aligned.top)) or JACCARD_AT
     yield Fact("distance", f"Jaccard@{compared}", fixed(item.jaccard, 2))
@@ -131,6 +130,11 @@ def _facts(
         rank = item.base_rank_of_aligned_top
         where = f"base rank {rank:,}" if rank else "not a token of the base model's here"
         yield Fact("offGreedy", "off greedy", f"the aligned model's most likely token is another one ({where})")
+
+
+def rank_facts(item: Token, scored: ScoredResponse) -> tuple[Fact, Fact]:
+    """The rank of a token under each model, with its probability."""
+    return _rank("base rank", item.base, scored.base), _rank("aligned rank", item.aligned, scored.aligned)
 
 
 def reference(scored: ScoredResponse, row: int) -> Fact:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -71,6 +72,7 @@ class OpenDocument:
     diagnosed: bool = False
     debounce_seconds: float = 0.4
     encoded: EncodedTokens | None = None
+    read_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _lines: LineIndex | None = None
     _trail: Trail = field(init=False)
 

@@ -190,7 +190,11 @@ class Analyser:
             session.saved.write(work.complete(), work.kept, work.done)
 
     async def parsed(self, document: OpenDocument, settings: Settings) -> ParsedDocument:
-        """The document as it is now, read if it was not yet."""
+        """The document as it is now, read if it was not yet: once, also where several want it."""
+        async with document.read_lock:
+            return await self._parsed(document, settings)
+
+    async def _parsed(self, document: OpenDocument, settings: Settings) -> ParsedDocument:
         version, text = document.version, document.text
         reading = Reading(filename_of(document.uri), settings.format, settings.max_file_bytes)
         parsed = document.parsed
@@ -203,9 +207,7 @@ class Analyser:
                     self._session.editor.refresh_page(page_uri)
         else:
             parsed = dataclasses.replace(parsed, version=version)
-        # Who asks for symbols has the text read as well, and the later version may be read first.
-        if document.parsed is None or document.parsed.version <= parsed.version:
-            document.parsed = parsed
+        document.parsed = parsed
         return parsed
 
     async def _diagnose(self, document: OpenDocument, parsed: ParsedDocument, extra: tuple[str, ...]) -> None:

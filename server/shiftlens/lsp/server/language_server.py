@@ -10,7 +10,6 @@ import os
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
-from pygls.protocol import default_converter
 
 from shiftlens import __version__
 from shiftlens.engine.client import EngineClient
@@ -20,6 +19,7 @@ from shiftlens.lsp.client.progress import WorkDone
 from shiftlens.lsp.jobs.analyser import Analyser
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.lsp.server.parent import until_ended
+from shiftlens.lsp.server.plain import plain_converter
 from shiftlens.lsp.server.protocol import ShiftLensProtocol
 
 SERVER_NAME = "shiftlens"
@@ -44,7 +44,7 @@ class ShiftLensServer(LanguageServer):
             # Where each of several edits was is known from them alone: the colours between them stay.
             text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
             protocol_cls=ShiftLensProtocol,
-            converter_factory=default_converter,
+            converter_factory=plain_converter,
         )
         editor = Editor(self)
         engine = EngineClient(on_log=lambda line: _engine_log.info("%s", line), background=True)

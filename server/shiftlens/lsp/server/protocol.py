@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from lsprotocol import types
@@ -12,6 +12,9 @@ from pygls.capabilities import get_capability
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from shiftlens.lsp.jobs.pages import PAGE_SCHEME
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 _INTERNAL_ERROR = -32603
 
@@ -119,6 +122,11 @@ class ShiftLensProtocol(LanguageServerProtocol):
     def was_shut_down(self) -> bool:
         """Whether the client asked for `shutdown`."""
         return bool(self._shutdown)
+
+    @property
+    def converter(self) -> Converter:
+        """What makes plain values of the protocol's types."""
+        return self._converter
 
     @property
     def pending(self) -> int:

@@ -6,14 +6,16 @@ they wait until it is read, but never for scores.
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable, Sequence
 
 from lsprotocol import types
 
 from shiftlens.lsp.documents.locate import place_at
 from shiftlens.lsp.documents.open import OpenDocument, offset
+from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.lsp.server.current import place_in, still_true
 from shiftlens.lsp.server.language_server import ShiftLensServer
+from shiftlens.lsp.server.plain import Plain, in_thread
 from shiftlens.lsp.views.hints import inlay_hints
 from shiftlens.lsp.views.lenses import code_lenses
 from shiftlens.lsp.views.occurrences import occurrences
@@ -35,91 +37,95 @@ def register_reviewing(server: ShiftLensServer) -> None:
         server.feature(method)(handler)
 
 
-async def code_lens(ls: ShiftLensServer, params: types.CodeLensParams) -> list[types.CodeLens]:
+async def code_lens(ls: ShiftLensServer, params: types.CodeLensParams) -> Plain | None:
     uri = params.text_document.uri
     settings = await ls.session.configuration.settings(uri)
     document, shown = ls.session.documents.get(uri), ls.session.store.shown(uri)
     if document is None or shown is None or not settings.code_lenses:
-        return []
-    version, unit = document.version, ls.session.editor.encoding
-    found = await asyncio.to_thread(code_lenses, document, shown, unit, ls.own_commands)
-    still_true(ls, document, version)
-    return found
+        return None
+    edits, lines, unit = document.edits_since(shown), document.lines, ls.session.editor.encoding
+    return await _answer(ls, document, lambda: code_lenses(uri, shown, edits, lines, unit, ls.own_commands))
 
 
-async def inlay_hint(ls: ShiftLensServer, params: types.InlayHintParams) -> list[types.InlayHint]:
+async def inlay_hint(ls: ShiftLensServer, params: types.InlayHintParams) -> Plain | None:
     uri = params.text_document.uri
     settings = await ls.session.configuration.settings(uri)
     document, shown = ls.session.documents.get(uri), ls.session.store.shown(uri)
     if document is None or shown is None or not settings.inlay_hints:
-        return []
-    version, unit, lines = document.version, ls.session.editor.encoding, document.lines
+        return None
+    edits, lines, unit = document.edits_since(shown), document.lines, ls.session.editor.encoding
     start, end = (offset(lines, at, unit) for at in (params.range.start, params.range.end))
-    found = await asyncio.to_thread(inlay_hints, shown, document.edits_since(shown), lines, start, end, unit)
-    still_true(ls, document, version)
-    return found
+    return await _answer(ls, document, lambda: inlay_hints(shown, edits, lines, start, end, unit))
 
 
-async def document_symbol(
-    ls: ShiftLensServer, params: types.DocumentSymbolParams
-) -> list[types.DocumentSymbol] | list[types.SymbolInformation]:
+async def document_symbol(ls: ShiftLensServer, params: types.DocumentSymbolParams) -> Plain | None:
     uri = params.text_document.uri
     read = await _read(ls, uri)
     if read is None:
-        return []
+        return None
     document, transcript = read
     shown = ls.session.store.shown(uri)
-    # The results are those of responses of this very text, one by one.
-    same = shown if shown is not None and shown.text == document.text else None
-    version, unit = document.version, ls.session.editor.encoding
-    found = await asyncio.to_thread(document_symbols, transcript, same, document.lines, unit)
-    still_true(ls, document, version)
-    return found if ls.session.editor.nests_symbols else flat_symbols(uri, found)
+    scores = shown if shown is not None and _is_of(shown, document, transcript) else None
+    lines, unit, nests = document.lines, ls.session.editor.encoding, ls.session.editor.nests_symbols
+
+    def symbols() -> Sequence[types.DocumentSymbol | types.SymbolInformation]:
+        nested = document_symbols(transcript, scores, lines, unit)
+        return nested if nests else flat_symbols(uri, nested)
+
+    return await _answer(ls, document, symbols)
 
 
-async def folding_range(ls: ShiftLensServer, params: types.FoldingRangeParams) -> list[types.FoldingRange]:
+async def folding_range(ls: ShiftLensServer, params: types.FoldingRangeParams) -> Plain | None:
     read = await _read(ls, params.text_document.uri)
     if read is None:
-        return []
+        return None
     document, transcript = read
-    version = document.version
-    found = await asyncio.to_thread(folding_ranges, transcript, document.lines, ls.session.editor.most_folds)
-    still_true(ls, document, version)
-    return found
+    lines, most = document.lines, ls.session.editor.most_folds
+    return await _answer(ls, document, lambda: folding_ranges(transcript, lines, most))
 
 
-async def selection_ranges(ls: ShiftLensServer, params: types.SelectionRangeParams) -> list[types.SelectionRange]:
+async def selection_ranges(ls: ShiftLensServer, params: types.SelectionRangeParams) -> Plain | None:
     """One for each position, in their order."""
     uri = params.text_document.uri
     read = await _read(ls, uri)
-    document = ls.session.documents.get(uri)
+    document, shown = ls.session.documents.get(uri), ls.session.store.shown(uri)
     if document is None:
-        return []
+        return None
     transcript = None if read is None else read[1]
-    shown, unit, lines = ls.session.store.shown(uri), ls.session.editor.encoding, document.lines
-    return [
-        selection_range(
-            transcript,
-            None if shown is None else place_at(document, shown, position, unit),
-            lines,
-            offset(lines, position, unit),
-            unit,
-        )
-        for position in params.positions
+    lines, unit = document.lines, ls.session.editor.encoding
+    places = [
+        (offset(lines, at, unit), None if shown is None else place_at(document, shown, at, unit))
+        for at in params.positions
     ]
+    return await _answer(
+        ls, document, lambda: [selection_range(transcript, place, lines, at, unit) for at, place in places]
+    )
 
 
-async def document_highlight(
-    ls: ShiftLensServer, params: types.DocumentHighlightParams
-) -> list[types.DocumentHighlight]:
+async def document_highlight(ls: ShiftLensServer, params: types.DocumentHighlightParams) -> Plain | None:
     found = place_in(ls, params.text_document.uri, params.position)
     if found is None:
-        return []
+        return None
     document, place = found
-    version, unit = document.version, ls.session.editor.encoding
-    highlights = await asyncio.to_thread(occurrences, place, document.lines, unit)
+    lines, unit = document.lines, ls.session.editor.encoding
+    return await _answer(ls, document, lambda: occurrences(place, lines, unit))
+
+
+async def _answer(ls: ShiftLensServer, document: OpenDocument, make: Callable[[], object]) -> Plain:
+    """What `make` makes, in a thread. Raises JsonRpcContentModified where the text changed meanwhile."""
+    version = document.version
+    found = await in_thread(ls.protocol.converter, make)
     still_true(ls, document, version)
-    return highlights
+    return found
+
+
+def _is_of(shown: DocumentAnalysis, document: OpenDocument, transcript: Transcript) -> bool:
+    """Whether results are those of the responses of a transcript, one by one."""
+    own = shown.transcript
+    return shown.text == document.text and (own.format, len(own.responses)) == (
+        transcript.format,
+        len(transcript.responses),
+    )
 
 
 async def _read(ls: ShiftLensServer, uri: str) -> tuple[OpenDocument, Transcript] | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lsprotocol import types
 
-from shiftlens.analysis.facts import base_choice, facts
+from shiftlens.analysis.facts import base_choice, rank_facts
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.analysis.runs import Run
 from shiftlens.analysis.tokens import token
@@ -38,7 +38,7 @@ def inlay_hints(
                     # Behind a line break it would stand before the next token.
                     at = span[0] + len(lines.text[span[0] : span[1]].rstrip("\r\n"))
                     if start <= at <= end:
-                        found += _hint(analysis, result.analysis, row, position(lines, at, unit))
+                        found += _hint(result.analysis, row, position(lines, at, unit))
     return found
 
 
@@ -51,14 +51,11 @@ def _shifted(analysis: ResponseAnalysis, run: Run) -> Iterator[int]:
     return (row for row in range(run.first, run.end) if analysis.classes[row] == ShiftClass.SHIFTED)
 
 
-def _hint(
-    analysis: DocumentAnalysis, response: ResponseAnalysis, row: int, at: types.Position
-) -> Iterator[types.InlayHint]:
+def _hint(response: ResponseAnalysis, row: int, at: types.Position) -> Iterator[types.InlayHint]:
     item = token(response, row)
     choice = base_choice(item, _LONGEST)
     if choice is not None:
-        told = facts(item, response, analysis.transcript, analysis.score_options)
-        ranks = ", ".join(fact.words for fact in told if fact.kind == "rank")
+        ranks = ", ".join(fact.words for fact in rank_facts(item, response.scored))
         yield types.InlayHint(
             position=at,
             label=f"base: {choice}",

@@ -13,9 +13,10 @@ from lsprotocol import types
 from shiftlens.analysis.classify import shares
 from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.analysis.runs import densest
-from shiftlens.lsp.documents.open import OpenDocument, position
+from shiftlens.lsp.documents.open import position
 from shiftlens.lsp.documents.store import DocumentAnalysis, ResponseResult
-from shiftlens.text.lines import Unit
+from shiftlens.text.lines import LineIndex, Unit
+from shiftlens.text.trail import Edits
 from shiftlens.text.visible import shorten, visible_note
 
 SHOW_DISTRIBUTIONS = "shiftlens.showDistributions"
@@ -31,25 +32,24 @@ _LONGEST_REASON = 120
 
 
 def code_lenses(
-    document: OpenDocument, analysis: DocumentAnalysis, unit: Unit, own_commands: Collection[str]
+    uri: str, analysis: DocumentAnalysis, edits: Edits, lines: LineIndex, unit: Unit, own_commands: Collection[str]
 ) -> list[types.CodeLens]:
     """The lenses of all responses, at the line where each begins.
 
     A response whose first character an edit has touched has none until it is scored anew, and neither has one that is
     not scored by choice. Of one that is scored in part, what is known so far.
     """
-    edits = document.edits_since(analysis)
     found: list[types.CodeLens] = []
     for index, result in enumerate(analysis.results):
         start = analysis.transcript.responses[index].turn.source_start
         now = edits.span_to_new(start, start)
         if now is None:
             continue
-        at = position(document.lines, now[0], unit)
+        at = position(lines, now[0], unit)
         place = types.Range(start=at, end=at)
         found += (
             types.CodeLens(range=place, command=command)
-            for command in _commands(document.uri, index, result, place, own_commands)
+            for command in _commands(uri, index, result, place, own_commands)
         )
     return found
 
