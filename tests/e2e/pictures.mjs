@@ -27,6 +27,7 @@ const JSONL = TALKS.map(([asked, said]) =>
   }),
 ).join("\n");
 const FADE_MS = 600;
+const BELOW_ROWS = 12;
 const SETTINGS = {
   "workbench.colorTheme": "Default Light Modern",
   "workbench.activityBar.location": "hidden",
@@ -60,10 +61,12 @@ try {
   await editor.page.setViewportSize({ width: 1180, height: 760 });
   await editor.waitForStatus("Shifts shown");
 
-  const view = await editor.responses();
-  await view.locator(".monaco-list-row", { hasText: "% shifted" }).waitFor();
-  const { x, y, width, height } = await view.boundingBox();
-  await take("responses", { x, y, width, height });
+  await editor.command("ShiftLens: Focus on Responses View");
+  const rows = editor.page.locator(".part.sidebar .monaco-list-row");
+  await rows.filter({ hasText: "% shifted" }).first().waitFor();
+  const { x, y, width } = await editor.page.locator(".part.sidebar").boundingBox();
+  const last = await rows.last().boundingBox();
+  await take("responses", { x, y, width, height: last.y + last.height - y + BELOW_ROWS });
 
   await editor.page.keyboard.press("Control+b");
   await editor.until("the colours", async () => (await editor.runs(2)).some((run) => run.bold));

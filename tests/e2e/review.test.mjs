@@ -112,7 +112,10 @@ test("a key goes to the next shifted token, another to the next run, and both ba
     const at = await editor.cursor();
     return (at.line !== first.line || at.column !== first.column) && at;
   });
+  // Quicker than answers come: each key counts from where the one before it led.
   await editor.page.keyboard.press("Alt+F9");
+  await editor.page.keyboard.press("Alt+F9");
+  await editor.page.keyboard.press("Shift+Alt+F9");
   await editor.page.keyboard.press("Shift+Alt+F9");
   await cursorAt("the beginning of the second run again", second);
   await editor.page.keyboard.press("Control+Shift+F9");
@@ -150,4 +153,9 @@ test("as problems, F8 goes from run to run, and says what the base model would h
   await editor.page.keyboard.press("Escape");
   await editor.command("ShiftLens: Toggle Runs of Shifted Tokens as Problems");
   await editor.until("no problems", async () => (await problems.count()) === 0);
+});
+
+test("the lens of the report opens it", async () => {
+  await editor.page.locator(LENS).getByText("report", { exact: true }).click();
+  await editor.page.locator(".tab", { hasText: "Report: chat.txt" }).waitFor();
 });

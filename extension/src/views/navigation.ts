@@ -7,10 +7,19 @@ const MESSAGE_MS = 3000;
 const TARGETS: Readonly<Record<Target, string>> = { token: "shifted token", run: "run of shifted tokens" };
 
 export class Navigation {
+  /** The move under way. Each begins where the one before it led: keys may come quicker than answers. */
+  #move: Promise<void> = Promise.resolve();
+
   constructor(private readonly client: () => LanguageClient | undefined) {}
 
   /** Move the cursor of an editor to the next or the previous shifted token or run, round the ends of the file. */
-  async go(editor: vscode.TextEditor, of: Target, direction: Direction): Promise<void> {
+  go(editor: vscode.TextEditor, of: Target, direction: Direction): Promise<void> {
+    const move = this.#move.then(() => this.#go(editor, of, direction));
+    this.#move = move.catch(() => undefined);
+    return move;
+  }
+
+  async #go(editor: vscode.TextEditor, of: Target, direction: Direction): Promise<void> {
     const found = await this.#ask(editor, of, direction);
     if (found === undefined) {
       say("the text has just changed, or no server is running");

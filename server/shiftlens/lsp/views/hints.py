@@ -61,4 +61,5 @@ def _hint(response: ResponseAnalysis, row: int, at: types.Position) -> Iterator[
             label=f"base: {choice}",
             tooltip=f"The base model's most likely token here is {base_choice(item)}. Of this one: {ranks}.",
             padding_left=True,
+            padding_right=True,
         )
