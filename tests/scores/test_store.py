@@ -270,6 +270,30 @@ def test_a_damaged_result_is_not_found_and_can_be_put_again(
     assert set(store.get([_key(1), _key(2)])) == {_key(1), _key(2)}
 
 
+def test_a_result_with_any_byte_changed_before_it_was_packed_is_not_found_or_is_one(
+    store: ResultStore, scored: Make
+) -> None:
+    store.put(_key(1), scored())
+    whole = msgspec.msgpack.encode(scored())
+    for at in range(0, len(whole), 7):
+        damaged = zlib.compress(whole[:at] + b"\xff" + whole[at + 1 :])
+        with contextlib.closing(sqlite3.connect(store.path)) as connection, connection:
+            connection.execute("UPDATE results SET value = ?", (damaged,))
+        assert all(isinstance(found, ScoredResponse) for found in store.get([_key(1)]).values())
+
+
+def test_a_description_with_any_byte_changed_is_not_found_or_is_one(store: ResultStore) -> None:
+    store.put_description(b"k", _DESCRIPTION)
+    with contextlib.closing(sqlite3.connect(store.path)) as connection:
+        (whole,) = connection.execute("SELECT value FROM models").fetchone()
+        for at in range(0, len(whole), 3):
+            damaged = whole[:at] + b"\xff" + whole[at + 1 :]
+            with connection:
+                connection.execute("UPDATE models SET value = ?", (damaged,))
+            found = store.description(b"k")
+            assert found is None or isinstance(found, ModelDescription)
+
+
 def test_a_folder_that_cannot_be_made_is_no_error(tmp_path: Path, scored: Make) -> None:
     (tmp_path / "file").write_bytes(b"")
     store = ResultStore(tmp_path / "file" / "results.sqlite3")

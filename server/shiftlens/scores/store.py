@@ -98,7 +98,7 @@ class ResultStore:
 
         def read(connection: sqlite3.Connection) -> ModelDescription | None:
             row = connection.execute("SELECT value FROM models WHERE key = ?", (key,)).fetchone()
-            with contextlib.suppress(msgspec.DecodeError, TypeError):
+            with contextlib.suppress(msgspec.DecodeError, TypeError, UnicodeDecodeError):
                 return None if row is None else _descriptions.decode(row[0])
             return None
 
@@ -187,7 +187,7 @@ def _unpacked(value: object) -> ScoredResponse | None:
     """A result as it was kept; None for one that is damaged, which the next `put` replaces."""
     try:
         return _results.decode(zlib.decompress(value))  # type: ignore[arg-type]
-    except (zlib.error, msgspec.DecodeError, TypeError):
+    except (zlib.error, msgspec.DecodeError, TypeError, UnicodeDecodeError):
         return None
 
 

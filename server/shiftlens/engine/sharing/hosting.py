@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import itertools
 import os
-import sys
 import time
 
 import msgspec
@@ -369,8 +368,8 @@ def _linger_seconds() -> float:
 
 
 def _log(line: str) -> None:
-    """Standard error is the log file, opened to append; what outgrows its limit goes."""
+    """Standard error is the log file, opened to append; what outgrows its limit goes, as does all on a full disk."""
     with contextlib.suppress(OSError):
         if os.fstat(2).st_size > _LOG_LIMIT_BYTES:
             os.ftruncate(2, 0)
-    print(line, file=sys.stderr, flush=True)
+        os.write(2, f"{line}\n".encode(errors="backslashreplace"))

@@ -39,7 +39,7 @@ class FoundEngine:
             "device": said.pair.device,
             "dtype": said.pair.dtype,
             "version": said.version,
-            "startedSecondsAgo": round(time.time() - said.started),
+            "startedSecondsAgo": max(0, round(time.time() - said.started)),
             "clients": said.clients,
             "jobs": said.jobs,
             "residentBytes": said.resident_bytes,
