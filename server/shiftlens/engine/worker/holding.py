@@ -23,8 +23,10 @@ class HeldPlace:
 
     def settle(self) -> None:
         """Write down our process id, and have standard error go to the log of this place."""
-        os.ftruncate(self.lock, 0)
-        os.pwrite(self.lock, str(os.getpid()).encode(), 0)
+        # On a full disk the lock holds all the same; only messages about this host can't name it.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self.lock, 0)
+            os.pwrite(self.lock, str(os.getpid()).encode(), 0)
         log = os.open(self.place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         os.dup2(log, 2)
         os.close(log)
