@@ -29,11 +29,11 @@ MUST_BE_NONE = ("lost", "wrong", "crashed", "hung", "left over")
 
 
 class Size(NamedTuple):
-    """How much of each there is."""
+    """How much of each there is; `busy` is for how many seconds many documents are edited."""
 
     seconds: float
     documents: int
-    document_seconds: float
+    busy: float
     responses: int
     tokens: int
     edits: int
@@ -51,6 +51,7 @@ class Table:
     def __init__(self) -> None:
         self.rows: dict[str, Counter[str]] = {}
         self.problems: list[str] = []
+        self.not_run: list[str] = []
 
     def add(self, name: str, counts: Counter[str]) -> None:
         row = self.rows.setdefault(name, Counter())
@@ -75,7 +76,8 @@ class Table:
         head = f"{'':<30}{''.join(f'{key:>11}' for key in COLUMNS)}{'peak':>13}"
         total = self.total()
         foot = f"{'all':<30}{''.join(f'{total[key]:>11,}' for key in COLUMNS)}"
-        return "\n".join([head, *map(self.line, self.rows), foot, *self.problems])
+        not_run = (f"not run, for want of time: {name}" for name in self.not_run)
+        return "\n".join([head, *map(self.line, self.rows), foot, *self.problems, *not_run])
 
     def failed(self) -> bool:
         total = self.total()
@@ -117,24 +119,41 @@ async def _in_home(table: Table, name: str, check: Callable[[Home], Awaitable[Co
 
 
 async def servers(table: Table, size: Size, until: float, seed: int) -> None:
-    """Faults, then load, then messages until the time is over."""
-    for name in size.faults:
-        problem, left = await faults.inject(name)
-        found = Counter({"faults": 1, "wrong": int(bool(problem)), "left over": left})
-        if problem:
-            found[f"log: {name}: {problem[:400]}"] = 1
-        table.add("faults", found)
-    await _in_home(table, "load: many documents", lambda p: load.documents(p, size.documents, size.document_seconds))
-    await _in_home(table, f"load: {size.responses:,} responses", lambda p: load.responses(p, size.responses))
-    await _in_home(table, f"load: {size.edits:,} edits", lambda p: load.a_day(p, size.edits))
-    if size.tokens:
-        await _in_home(table, f"load: {size.tokens:,} tokens", lambda p: load.long_file(p, size.tokens))
-    await _in_home(table, "messages: queues and cancels", lambda p: messages.queues(p, seed, size.queued))
+    """Faults, load, then messages until the time is over. What has not begun by then is named as not run."""
+    checks: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+        *((f"faults: {name}", lambda name=name: _inject(table, name)) for name in size.faults),
+        *(
+            (name, lambda name=name, check=check: _in_home(table, name, check))
+            for name, check in (
+                ("messages: queues and cancels", lambda p: messages.queues(p, seed, size.queued)),
+                (f"load: {size.responses:,} responses", lambda p: load.responses(p, size.responses)),
+                (
+                    f"load: {size.documents:,} documents",
+                    lambda p: load.documents(p, size.documents, size.busy),
+                ),
+                (f"load: {size.edits:,} edits", lambda p: load.a_day(p, size.edits)),
+                (f"load: {size.tokens:,} tokens", lambda p: load.long_file(p, size.tokens)),
+            )
+        ),
+    ]
+    for name, check in checks if size.tokens else checks[:-1]:
+        if time.monotonic() < until - size.seconds / 10:
+            await check()
+        else:
+            table.not_run.append(name)
     while (left := until - time.monotonic()) > 1:
         seed += 1
         seconds = min(30.0, max(left / 2, 1.0))
         await _in_home(table, "messages: odd", lambda p, s=seed, t=seconds: messages.odd_messages(p, s, t))
         await _in_home(table, "messages: edits", lambda p, s=seed, t=seconds: messages.edits(p, s, t))
+
+
+async def _inject(table: Table, name: str) -> None:
+    problem, left = await faults.inject(name)
+    found = Counter({"faults": 1, "wrong": int(bool(problem)), "left over": left})
+    if problem:
+        found[f"log: {name}: {problem[:400]}"] = 1
+    table.add("faults", found)
 
 
 async def run(size: Size, seed: int) -> Table:
@@ -160,8 +179,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seconds = round(time.monotonic() - began)
         print(f"\n{table.shown()}\n\nseed {chosen.seed}, {seconds} seconds")
         report = {"seed": chosen.seed, "seconds": seconds, "rows": table.rows, "all": table.total()}
+        told = {"problems": table.problems, "not run": table.not_run}
         BUILD.mkdir(exist_ok=True)
-        (BUILD / "stress.json").write_text(json.dumps({**report, "problems": table.problems}, indent=1) + "\n")
+        (BUILD / "stress.json").write_text(json.dumps(report | told, indent=1) + "\n")
         return int(table.failed())
     return 130
 
