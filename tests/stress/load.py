@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 from stress.rpc import Home, Server, leave, start
 
@@ -103,11 +103,11 @@ async def _settled_long(server: Server, uri: str) -> str:
 
 
 async def long_file(place: Home, tokens: int) -> Counter[str]:
-    """One response of so many tokens, scored to its end by the command line."""
+    """One response of at least so many tokens, scored to its end by the command line."""
     rng = random.Random(2)
-    file, out = place.folder / "long.txt", place.folder / "long.json"
-    file.write_text("User: Why is the sky blue?\nAssistant: " + " ".join(rng.choices(WORDS, k=tokens)) + "\n")
-    command = [sys.executable, "-m", "shiftlens", "analyze", str(file), "--bundled", "--format", "json", "-o", str(out)]
+    file, out = place.folder / "long.txt", place.folder / "long.out"
+    file.write_text("User: Why is the sky blue?\nAssistant: " + " ".join(rng.choices(WORDS, k=tokens * 2 // 3)) + "\n")
+    command = [sys.executable, "-m", "shiftlens", "analyze", str(file), "--bundled", "-o", str(out)]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         *(*command, "--no-cache", "--max-bytes", "100000000"), stderr=pipe, env=place.environment()
@@ -124,10 +124,9 @@ async def long_file(place: Home, tokens: int) -> Counter[str]:
         counts[f"log: {said.decode(errors='replace')[-200:]}"] += 1
         return counts
     counts["served"] = 1
-    rows = json.loads(Path(out).read_text())["responses"][0]["tokens"]
-    counts["tokens"] = len(rows)
-    counts["lost"] += len(rows) < tokens
-    counts["wrong"] += any(row["class"] is None for row in rows)
+    found = re.search(r"^Summary: (\d+) positions", out.read_text(), re.MULTILINE)
+    counts["tokens"] = int(found[1]) if found else 0
+    counts["lost"] += counts["tokens"] < tokens
     return counts
 
 
