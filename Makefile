@@ -14,7 +14,7 @@ BUNDLED := $(EXTENSION)/bundled/bundled.json
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test test-python test-fast test-extension lint e2e e2e-install docs pictures vsix bench oracles oracle-contexts \
-	oracle-inspect clean
+	oracle-inspect stress stress-short clean
 
 setup: $(VENV)/.installed
 
@@ -114,6 +114,14 @@ oracle-inspect: setup build/oracles/inspect/.installed
 # Ratios, each measured side by side in one run; takes minutes and wants a quiet machine.
 bench: setup build/peers/.installed
 	$(BIN)/python tests/bench/bench.py
+
+# Inputs that nobody writes, faults and load, with a table of what came of them (docs/robustness.md): 30 minutes.
+stress: setup
+	$(BIN)/python tests/stress/run.py
+
+# The same in three minutes, with less of everything.
+stress-short: setup
+	$(BIN)/python tests/stress/run.py --short
 
 clean:
 	rm -rf $(VENV) build dist $(EXTENSION)/node_modules $(EXTENSION)/out $(EXTENSION)/bundled

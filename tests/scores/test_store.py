@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -298,6 +299,33 @@ def test_a_damaged_result_is_not_found_and_can_be_put_again(
     assert set(store.get([_key(1), _key(2)])) == {_key(2)}
     store.put(_key(1), scored())
     assert set(store.get([_key(1), _key(2)])) == {_key(1), _key(2)}
+
+
+@pytest.mark.parametrize("table", ["results", "sides"])
+def test_a_record_with_any_byte_changed_before_it_was_packed_is_not_found_or_is_one(
+    store: ResultStore, scored: Make, table: str
+) -> None:
+    store.put(_key(1), scored())
+    with contextlib.closing(sqlite3.connect(store.path)) as connection:
+        (packed,) = connection.execute(f"SELECT value FROM {table}").fetchone()  # noqa: S608 (a name of this test)
+    whole = zlib.decompress(packed)
+    for at in range(0, len(whole), 7):
+        damaged = zlib.compress(whole[:at] + b"\xff" + whole[at + 1 :])
+        with contextlib.closing(sqlite3.connect(store.path)) as connection, connection:
+            connection.execute(f"UPDATE {table} SET value = ?", (damaged,))  # noqa: S608 (a name of this test)
+        assert all(isinstance(found, ScoredResponse) for found in store.get([_key(1)]).values())
+
+
+def test_a_description_with_any_byte_changed_is_not_found_or_is_one(store: ResultStore) -> None:
+    store.put_description(b"k", _DESCRIPTION)
+    with contextlib.closing(sqlite3.connect(store.path)) as connection:
+        (whole,) = connection.execute("SELECT value FROM models").fetchone()
+        for at in range(0, len(whole), 3):
+            damaged = whole[:at] + b"\xff" + whole[at + 1 :]
+            with connection:
+                connection.execute("UPDATE models SET value = ?", (damaged,))
+            found = store.description(b"k")
+            assert found is None or isinstance(found, ModelDescription)
 
 
 def test_a_folder_that_cannot_be_made_is_no_error(tmp_path: Path, scored: Make) -> None:

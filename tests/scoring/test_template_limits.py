@@ -161,3 +161,11 @@ def test_ordinary_products_and_formats_are_as_ever(number: int, times: int, text
     given = {"n": number, "t": times, "s": text}
     render = LimitedEnvironment().from_string("{{ n * t }},{{ s * t }},{{ n ** t }},{{ '%5d' % t }}").render
     assert render(given) == f"{number * times},{text * times},{number**times},{times:5d}"
+
+
+def test_a_watcher_that_ends_for_want_of_memory_keeps_no_template_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(_: threading.Thread) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(threading.Thread, "_bootstrap", out_of_memory)
+    assert limited("The template", lambda: "written") == "written"

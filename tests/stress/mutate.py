@@ -214,7 +214,9 @@ def changed(rng: random.Random, value: Any) -> Any:
         return [*value[:at], rng.choice(value), *value[at:]]
     if isinstance(value, str) and rng.random() < 0.5:
         return rng.choice(_CHANGES)(rng, value)
-    return rng.choice((_new(rng), [value], {rng.choice(KEYS): value}, json.dumps(value), _deep(rng, value)))
+    return rng.choice(
+        (_new(rng), [value], {rng.choice(KEYS): value}, json.dumps(value, default=repr), _deep(rng, value))
+    )
 
 
 def _new(rng: random.Random) -> object:

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 _NO_LINGER = {"SHIFTLENS_ENGINE_LINGER": "0"}
-SECONDS = 120.0
+SECONDS = 300.0
 """How long an answer may take on a busy machine before it counts as lost."""
 
 BUNDLED = {"base": "bundled:base", "aligned": "bundled:aligned", "device": "cpu", "debounceMs": 20}
@@ -25,8 +25,8 @@ BUNDLED = {"base": "bundled:base", "aligned": "bundled:aligned", "device": "cpu"
 class Server:
     """A server process, what it was asked, and what it has said."""
 
-    def __init__(self, process: asyncio.subprocess.Process, settings: dict[str, Any]) -> None:
-        self.process, self.settings = process, settings
+    def __init__(self, process: asyncio.subprocess.Process, settings: dict[str, Any], place: Home) -> None:
+        self.process, self.settings, self.place = process, settings, place
         self.asked = self.answered = self.internal_errors = self.unasked = 0
         self.peak_bytes = 0
         self.log: list[str] = []
@@ -124,14 +124,12 @@ class Server:
         self.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
 
     def look(self) -> None:
-        """Take note of the memory that the server and its engine have now."""
-        with contextlib.suppress(psutil.Error):
-            own = psutil.Process(self.process.pid)
-            total = 0
-            for each in [own, *own.children(recursive=True)]:
-                with contextlib.suppress(psutil.Error):
-                    total += each.memory_info().rss
-            self.peak_bytes = max(self.peak_bytes, total)
+        """Take note of the memory that the server and the engines of its home have now."""
+        total = 0
+        for each in self.place.processes():
+            with contextlib.suppress(psutil.Error):
+                total += each.memory_info().rss
+        self.peak_bytes = max(self.peak_bytes, total)
 
     @property
     def tracebacks(self) -> list[str]:
@@ -249,7 +247,7 @@ async def start(
         *(sys.executable, "-m", "shiftlens.lsp"),
         stdin=pipe, stdout=pipe, stderr=pipe, env=place.environment(**environment), limit=1 << 27,
     )  # fmt: skip
-    server = Server(process, {**BUNDLED, **(settings or {})})
+    server = Server(process, {**BUNDLED, **(settings or {})}, place)
     await server.result("initialize", {"processId": process_id, "rootUri": None, "capabilities": CAPABILITIES})
     server.notify("initialized", {})
     return server

@@ -131,9 +131,9 @@ def tell_of_gaps(file: str, found: Analysed) -> bool:
 
 def complain(file: str, message: str) -> None:
     """Tell of a file on standard error."""
-    from shiftlens.text.visible import harmless
+    from shiftlens.text.visible import harmless, harmless_name
 
-    print(harmless(f"{file}: {message}"), file=sys.stderr)
+    print(f"{harmless_name(file)}: {harmless(message)}", file=sys.stderr)
 
 
 def _positive(value: str) -> int:

@@ -17,7 +17,7 @@ from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Sum
 from shiftlens.analysis.profile import by_training
 from shiftlens.analysis.words import part_words, trained_words, turn_words
 from shiftlens.cli.reference import print_reference
-from shiftlens.text.visible import harmless, one_line
+from shiftlens.text.visible import harmless, harmless_name, one_line
 from shiftlens.transcripts.model import Trained
 
 COLORS = ("auto", "always", "never")
@@ -180,9 +180,10 @@ def kind_lines(summary: Summary) -> list[str]:
 
 def print_analysis(paint: Painter, file: str, analysis: Analysis) -> None:
     """All responses of a file, with what the reader must know of them."""
-    paint.title(harmless(file))
+    paint.title(harmless_name(file))
     transcript, pair = analysis.transcript, analysis.pair
-    paint.line(harmless(f"{transcript.format} ({transcript.detected_by}); base {pair.base}, aligned {pair.aligned}"))
+    models = f"base {pair.base}, aligned {pair.aligned}"
+    paint.line(harmless_name(f"{transcript.format} ({transcript.detected_by}); {models}"))
     paint.legend()
     if analysis.score_options.compat == "aligntds":
         paint.line("Classes are those of AlignTDS: they follow the aligned model's first choice at each position.")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import msgspec
 
 from shiftlens.engine.protocol import MAX_FRAME_BYTES, Reply, Request
 from shiftlens.engine.sharing.host_protocol import FromClient, FromHost
+
+T = TypeVar("T")
 
 _LENGTH = struct.Struct(">I")
 HEADER_BYTES = _LENGTH.size
@@ -37,24 +39,31 @@ def body_length(header: bytes, limit: int = MAX_FRAME_BYTES) -> int:
     return int(length)
 
 
+def _decoded(decoder: msgspec.msgpack.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError("a text is not UTF-8") from error
+
+
 def decode_request(body: bytes) -> Request:
     """Raises msgspec.DecodeError for a body that is no request."""
-    return _request_decoder.decode(body)
+    return _decoded(_request_decoder, body)
 
 
 def decode_reply(body: bytes) -> Reply:
     """Raises msgspec.DecodeError for a body that is no reply."""
-    return _reply_decoder.decode(body)
+    return _decoded(_reply_decoder, body)
 
 
 def decode_from_client(body: bytes) -> FromClient:
     """Raises msgspec.DecodeError for a body that no client sends."""
-    return _client_decoder.decode(body)
+    return _decoded(_client_decoder, body)
 
 
 def decode_from_host(body: bytes) -> FromHost:
     """Raises msgspec.DecodeError for a body that no host sends."""
-    return _host_decoder.decode(body)
+    return _decoded(_host_decoder, body)
 
 
 def read_request(stream: BinaryIO) -> Request | None:

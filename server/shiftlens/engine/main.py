@@ -6,7 +6,9 @@ import functools
 import os
 import queue
 import sys
+import tempfile
 import threading
+from pathlib import Path
 from typing import BinaryIO
 
 from shiftlens.engine.environment import LESS_URGENT
@@ -54,6 +56,14 @@ class Inbox:
         return job in self._cancelled
 
 
+def name_a_temporary_folder() -> None:
+    """Have one named also on a full disk, where Python finds none: torch asks for the name when it is imported."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        tempfile.tempdir = str(Path.cwd())
+
+
 def main() -> None:
     """Serve jobs until standard input closes.
 
@@ -74,6 +84,7 @@ def main() -> None:
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     os.environ.setdefault("LRU_CACHE_CAPACITY", "64")
 
+    name_a_temporary_folder()
     keep_freed_memory()
     inbox = Inbox()
     threading.Thread(target=inbox.read_all, args=(sys.stdin.buffer,), daemon=True).start()

@@ -132,7 +132,7 @@ class ResultStore:
 
         def read(connection: sqlite3.Connection) -> ModelDescription | None:
             row = connection.execute("SELECT value FROM models WHERE key = ?", (key,)).fetchone()
-            with contextlib.suppress(msgspec.DecodeError, TypeError):
+            with contextlib.suppress(msgspec.DecodeError, TypeError, UnicodeDecodeError):
                 return None if row is None else _descriptions.decode(row[0])
             return None
 
@@ -240,7 +240,7 @@ def _value(connection: sqlite3.Connection, table: str, key: bytes, decoder: msgs
     row = connection.execute(f"SELECT value FROM {table} WHERE key = ?", (key,)).fetchone()
     try:
         return None if row is None else decoder.decode(zlib.decompress(row[0]))
-    except (zlib.error, msgspec.DecodeError, TypeError):
+    except (zlib.error, msgspec.DecodeError, TypeError, UnicodeDecodeError):
         return None
 
 

@@ -24,6 +24,11 @@ def harmless(text: str) -> str:
     return "".join(map(_harmless, text))
 
 
+def harmless_name(name: str) -> str:
+    """A name on one line, harmless: one that holds a line feed can't feign a line of somebody else's."""
+    return harmless(name).replace("\n", "␊").replace("\t", "␉")
+
+
 def one_line(text: str, limit: int = 100) -> str:
     """The first line that says something, harmless and no longer than `limit`."""
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")

@@ -23,8 +23,10 @@ class LockedEndpoint:
 
     def settle(self) -> None:
         """Write our process id into the lock file, and have standard error go to the log."""
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, str(os.getpid()).encode(), 0)
+        # On a full disk the lock holds all the same; only messages about this host can't name it.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, str(os.getpid()).encode(), 0)
         log = os.open(self.endpoint.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         os.dup2(log, 2)
         os.close(log)

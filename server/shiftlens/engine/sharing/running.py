@@ -38,7 +38,7 @@ class FoundEngine:
             "models": [_model_as_json(model) for model in said.models],
             "allowPickle": said.allow_pickle,
             "version": said.version,
-            "startedSecondsAgo": round(time.time() - said.started),
+            "startedSecondsAgo": max(0, round(time.time() - said.started)),
             "clients": said.clients,
             "jobs": said.jobs,
             "residentBytes": said.resident_bytes,

@@ -8,6 +8,7 @@ can't make these (`LimitedEnvironment`). A model's template is compiled by trans
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import re
 import threading
@@ -92,8 +93,8 @@ def limited(whose: str, render: Callable[[], str]) -> str:
 def _watched(work: Callable[[], T], budget: _Budget) -> T:
     """What `work` returns. Raises _Stopped where it is stopped."""
     watch = _Watch(threading.get_ident(), budget)
-    watcher = threading.Thread(target=watch.run, daemon=True)
-    watcher.start()
+    # `Thread.start` waits for ever for a thread that ends for want of memory before it has begun.
+    _thread.start_new_thread(watch.run, ())
     try:
         return work()
     finally:
