@@ -46,8 +46,8 @@ def test_a_file_in_the_models_own_template_is_analysed_as_it_stands(
     assert [response["text"] for response in found["responses"]] == ["Great question!", "I hope so."]
     for response in found["responses"]:
         assert TALK[response["start"] : response["end"]] == response["text"]
-        # The model is given the file's own text. (A space before a word is of the word's token.)
-        assert response["prefix"]["aligned"]["text"] == TALK[: response["start"]].rstrip(" ")
+        # The model is given the file's own text. (A space before a word may be in the word's token.)
+        assert response["prefix"]["aligned"]["text"].rstrip(" ") == TALK[: response["start"]].rstrip(" ")
         assert not response.get("notes")
 
 
