@@ -24,7 +24,8 @@ LOADED = Outlook(frozenset((BASE, TUNED)))
 BESIDE = Outlook(frozenset((BASE,)), loads=True)
 INSTEAD = Outlook(loads=True, evicts=frozenset((TUNED,)))
 OF_AN_IDLE_PAIR = Outlook(loads=True, evicts=frozenset((OTHER,)))
-INTO_A_MODEL_IN_USE = Outlook(frozenset((BASE,)), loads=True, waits=True)
+IN_THE_WAY_OF_A_PASS = Outlook(frozenset((BASE,)), loads=True, waits=True)
+INTO_A_MODEL_IN_USE = Outlook(frozenset((BASE,)), loads=True, joins=True)
 NOTHING_PINNED: frozenset[tuple[int, str]] = frozenset()
 TERM = 10.0
 
@@ -51,13 +52,23 @@ def test_a_job_that_needs_no_models_is_never_blocked() -> None:
 
 
 def test_where_only_blocked_jobs_are_left_there_is_no_term() -> None:
-    assert choose([Candidate(2, INTO_A_MODEL_IN_USE)], NOTHING_PINNED, 0.0, TERM) == Choice(2, switches=True)
+    assert choose([Candidate(2, IN_THE_WAY_OF_A_PASS)], NOTHING_PINNED, 0.0, TERM) == Choice(2, switches=True)
 
 
 def test_once_the_term_is_over_passes_under_way_end_first() -> None:
-    candidates = [Candidate(2, INTO_A_MODEL_IN_USE, 20.0), Candidate(3), Candidate(1, LOADED)]
+    candidates = [Candidate(2, IN_THE_WAY_OF_A_PASS, 20.0), Candidate(3), Candidate(1, LOADED)]
     assert choose(candidates, frozenset((BASE, TUNED)), 11.0, TERM).client == 1
-    assert choose(candidates, NOTHING_PINNED, 11.0, TERM) == Choice(2, switches=True)
+    cancelled = [Candidate(2, IN_THE_WAY_OF_A_PASS, 20.0), Candidate(1)]
+    assert choose(cancelled, frozenset((BASE, TUNED)), 11.0, TERM).client == 1
+    ended = [Candidate(2, INSTEAD, 20.0), Candidate(3), Candidate(1, LOADED)]
+    assert choose(ended, NOTHING_PINNED, 11.0, TERM) == Choice(2, switches=True)
+
+
+def test_an_adapter_for_a_model_in_use_waits_for_the_end_of_the_pass_only() -> None:
+    candidates = [Candidate(2, INTO_A_MODEL_IN_USE), Candidate(3), Candidate(1, LOADED)]
+    assert choose(candidates, frozenset((BASE, TUNED)), 0.0, TERM) == Choice(1, frozenset((2,)))
+    no_longer = [Candidate(2, BESIDE), Candidate(1, LOADED)]
+    assert choose(no_longer, NOTHING_PINNED, 0.0, TERM) == Choice(2)
 
 
 def test_of_several_the_one_that_has_waited_longest_goes() -> None:

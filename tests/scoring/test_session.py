@@ -164,7 +164,7 @@ def test_an_adapter_is_not_put_into_a_model_that_is_in_use(tmp_path: Path) -> No
     )
     session = Session()
     with session.open(first):
-        assert session.outlook(second).waits
+        assert session.outlook(second).joins
         with pytest.raises(ModelsInUse):
             opened(session, second)
     opened(session, second)

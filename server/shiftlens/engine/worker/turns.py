@@ -6,6 +6,7 @@ without letting go of models that another waiting job has. Then:
 - Jobs whose models are in memory go first, as long as there are any, but for no longer than a term after the last
   loading: at least `LEAST_TERM_SECONDS`, and `TERM_LOADS` times what the last loading took. So at most about a sixth of
   the time goes to loading, however many pairs want the memory.
+- A job whose adapter is to be put into a model that a pass is using waits for the end of that pass only.
 - When the term is over, no new pass is begun; those under way are finished, and the job that has been blocked longest
   goes next. What it displaces is blocked from then on, so that no job waits for ever.
 """
@@ -27,7 +28,7 @@ Unit = tuple[int, str]
 
 
 class Outlook(Protocol):
-    """What it takes to have a job's models in memory; see `model_cache.Outlook`."""
+    """What it takes to have a job's models in memory; see `opening.room.Outlook`."""
 
     @property
     def units(self) -> frozenset[Unit]: ...
@@ -37,6 +38,8 @@ class Outlook(Protocol):
     def evicts(self) -> frozenset[Unit]: ...
     @property
     def waits(self) -> bool: ...
+    @property
+    def joins(self) -> bool: ...
 
 
 class Models(Protocol):
@@ -77,22 +80,31 @@ def choose(candidates: Sequence[Candidate], pinned: frozenset[Unit], since_switc
     """Who goes next, by the rule above. Candidates are in the order of their turns; there is at least one."""
     ready = [each for each in candidates if each.outlook is None or not each.outlook.loads]
     wanted = frozenset(unit for each in ready if each.outlook is not None for unit in each.outlook.units)
-    blocked = [
-        each
-        for each in candidates
-        if each.outlook is not None and each.outlook.loads and (each.outlook.waits or each.outlook.evicts & wanted)
-    ]
+    displacing = [each for each in candidates if each.outlook is not None and _displaces(each.outlook, wanted)]
+    joining = [each for each in candidates if each.outlook is not None and each.outlook.joins]
+    blocked = [*displacing, *(each for each in joining if each not in displacing)]
     names = frozenset(each.client for each in blocked)
     free = [each for each in candidates if each.client not in names]
-    if not blocked:
-        return Choice(free[0].client)
-    longest = max(blocked, key=lambda each: each.blocked_seconds)
-    if free and since_switch < term:
-        return Choice(free[0].client, names)
     under_way = [each for each in free if each.outlook is not None and each.outlook.units & pinned]
-    if under_way and longest.outlook is not None and (longest.outlook.waits or longest.outlook.evicts & pinned):
-        return Choice(under_way[0].client, names)
-    return Choice(longest.client, names - {longest.client}, switches=True)
+    if displacing and (since_switch >= term or not free):
+        longest = max(displacing, key=lambda each: each.blocked_seconds)
+        if free and _meets(longest.outlook, pinned):
+            return Choice((under_way or free)[0].client, names)
+        return Choice(longest.client, names - {longest.client}, switches=True)
+    if any(each not in displacing for each in joining):
+        # The pass that is in the way ends sooner where no other is begun.
+        return Choice((under_way or free or joining)[0].client, names)
+    return Choice(free[0].client, names)
+
+
+def _displaces(outlook: Outlook, wanted: frozenset[Unit]) -> bool:
+    """Whether loading takes models from a job that waits."""
+    return outlook.loads and (outlook.waits or bool(outlook.evicts & wanted))
+
+
+def _meets(outlook: Outlook | None, pinned: frozenset[Unit]) -> bool:
+    """Whether something in use is in the way of loading."""
+    return outlook is not None and (outlook.waits or outlook.joins or bool(outlook.evicts & pinned))
 
 
 @dataclass(frozen=True, slots=True)

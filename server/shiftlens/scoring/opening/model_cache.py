@@ -112,8 +112,8 @@ class ModelCache:
         if self._has_all(wanted):
             return Outlook(units)
         evicts, enough = victims(self._copies, room_for(self._copies, wanted, spec, self._limit_bytes))
-        waits = not enough or any(copy.pins and not copy.has(each) for each, copy in there)
-        return Outlook(units, loads=True, evicts=frozenset(evicts), waits=waits)
+        joins = any(copy.pins and not copy.has(each) for each, copy in there)
+        return Outlook(units, loads=True, evicts=frozenset(evicts), waits=not enough, joins=joins)
 
     def fits(self, wanted: Sequence[Needed], spec: PairSpec) -> bool:
         """Whether these fit together, if all else is let go of. Raises ModelError for a device that is not there."""

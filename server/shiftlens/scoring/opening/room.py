@@ -25,13 +25,15 @@ class Outlook:
     - units: what it needs and is in memory already.
     - loads: whether anything has to be loaded.
     - evicts: what would be let go of.
-    - waits: whether that has to wait until what is in use is not.
+    - waits: whether something that is in use is in the way.
+    - joins: whether an adapter is to be put into a model that is in use, which has to wait for the end of a pass only.
     """
 
     units: frozenset[UnitId] = frozenset()
     loads: bool = False
     evicts: frozenset[UnitId] = frozenset()
     waits: bool = False
+    joins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
