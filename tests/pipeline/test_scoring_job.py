@@ -1,4 +1,4 @@
-"""One job from what is to be scored to scores, for every caller. Its engine is a stand-in; the callers' tests have a real one."""
+"""One job from what is to be scored to scores, for every caller. The engine here is a stand-in for the real one."""
 
 from __future__ import annotations
 
