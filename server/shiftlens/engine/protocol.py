@@ -27,8 +27,8 @@ __all__ = [
     "Event",
     "Failed",
     "Forget",
-    "Held",
     "Job",
+    "MemoryReport",
     "ModelInMemory",
     "Progress",
     "Refused",
@@ -166,7 +166,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ModelInMemory(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that the engine holds: a full one, or an adapter with its own bytes and the name of what it is put on."""
+    """A full model in the memory of the engine, or an adapter: with its own bytes and the name of its adapted model."""
 
     name: str
     bytes: int
@@ -175,11 +175,11 @@ class ModelInMemory(msgspec.Struct, frozen=True, kw_only=True):
     adapter_of: str = ""
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What the engine holds in memory, told when it changes.
+class MemoryReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What the engine has in memory, sent when it changes.
 
-    `kv_bytes` are kept for edits, `cuda_bytes` are all on a CUDA device, and `models` are those that are loaded. `job`
-    is 0: it belongs to none.
+    `kv_bytes` are the caches of earlier passes, `cuda_bytes` is all that is reserved on a CUDA device, and `models` are
+    those that are loaded. `job` is 0, since the report belongs to no job.
     """
 
     kv_bytes: int
@@ -199,7 +199,7 @@ Event = Progress | Scored | Refused
 Answer = Done | Described
 
 Request = Job | Cancel | Unload | Forget
-Reply = Event | Answer | Cancelled | Failed | Held
+Reply = Event | Answer | Cancelled | Failed | MemoryReport
 
 
 def is_passing(reply: Reply) -> bool:

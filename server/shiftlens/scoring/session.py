@@ -96,14 +96,14 @@ class Session:
     def steps(self, spec: PairSpec, run: Run, on_progress: OnProgress = _quiet) -> Generator[Events, None, None]:
         """The same in steps, each with what it gave; between two of them other pairs can be scored.
 
-        Models are held in memory within a pass only. Where they were let go of between two, they are loaded again.
+        Models are sure to be in memory within a pass only. Those that were evicted between two passes are loaded again.
         """
         if self._sides.has_remote(spec):
             yield from self._steps_alone(spec, run, on_progress)
             return
         with self.open(spec, on_progress) as pair:
             opened = Opened(pair.base.description, pair.aligned.description)
-            # Held by this generator, it would stay in memory when it is let go of.
+            # A reference in this generator would keep the models in memory after the cache has evicted them.
             del pair
         yield (opened,)
         yield from PairRun(run, lambda: self._in_use(spec, on_progress, look=False)).steps()

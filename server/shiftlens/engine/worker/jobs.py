@@ -19,7 +19,7 @@ from shiftlens.engine.protocol import (
     EngineState,
     Failed,
     Forget,
-    Held,
+    MemoryReport,
     ModelInMemory,
     Progress,
     Refused,
@@ -66,9 +66,9 @@ class Worker:
         self._is_cancelled = is_cancelled
         self.session = session or Session()
 
-    def held(self) -> Held:
-        """What is held in memory."""
-        return Held(
+    def memory(self) -> MemoryReport:
+        """What is in memory now."""
+        return MemoryReport(
             kv_bytes=self.session.kv_bytes,
             # Asked of a machine without CUDA, or before it is used, this is 0 and starts nothing.
             cuda_bytes=torch.cuda.memory_reserved(),

@@ -1,4 +1,4 @@
-"""What the files of a whole model say, looked at before any of them is opened by a library. No torch here.
+"""What the files of a full model say, looked at before any of them is opened by a library. No torch here.
 
 A folder chooses no code and no path: its weights are the safetensors in it, whatever its own files name. A file that
 is not what its name says (a pointer of Git LFS, half a download) is told by its name.

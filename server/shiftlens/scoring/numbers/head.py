@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import torch
 
-from shiftlens.scoring.numbers.formulae import BaseBlock, side_rows
-from shiftlens.scoring.numbers.rows import PairRows, SideRows, joined, joined_side
+from shiftlens.scoring.numbers.formulae import BaseBlock, side_tensors
+from shiftlens.scoring.numbers.tensors import PairTensors, SideTensors, joined, joined_side
 from shiftlens.scoring.numbers.tiles import Scratch, above
 from shiftlens.scoring.passes.causal import CausalModel
 
@@ -54,7 +54,7 @@ class Heads:
         states: tuple[torch.Tensor, torch.Tensor],
         targets: tuple[torch.Tensor, torch.Tensor],
         check: Callable[[], None] = lambda: None,
-    ) -> PairRows:
+    ) -> PairTensors:
         """Numbers of r rows: states [r, D] and targets int64 [r] of base and aligned. `check` may raise."""
         (rows,) = numbers_of_several([self], states[0], [states[1]], targets[0], [targets[1]], check)
         return rows
@@ -69,7 +69,7 @@ class Heads:
         cut = self._blocks.tiles(len(ids), self._base.vocabulary)
         return BaseBlock(self._base.tiles(states, cut), ids, self._k, self._blocks.scratch)
 
-    def beside(self, base: BaseBlock, states: torch.Tensor, ids: torch.Tensor) -> PairRows:
+    def beside(self, base: BaseBlock, states: torch.Tensor, ids: torch.Tensor) -> PairTensors:
         """The numbers of both models, of which the base model's are there."""
         cut = self._blocks.tiles(len(ids), self._aligned.vocabulary)
         early = self._aligned.logits_of(states, ids) if len(cut) > 1 else None
@@ -92,22 +92,22 @@ class Heads:
 
 def numbers_of_several(
     heads: Sequence[Heads],
-    base_states: torch.Tensor,
-    aligned_states: Sequence[torch.Tensor],
+    base_hidden: torch.Tensor,
+    aligned_hidden: Sequence[torch.Tensor],
     base_ids: torch.Tensor,
     aligned_ids: Sequence[torch.Tensor],
     check: Callable[[], None] = lambda: None,
-) -> list[PairRows]:
+) -> list[PairTensors]:
     """Numbers of r rows under one base model beside each of several aligned models, by the heads of each pair.
 
     States [r, D] and ids int64 [r]. The pairs must have as many rows in a block (`block_rows`): the base model's logits
     of a block are then taken once, and its numbers are those that it has in each of the pairs.
     """
-    found: list[list[PairRows]] = [[] for _ in heads]
-    for block in even_slices(len(base_states), heads[0].block_rows):
+    found: list[list[PairTensors]] = [[] for _ in heads]
+    for block in even_slices(len(base_hidden), heads[0].block_rows):
         check()
-        base = heads[0].base_block(base_states[block], base_ids[block])
-        for rows, head, states, ids in zip(found, heads, aligned_states, aligned_ids, strict=True):
+        base = heads[0].base_block(base_hidden[block], base_ids[block])
+        for rows, head, states, ids in zip(found, heads, aligned_hidden, aligned_ids, strict=True):
             rows.append(head.beside(base, states[block], ids[block]))
     return [joined(rows) for rows in found]
 
@@ -120,19 +120,19 @@ def side_numbers(
     targets: torch.Tensor,
     others: Sequence[int] | None = None,
     check: Callable[[], None] = lambda: None,
-) -> tuple[SideRows, torch.Tensor]:
+) -> tuple[SideTensors, torch.Tensor]:
     """One model's numbers of rows with states [r, D] and targets int64 [r], on the CPU, and the ranks of `others`.
 
     The rank of another id is 0 where that id is below 0, and where there are none.
     """
     wanted = None if others is None else torch.tensor(others, dtype=torch.int64, device=model.device)
-    sides: list[SideRows] = []
+    sides: list[SideTensors] = []
     ranks: list[torch.Tensor] = []
     for block in even_slices(len(states), blocks.rows):
         check()
         others_here = None if wanted is None else wanted[block]
         tiles = model.tiles(states[block], blocks.tiles(block.stop - block.start, model.vocabulary))
-        side, ranked = side_rows(tiles, targets[block], k, blocks.scratch, others_here)
+        side, ranked = side_tensors(tiles, targets[block], k, blocks.scratch, others_here)
         sides.append(side.map(torch.Tensor.cpu))
         ranks.append(ranked.cpu())
     return joined_side(sides), torch.cat(ranks)
