@@ -95,7 +95,7 @@ def top_rank(base_texts: Sequence[str], aligned_top: str, k: int) -> int:
 
 
 def measures_at(scored: ScoredResponse, row: int) -> dict[str, float]:
-    """The numbers of one row under the names that the reference gives them, each with the reference's own k.
+    """The numbers of one position under the names that the reference gives them, each with the reference's own k.
 
     Raises ValueError where the scores were made without the tokenizer's decoded strings.
     """
@@ -114,7 +114,7 @@ def measures_at(scored: ScoredResponse, row: int) -> dict[str, float]:
 
 
 def mean_measures(scored: ScoredResponse) -> dict[str, float]:
-    """The means of `measures_at` over all rows, by the same names. Raises ValueError as it does."""
+    """The means of `measures_at` over all positions, by the same names. Raises ValueError as it does."""
     rows = [measures_at(scored, row) for row in range(scored.rows)]
     return {name: math.fsum(row[name] for row in rows) / len(rows) for name in rows[0]} if rows else {}
 
@@ -125,7 +125,7 @@ def shown_text(scored: ScoredResponse, row: int) -> str:
 
 
 def shown_top_ranks(scored: ScoredResponse) -> list[int]:
-    """TR@10 of every row, by which the reference classifies. Raises ValueError as `measures_at` does."""
+    """TR@10 of every position, by which the reference classifies. Raises ValueError as `measures_at` does."""
     k = scored.aligned.k
     base, aligned = int32(scored.base.top_ids), int32(scored.aligned.top_ids)
     wide = min(k, SHOWN)

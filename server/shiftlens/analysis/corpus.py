@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from shiftlens.analysis.classify import combine
 from shiftlens.analysis.model import CLASSES, ResponseAnalysis, ShiftClass, Summary
-from shiftlens.analysis.tokens import kl_of_rows
+from shiftlens.analysis.tokens import kl_of_positions
 from shiftlens.options.pair import PairSpec
 
 TENTHS = 10
@@ -111,7 +111,7 @@ def summarise_corpus(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]
         _add(files, file, analysis.summary)
         _add(pairs, (pair.base, pair.aligned), analysis.summary)
         rows = analysis.scored.rows
-        kl = kl_of_rows(analysis.scored)
+        kl = kl_of_positions(analysis.scored)
         for tally, first, past in (*_tenths_of(rows, tenths), *_bins_of(rows, places)):
             tally.add(analysis.classes[first:past], kl[first:past])
         for piece, shift in _said(analysis):
@@ -149,7 +149,7 @@ def _bins_of(rows: int, tallies: Sequence[_BinTally]) -> Iterator[tuple[_BinTall
 
 
 def _said(analysis: ResponseAnalysis) -> Iterator[tuple[bytes, int]]:
-    """The bytes and the class of each row with text of its own."""
+    """The bytes and the class of each position with text of its own."""
     for row in range(analysis.token_count):
         yield analysis.scored.piece(row), analysis.classes[row]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from shiftlens.analysis.layout_marks import Layout, layout_of
-from shiftlens.analysis.model import ANSWER, PartRows
+from shiftlens.analysis.model import ANSWER, PartPositions
 from shiftlens.analysis.phrases import Phrase, Unit, closing_start, languages_of, opening_end, phrases, units
 from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.options.word_lists import WordLists, default_word_lists
@@ -47,16 +47,16 @@ def kinds_of(
     text: str,
     text_ends: Sequence[int],
     special: bytes,
-    parts: Sequence[PartRows],
+    parts: Sequence[PartPositions],
     *,
     has_end: bool,
     word_lists: WordLists | None = None,
 ) -> bytes:
-    """One byte for each row, a value of `TokenKind`.
+    """One byte for each position, a value of `TokenKind`.
 
     - text, parts: of the response, as far as it was scored (see `ResponseAnalysis`).
-    - text_ends: where each row ends in `text`, in code points; special: uint8 [n].
-    - has_end: whether the last row is the end of the response.
+    - text_ends: where each position ends in `text`, in code points; special: uint8 [n].
+    - has_end: whether the last position is the end of the response.
     - word_lists: the package's own where there are none.
     """
     spans = tuple((part.kind, part.text_start, part.text_end) for part in parts if part.text_end > part.text_start)

@@ -102,7 +102,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Scored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Scores of one response. With `partial`, only its first rows; a longer one follows.
+    """Scores of one response. With `partial`, only its first positions; a longer one follows.
 
     `matrix_library` is what takes float32 products on a CPU in this engine ("torch" or "onednn").
     """
