@@ -66,14 +66,14 @@ class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Unload(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Let go of every model. Answered by Done."""
+    """Evict every model. Answered by Done."""
 
     job: int
     client: int = 0
 
 
 class Forget(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Let go of what is kept for edits of a document, None for all of this client. Not answered; `job` is 0."""
+    """Drop the passes remembered of a document, or of all of this client (None). Not answered; `job` is 0."""
 
     document: str | None
     client: int = 0
@@ -124,8 +124,8 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class EngineState(msgspec.Struct, frozen=True, kw_only=True):
-    """How an engine process computes: threads of matrix products with this pair, of so many cores that it may use, how
-    threads wait for each other (as the environment has it), and its niceness (None where the system has none)."""
+    """How an engine process computes: the threads of matrix products with this pair, the cores that it may use, how
+    threads wait for each other (by the environment), and its niceness (None where the system has none)."""
 
     threads: int
     cores: int

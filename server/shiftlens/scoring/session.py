@@ -43,7 +43,7 @@ class Session:
     """Models that stay in memory while they fit, and the pairs that are opened as views of them.
 
     `memory_bytes` bounds the models on each kind of device; None takes what the machine allows (see `model_limit`).
-    `kinds` are those of models that are elsewhere: a name that none of them takes is that of a model to be loaded here.
+    `kinds` know the models that are elsewhere, by name; a name that none of them knows is of a model to be loaded here.
     A session belongs to one thread.
     """
 
@@ -173,7 +173,7 @@ class Session:
             return Outlook()
 
     def pinned(self) -> frozenset[UnitId]:
-        """What is in use, and can't be let go of."""
+        """The units that are in use, which can't be evicted."""
         return self._cache.pinned()
 
     def forget(self, client: int, document: str | None) -> None:

@@ -192,7 +192,7 @@ class Host:
         if problem is not None:
             session.send(failed(request.job, problem))
         elif not self._ending:
-            # Else the job stays unanswered, and its client asks the next host.
+            # A job that comes too late stays unanswered, and its client asks the next host.
             await self._worker.run(session, request)
 
     def _part_with(self, session: Session) -> None:

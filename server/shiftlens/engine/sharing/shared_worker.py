@@ -81,12 +81,12 @@ class SharedWorker:
             self._process.write(Cancel(job=number))
 
     def forget(self, session: Session, document: str | None) -> None:
-        """Let go of what is kept for a document of this session, of all of them with None."""
+        """Drop the passes remembered of a document of this session; of all its documents with None."""
         if self._process is not None:
             self._process.write(Forget(document=document, client=session.number))
 
     def drop(self, session: Session) -> None:
-        """Cancel the jobs of a client that has gone; what becomes of them is told to nobody."""
+        """Cancel the jobs of a client that has gone; nothing more is sent about them."""
         for job, number in session.jobs.items():
             self.cancel(session, job)
             self._jobs.pop(number, None)

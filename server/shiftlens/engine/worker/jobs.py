@@ -1,4 +1,4 @@
-"""Doing the jobs: what each request asks for, in terms of models and scoring."""
+"""What the engine process does for each request, with a scoring session."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class JobCancelled(BaseException):
 
 
 class Worker:
-    """Does one job at a time. `send` takes replies, `is_cancelled` tells of jobs to be left."""
+    """Does jobs in steps. `send` takes replies; `is_cancelled` says by the number of a job whether it was cancelled."""
 
     def __init__(
         self, send: Callable[[Reply], None], is_cancelled: Callable[[int], bool], session: Session | None = None

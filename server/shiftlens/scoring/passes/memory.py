@@ -113,7 +113,7 @@ class RememberedPass:
         return self.numbers.part(slice(start, start + count), slice(base_start, base_start + base_count))
 
     def _side_by_side(self, plan: PassPlan, starts: tuple[int, int], aligned: int, base: int) -> int:
-        """How many positions lie beside the same as in `plan`, of so many that each side has for it by itself."""
+        """How many positions both sides can reuse, where each by itself could reuse `aligned` and `base` of them."""
         if self.groups is None or plan.groups is None:
             return min(aligned, base) if starts[0] == starts[1] and self.groups == plan.groups else 0
         count = 0
@@ -142,10 +142,10 @@ class PassMemory:
         return sum(p.nbytes for p in self._passes)
 
     def take(self, plan: PassPlan) -> RememberedPass | None:
-        """The pass that shares most ids with this one, to be gone on from.
+        """The pass that shares most ids with this one, so that feeding goes on from there.
 
-        What shares half of it, or the beginning of a response, is likely the same text before an edit; that pass is
-        removed from the memory. One that shares only what was asked is lent: it belongs to another response.
+        A pass that shares half of its ids, or the beginning of a response, is likely of the same text before an edit;
+        it is removed from the memory. One that shares only the context is lent, since it belongs to another response.
         """
         best, most, is_same_text = None, _LEAST_SHARED_IDS - 1, False
         for remembered in self._passes:
@@ -185,14 +185,14 @@ class PassMemory:
         self._on_kept()
 
     def drop_oldest(self) -> bool:
-        """Let go of the least recently used pass; False where there is none."""
+        """Drop the least recently used pass; False where there is none."""
         if self._passes:
             self._passes.pop(0)
             return True
         return False
 
     def forget(self, is_gone: Callable[[Owner], bool]) -> None:
-        """Let go of the passes of owners that are gone."""
+        """Drop the passes of owners that are gone."""
         self._passes = [each for each in self._passes if not is_gone(each.owner)]
 
 

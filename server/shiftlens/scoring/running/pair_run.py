@@ -36,7 +36,7 @@ OpenPair = Callable[[], AbstractContextManager[OpenedPair]]
 
 
 class PairRun:
-    """One run under a pair. `aligned` is put into its events, to tell apart several aligned models."""
+    """One request scored under a pair. `aligned` is the number of the aligned model, which its events carry."""
 
     def __init__(self, run: Run, open_pair: OpenPair, aligned: int = 0) -> None:
         self._run, self._open, self._aligned = run, open_pair, aligned
@@ -191,5 +191,5 @@ class PairRun:
 
 
 def _part(plan: PassPlan, numbers: PairTensors, start: int, end: int) -> PairTensors:
-    """Rows [start, end) of a pass, and those of the base model beside them."""
+    """The numbers at positions [start, end) of a pass, with the base model's positions beside them."""
     return numbers.part(slice(start, end), slice(plan.base_positions(start), plan.base_positions(end)))
