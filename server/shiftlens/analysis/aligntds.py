@@ -79,15 +79,15 @@ def measures(base: Sequence[Entry], aligned: Sequence[Entry], k: int = SHOWN) ->
 
 
 def ndcg(base_ids: Sequence[int], aligned_ids: Sequence[int]) -> float:
-    """How well the base order serves the aligned one: relevance 1/log2(i+2) of place i in the aligned list."""
-    relevance = {token: 1 / math.log2(place + 2) for place, token in enumerate(aligned_ids)}
-    gain = sum(relevance.get(token, 0.0) / math.log2(place + 2) for place, token in enumerate(base_ids))
-    ideal = sum((1 / math.log2(place + 2)) ** 2 for place in range(len(base_ids)))
+    """How well the base order serves the aligned one: relevance 1/log2(i+2) of index i in the aligned list."""
+    relevance = {token: 1 / math.log2(index + 2) for index, token in enumerate(aligned_ids)}
+    gain = sum(relevance.get(token, 0.0) / math.log2(index + 2) for index, token in enumerate(base_ids))
+    ideal = sum((1 / math.log2(index + 2)) ** 2 for index in range(len(base_ids)))
     return gain / ideal
 
 
 def top_rank(base_texts: Sequence[str], aligned_top: str, k: int) -> int:
-    """TR@k: the 0-based place of the aligned model's first string among the base model's first k, else k."""
+    """TR@k: the 0-based index of the aligned model's first string among the base model's first k, else k."""
     try:
         return base_texts.index(aligned_top, 0, k)
     except ValueError:

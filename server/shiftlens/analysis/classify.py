@@ -40,7 +40,7 @@ def build(
 ) -> ResponseAnalysis:
     """Classify the positions of a scored response, or the first of them, and find their parts and places in the file.
 
-    With compat="aligntds" the class follows the reference: the 0-based place, among the base model's first 10
+    With compat="aligntds" the class follows the reference: the 0-based index, among the base model's first 10
     strings, of the aligned model's first (TR@10). Raises ValueError where the columns don't fit the text.
     """
     text, source = response.passage(scored.parts)
@@ -80,7 +80,7 @@ def in_own_text(analysis: ResponseAnalysis) -> ResponseAnalysis:
 def base_ranks(scored: ScoredResponse, classify_by: str, compat: str = "") -> Sequence[int]:
     """The base rank that each position's class follows, as a column of ranks has it (`columns.rank_of`)."""
     if compat == "aligntds":
-        return [place + 1 for place in shown_top_ranks(scored)]
+        return [index + 1 for index in shown_top_ranks(scored)]
     own = ranks_of_response(scored)
     if classify_by != "aligned-top1":
         return own
@@ -154,7 +154,7 @@ def _by_kind(found: Iterable[tuple[str, Summary]]) -> tuple[tuple[str, Summary],
     kinds: dict[str, list[Summary]] = {}
     for kind, summary in found:
         kinds.setdefault(kind, []).append(summary)
-    order = {kind: place for place, kind in enumerate(SCORE_PARTS)}
+    order = {kind: index for index, kind in enumerate(SCORE_PARTS)}
     names = sorted(kinds, key=lambda kind: order.get(kind, len(order)))
     return tuple((kind, combine(kinds[kind])) for kind in names)
 

@@ -91,7 +91,7 @@ def _of_token(text: str, characters: bytes, begin: int, end: int) -> int:
     if kind in (_SYNTAX, _REASONING) or kind & _CODE:
         return kind & ~_CODE
     is_layout = "\n" in token or any(
-        characters[place] == _FORMAT and not text[place].isspace() for place in range(at, end)
+        characters[index] == _FORMAT and not text[index].isspace() for index in range(at, end)
     )
     return _FORMAT if is_layout else kind
 
@@ -154,16 +154,16 @@ class _Answer:
         for start, end in self.layout.code:
             found[start:end] = bytes([_CONTENT | _CODE]) * (end - start)
         for space in _SPACE.finditer(self.text):
-            found[space.start() : space.end()] = bytes(_FORMAT | found[place] & _CODE for place in range(*space.span()))
+            found[space.start() : space.end()] = bytes(_FORMAT | found[index] & _CODE for index in range(*space.span()))
         for start, end in self.layout.marks:
             found[start:end] = bytes([_FORMAT]) * (end - start)
         for phrase, name in phrases(self.words, self.text, word_lists, languages, _counts(opening, closing)):
             behind = _BEHIND.match(self.text, phrase.end)
             end = phrase.end if behind is None else behind.end()
             kind = int(_KIND_OF_LIST[name])
-            for place in range(phrase.start, end):
-                if place < phrase.end or found[place] == _CONTENT:
-                    found[place] = kind
+            for index in range(phrase.start, end):
+                if index < phrase.end or found[index] == _CONTENT:
+                    found[index] = kind
         return bytes(found)
 
 

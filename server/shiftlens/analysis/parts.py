@@ -30,10 +30,10 @@ def part_positions(parts: Sequence[Part], scored: Sequence[int], byte_ends: Sequ
     """The positions of each scored part. `byte_ends` are where the tokens end in the texts of these parts, joined."""
     found: list[PartPositions] = []
     first = begin = at = 0
-    for place, index in enumerate(scored):
+    for number, index in enumerate(scored):
         part = parts[index]
         at += len(part.text.encode("utf-8", "surrogatepass"))
-        end = len(byte_ends) if place == len(scored) - 1 else _first_from(byte_ends, at)
+        end = len(byte_ends) if number == len(scored) - 1 else _first_from(byte_ends, at)
         found.append(PartPositions(index, part_name(part.kind), first, end, begin, begin + len(part.text)))
         first, begin = end, begin + len(part.text)
     return tuple(found)

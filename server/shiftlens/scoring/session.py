@@ -119,7 +119,7 @@ class Session:
     ) -> Iterator[Event]:
         """What comes of scoring these responses under several pairs, the base model of which is fed once for all.
 
-        `aligned` of an event is the place of its pair in `specs`. Pairs whose models don't fit in memory together are
+        `aligned` of an event is the index of its pair in `specs`. Pairs whose models don't fit in memory together are
         scored in several goes, for each of which the base model is fed anew; `SeveralRun` says when else it is. Nothing
         is kept for edits. Raises ModelError.
         """
@@ -194,7 +194,7 @@ class Session:
         yield from SideRun(run, lambda: self.open_sides(spec, on_progress), number).steps()
 
     def _goes(self, specs: Sequence[PairSpec]) -> list[list[int]]:
-        """The places of pairs that are scored in one go: as many as fit in memory; by itself with a model elsewhere."""
+        """The pairs to score in one go, by index: as many as fit in memory; one with a model elsewhere by itself."""
         goes: list[list[int]] = []
         wanted: list[Needed] = []
         for i, spec in enumerate(specs):

@@ -118,11 +118,11 @@ def _weights_of(name: str, folder: Path, config: Mapping[str, object], *, allow_
 
 
 def _shards(name: str, index: Path, endings: tuple[str, ...]) -> list[str]:
-    places = _read_object(name, index).get("weight_map")
-    if not isinstance(places, dict) or not places:
+    shards = _read_object(name, index).get("weight_map")
+    if not isinstance(shards, dict) or not shards:
         raise ModelError(f"`{index.name}` of {name} names no files (`weight_map`).", _FETCH)
-    _check_plain(name, index.name, places.values(), endings)
-    return sorted(set(places.values()))
+    _check_plain(name, index.name, shards.values(), endings)
+    return sorted(set(shards.values()))
 
 
 def _check_plain(name: str, source: str, files: Iterable[object], endings: tuple[str, ...]) -> None:

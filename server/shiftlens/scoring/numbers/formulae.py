@@ -58,9 +58,9 @@ class Side:
 
 def own_logits(tile: torch.Tensor, first_id: int, ids: torch.Tensor, found: torch.Tensor) -> None:
     """Put into `found` [r] the logits of the rows whose id [r] is in this tile."""
-    place = ids - first_id
-    inside = (place >= 0) & (place < tile.shape[1])
-    logits = tile.gather(1, place.clamp(0, tile.shape[1] - 1).unsqueeze(1)).squeeze(1)
+    index = ids - first_id
+    inside = (index >= 0) & (index < tile.shape[1])
+    logits = tile.gather(1, index.clamp(0, tile.shape[1] - 1).unsqueeze(1)).squeeze(1)
     torch.where(inside, logits, found, out=found)
 
 

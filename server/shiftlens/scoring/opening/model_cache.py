@@ -50,10 +50,10 @@ class ModelCache:
         """Every full model and adapter in memory, and the bytes of each."""
         found: list[CachedModel] = []
         for copy in self._copies:
-            place = {"device": str(copy.loaded.device), "dtype": str(copy.loaded.dtype).removeprefix("torch.")}
-            found.append(CachedModel(name=copy.loaded.name, nbytes=copy.nbytes, **place))
+            where = {"device": str(copy.loaded.device), "dtype": str(copy.loaded.dtype).removeprefix("torch.")}
+            found.append(CachedModel(name=copy.loaded.name, nbytes=copy.nbytes, **where))
             for name, adapter in copy.adapters.items():
-                found.append(CachedModel(name=name, nbytes=adapter.nbytes, adapter_of=copy.loaded.name, **place))
+                found.append(CachedModel(name=name, nbytes=adapter.nbytes, adapter_of=copy.loaded.name, **where))
         return tuple(found)
 
     def opened(
