@@ -64,36 +64,37 @@ class CausalModel:
         return next(self.model.parameters()).device
 
     def hidden_states(self, ids: torch.Tensor, cache: Any, *, keep: bool = True) -> tuple[torch.Tensor, Any]:
-        """Feed ids int64 [b, c] after those in `cache`; states [b, c, D] (logits [b, c, V] without a head), new cache.
+        """Feed ids int64 [b, c] after those in `cache`; hidden states [b, c, D] (logits [b, c, V] without a head), new
+        cache.
 
         Without `keep`, no cache is made: for ids that nothing will follow.
         """
         module = self.body if self.head is not None else self.model
         output = module(input_ids=ids, past_key_values=cache, use_cache=self.keeps_cache and keep)
-        states: torch.Tensor = output.last_hidden_state if self.head is not None else output.logits
-        return states, getattr(output, "past_key_values", None)
+        hidden: torch.Tensor = output.last_hidden_state if self.head is not None else output.logits
+        return hidden, getattr(output, "past_key_values", None)
 
-    def tiles(self, states: torch.Tensor, cut: Sequence[slice]) -> Iterator[torch.Tensor]:
+    def tiles(self, hidden: torch.Tensor, cut: Sequence[slice]) -> Iterator[torch.Tensor]:
         """Logits float32 [r, w] of rows of what `hidden_states` gave, for each slice of the ids."""
         if self.head is not None and is_plain(self.head):
             for ids in cut:
-                yield self._some(self.head, states, ids)
+                yield self._some(self.head, hidden, ids)
         else:
-            logits = states if self.head is None else self.finish(self.head(states))
+            logits = hidden if self.head is None else self.finish(self.head(hidden))
             for ids in cut:
                 yield logits[:, ids].float()
 
-    def logits_of(self, states: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    def logits_of(self, hidden: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """The logit of one id [r] in each row, float32 [r]; of all other ids too only where the head can't do less."""
         if self.head is not None and is_plain(self.head):
-            return self._some(self.head, states, ids).diagonal()
-        (logits,) = self.tiles(states, [slice(0, self.vocabulary)])
+            return self._some(self.head, hidden, ids).diagonal()
+        (logits,) = self.tiles(hidden, [slice(0, self.vocabulary)])
         return logits.gather(1, ids.unsqueeze(1)).squeeze(1)
 
-    def _some(self, head: torch.nn.Module, states: torch.Tensor, ids: slice | torch.Tensor) -> torch.Tensor:
+    def _some(self, head: torch.nn.Module, hidden: torch.Tensor, ids: slice | torch.Tensor) -> torch.Tensor:
         """Logits float32 [r, w] of these ids, by a head that is a matrix."""
         weight, bias = head.get_parameter("weight"), getattr(head, "bias", None)
-        return self.finish(linear(states, weight[ids], None if bias is None else bias[ids])).float()
+        return self.finish(linear(hidden, weight[ids], None if bias is None else bias[ids])).float()
 
 
 @torch.inference_mode()

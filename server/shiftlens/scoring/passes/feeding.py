@@ -36,6 +36,6 @@ def hidden_states_together(model: CausalModel, sides: Sequence[SidePlan]) -> tor
     The shorter ones are filled up at their ends, where a causal model does not look back from.
     """
     ids = torch.tensor(padded([side.ids for side in sides]), dtype=torch.int64, device=model.device)
-    states, _ = model.hidden_states(ids, None, keep=False)
+    hidden, _ = model.hidden_states(ids, None, keep=False)
     wanted = [(at, position) for at, side in enumerate(sides) for position in side.positions]
-    return states[[at for at, _ in wanted], [position for _, position in wanted]]
+    return hidden[[at for at, _ in wanted], [position for _, position in wanted]]

@@ -81,8 +81,8 @@ def _numbers(
     heads = [scorer.heads for scorer in scorers if isinstance(scorer.heads, Heads)]
     if len(heads) < len(scorers):
         return [
-            scorer.numbers((base_hidden, states), each, check)
-            for scorer, states, each in zip(scorers, aligned_hidden, targets, strict=True)
+            scorer.numbers((base_hidden, hidden), each, check)
+            for scorer, hidden, each in zip(scorers, aligned_hidden, targets, strict=True)
         ]
     base_ids = scorers[0].tensor(targets[0].base)
     aligned_ids = [scorer.tensor(each.aligned) for scorer, each in zip(scorers, targets, strict=True)]

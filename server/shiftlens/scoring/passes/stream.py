@@ -55,9 +55,9 @@ class HiddenStateStream:
             upto = min(end, self._fed + self._chunk)
             if self._fed:
                 make_room(self._cache, len(self._ids))
-            states, self._cache = self.model.hidden_states(self._ids[self._fed : upto].unsqueeze(0), self._cache)
+            hidden, self._cache = self.model.hidden_states(self._ids[self._fed : upto].unsqueeze(0), self._cache)
             first, last = (bisect_left(positions, at, self._done, count) for at in (self._fed, upto))
-            found.append(states[0, [position - self._fed for position in positions[first:last]]])
+            found.append(hidden[0, [position - self._fed for position in positions[first:last]]])
             self._fed = upto
         self._done = count
         return found[0] if len(found) == 1 else torch.cat(found)

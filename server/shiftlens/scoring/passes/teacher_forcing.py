@@ -95,8 +95,8 @@ class Scorer:
                 start, end = collector.count, plan.complete(end)
                 if start == end:
                     continue
-                states = base_stream.upto(plan.base_positions(end)), aligned_stream.upto(end)
-                collector.add(self.numbers(states, plan.targets(start, end), check))
+                hidden = base_stream.upto(plan.base_positions(end)), aligned_stream.upto(end)
+                collector.add(self.numbers(hidden, plan.targets(start, end), check))
                 yield collector
             if known is not None and collector.count == len(known.kl):
                 yield collector
@@ -107,13 +107,13 @@ class Scorer:
                 self.memory.keep(RememberedPass(*sides, plan.groups, self.k, kept, self.owner))
 
     def numbers(
-        self, states: tuple[torch.Tensor, torch.Tensor], targets: PositionTargets, check: Callable[[], None]
+        self, hidden: tuple[torch.Tensor, torch.Tensor], targets: PositionTargets, check: Callable[[], None]
     ) -> PairTensors:
         """Numbers of positions with these hidden states of the base and the aligned model, and these targets."""
         ids = self.tensor(targets.base), self.tensor(targets.aligned)
         if isinstance(self.heads, Heads):
-            return self.heads.numbers(states, ids, check)
-        return self.heads.numbers(states, ids, targets.groups or (), check)
+            return self.heads.numbers(hidden, ids, check)
+        return self.heads.numbers(hidden, ids, targets.groups or (), check)
 
     @torch.inference_mode()
     def score_together(self, plans: Sequence[PassPlan], check: Callable[[], None] = lambda: None) -> list[PairTensors]:
@@ -121,13 +121,13 @@ class Scorer:
 
         The shorter ones are filled up at their ends, where a causal model does not look back from.
         """
-        states = [
+        hidden = [
             hidden_states_together(model, sides)
             for model, sides in ((self.base, [p.base for p in plans]), (self.aligned, [p.aligned for p in plans]))
         ]
         check()
         targets = joined_targets([plan.targets(0, plan.position_count) for plan in plans])
-        return self.parts_of(plans, self.numbers((states[0], states[1]), targets, check).map(torch.Tensor.cpu))
+        return self.parts_of(plans, self.numbers((hidden[0], hidden[1]), targets, check).map(torch.Tensor.cpu))
 
     def parts_of(self, plans: Sequence[PassPlan], numbers: PairTensors) -> list[PairTensors]:
         """The positions of each of several passes, which follow one another."""

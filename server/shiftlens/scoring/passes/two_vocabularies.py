@@ -33,23 +33,23 @@ class TwoVocabularyHeads:
 
     def numbers(
         self,
-        states: tuple[torch.Tensor, torch.Tensor],
+        hidden: tuple[torch.Tensor, torch.Tensor],
         targets: tuple[torch.Tensor, torch.Tensor],
         groups: Sequence[PositionGroup],
         check: Callable[[], None] = lambda: None,
     ) -> PairTensors:
         """Numbers of the positions of these groups, on the CPU.
 
-        States [r, D] and targets int64 [r] of base and aligned, each of its own number of positions. KL is no number,
-        and the aligned model's most likely token has a rank under the base model on the first position of a group only.
-        `check` may raise.
+        Hidden states [r, D] and targets int64 [r] of base and aligned, each of its own number of positions. KL is no
+        number, and the aligned model's most likely token has a rank under the base model on the first position of a
+        group only. `check` may raise.
         """
-        aligned, _ = side_numbers(self._aligned, self._blocks, self._k, states[1], targets[1], None, check)
+        aligned, _ = side_numbers(self._aligned, self._blocks, self._k, hidden[1], targets[1], None, check)
         tops = aligned.top_ids[:, 0].tolist()
         others = [_NOT_THERE] * len(targets[0])
         for group in groups:
             others[group.span.other_first] = self._base_ids.of(tops[group.span.first], group.end_ids)
-        base, ranks = side_numbers(self._base, self._blocks, self._k, states[0], targets[0], others, check)
+        base, ranks = side_numbers(self._base, self._blocks, self._k, hidden[0], targets[0], others, check)
         return side_by_side(groups, base, ranks, aligned)
 
 

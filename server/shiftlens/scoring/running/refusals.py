@@ -33,7 +33,7 @@ class DescribedPair(Protocol):
 
 
 def no_numbers(pair: DescribedPair, prepared: Prepared, numbers: PairTensors, at: int) -> ScoringError:
-    """Why a response can't be scored of which row `at` is broken (see `SideTensors.broken`)."""
+    """Why a response can't be scored of which position `at` is broken (see `SideTensors.broken`)."""
     sides = ((pair.base, numbers.base_broken), (pair.aligned, numbers.aligned.broken))
     models = [model.description for model, broken in sides if bool(broken[at])]
     names = " and ".join(dict.fromkeys(model.name for model in models))
