@@ -11,12 +11,12 @@ import torch
 from shiftlens.options.pair import PairSpec
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.numbers.head import Heads
-from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.numbers.tensors import PairTensors
 from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.scoring.passes.causal import CausalModel
 from shiftlens.scoring.passes.memory import PassMemory
 from shiftlens.scoring.passes.plan import plan_passes
-from shiftlens.scoring.passes.teacher_forcing import RowCollector, Scorer
+from shiftlens.scoring.passes.teacher_forcing import PositionCollector, Scorer
 from shiftlens.scoring.session import Session
 
 NATS = 1e-4
@@ -35,13 +35,13 @@ def score_rows(
     k: int,
     check: Callable[[], None] = lambda: None,
     memory: PassMemory | None = None,
-) -> Iterator[RowCollector]:
+) -> Iterator[PositionCollector]:
     """The rows of one response as they come."""
     (plan,) = plan_passes([prepared])
     return Scorer(base, aligned, Heads(base, aligned, k), k, memory).score(plan, check)
 
 
-def assert_same(these: PairRows, others: PairRows, *, equal_nan: bool = False) -> None:
+def assert_same(these: PairTensors, others: PairTensors, *, equal_nan: bool = False) -> None:
     """The same ranks, and logprobs within NATS; with `equal_nan`, what is no number in both is the same too."""
     assert len(these.kl) == len(others.kl)
     near = functools.partial(torch.testing.assert_close, atol=NATS, equal_nan=equal_nan)
@@ -57,11 +57,11 @@ def assert_same(these: PairRows, others: PairRows, *, equal_nan: bool = False) -
 def ids_fed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many ids the models are fed at each time from now on."""
     fed: list[int] = []
-    states = CausalModel.states
+    states = CausalModel.hidden_states
 
     def counted(self: CausalModel, ids: torch.Tensor, cache: object, **keep: bool) -> object:
         fed.append(ids.numel())
         return states(self, ids, cache, **keep)
 
-    monkeypatch.setattr(CausalModel, "states", counted)
+    monkeypatch.setattr(CausalModel, "hidden_states", counted)
     return fed

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from analysis.hand_made import response, scored
 from shiftlens.analysis.classify import build
-from shiftlens.analysis.highlights import Highlight, highlights, row_at, rows_at
+from shiftlens.analysis.highlights import Highlight, highlights, position_at, positions_at
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.options.pair import ClassifyOptions
 from shiftlens.text.source_map import Segment, SourceMap
@@ -47,42 +47,42 @@ def test_a_split_character_has_the_worst_class_of_its_parts() -> None:
 def test_whole_characters_beside_a_split_one_keep_their_own_class() -> None:
     analysis = analysed("xy😀zw", [b"xy\xf0", b"\x9f\x98", b"\x80zw"], [U, M, S])
     assert painted(analysis) == [(100, 102, U), (102, 103, S), (103, 105, S)]
-    assert rows_at(analysis, 101) == range(1)
-    assert rows_at(analysis, 102) == range(3)
-    assert rows_at(analysis, 103) == range(2, 3)
-    assert row_at(analysis, 102) == 0
+    assert positions_at(analysis, 101) == range(1)
+    assert positions_at(analysis, 102) == range(3)
+    assert positions_at(analysis, 103) == range(2, 3)
+    assert position_at(analysis, 102) == 0
 
 
 def test_two_split_characters_in_a_row_are_two_highlights() -> None:
     analysis = analysed("éé", [b"\xc3", b"\xa9\xc3", b"\xa9"], [U, S, M])
     assert painted(analysis) == [(100, 101, S), (101, 102, S)]
-    assert (rows_at(analysis, 100), rows_at(analysis, 101)) == (range(2), range(1, 3))
+    assert (positions_at(analysis, 100), positions_at(analysis, 101)) == (range(2), range(1, 3))
 
 
 def test_what_the_file_holds_inside_a_response_but_not_of_it_is_not_painted() -> None:
     source = SourceMap(10, (Segment(0, 2, 10, 2), Segment(2, 2, 15, 2)))
     analysis = analysed("abcd", [b"a", b"bc", b"d"], [U, S, M], source)
     assert painted(analysis) == [(10, 11, U), (11, 12, S), (15, 16, S), (16, 17, M)]
-    assert row_at(analysis, 9) is None
+    assert position_at(analysis, 9) is None
 
 
 def test_an_escape_is_painted_whole() -> None:
     source = SourceMap(10, (Segment(0, 1, 10, 6), Segment(1, 1, 16, 1)))
     analysis = analysed("éa", ["é".encode(), b"a"], [S, U], source)
     assert painted(analysis) == [(10, 16, S), (16, 17, U)]
-    assert [rows_at(analysis, at) for at in (10, 15, 16)] == [range(1), range(1), range(1, 2)]
+    assert [positions_at(analysis, at) for at in (10, 15, 16)] == [range(1), range(1), range(1, 2)]
 
 
 def test_behind_the_last_character_stands_the_end() -> None:
     analysis = analysed("ab", [b"ab"], [S])
-    assert rows_at(analysis, 102) == range(1, 2)
-    assert row_at(analysis, 102) is None
-    assert rows_at(analysis, 103) == range(0)
-    assert rows_at(analysis, 99) == range(0)
+    assert positions_at(analysis, 102) == range(1, 2)
+    assert position_at(analysis, 102) is None
+    assert positions_at(analysis, 103) == range(0)
+    assert positions_at(analysis, 99) == range(0)
 
 
 def test_an_empty_response_has_its_end_where_it_would_stand() -> None:
-    assert rows_at(analysed("", [], []), 100) == range(1)
+    assert positions_at(analysed("", [], []), 100) == range(1)
 
 
 @given(st.text(st.sampled_from("ab\né😀"), max_size=20), st.data())
@@ -98,8 +98,8 @@ def test_highlights_cover_the_response_in_order_and_agree_with_the_rows(text: st
     assert all(a.end == b.start for a, b in itertools.pairwise(found))
     for h in found:
         for at in range(h.start, h.end):
-            holders = [row for row in rows_at(analysis, at) if pieces[row]]
-            assert max(ShiftClass(analysis.classes[row]) for row in rows_at(analysis, at)) == h.shift
+            holders = [row for row in positions_at(analysis, at) if pieces[row]]
+            assert max(ShiftClass(analysis.classes[row]) for row in positions_at(analysis, at)) == h.shift
             size = sum(map(len, (text[: at - 100].encode(),)))
             character = range(size, size + len(text[at - 100].encode()))
             real = [r for r in range(len(pieces)) if {*range(edges[r], edges[r + 1])} & {*character}]

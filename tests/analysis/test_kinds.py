@@ -14,7 +14,7 @@ from analysis.test_parts import analysed, part, turn
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.kinds import kinds_of
 from shiftlens.analysis.layout_marks import layout_of
-from shiftlens.analysis.model import PartRows
+from shiftlens.analysis.model import PartPositions
 from shiftlens.analysis.token_kind import RULES, TokenKind
 from shiftlens.analysis.tokens import tokens
 from shiftlens.options.pair import ClassifyOptions
@@ -197,7 +197,7 @@ def test_every_kind_has_a_rule() -> None:
 def test_every_position_has_a_kind_however_the_text_is_cut(text: str, data: st.DataObject) -> None:
     text = text.encode("utf-8", "replace").decode()
     ends = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=20)))
-    parts = (PartRows(0, "answer", 0, len(ends), 0, len(text)),)
+    parts = (PartPositions(0, "answer", 0, len(ends), 0, len(text)),)
     found = kinds_of(text, ends, bytes(len(ends)), parts, has_end=False)
     assert len(found) == len(ends)
     assert set(found) <= {*map(int, TokenKind)} - {REASONING}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.hand_made import asked, of_parts, scored
 from shiftlens.analysis.classify import build, combine
-from shiftlens.analysis.highlights import highlights, row_at, rows_at
+from shiftlens.analysis.highlights import highlights, position_at, positions_at
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.analysis.parts import has_part_of, kinds_of
 from shiftlens.analysis.tokens import tokens
@@ -60,8 +60,8 @@ def test_rows_are_of_the_part_that_holds_their_text() -> None:
 def test_colours_are_in_the_order_of_the_file() -> None:
     analysis = analysed(SORTED_KEYS, [b"hm", b" so", b"y", b"es"], (0, 1))
     assert [(item.start, item.end) for item in highlights(analysis)] == [(20, 21), (21, 23), (40, 42), (42, 45)]
-    assert [row_at(analysis, at) for at in (19, 20, 22, 23, 40, 44, 45)] == [None, 2, 3, None, 0, 1, None]
-    assert rows_at(analysis, 23) == range(4, 5)
+    assert [position_at(analysis, at) for at in (19, 20, 22, 23, 40, 44, 45)] == [None, 2, 3, None, 0, 1, None]
+    assert positions_at(analysis, 23) == range(4, 5)
 
 
 def test_a_token_of_two_parts_is_of_the_one_with_its_first_byte() -> None:
@@ -69,7 +69,7 @@ def test_a_token_of_two_parts_is_of_the_one_with_its_first_byte() -> None:
     assert [(p.first, p.end) for p in analysis.parts] == [(0, 1), (1, 3)]
     assert [(item.start, item.end) for item in tokens(analysis)] == [(40, 45), (21, 23), (23, 23)]
     assert [(item.start, item.end) for item in highlights(analysis)] == [(20, 21), (21, 23), (40, 45)]
-    assert row_at(analysis, 20) == 0
+    assert position_at(analysis, 20) == 0
 
 
 def test_summaries_count_each_kind_of_part_apart_and_all_of_them_together() -> None:
@@ -90,7 +90,7 @@ def test_a_response_whose_last_part_is_not_scored_has_no_end() -> None:
     called = turn(part(PartKind.TEXT, "wait", 5), part(PartKind.TOOL_CALL, "{}", 30))
     analysis = analysed(called, [b"wa", b"it"], (0,), with_end=False)
     assert not analysis.has_end
-    assert rows_at(analysis, 9) == range(0)
+    assert positions_at(analysis, 9) == range(0)
     assert not any(item.is_end for item in tokens(analysis))
     # A last token without text, such as one that the tokenizer's normaliser leaves nothing of, is no end there either.
     assert not analysed(called, [b"wait", b""], (0,), with_end=False).has_end
@@ -167,14 +167,14 @@ def test_every_character_of_the_parts_leads_to_its_tokens_wherever_it_stands_in_
             holders = [row for row in rows if edges[row] < byte + size and edges[row + 1] > byte]
             worst = max(ShiftClass(analysis.classes[row]) for row in holders)
             for place in range(each.source.start_of(at), each.source.end_of(at)):
-                assert row_at(analysis, place) == holders[0]
-                assert [row for row in rows_at(analysis, place) if case.pieces[row]] == holders
+                assert position_at(analysis, place) == holders[0]
+                assert [row for row in positions_at(analysis, place) if case.pieces[row]] == holders
                 assert painted[place].shift >= worst
                 places.add(place)
             byte += size
     assert set(painted) == places
     for place in {*range(max(places, default=0) + 4)} - places:
-        assert row_at(analysis, place) is None
+        assert position_at(analysis, place) is None
 
 
 @given(cases())

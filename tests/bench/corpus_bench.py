@@ -79,5 +79,5 @@ def _bare(model: PreTrainedModel, plans: Sequence[PassPlan], budget: int) -> Non
         longest = len(group[-1].ids)
         ids = torch.tensor([[*side.ids, *[0] * (longest - len(side.ids))] for side in group])
         states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
-        rows = torch.cat([states[i, list(side.rows)] for i, side in enumerate(group)])
+        rows = torch.cat([states[i, list(side.positions)] for i, side in enumerate(group)])
         model.get_output_embeddings()(rows)  # type: ignore[no-untyped-call]

@@ -59,19 +59,19 @@ def _save(folder: Path) -> None:
 def _alone(folder: Path) -> None:
     from shiftlens.options.pair import PairSpec
     from shiftlens.scoring.models.loading import load_model
-    from shiftlens.scoring.numbers.formulae import side_rows
+    from shiftlens.scoring.numbers.formulae import side_tensors
     from shiftlens.scoring.numbers.head import Blocks, even_slices
     from shiftlens.scoring.passes.causal import open_model
 
     base = str(folder / "base")
     model = open_model(load_model(base, PairSpec(base=base, aligned=base, device="cpu")).model)
     prompt, response = random_ids(PROMPT, 150_000, 2), random_ids(RESPONSE - 1, 150_000, 3)
-    states, _cache = model.states(torch.tensor([[*prompt, *response]]), None)
+    states, _cache = model.hidden_states(torch.tensor([[*prompt, *response]]), None)
     blocks = Blocks(model.vocabulary, model.device)
     rows, targets = states[0, PROMPT - 1 :], torch.tensor([*response, 0])
     for block in even_slices(RESPONSE, blocks.rows):
         tiles = model.tiles(rows[block], blocks.tiles(block.stop - block.start, model.vocabulary))
-        side_rows(tiles, targets[block], K, blocks.scratch)
+        side_tensors(tiles, targets[block], K, blocks.scratch)
 
 
 def _both(folder: Path) -> None:

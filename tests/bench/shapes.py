@@ -17,7 +17,7 @@ from shiftlens.scoring.numbers.head import Heads
 from shiftlens.scoring.passes.causal import CausalModel
 from shiftlens.scoring.passes.memory import PassMemory
 from shiftlens.scoring.passes.plan import plan_passes
-from shiftlens.scoring.passes.teacher_forcing import RowCollector, Scorer
+from shiftlens.scoring.passes.teacher_forcing import PositionCollector, Scorer
 
 SHAPES: dict[str, dict[str, Any]] = {
     "gpt2-124m": {"model_type": "gpt2", "vocab_size": 50_257},
@@ -92,7 +92,7 @@ def prepared(prefix: tuple[int, ...], ids: tuple[int, ...]) -> Prepared:
 
 def score_rows(
     base: CausalModel, aligned: CausalModel, responses: Sequence[Prepared], k: int, memory: PassMemory | None = None
-) -> Iterator[RowCollector]:
+) -> Iterator[PositionCollector]:
     """Responses scored as the engine does it, yielding after each stretch."""
     scorer = Scorer(base, aligned, Heads(base, aligned, k), k, memory)
     for plan in plan_passes(responses):

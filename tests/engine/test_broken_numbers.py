@@ -21,7 +21,7 @@ from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.columns import float32, int32
 from shiftlens.scores.location import CACHE_DIR_VARIABLE, user_store
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
-from shiftlens.scoring.numbers.formulae import pair_rows, side_rows
+from shiftlens.scoring.numbers.formulae import pair_tensors, side_tensors
 from shiftlens.scoring.numbers.tiles import Scratch
 from tiny_models import byte_level_tokenizer, save_model, save_pair, sentence_piece_tokenizer
 
@@ -186,7 +186,7 @@ def test_nothing_of_a_refused_response_is_kept_for_the_next_edit(bad_pair: PairS
     replies: list[Reply] = []
     worker = Worker(replies.append, lambda _: False)
     assert done(worker, replies, bad_pair, response(BAD))[1].keys() == {0}
-    assert worker.held().kv_bytes == 0
+    assert worker.memory().kv_bytes == 0
     mended, _ = done(worker, replies, bad_pair, response(GOOD))
     plain, _ = fresh(bad_pair, response(GOOD))
     assert mended[0].scored == plain[0].scored
@@ -233,8 +233,8 @@ def test_any_one_bad_logit_breaks_its_row_and_no_other(
     cut = [[logits[:, start : start + tile] for start in range(0, width, tile)] for logits in (base, aligned)]
     scratch = Scratch(3 * tile, base.device)
     early = aligned.gather(1, ids.unsqueeze(1)).squeeze(1)
-    rows, _ = pair_rows(cut[0], cut[1], ids, ids, 10, scratch, early)
+    rows, _ = pair_tensors(cut[0], cut[1], ids, ids, 10, scratch, early)
     assert rows.base.broken.tolist() == [False, True, False]
     assert rows.aligned.broken.tolist() == [False, False, True]
     assert rows.first_broken() == 1
-    assert side_rows(cut[0], ids, 10, scratch)[0].broken.tolist() == [False, True, False]
+    assert side_tensors(cut[0], ids, 10, scratch)[0].broken.tolist() == [False, True, False]

@@ -61,7 +61,7 @@ def scored(pair: OpenedPair, *, rows: int | None = None, **options: object) -> t
 def test_reported_rows_have_the_numbers_of_a_full_forward_per_position(thinking: OpenedPair) -> None:
     prepared, found = scored(thinking)
     assert prepared.reported is not None
-    kept = [*prepared.reported.rows, len(prepared.ids)]
+    kept = [*prepared.reported.positions, len(prepared.ids)]
     assert found.rows == len(kept) < len(prepared.ids) + 1
     for loaded, side, columns in (
         (thinking.base.loaded, prepared.base, found.base),
@@ -94,6 +94,6 @@ def test_a_response_without_a_row_for_its_end_is_whole(thinking: OpenedPair) -> 
 def test_a_first_part_of_the_rows_reports_what_it_has(thinking: OpenedPair, rows: int) -> None:
     prepared, found = scored(thinking, rows=rows)
     assert prepared.reported is not None
-    assert found.rows == sum(row < rows for row in prepared.reported.rows)
-    assert f"{found.rows} of {len(prepared.reported.rows) + 1} positions are scored." in found.notes
+    assert found.rows == sum(row < rows for row in prepared.reported.positions)
+    assert f"{found.rows} of {len(prepared.reported.positions) + 1} positions are scored." in found.notes
     assert len(list(tokens(build(response(), found, ClassifyOptions())))) == found.rows

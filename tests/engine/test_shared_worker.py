@@ -15,7 +15,7 @@ from shiftlens.engine.protocol import (
     Done,
     Failed,
     Forget,
-    Held,
+    MemoryReport,
     Progress,
     Reply,
     Request,
@@ -146,14 +146,14 @@ async def test_a_process_that_dies_fails_every_job_and_is_replaced(processes: li
     sessions = FakeSession(11), FakeSession(12)
     for session in sessions:
         await worker.run(session, Describe(job=session.number, pair=PAIR))
-    processes[0].reply(Held(kv_bytes=5, cuda_bytes=0))
-    assert worker.held.kv_bytes == 5
+    processes[0].reply(MemoryReport(kv_bytes=5, cuda_bytes=0))
+    assert worker.memory.kv_bytes == 5
     processes[0].end(EngineError("It died.", "Ask again."))
     for session in sessions:
         assert session.heard[-1] == Failed(
             job=session.number, kind="EngineError", problem="It died.", remedy="Ask again."
         )
-    assert (worker.jobs, worker.pid, worker.held.kv_bytes) == (0, None, 0)
+    assert (worker.jobs, worker.pid, worker.memory.kv_bytes) == (0, None, 0)
     await worker.started()
     assert len(processes) == 2
     assert told == [EngineProcess(pid=1), EngineProcess(pid=None), EngineProcess(pid=1)]

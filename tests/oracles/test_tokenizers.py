@@ -13,7 +13,7 @@ from oracles.real_tokenizers import REAL
 from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
 from shiftlens.scoring.inputs.chat import render_chat
 from shiftlens.scoring.inputs.layout import laid_out
-from shiftlens.scoring.inputs.parts import stretch
+from shiftlens.scoring.inputs.parts import scored_text
 from shiftlens.scoring.inputs.tokens import TextEncoder
 
 QUESTION = "Why is the sky blue?"
@@ -41,7 +41,7 @@ def response(*parts: ContextPart) -> ResponseToScore:
 def check(encoder: TextEncoder, of: ResponseToScore, message: dict[str, str]) -> None:
     """Prefix, answer and end have the ids of the conversation tokenised whole, and the spans of the answer's tokens."""
     rendering = render_chat(encoder.tokenizer, of)
-    layout = laid_out(encoder, stretch(rendering.written, of.parts, ("answer", "reasoning")), ())
+    layout = laid_out(encoder, scored_text(rendering.written, of.parts, ("answer", "reasoning")), ())
     found = layout.encoding
     text = "".join(part.text for part in of.parts)
     ends = found.byte_ends if layout.reported is None else layout.reported.byte_ends
@@ -51,7 +51,7 @@ def check(encoder: TextEncoder, of: ResponseToScore, message: dict[str, str]) ->
         # The first token may begin with white space of the template.
         assert b"".join(encoder.pieces.of(found.ids)).lstrip() == text.encode().lstrip()
     assert found.joint
-    assert not layout.apart
+    assert not layout.separate_starts
     batch: Any = encoder.tokenizer.apply_chat_template(
         [{"role": "user", "content": QUESTION}, {"role": "assistant", **message}], tokenize=True, return_dict=True
     )
@@ -83,6 +83,6 @@ def test_a_thought_and_its_answer_have_the_ids_of_the_conversation_tokenised_who
 @given(answer=st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip))
 def test_tokens_partition_any_answer(encoder: TextEncoder, answer: str) -> None:
     of = response(ContextPart("text", answer))
-    layout = laid_out(encoder, stretch(render_chat(encoder.tokenizer, of).written, of.parts, ("answer",)), ())
+    layout = laid_out(encoder, scored_text(render_chat(encoder.tokenizer, of).written, of.parts, ("answer",)), ())
     assert layout.encoding.byte_ends[-1] == len(answer.encode())
     assert list(layout.encoding.byte_ends) == sorted(layout.encoding.byte_ends)

@@ -119,7 +119,7 @@ def test_other_architectures_are_exact_too(tmp_path: Path, model_type: str, over
     assert _worst_difference(pair, prepared, scored, every=9) < NATS
 
 
-def test_a_long_response_is_scored_in_stretches_with_the_numbers_of_one(byte_level: OpenedPair) -> None:
+def test_a_long_response_is_scored_in_chunks_with_the_numbers_of_one(byte_level: OpenedPair) -> None:
     text = "Great question! The quick brown fox jumps over the lazy dog. " * 30
     prepared, scored = _score(byte_level, text, "aligntds")
     assert scored.rows > 600

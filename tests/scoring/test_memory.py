@@ -13,7 +13,7 @@ from passes import assert_same, ids_fed, opened_pair, score_rows
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextTurn, ResponseToScore
 from shiftlens.scoring.inputs.prepare import prepare
-from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.numbers.tensors import PairTensors
 from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.scoring.passes.caches import RoomyLayer, can_be_cut, cut, make_room
 from shiftlens.scoring.passes.memory import PassMemory
@@ -137,7 +137,7 @@ def test_the_memory_stays_within_its_bytes(pair: OpenedPair) -> None:
     assert 0 < two.nbytes <= two.limit_bytes
 
 
-def rows(pair: OpenedPair, response: ResponseToScore, memory: PassMemory | None, check: object = None) -> PairRows:
+def rows(pair: OpenedPair, response: ResponseToScore, memory: PassMemory | None, check: object = None) -> PairTensors:
     prepared = prepare(pair.base.loaded, pair.aligned.loaded, response, ScoreOptions())
     checks = {"check": check} if check else {}
     return list(score_rows(pair.base.causal, pair.aligned.causal, prepared, 10, memory=memory, **checks))[-1].all()  # type: ignore[arg-type]

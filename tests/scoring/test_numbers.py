@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shiftlens.scoring.numbers.formulae import pair_rows, side_rows
-from shiftlens.scoring.numbers.rows import PairRows, SideRows
+from shiftlens.scoring.numbers.formulae import pair_tensors, side_tensors
+from shiftlens.scoring.numbers.tensors import PairTensors, SideTensors
 from shiftlens.scoring.numbers.tiles import Scratch, largest
 
 K = 10
@@ -48,7 +48,7 @@ def test_one_model_alone_has_the_same_numbers_and_ranks_of_any_id(seed: int, wid
     logits = torch.randn(4, width, generator=generator)
     ids, others = (torch.randint(0, width, (4,), generator=generator) for _ in range(2))
     others[2] = -1
-    rows, ranks = side_rows(cut(logits, tile), ids, K, Scratch(4 * tile, logits.device), others)
+    rows, ranks = side_tensors(cut(logits, tile), ids, K, Scratch(4 * tile, logits.device), others)
     assert_side(rows, logits, ids)
     expected = (logits > logits.gather(1, others.clamp(min=0).unsqueeze(1))).sum(-1) + 1
     expected[2] = 0
@@ -70,7 +70,7 @@ def test_a_row_whose_own_logit_was_foretold_wrongly_is_named() -> None:
     early = aligned.gather(1, ids.unsqueeze(1)).squeeze(1)
     early[1] += 1e-6
     scratch = Scratch(3 * 100, base.device)
-    rows, unranked = pair_rows(cut(base, 100), cut(aligned, 100), ids, ids, K, scratch, early)
+    rows, unranked = pair_tensors(cut(base, 100), cut(aligned, 100), ids, ids, K, scratch, early)
     assert unranked.tolist() == [False, True, False]
     assert_side(rows.aligned.map(lambda column: column[[0, 2]]), aligned[[0, 2]], ids[[0, 2]])
 
@@ -114,10 +114,10 @@ def test_a_token_that_the_base_model_lacks_ranks_below_all_that_it_has(tile: int
 
 def tiled(
     base: torch.Tensor, aligned: torch.Tensor, base_ids: torch.Tensor, aligned_ids: torch.Tensor, tile: int
-) -> PairRows:
+) -> PairTensors:
     scratch = Scratch(len(base) * tile, base.device)
     early = aligned.gather(1, aligned_ids.unsqueeze(1)).squeeze(1)
-    rows, unranked = pair_rows(cut(base, tile), cut(aligned, tile), base_ids, aligned_ids, K, scratch, early)
+    rows, unranked = pair_tensors(cut(base, tile), cut(aligned, tile), base_ids, aligned_ids, K, scratch, early)
     assert not unranked.any()
     return rows
 
@@ -126,7 +126,7 @@ def cut(logits: torch.Tensor, tile: int) -> list[torch.Tensor]:
     return [logits[:, start : start + tile] for start in range(0, logits.shape[1], tile)]
 
 
-def assert_side(rows: SideRows, logits: torch.Tensor, ids: torch.Tensor) -> None:
+def assert_side(rows: SideTensors, logits: torch.Tensor, ids: torch.Tensor) -> None:
     logprobs = logits.double().log_softmax(-1)
     own = logits.gather(1, ids.unsqueeze(1))
     assert torch.equal(rows.rank, (logits > own).sum(-1) + 1)

@@ -15,7 +15,7 @@ from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
 from shiftlens.scoring.inputs.contexts import aligntds_query
 from shiftlens.scoring.inputs.layout import laid_out
-from shiftlens.scoring.inputs.parts import Passage, Stretch
+from shiftlens.scoring.inputs.parts import Passage, ScoredText
 from shiftlens.scoring.inputs.prepare import Prepared, prepare
 from shiftlens.scoring.inputs.tokens import TextEncoder
 from shiftlens.scoring.opening.pair import OpenedPair
@@ -48,7 +48,7 @@ def prepared(pair: OpenedPair, *parts: ContextPart, same_tokens: bool = True, **
 def reported_text(pair: OpenedPair, ready: Prepared) -> bytes:
     """The bytes of the reported tokens, joined."""
     pieces = pair.aligned.loaded.encoder.pieces
-    rows = range(len(ready.ids)) if ready.reported is None else ready.reported.rows
+    rows = range(len(ready.ids)) if ready.reported is None else ready.reported.positions
     return b"".join(pieces[ready.ids[row]] for row in rows)
 
 
@@ -58,7 +58,7 @@ def test_a_thought_and_its_answer_are_scored_and_the_marks_between_are_not(think
     assert ready.ends
     assert ready.reported is not None
     assert ready.reported.byte_ends[-1] == len(THOUGHT.text + ANSWER.text)
-    assert len(ready.reported.rows) < len(ready.ids)
+    assert len(ready.reported.positions) < len(ready.ids)
     assert b"</think>" not in reported_text(thinking, ready)
 
 
@@ -96,7 +96,7 @@ def test_a_turn_of_nothing_but_calls_says_what_it_has(thinking: OpenedPair) -> N
 
 def test_an_answer_by_itself_has_no_rows_to_drop(thinking: OpenedPair) -> None:
     ready = prepared(thinking, ANSWER)
-    assert (ready.parts, ready.reported, ready.apart, ready.ends) == ((0,), None, (), True)
+    assert (ready.parts, ready.reported, ready.separate_starts, ready.ends) == ((0,), None, (), True)
 
 
 def test_with_two_vocabularies_only_the_answer_is_scored_after_its_thought(thinking: OpenedPair) -> None:
@@ -141,8 +141,8 @@ def test_tokens_partition_the_scored_parts_whatever_stands_between(
     every = [(first, True), *between, (last, True)]
     found = tuple(Passage(text, at if scored else None) for at, (text, scored) in enumerate(every))
     scored = [passage.text for passage in found if passage.part is not None]
-    stretch = Stretch(prefix, "", found, tuple(p.part for p in found if p.part is not None), ends=True)
-    layout = laid_out(encoder, stretch, (1,))
+    text = ScoredText(prefix, "", found, tuple(p.part for p in found if p.part is not None), ends=True)
+    layout = laid_out(encoder, text, (1,))
     assert layout.reported is not None
     ends = layout.reported.byte_ends
     assert list(ends) == sorted(ends)

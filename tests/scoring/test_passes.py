@@ -17,7 +17,7 @@ from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.prepare import Prepared, PreparedSide, prepare
 from shiftlens.scoring.numbers.head import Heads, even_slices
-from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.numbers.tensors import PairTensors
 from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.scoring.passes.batches import batches
 from shiftlens.scoring.passes.memory import PassMemory
@@ -67,13 +67,13 @@ def test_after_an_edit_in_a_conversation_only_what_follows_it_is_fed(
     in_one_pass(pair, plan_passes(before)[0], before, memory)
     after = conversation(pair, [*ANSWERS[:3], ANSWERS[3] + "More."], "chat")
     fed: list[int] = []
-    states = type(pair.base.causal).states
+    states = type(pair.base.causal).hidden_states
 
     def counted(self: object, ids: torch.Tensor, cache: object, **keep: bool) -> object:
         fed.append(ids.numel())
         return states(self, ids, cache, **keep)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(type(pair.base.causal), "states", counted)
+    monkeypatch.setattr(type(pair.base.causal), "hidden_states", counted)
     # The server asks for what it does not have: the last response alone, or all that follow an edit.
     rows = in_one_pass(pair, plan_passes(after[3:])[0], after[3:], memory)
     assert 0 < sum(fed) < 40
@@ -183,7 +183,7 @@ def scorer(pair: OpenedPair, memory: PassMemory | None = None) -> Scorer:
 
 def in_one_pass(
     pair: OpenedPair, plan: PassPlan, ready: Sequence[Prepared], memory: PassMemory | None = None
-) -> list[PairRows]:
+) -> list[PairTensors]:
     """The rows of each response of a pass."""
     (*_, collector) = scorer(pair, memory).score(plan)
     rows = collector.all()
@@ -191,7 +191,7 @@ def in_one_pass(
     return [rows.part(*[slice(starts[i], starts[i] + len(r.ids) + 1)] * 2) for i, r in enumerate(ready)]
 
 
-def assert_each_as_alone(pair: OpenedPair, ready: Sequence[Prepared], found: Sequence[PairRows]) -> None:
+def assert_each_as_alone(pair: OpenedPair, ready: Sequence[Prepared], found: Sequence[PairTensors]) -> None:
     for prepared, rows in zip(ready, found, strict=True):
         (*_, alone) = score_rows(pair.base.causal, pair.aligned.causal, prepared, K)
         assert_same(rows, alone.all())

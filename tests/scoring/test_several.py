@@ -64,13 +64,13 @@ def scored_at_once(
 def fed(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
     """How many ids each model's body is fed from now on."""
     counts: Counter[int] = Counter()
-    states = CausalModel.states
+    states = CausalModel.hidden_states
 
     def counted(self: CausalModel, ids: torch.Tensor, cache: object, *, keep: bool = True) -> object:
         counts[id(self.body)] += ids.numel()
         return states(self, ids, cache, keep=keep)
 
-    monkeypatch.setattr(CausalModel, "states", counted)
+    monkeypatch.setattr(CausalModel, "hidden_states", counted)
     return counts
 
 

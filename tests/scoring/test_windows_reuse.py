@@ -11,7 +11,7 @@ from edits import edits, of
 from passes import assert_same, ids_fed, opened_pair
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ResponseToScore
-from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.numbers.tensors import PairTensors
 from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.scoring.passes.memory import PassMemory
 from shiftlens.scoring.passes.plan import plan_passes
@@ -128,7 +128,7 @@ def opened(folder: Path, way: str) -> OpenedPair:
     return opened_pair(spec)
 
 
-def rows(pair: OpenedPair, response: ResponseToScore, memory: PassMemory | None = None) -> PairRows:
+def rows(pair: OpenedPair, response: ResponseToScore, memory: PassMemory | None = None) -> PairTensors:
     (plan,) = plan_passes([pair.prepare(response, ScoreOptions())])
     (*_, collector) = dataclasses.replace(pair.scorer(K), memory=memory).score(plan)
     return collector.all()

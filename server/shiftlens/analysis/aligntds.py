@@ -79,15 +79,15 @@ def measures(base: Sequence[Entry], aligned: Sequence[Entry], k: int = SHOWN) ->
 
 
 def ndcg(base_ids: Sequence[int], aligned_ids: Sequence[int]) -> float:
-    """How well the base order serves the aligned one: relevance 1/log2(i+2) of place i in the aligned list."""
-    relevance = {token: 1 / math.log2(place + 2) for place, token in enumerate(aligned_ids)}
-    gain = sum(relevance.get(token, 0.0) / math.log2(place + 2) for place, token in enumerate(base_ids))
-    ideal = sum((1 / math.log2(place + 2)) ** 2 for place in range(len(base_ids)))
+    """How well the base order serves the aligned one: relevance 1/log2(i+2) of index i in the aligned list."""
+    relevance = {token: 1 / math.log2(index + 2) for index, token in enumerate(aligned_ids)}
+    gain = sum(relevance.get(token, 0.0) / math.log2(index + 2) for index, token in enumerate(base_ids))
+    ideal = sum((1 / math.log2(index + 2)) ** 2 for index in range(len(base_ids)))
     return gain / ideal
 
 
 def top_rank(base_texts: Sequence[str], aligned_top: str, k: int) -> int:
-    """TR@k: the 0-based place of the aligned model's first string among the base model's first k, else k."""
+    """TR@k: the 0-based index of the aligned model's first string among the base model's first k, else k."""
     try:
         return base_texts.index(aligned_top, 0, k)
     except ValueError:
@@ -95,7 +95,7 @@ def top_rank(base_texts: Sequence[str], aligned_top: str, k: int) -> int:
 
 
 def measures_at(scored: ScoredResponse, row: int) -> dict[str, float]:
-    """The numbers of one row under the names that the reference gives them, each with the reference's own k.
+    """The numbers of one position under the names that the reference gives them, each with the reference's own k.
 
     Raises ValueError where the scores were made without the tokenizer's decoded strings.
     """
@@ -114,7 +114,7 @@ def measures_at(scored: ScoredResponse, row: int) -> dict[str, float]:
 
 
 def mean_measures(scored: ScoredResponse) -> dict[str, float]:
-    """The means of `measures_at` over all rows, by the same names. Raises ValueError as it does."""
+    """The means of `measures_at` over all positions, by the same names. Raises ValueError as it does."""
     rows = [measures_at(scored, row) for row in range(scored.rows)]
     return {name: math.fsum(row[name] for row in rows) / len(rows) for name in rows[0]} if rows else {}
 
@@ -125,7 +125,7 @@ def shown_text(scored: ScoredResponse, row: int) -> str:
 
 
 def shown_top_ranks(scored: ScoredResponse) -> list[int]:
-    """TR@10 of every row, by which the reference classifies. Raises ValueError as `measures_at` does."""
+    """TR@10 of every position, by which the reference classifies. Raises ValueError as `measures_at` does."""
     k = scored.aligned.k
     base, aligned = int32(scored.base.top_ids), int32(scored.aligned.top_ids)
     wide = min(k, SHOWN)

@@ -1,4 +1,4 @@
-"""A class for every row, and counts of them.
+"""A class for every position, and counts of them.
 
 Lin et al. 2023 (arXiv 2312.01552), section 2: a position is unshifted where the token is the base model's first
 choice, marginal where it is the second or third, shifted otherwise.
@@ -13,8 +13,8 @@ from operator import or_
 
 from shiftlens.analysis.aligntds import shown_top_ranks
 from shiftlens.analysis.kinds import kinds_of
-from shiftlens.analysis.model import PartRows, ResponseAnalysis, ShiftClass, Summary
-from shiftlens.analysis.parts import ends_response, part_rows
+from shiftlens.analysis.model import PartPositions, ResponseAnalysis, ShiftClass, Summary
+from shiftlens.analysis.parts import ends_response, part_positions
 from shiftlens.analysis.ranks import classes_of, worst_rank
 from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.options.pair import SCORE_PARTS, ClassifyOptions
@@ -38,15 +38,15 @@ class Shares:
 def build(
     response: Response, scored: ScoredResponse, classify_options: ClassifyOptions, *, compat: str = ""
 ) -> ResponseAnalysis:
-    """Classify the rows of a scored response, or the first of them, and find their parts and places in the file.
+    """Classify the positions of a scored response, or the first of them, and find their parts and places in the file.
 
-    With compat="aligntds" the class follows the reference: the 0-based place, among the base model's first 10
+    With compat="aligntds" the class follows the reference: the 0-based index, among the base model's first 10
     strings, of the aligned model's first (TR@10). Raises ValueError where the columns don't fit the text.
     """
     text, source = response.passage(scored.parts)
     byte_ends = scored.byte_ends
     spans = token_spans(text, byte_ends, source)
-    parts = part_rows(response.turn.parts, scored.parts, byte_ends)
+    parts = part_positions(response.turn.parts, scored.parts, byte_ends)
     classes = classes_of(base_ranks(scored, classify_options.classify_by, compat), classify_options.thresholds)
     has_end = ends_response(response.turn.parts, scored.parts, byte_ends) and scored.ids[-1] == scored.aligned.end_id
     kinds = kinds_of(
@@ -78,9 +78,9 @@ def in_own_text(analysis: ResponseAnalysis) -> ResponseAnalysis:
 
 
 def base_ranks(scored: ScoredResponse, classify_by: str, compat: str = "") -> Sequence[int]:
-    """The base rank that each row's class follows, as a column of ranks has it (`columns.rank_of`)."""
+    """The base rank that each position's class follows, as a column of ranks has it (`columns.rank_of`)."""
     if compat == "aligntds":
-        return [place + 1 for place in shown_top_ranks(scored)]
+        return [index + 1 for index in shown_top_ranks(scored)]
     own = ranks_of_response(scored)
     if classify_by != "aligned-top1":
         return own
@@ -90,7 +90,7 @@ def base_ranks(scored: ScoredResponse, classify_by: str, compat: str = "") -> Se
 
 
 def ranks_of_response(scored: ScoredResponse) -> Sequence[int]:
-    """The base rank of each row's token; where a row is of a group of tokens, the worst of the base model's."""
+    """The base rank at each position; in a group of tokens, the worst of the base model's."""
     ranks, alignment = int32(scored.base.rank), scored.comparison.alignment
     if alignment is None:
         return ranks
@@ -102,14 +102,14 @@ def ranks_of_response(scored: ScoredResponse) -> Sequence[int]:
     return found
 
 
-def realigned_rows(scored: ScoredResponse) -> bytes:
-    """uint8 [n], 1 where a row is not exactly one token of the base model; empty in a pair of one vocabulary."""
+def realigned_positions(scored: ScoredResponse) -> bytes:
+    """uint8 [n], 1 where a position is not exactly one token of the base model; empty in a pair of one vocabulary."""
     alignment = scored.comparison.alignment
     return b"" if alignment is None else bytes(not alignment.is_one_to_one(row) for row in range(scored.rows))
 
 
 def summarise(classes: bytes, boundary: bytes, realigned: bytes = b"") -> Summary:
-    """Count rows by class; the columns are uint8 [n]. Those that are `boundary` or `realigned` are flagged."""
+    """Count positions by class; the columns are uint8 [n]. Those that are `boundary` or `realigned` are flagged."""
     marks = bytes(map(or_, boundary, realigned)) if realigned else boundary
     flagged = bytes(shift for shift, flag in zip(classes, marks, strict=True) if flag)
     return Summary(
@@ -126,8 +126,8 @@ def summarise(classes: bytes, boundary: bytes, realigned: bytes = b"") -> Summar
     )
 
 
-def _summary(classes: bytes, scored: ScoredResponse, parts: Sequence[PartRows], kinds: bytes) -> Summary:
-    realigned = realigned_rows(scored)
+def _summary(classes: bytes, scored: ScoredResponse, parts: Sequence[PartPositions], kinds: bytes) -> Summary:
+    realigned = realigned_positions(scored)
 
     def of(first: int, end: int) -> Summary:
         return summarise(classes[first:end], scored.comparison.boundary[first:end], realigned[first:end])
@@ -154,7 +154,7 @@ def _by_kind(found: Iterable[tuple[str, Summary]]) -> tuple[tuple[str, Summary],
     kinds: dict[str, list[Summary]] = {}
     for kind, summary in found:
         kinds.setdefault(kind, []).append(summary)
-    order = {kind: place for place, kind in enumerate(SCORE_PARTS)}
+    order = {kind: index for index, kind in enumerate(SCORE_PARTS)}
     names = sorted(kinds, key=lambda kind: order.get(kind, len(order)))
     return tuple((kind, combine(kinds[kind])) for kind in names)
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from shiftlens.analysis.classify import combine
 from shiftlens.analysis.model import CLASSES, ResponseAnalysis, ShiftClass, Summary
-from shiftlens.analysis.tokens import kl_of_rows
+from shiftlens.analysis.tokens import kl_of_positions
 from shiftlens.options.pair import PairSpec
 
 TENTHS = 10
@@ -98,7 +98,7 @@ def summarise_corpus(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]
     count = 0
     whole = Summary(0, 0, 0, 0)
     tenths = [_BinTally(Counter()) for _ in range(TENTHS)]
-    places = [_BinTally(Counter()) for _ in EDGES]
+    bins = [_BinTally(Counter()) for _ in EDGES]
     turns: dict[int, Summary] = {}
     files: dict[str, Summary] = {}
     pairs: dict[tuple[str, str], Summary] = {}
@@ -111,21 +111,21 @@ def summarise_corpus(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]
         _add(files, file, analysis.summary)
         _add(pairs, (pair.base, pair.aligned), analysis.summary)
         rows = analysis.scored.rows
-        kl = kl_of_rows(analysis.scored)
-        for tally, first, past in (*_tenths_of(rows, tenths), *_bins_of(rows, places)):
+        kl = kl_of_positions(analysis.scored)
+        for tally, first, past in (*_tenths_of(rows, tenths), *_bins_of(rows, bins)):
             tally.add(analysis.classes[first:past], kl[first:past])
         for piece, shift in _said(analysis):
             said[piece] += 1
             shifted[piece] += shift == ShiftClass.SHIFTED
     tokens = (TokenRatio(piece, said[piece], times) for piece, times in shifted.items() if times)
-    reached = sum(bool(tally.classes) for tally in places)
+    reached = sum(bool(tally.classes) for tally in bins)
     return CorpusSummary(
         responses=count,
         whole=whole,
         by_tenth=tuple(_bin(tally, at, at + 1) for at, tally in enumerate(tenths)),
         by_position=tuple(
             _bin(tally, first, past)
-            for tally, first, past in zip(places[:reached], EDGES, (*EDGES[1:], None), strict=False)
+            for tally, first, past in zip(bins[:reached], EDGES, (*EDGES[1:], None), strict=False)
         ),
         by_turn=tuple(sorted(turns.items())),
         by_file=tuple(files.items()),
@@ -149,7 +149,7 @@ def _bins_of(rows: int, tallies: Sequence[_BinTally]) -> Iterator[tuple[_BinTall
 
 
 def _said(analysis: ResponseAnalysis) -> Iterator[tuple[bytes, int]]:
-    """The bytes and the class of each row with text of its own."""
+    """The bytes and the class of each position with text of its own."""
     for row in range(analysis.token_count):
         yield analysis.scored.piece(row), analysis.classes[row]
 

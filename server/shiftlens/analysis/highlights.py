@@ -27,7 +27,7 @@ def highlights(analysis: ResponseAnalysis) -> Sequence[Highlight]:
     """The highlights of a response, sorted by their place in the file and without overlap.
 
     A character split over several tokens is one highlight with the worst class of its parts and the flags of
-    any. Rows without text give none; what the file holds between two parts of a response is left out.
+    any. Positions without text give none; what the file holds between two parts of a response is left out.
     """
     breaks = gaps(analysis.source)
     if breaks or any(analysis.cuts):
@@ -39,8 +39,8 @@ def highlights(analysis: ResponseAnalysis) -> Sequence[Highlight]:
     )
 
 
-def row_at(analysis: ResponseAnalysis, offset: int) -> int | None:
-    """The row that holds the (first byte of the) character at a source offset, None where there is none.
+def position_at(analysis: ResponseAnalysis, offset: int) -> int | None:
+    """The position that holds the (first byte of the) character at a source offset, None where there is none.
 
     O(log n) for each part.
     """
@@ -48,10 +48,11 @@ def row_at(analysis: ResponseAnalysis, offset: int) -> int | None:
     return None if character is None else _row_of(analysis, character)
 
 
-def rows_at(analysis: ResponseAnalysis, offset: int) -> range:
-    """The rows that touch the character at a source offset: one, several where they share it, or none.
+def positions_at(analysis: ResponseAnalysis, offset: int) -> range:
+    """The positions that touch the character at a source offset: one, several where they share it, or none.
 
-    Where the response ends in the file and no other token begins, that is the row of the end. O(log n) for each part.
+    Where the response ends in the file and no other token begins, that is the position of the end. O(log n) for each
+    part.
     """
     character = _character_at(analysis, offset)
     row = None if character is None else _row_of(analysis, character)
@@ -64,9 +65,9 @@ def rows_at(analysis: ResponseAnalysis, offset: int) -> range:
 
 
 def span_of(analysis: ResponseAnalysis, first: int, end: int) -> tuple[int, int]:
-    """Where the rows [first, end), of one part and at least one, stand in the file: with whole characters.
+    """Where the positions [first, end), of one part and at least one, stand in the file: with whole characters.
 
-    Rows without text have an empty span, but one that has bytes of a character has that character's.
+    Positions without text have an empty span, but one that has bytes of a character has that character's.
     """
     start = analysis.starts[first]
     if first and analysis.cuts[first - 1]:
@@ -84,13 +85,13 @@ def _character_at(analysis: ResponseAnalysis, offset: int) -> int | None:
 
 
 def _row_of(analysis: ResponseAnalysis, character: int) -> int | None:
-    """The row with the first byte of a character of the response's text; None where it is not scored yet."""
+    """The position with the first byte of a character of the response's text; None where it is not scored yet."""
     row = bisect_right(analysis.text_ends, character)
     return row if row < len(analysis.text_ends) else None
 
 
 def _past_split(analysis: ResponseAnalysis, row: int) -> int:
-    """One past the last row that holds bytes of the character in which `row` ends."""
+    """One past the last position that holds bytes of the character in which `row` ends."""
     begun = analysis.text_ends[row]
     past = row + 1
     while past < len(analysis.cuts):
@@ -112,7 +113,7 @@ def _of_row(analysis: ResponseAnalysis, row: int, start: int, end: int) -> Highl
 
 
 def _across(analysis: ResponseAnalysis, breaks: list[int]) -> Iterator[Highlight]:
-    """The general case: characters split over rows, and responses that are not one run of the file."""
+    """The general case: characters split over positions, and responses that are not one run of the file."""
     begin = 0
     for row, end in enumerate(analysis.text_ends):
         if end > begin:

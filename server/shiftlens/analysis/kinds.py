@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from shiftlens.analysis.layout_marks import Layout, layout_of
-from shiftlens.analysis.model import ANSWER, PartRows
+from shiftlens.analysis.model import ANSWER, PartPositions
 from shiftlens.analysis.phrases import Phrase, Unit, closing_start, languages_of, opening_end, phrases, units
 from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.options.word_lists import WordLists, default_word_lists
@@ -47,16 +47,16 @@ def kinds_of(
     text: str,
     text_ends: Sequence[int],
     special: bytes,
-    parts: Sequence[PartRows],
+    parts: Sequence[PartPositions],
     *,
     has_end: bool,
     word_lists: WordLists | None = None,
 ) -> bytes:
-    """One byte for each row, a value of `TokenKind`.
+    """One byte for each position, a value of `TokenKind`.
 
     - text, parts: of the response, as far as it was scored (see `ResponseAnalysis`).
-    - text_ends: where each row ends in `text`, in code points; special: uint8 [n].
-    - has_end: whether the last row is the end of the response.
+    - text_ends: where each position ends in `text`, in code points; special: uint8 [n].
+    - has_end: whether the last position is the end of the response.
     - word_lists: the package's own where there are none.
     """
     spans = tuple((part.kind, part.text_start, part.text_end) for part in parts if part.text_end > part.text_start)
@@ -91,7 +91,7 @@ def _of_token(text: str, characters: bytes, begin: int, end: int) -> int:
     if kind in (_SYNTAX, _REASONING) or kind & _CODE:
         return kind & ~_CODE
     is_layout = "\n" in token or any(
-        characters[place] == _FORMAT and not text[place].isspace() for place in range(at, end)
+        characters[index] == _FORMAT and not text[index].isspace() for index in range(at, end)
     )
     return _FORMAT if is_layout else kind
 
@@ -154,16 +154,16 @@ class _Answer:
         for start, end in self.layout.code:
             found[start:end] = bytes([_CONTENT | _CODE]) * (end - start)
         for space in _SPACE.finditer(self.text):
-            found[space.start() : space.end()] = bytes(_FORMAT | found[place] & _CODE for place in range(*space.span()))
+            found[space.start() : space.end()] = bytes(_FORMAT | found[index] & _CODE for index in range(*space.span()))
         for start, end in self.layout.marks:
             found[start:end] = bytes([_FORMAT]) * (end - start)
         for phrase, name in phrases(self.words, self.text, word_lists, languages, _counts(opening, closing)):
             behind = _BEHIND.match(self.text, phrase.end)
             end = phrase.end if behind is None else behind.end()
             kind = int(_KIND_OF_LIST[name])
-            for place in range(phrase.start, end):
-                if place < phrase.end or found[place] == _CONTENT:
-                    found[place] = kind
+            for index in range(phrase.start, end):
+                if index < phrase.end or found[index] == _CONTENT:
+                    found[index] = kind
         return bytes(found)
 
 

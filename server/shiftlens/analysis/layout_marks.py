@@ -78,7 +78,7 @@ def _line(line: str, at: int, marks: list[Span], code: list[Span]) -> None:
     code += ((at + start, at + end) for start, end in inside)
     if line.lstrip().startswith("|"):
         inside_out = _outside(line, begin, inside)
-        marks += ((at + place, at + place + 1) for start, end in inside_out for place in _pipes(line, start, end))
+        marks += ((at + index, at + index + 1) for start, end in inside_out for index in _pipes(line, start, end))
     for start, end in _outside(line, begin, inside):
         marks += ((at + a, at + b) for a, b in _inline_marks(line, start, end))
     colon = _COLON.search(line, begin)
@@ -95,7 +95,7 @@ def _outside(line: str, begin: int, inside: list[Span]) -> Iterator[Span]:
 
 
 def _pipes(line: str, start: int, end: int) -> Iterator[int]:
-    return (place for place in range(start, end) if line[place] == "|")
+    return (index for index in range(start, end) if line[index] == "|")
 
 
 def _inline_marks(line: str, start: int, end: int) -> Iterator[Span]:

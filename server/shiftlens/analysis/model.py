@@ -152,12 +152,12 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class PartRows:
-    """The rows of one part of a turn that was scored.
+class PartPositions:
+    """The positions of one part of a turn that was scored.
 
     - index: of the part in the turn; kind: one of `options.pair.SCORE_PARTS`.
-    - first, end: rows [first, end). A token that holds bytes of two parts is of the one with its first byte; the end of
-      the response is of the last part.
+    - first, end: positions [first, end). A token that holds bytes of two parts is of the one with its first byte; the
+      end of the response is of the last part.
     - text_start, text_end: the characters of the part in `ResponseAnalysis.text`.
     """
 
@@ -171,18 +171,19 @@ class PartRows:
 
 @dataclass(frozen=True, slots=True)
 class ResponseAnalysis:
-    """A response, its scores, and a class for each row. Rows are in the order in which the model wrote the parts.
+    """A response, its scores, and a class for each position. Positions are in the order in which the model wrote the
+    parts.
 
     - text, source: the parts of the response that were scored, as one text, and where it stands in the file.
-    - parts: the rows of each of these parts, in order; they leave no row out.
-    - has_end: whether the last row is the end of the response. There is none where the last part of the turn is not
-      scored, nor in scores of a first part of one.
+    - parts: the positions of each of these parts, in order; they leave no position out.
+    - has_end: whether the last position is the end of the response. There is none where the last part of the turn is
+      not scored, nor in scores of a first part of one.
     - classes: uint8 [n], values of `ShiftClass`.
     - off_greedy: uint8 [n].
     - starts, ends: uint32 [n], code-point offsets into the file's text; together the spans cover what was scored. They
       ascend within a part; a part may stand in the file before one that was written earlier.
-    - text_ends: uint32 [n], where each row ends in `text`, in code points.
-    - cuts: uint8 [n], 1 where the row ends inside a character, whose other bytes the next rows hold.
+    - text_ends: uint32 [n], where each position ends in `text`, in code points.
+    - cuts: uint8 [n], 1 where the position ends inside a character, whose other bytes the next positions hold.
     - kinds: uint8 [n], values of `TokenKind`.
     """
 
@@ -197,13 +198,13 @@ class ResponseAnalysis:
     text_ends: array[int]
     cuts: bytes
     summary: Summary
-    parts: tuple[PartRows, ...]
+    parts: tuple[PartPositions, ...]
     has_end: bool
     kinds: bytes = b""
 
     @property
     def token_count(self) -> int:
-        """Number of rows without the end of the response."""
+        """Number of positions without the end of the response."""
         return self.scored.rows - self.has_end
 
     @property
@@ -212,7 +213,7 @@ class ResponseAnalysis:
         return (*self.response.notes, *self.scored.notes)
 
     def part_at(self, row: int) -> str:
-        """The kind of part that a row is of. Raises IndexError where there are no parts."""
+        """The kind of part that a position is of. Raises IndexError where there are no parts."""
         return self.parts[max(0, bisect_right(self.parts, row, key=lambda part: part.first) - 1)].kind
 
 

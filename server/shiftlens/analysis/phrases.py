@@ -113,8 +113,8 @@ def _sentence_ends(text: str, words: Sequence[Unit]) -> Iterator[int]:
 
 
 def _matches(words: Sequence[Unit], at: int, wanted: Sequence[str], text: str) -> bool:
-    return all(words[at + place].key == key for place, key in enumerate(wanted)) and all(
-        _is_gap(text, words[place].end, words[place + 1]) for place in range(at, at + len(wanted) - 1)
+    return all(words[at + index].key == key for index, key in enumerate(wanted)) and all(
+        _is_gap(text, words[index].end, words[index + 1]) for index in range(at, at + len(wanted) - 1)
     )
 
 

@@ -1,6 +1,6 @@
 """Runs: where shifted tokens stand close together. This module alone says what a run is.
 
-A run is a maximal stretch of positions of one part of a response that begins and ends with a shifted position and in
+A run is a longest sequence of positions of one part of a response that begins and ends with a shifted position and in
 which each shifted position is at most MOST_APART positions after the one before: at most MOST_APART - 1 others stand
 between two of them. So every shifted token is in exactly one run, one that stands alone is a run by itself, and at
 least a third of a run is shifted. The end of the response has no place in the file and is in no run.

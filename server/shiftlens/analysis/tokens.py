@@ -15,7 +15,7 @@ JACCARD_AT = 10
 
 
 def token(analysis: ResponseAnalysis, row: int) -> Token:
-    """Everything known of a row. Constant time in the length of the response. Raises IndexError."""
+    """Everything known of a position. Constant time in the length of the response. Raises IndexError."""
     scored = analysis.scored
     if not 0 <= row < scored.rows:
         raise IndexError(f"no row {row} among {scored.rows}")
@@ -48,7 +48,7 @@ def token(analysis: ResponseAnalysis, row: int) -> Token:
 
 
 def base_side(scored: ScoredResponse, row: int) -> TokenSide:
-    """What the base model gave for a row of the aligned model's tokens."""
+    """What the base model gave for a position of the aligned model's tokens."""
     alignment = scored.comparison.alignment
     if alignment is None:
         return side_at(scored.base, row)
@@ -68,7 +68,7 @@ def base_side(scored: ScoredResponse, row: int) -> TokenSide:
 
 
 def base_logprobs(scored: ScoredResponse) -> Sequence[float]:
-    """The base model's logprob of each row's token, not a number where that is not exactly one of its own."""
+    """The base model's logprob of each position's token, not a number where that is not exactly one of its own."""
     logprobs, alignment = float32(scored.base.logprob), scored.comparison.alignment
     if alignment is None:
         return logprobs
@@ -76,13 +76,13 @@ def base_logprobs(scored: ScoredResponse) -> Sequence[float]:
     return [logprobs[first[row]] if alignment.is_one_to_one(row) else math.nan for row in range(scored.rows)]
 
 
-def kl_of_rows(scored: ScoredResponse) -> Sequence[float]:
-    """KL(aligned || base) of each row in nats, not a number where it is not known."""
+def kl_of_positions(scored: ScoredResponse) -> Sequence[float]:
+    """KL(aligned || base) of each position in nats, not a number where it is not known."""
     return float32(scored.comparison.kl) if scored.comparison.kl else [math.nan] * scored.rows
 
 
 def side_at(side: SideScores, row: int) -> TokenSide:
-    """What one model gave for a row of its own tokens."""
+    """What one model gave for a position of its own tokens."""
     at = row * side.k
     ids = int32(side.top_ids)[at : at + side.k]
     logprobs = float32(side.top_logprobs)[at : at + side.k]
@@ -100,7 +100,7 @@ def side_at(side: SideScores, row: int) -> TokenSide:
 
 
 def shortened(scored: ScoredResponse, row: int) -> tuple[str, ...]:
-    """The sides, "base" and "aligned", that did not see the whole context at a row."""
+    """The sides, "base" and "aligned", that did not see the whole context at a position."""
     alignment = scored.comparison.alignment
     base_row = row if alignment is None else alignment.base_rows(row).stop - 1
     rows = (("base", scored.base, base_row), ("aligned", scored.aligned, row))
@@ -108,7 +108,7 @@ def shortened(scored: ScoredResponse, row: int) -> tuple[str, ...]:
 
 
 def realigned(scored: ScoredResponse, row: int) -> Realigned | None:
-    """The group of a row that is not exactly one token of the base model."""
+    """The group of a position that is not exactly one token of the base model."""
     alignment = scored.comparison.alignment
     if alignment is None or alignment.is_one_to_one(row):
         return None
@@ -119,7 +119,7 @@ def realigned(scored: ScoredResponse, row: int) -> Realigned | None:
 
 
 def tokens(analysis: ResponseAnalysis) -> Iterator[Token]:
-    """All rows in order."""
+    """All positions in order."""
     return (token(analysis, row) for row in range(analysis.scored.rows))
 
 

@@ -47,8 +47,8 @@ def template_files(name: str) -> TemplateFiles | None:
         adapter = adapter_folder(folder)
     except (OSError, ValueError):
         return None
-    below = model_folder(adapter.below) if adapter is not None and adapter.below else None
-    return None if below is None else _in_folder(below)
+    adapted = model_folder(adapter.adapted_model) if adapter is not None and adapter.adapted_model else None
+    return None if adapted is None else _in_folder(adapted)
 
 
 def _in_folder(folder: Path) -> TemplateFiles | None:

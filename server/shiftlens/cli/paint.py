@@ -44,7 +44,7 @@ _TRAINED = {
 }
 
 
-class Stretch(Protocol):
+class Range(Protocol):
     """Offsets into the text at hand."""
 
     @property
@@ -53,7 +53,7 @@ class Stretch(Protocol):
     def end(self) -> int: ...
 
 
-class Span(Stretch, Protocol):
+class Span(Range, Protocol):
     """A highlight, with its class."""
 
     @property
@@ -86,9 +86,9 @@ class Painter:
                 inside = [_cut(span, part.text_start, part.text_end) for span in spans]
                 self.spans(text[part.text_start : part.text_end], [span for span in inside if span.start < span.end])
 
-    def page(self, text: str, headings: Iterable[Stretch], responses: Iterable[ResponseAnalysis]) -> None:
+    def page(self, text: str, headings: Iterable[Range], responses: Iterable[ResponseAnalysis]) -> None:
         """A page of turns: its headings bold, its responses painted."""
-        every: list[Stretch] = [item for response in responses for item in highlights(response)]
+        every: list[Range] = [item for response in responses for item in highlights(response)]
         painted = Text()
         at = 0
         for span in sorted((*every, *headings), key=lambda item: item.start):

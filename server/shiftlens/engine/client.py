@@ -1,4 +1,4 @@
-"""The light side of the engine: finds or starts one, sends jobs, hands out what comes of them.
+"""The client of engines: finds or starts one, sends jobs, and yields the events of each.
 
 An engine starts with the first job, and is shared with every client of this user that runs the same program in the
 same environment, whatever pair it asks for. When it dies, the jobs in flight fail with an EngineError and the next job
@@ -104,7 +104,7 @@ class EngineClient:
         ScoringError when nothing can be scored, EngineError when the process does not start or ends early.
         """
         if isinstance(request, Score) and least_bytes(request.responses) > MAX_FRAME_BYTES:
-            # Encoding it to find that out would fill the memory.
+            # The size is estimated, since encoding such a request would fill the memory.
             raise _too_much()
         sent = msgspec.structs.replace(request, job=self._new_job(), pair=located(request.pair))
         for _ in range(_TRIES):
@@ -153,7 +153,7 @@ class EngineClient:
         raise EngineError("The engine ended a job without an answer.", "This is a fault of ShiftLens.")
 
     def forget(self, document: str) -> None:
-        """Have the engine let go of what it keeps for edits of a document that was scored under this name."""
+        """Have the engine drop the passes that it remembers of the document with this name."""
         for link in self._links.open_links():
             link.post(Forget(document=document))
 
@@ -202,7 +202,7 @@ class EngineClient:
 async def _events(link: Link, request: Job | Unload) -> AsyncGenerator[Event | Answer, None]:
     """What an engine says of a job, the answer last; closing this cancels the job. Raises EngineLeft beside errors."""
     if not link.is_open:
-        # It ended between its opening and this; nobody would answer.
+        # The engine ended after the link was opened, and would never answer.
         raise EngineLeft
     events = link.jobs[request.job] = JobEvents()
     try:

@@ -1,4 +1,4 @@
-"""What comes of a job while it is under way, in the order in which the engine said it."""
+"""The events of a job while it is under way, in the order in which the engine sent them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ERRORS: dict[str, type[ShiftLensError]] = {"ModelError": ModelError, "ScoringEr
 
 
 class JobEvents:
-    """The events of one job that nobody has read yet. A slow reader does not slow the engine: events wait for it."""
+    """The events of one job that are not read yet. They are queued, so that a slow reader does not slow the engine."""
 
     def __init__(self) -> None:
         self._unread: asyncio.Queue[Event | Answer | Exception] = asyncio.Queue()
@@ -19,7 +19,7 @@ class JobEvents:
         """Whether the engine has said its last word about the job, or has ended."""
 
     def deliver(self, reply: Reply) -> None:
-        """Take what the engine said of this job."""
+        """Queue a reply of the engine to this job."""
         if self.is_over:
             return
         if isinstance(reply, Event):
@@ -30,7 +30,7 @@ class JobEvents:
         elif isinstance(reply, Failed):
             self.fail(_ERRORS.get(reply.kind, EngineError)(reply.problem, reply.remedy))
         elif isinstance(reply, Cancelled):
-            # Who cancels a job reads no more of it.
+            # A caller that cancels a job reads no more of its events.
             self.fail(EngineError("The engine gave up a job that nobody had cancelled.", "Ask again."))
 
     def fail(self, error: Exception) -> None:

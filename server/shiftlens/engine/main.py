@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from shiftlens.engine.environment import LESS_URGENT
 from shiftlens.engine.frames import encode_frame, read_request
-from shiftlens.engine.protocol import Cancel, Describe, Forget, Held, Reply, Score, Unload
+from shiftlens.engine.protocol import Cancel, Describe, Forget, MemoryReport, Reply, Score, Unload
 from shiftlens.engine.worker.allocator import keep_freed_memory
 from shiftlens.engine.worker.turns import Turns
 from shiftlens.engine.worker.urgency import be_less_urgent
@@ -101,10 +101,10 @@ def main() -> None:
 
     worker = Worker(send, inbox.is_cancelled)
     turns = Turns(worker.session)
-    told = Held(kv_bytes=0, cuda_bytes=0)
+    reported = MemoryReport(kv_bytes=0, cuda_bytes=0)
     while True:
         for request in inbox.take(wait=not turns):
             turns.add(request.client, worker.steps(request), functools.partial(worker.needs, request))
         turns.step()
-        if (held := worker.held()) != told:
-            send(told := held)
+        if (memory := worker.memory()) != reported:
+            send(reported := memory)

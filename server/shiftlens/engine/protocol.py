@@ -27,8 +27,8 @@ __all__ = [
     "Event",
     "Failed",
     "Forget",
-    "Held",
     "Job",
+    "MemoryReport",
     "ModelInMemory",
     "Progress",
     "Refused",
@@ -66,14 +66,14 @@ class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Unload(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Let go of every model. Answered by Done."""
+    """Evict every model. Answered by Done."""
 
     job: int
     client: int = 0
 
 
 class Forget(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Let go of what is kept for edits of a document, None for all of this client. Not answered; `job` is 0."""
+    """Drop the passes remembered of a document, or of all of this client (None). Not answered; `job` is 0."""
 
     document: str | None
     client: int = 0
@@ -102,7 +102,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Scored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Scores of one response. With `partial`, only its first rows; a longer one follows.
+    """Scores of one response. With `partial`, only its first positions; a longer one follows.
 
     `matrix_library` is what takes float32 products on a CPU in this engine ("torch" or "onednn").
     """
@@ -124,8 +124,8 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class EngineState(msgspec.Struct, frozen=True, kw_only=True):
-    """How an engine process computes: threads of matrix products with this pair, of so many cores that it may use, how
-    threads wait for each other (as the environment has it), and its niceness (None where the system has none)."""
+    """How an engine process computes: the threads of matrix products with this pair, the cores that it may use, how
+    threads wait for each other (by the environment), and its niceness (None where the system has none)."""
 
     threads: int
     cores: int
@@ -166,7 +166,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ModelInMemory(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that the engine holds: a full one, or an adapter with its own bytes and the name of what it is put on."""
+    """A full model in the memory of the engine, or an adapter: with its own bytes and the name of its adapted model."""
 
     name: str
     bytes: int
@@ -175,11 +175,11 @@ class ModelInMemory(msgspec.Struct, frozen=True, kw_only=True):
     adapter_of: str = ""
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What the engine holds in memory, told when it changes.
+class MemoryReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What the engine has in memory, sent when it changes.
 
-    `kv_bytes` are kept for edits, `cuda_bytes` are all on a CUDA device, and `models` are those that are loaded. `job`
-    is 0: it belongs to none.
+    `kv_bytes` are the caches of earlier passes, `cuda_bytes` is all that is reserved on a CUDA device, and `models` are
+    those that are loaded. `job` is 0, since the report belongs to no job.
     """
 
     kv_bytes: int
@@ -199,7 +199,7 @@ Event = Progress | Scored | Refused
 Answer = Done | Described
 
 Request = Job | Cancel | Unload | Forget
-Reply = Event | Answer | Cancelled | Failed | Held
+Reply = Event | Answer | Cancelled | Failed | MemoryReport
 
 
 def is_passing(reply: Reply) -> bool:

@@ -12,10 +12,10 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class AdapterFolder:
-    """A folder with a PEFT adapter. `below` names the model that it was trained on; "" where it does not say."""
+    """A folder with a PEFT adapter. `adapted_model` names the model it was trained on; "" where it does not say."""
 
     folder: Path
-    below: str
+    adapted_model: str
     settings: dict[str, object]
 
 
@@ -27,12 +27,12 @@ def adapter_folder(folder: Path) -> AdapterFolder | None:
     settings = json.loads(config.read_text(encoding="utf-8"))
     if not isinstance(settings, dict):
         raise ValueError(f"{ADAPTER_CONFIG} holds no object")
-    below = settings.get("base_model_name_or_path")
-    return AdapterFolder(folder, below if isinstance(below, str) else "", settings)
+    adapted_model = settings.get("base_model_name_or_path")
+    return AdapterFolder(folder, adapted_model if isinstance(adapted_model, str) else "", settings)
 
 
-def has_whole_model(folder: Path) -> bool:
-    """Whether a folder holds the weights of a model, be it beside an adapter."""
+def has_full_model(folder: Path) -> bool:
+    """Whether a folder holds the weights of a full model, alone or beside an adapter."""
     return (folder / "config.json").is_file() and any(
         file.name != ADAPTER_WEIGHTS
         for pattern in ("*.safetensors", "pytorch_model*.bin")

@@ -11,7 +11,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from shiftlens.model_files.adapter_files import ADAPTER_CONFIG, adapter_folder, has_whole_model
+from shiftlens.model_files.adapter_files import ADAPTER_CONFIG, adapter_folder, has_full_model
 from shiftlens.model_files.local import model_folder
 
 _WEIGHTS = (".safetensors", ".bin")
@@ -24,8 +24,8 @@ _SAMPLE_BYTES = 4096
 def model_fingerprint(name: str) -> str | None:
     """A hash that changes when the model's files do.
 
-    `name` is as `local.model_folder` takes it. That of an adapter changes with the files of the model below it
-    as well. None where there is no whole model on this machine.
+    `name` is as `local.model_folder` takes it. The fingerprint of an adapter changes with the files of its adapted
+    model too. None where the model, or the adapted model of an adapter, is not on this machine or not complete.
     """
     folder = model_folder(name)
     if folder is None:
@@ -34,13 +34,13 @@ def model_fingerprint(name: str) -> str | None:
         adapter = adapter_folder(folder)
         if adapter is None:
             return _files_digest(folder, needs="config.json")
-        below = model_folder(adapter.below) if adapter.below else None
-        if below is None or has_whole_model(folder) or adapter_folder(below) is not None:
+        adapted = model_folder(adapter.adapted_model) if adapter.adapted_model else None
+        if adapted is None or has_full_model(folder) or adapter_folder(adapted) is not None:
             return None
-        own, whole = _files_digest(folder, needs=ADAPTER_CONFIG), _files_digest(below, needs="config.json")
+        own, full = _files_digest(folder, needs=ADAPTER_CONFIG), _files_digest(adapted, needs="config.json")
     except (OSError, ValueError):
         return None
-    return hashlib.sha256(f"{own}:{whole}".encode()).hexdigest()[:32] if own and whole else None
+    return hashlib.sha256(f"{own}:{full}".encode()).hexdigest()[:32] if own and full else None
 
 
 def _files_digest(folder: Path, *, needs: str) -> str | None:

@@ -32,8 +32,8 @@ class Where(str, Enum):
 class LocalModel:
     """A model by name; `size` is that of its files in bytes, 0 where it is missing.
 
-    A model whose configuration or weights are not there counts as missing. An adapter is there with the model below it,
-    and as large as both.
+    A model whose configuration or weights are not there counts as missing. An adapter is there where its adapted
+    model is too, and as large as both.
     """
 
     name: str
@@ -82,19 +82,20 @@ def find_local(name: str) -> LocalModel:
     size = sum(sizes.values())
     if "config.json" in sizes:
         return LocalModel(name, _where(name), size)
-    below = _below(folder)
-    whole = find_local(below) if below else None
-    if whole is None or whole.where is Where.MISSING:
+    adapted = _adapted_model(folder)
+    full = find_local(adapted) if adapted else None
+    if full is None or full.where is Where.MISSING:
         return LocalModel(name, Where.MISSING)
-    return LocalModel(name, _where(name), size + whole.size)
+    return LocalModel(name, _where(name), size + full.size)
 
 
-def _below(folder: Path) -> str:
-    """The whole model below the adapter in a folder; "" where there is no adapter, or another adapter below."""
+def _adapted_model(folder: Path) -> str:
+    """The full model that the adapter in a folder is put on; "" where there is none, or another adapter."""
     try:
         adapter = adapter_folder(folder)
-        below = model_folder(adapter.below) if adapter is not None and adapter.below else None
-        return adapter.below if adapter is not None and below is not None and adapter_folder(below) is None else ""
+        name = adapter.adapted_model if adapter is not None else ""
+        adapted = model_folder(name) if name else None
+        return name if adapted is not None and adapter_folder(adapted) is None else ""
     except (OSError, ValueError):
         return ""
 

@@ -11,7 +11,7 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     """What a loaded model is, for `doctor` and the JSON output.
 
     `fingerprint` changes when the model's files do; "" where they can't be told apart (see `model_files.fingerprint`).
-    `adapter_of` names the whole model that an adapter is put on, "" for a whole model. `matrix_library` takes its
+    `adapter_of` names the full model that an adapter is put on, "" for a full model. `matrix_library` takes its
     matrix products: "torch" for torch's own, or "onednn".
     """
 

@@ -35,7 +35,7 @@ Outcome = ScoredResponse | Refusal
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of one content; with `partial`, only its first rows."""
+    """What is known of one content; with `partial`, only its first positions."""
 
     outcome: Outcome
     partial: bool = False

@@ -43,7 +43,7 @@ class Session:
     """Models that stay in memory while they fit, and the pairs that are opened as views of them.
 
     `memory_bytes` bounds the models on each kind of device; None takes what the machine allows (see `model_limit`).
-    `kinds` are those of models that are elsewhere: a name that none of them takes is that of a model to be loaded here.
+    `kinds` know the models that are elsewhere, by name; a name that none of them knows is of a model to be loaded here.
     A session belongs to one thread.
     """
 
@@ -96,14 +96,14 @@ class Session:
     def steps(self, spec: PairSpec, run: Run, on_progress: OnProgress = _quiet) -> Generator[Events, None, None]:
         """The same in steps, each with what it gave; between two of them other pairs can be scored.
 
-        Models are held in memory within a pass only. Where they were let go of between two, they are loaded again.
+        Models are sure to be in memory within a pass only. Those that were evicted between two passes are loaded again.
         """
         if self._sides.has_remote(spec):
             yield from self._steps_alone(spec, run, on_progress)
             return
         with self.open(spec, on_progress) as pair:
             opened = Opened(pair.base.description, pair.aligned.description)
-            # Held by this generator, it would stay in memory when it is let go of.
+            # A reference in this generator would keep the models in memory after the cache has evicted them.
             del pair
         yield (opened,)
         yield from PairRun(run, lambda: self._in_use(spec, on_progress, look=False)).steps()
@@ -119,7 +119,7 @@ class Session:
     ) -> Iterator[Event]:
         """What comes of scoring these responses under several pairs, the base model of which is fed once for all.
 
-        `aligned` of an event is the place of its pair in `specs`. Pairs whose models don't fit in memory together are
+        `aligned` of an event is the index of its pair in `specs`. Pairs whose models don't fit in memory together are
         scored in several goes, for each of which the base model is fed anew; `SeveralRun` says when else it is. Nothing
         is kept for edits. Raises ModelError.
         """
@@ -173,7 +173,7 @@ class Session:
             return Outlook()
 
     def pinned(self) -> frozenset[UnitId]:
-        """What is in use, and can't be let go of."""
+        """The units that are in use, which can't be evicted."""
         return self._cache.pinned()
 
     def forget(self, client: int, document: str | None) -> None:
@@ -194,7 +194,7 @@ class Session:
         yield from SideRun(run, lambda: self.open_sides(spec, on_progress), number).steps()
 
     def _goes(self, specs: Sequence[PairSpec]) -> list[list[int]]:
-        """The places of pairs that are scored in one go: as many as fit in memory; by itself with a model elsewhere."""
+        """The pairs to score in one go, by index: as many as fit in memory; one with a model elsewhere by itself."""
         goes: list[list[int]] = []
         wanted: list[Needed] = []
         for i, spec in enumerate(specs):

@@ -18,12 +18,12 @@ _CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
 
 @dataclass(frozen=True, slots=True)
 class TokenSpans:
-    """Spans of n rows. The decoded spans partition the text, the source spans follow from them.
+    """Spans of n tokens. The decoded spans partition the text, the source spans follow from them.
 
-    - text_ends: uint32 [n], where each row ends in the decoded text, in code points; it begins where the one
+    - text_ends: uint32 [n], where each token ends in the decoded text, in code points; it begins where the one
       before it ended.
     - starts, ends: uint32 [n], code-point offsets into the file.
-    - cuts: uint8 [n], 1 where the row ends inside a character.
+    - cuts: uint8 [n], 1 where the token ends inside a character.
     """
 
     text_ends: array[int]
@@ -35,9 +35,9 @@ class TokenSpans:
 def token_spans(text: str, byte_ends: Sequence[int], source: SourceMap) -> TokenSpans:
     """Spans of the tokens that end at `byte_ends` (ascending) in the UTF-8 of `text`.
 
-    An empty row stands right behind the row before it; one behind the last character is at `source.source_end`. Where
-    the text goes on at an earlier place of the file, the span of a row that goes on with it ends before that.
-    Raises ValueError where `byte_ends` descend or leave the text.
+    An empty token stands right behind the token before it; one behind the last character is at
+    `source.source_end`. Where the text goes on at an earlier place of the file, the span of a token that goes on
+    with it ends before that. Raises ValueError where `byte_ends` descend or leave the text.
     """
     text_ends, cuts = _ends_in_text(text, byte_ends)
     starts, ends = _ends_in_source(text_ends, source)
@@ -82,7 +82,7 @@ def _ends_in_source(text_ends: array[int], source: SourceMap) -> tuple[array[int
 
 
 def _walk(text_ends: array[int], source: SourceMap) -> array[int]:
-    """Source offsets just past the first `text_ends[row]` characters, in one pass over rows and segments."""
+    """Source offsets just past the first `text_ends[row]` characters, in one pass over tokens and segments."""
     ends = array("I")
     segments = iter(source.segments)
     segment = next(segments, None)
@@ -140,7 +140,7 @@ def _steps_back(source: SourceMap) -> list[int]:
 
 
 def _skip_gaps(text_ends: array[int], starts: array[int], ends: array[int], source: SourceMap) -> None:
-    """Let rows that hold text begin at their first character, and end where the text goes back in the file."""
+    """Let tokens that hold text begin at their first character, and end where the text goes back in the file."""
     back = _steps_back(source)
     begin = 0
     for row, end in enumerate(text_ends):

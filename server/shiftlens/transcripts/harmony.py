@@ -91,7 +91,7 @@ def pieces(text: str, messages: Sequence[Message]) -> list[tuple[int, PartKind, 
 
 
 def harmony_parts(text: str) -> list[tuple[int, PartKind, ToolCall | None]]:
-    """The stretches of an answer that is a stream of messages, as a model wrote it; empty for any other.
+    """The parts of an answer that is a stream of messages, as a model wrote it; empty for any other.
 
     The end marker of the last message stays with it.
     """

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from shiftlens.transcripts.model import ToolCall
 
 Call = tuple[int, "ToolCall | None"]
-"""Where in the text the stretch of one call ends, and the call; None for a call that could not be read."""
+"""Where in the text the span of one call ends, and the call; None for a call that could not be read."""
 
 _LONGEST_CODE = 100_000
 _DECODER = json.JSONDecoder()
@@ -144,7 +144,7 @@ def gemma_calls(body: str) -> list[Call]:
 
 
 def python_calls(body: str) -> list[Call]:
-    """`[name(key=value)]` of LFM2 and Llama; a list of several calls is one stretch without a call.
+    """`[name(key=value)]` of LFM2 and Llama; a list of several calls is one span without a call.
 
     Arguments that are no Python, as LFM2.5 writes them, stay as they are.
     """

@@ -82,7 +82,7 @@ _BY_OPENING = {mark.opening: mark for mark in _CALLS}
 _QUOTES = "`'\"“‘«"
 
 _Piece = tuple[int, PartKind, "ToolCall | None"]
-"""Where a stretch of a text ends, and what it is."""
+"""Where a span of a text ends, and what it is."""
 
 
 def marked_parts(turn: Turn) -> Turn:
@@ -123,7 +123,7 @@ def _pieces_of(part: Part, opens: bool) -> list[Part]:
 
 
 def _pieces(text: str, opens: bool) -> Iterator[_Piece]:
-    """The stretches of a text, in order; they leave nothing out."""
+    """The spans of a text, in order; they leave nothing out."""
     if opens:
         harmony = harmony_parts(text)
         if harmony:
@@ -197,7 +197,7 @@ def _may_open(text: str, mark: _CallMark, at: int, done: int) -> bool:
 
 
 def _call_end(text: str, mark: _CallMark, first: int) -> int:
-    """Where the marked stretch ends whose text begins at `first`. A call that is not closed was cut off."""
+    """Where the marked span ends whose text begins at `first`. A call that is not closed was cut off."""
     ending = text.find(mark.closing or mark.opening, first)
     return len(text) if ending < 0 else ending + len(mark.closing)
 

@@ -49,7 +49,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a turn of one kind. `text` is decoded (escapes undone), `source` leads back to the file.
+    """A piece of a turn, of one kind. `text` is decoded (escapes undone), `source` leads back to the file.
 
     `marked` says that the text spells its own marks (`<think>`, `</think>`, `<tool_call>`), as it stands in the file:
     the part joins what is beside it, and no template puts marks around it. The text of a tool call is its arguments or,

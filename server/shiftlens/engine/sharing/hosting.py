@@ -192,7 +192,7 @@ class Host:
         if problem is not None:
             session.send(failed(request.job, problem))
         elif not self._ending:
-            # Else the job stays unanswered, and its client asks the next host.
+            # A job that comes too late stays unanswered, and its client asks the next host.
             await self._worker.run(session, request)
 
     def _part_with(self, session: Session) -> None:
@@ -215,19 +215,19 @@ class Host:
             session.send(message)
 
     def _running(self) -> Running:
-        pid, held = self._worker.pid, self._worker.held
+        pid, memory = self._worker.pid, self._worker.memory
         return Running(
             pid=os.getpid(),
             engine_pid=pid,
             allow_pickle=self._allow_pickle,
-            models=held.models,
+            models=memory.models,
             version=__version__,
             started=self._started,
             clients=len(self._sessions),
             jobs=self._worker.jobs,
             resident_bytes=None if pid is None else resident_bytes(pid),
-            kv_bytes=held.kv_bytes,
-            cuda_bytes=held.cuda_bytes,
+            kv_bytes=memory.kv_bytes,
+            cuda_bytes=memory.cuda_bytes,
         )
 
 

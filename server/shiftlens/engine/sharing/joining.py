@@ -85,7 +85,7 @@ async def join_running(endpoint: Endpoint, hello: Hello, seconds: float = _ANSWE
 
 
 async def connect(endpoint: Endpoint) -> Connection:
-    """Raises NoHost where nobody of this user listens."""
+    """Connect to the host. Raises NoHost where no process of this user listens."""
     if not endpoint.has_socket_of_ours():
         raise NoHost
     try:

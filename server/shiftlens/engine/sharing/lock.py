@@ -1,4 +1,4 @@
-"""The lock of an endpoint: who has it is the host there, with the socket that listens and the log as standard error."""
+"""The lock of an endpoint. The process that has it is the host: it listens on the socket and writes the log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LockedEndpoint:
 
     def settle(self) -> None:
         """Write our process id into the lock file, and have standard error go to the log."""
-        # On a full disk the lock holds all the same; only messages about this host can't name it.
+        # On a full disk the process still has the lock; only messages about this host lack its process id.
         with contextlib.suppress(OSError):
             os.ftruncate(self.descriptor, 0)
             os.pwrite(self.descriptor, str(os.getpid()).encode(), 0)

@@ -32,7 +32,7 @@ def as_named(answer: _A, pair: PairSpec) -> _A:
 
 
 def needs_working_folder(pair: PairSpec) -> bool:
-    """Whether an adapter names the model below it by a path from the folder that this process works in."""
+    """Whether an adapter names its adapted model by a path from the folder that this process works in."""
     return any(_names_model_from_here(Path(resolve_model_name(name))) for name in (pair.base, pair.aligned))
 
 
@@ -41,9 +41,9 @@ def _names_model_from_here(folder: Path) -> bool:
         adapter = adapter_folder(folder)
     except (OSError, ValueError):
         return False
-    if adapter is None or not adapter.below:
+    if adapter is None or not adapter.adapted_model:
         return False
-    return not Path(adapter.below).is_absolute() and Path(adapter.below).is_dir()
+    return not Path(adapter.adapted_model).is_absolute() and Path(adapter.adapted_model).is_dir()
 
 
 def _absolute(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Who is at the other end of a Unix socket."""
+"""The user whose process is at the other end of a Unix socket."""
 
 from __future__ import annotations
 

@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from shiftlens.engine.protocol import Answer, Cancel, Cancelled, Failed, Forget, Held, Job, Progress, Reply
+from shiftlens.engine.protocol import Answer, Cancel, Cancelled, Failed, Forget, Job, MemoryReport, Progress, Reply
 from shiftlens.engine.sharing.host_protocol import EngineProcess, Logged
 from shiftlens.engine.sharing.session import Session
 from shiftlens.engine.worker.urgency import make_less_urgent
 from shiftlens.engine.worker_process import WorkerProcess
 from shiftlens.errors import EngineError
 
-_NOTHING_HELD = Held(kv_bytes=0, cuda_bytes=0)
+_NOTHING_IN_MEMORY = MemoryReport(kv_bytes=0, cuda_bytes=0)
 
 
 class SharedWorker:
@@ -35,7 +35,7 @@ class SharedWorker:
         self._numbers = itertools.count(1)
         self._process: WorkerProcess | None = None
         self._starting = asyncio.Lock()
-        self.held = _NOTHING_HELD
+        self.memory = _NOTHING_IN_MEMORY
 
     @property
     def pid(self) -> int | None:
@@ -81,12 +81,12 @@ class SharedWorker:
             self._process.write(Cancel(job=number))
 
     def forget(self, session: Session, document: str | None) -> None:
-        """Let go of what is kept for a document of this session, of all of them with None."""
+        """Drop the passes remembered of a document of this session; of all its documents with None."""
         if self._process is not None:
             self._process.write(Forget(document=document, client=session.number))
 
     def drop(self, session: Session) -> None:
-        """Cancel the jobs of a client that has gone; what becomes of them is told to nobody."""
+        """Cancel the jobs of a client that has gone; nothing more is sent about them."""
         for job, number in session.jobs.items():
             self.cancel(session, job)
             self._jobs.pop(number, None)
@@ -104,8 +104,8 @@ class SharedWorker:
             await self._process.close()
 
     def _on_reply(self, reply: Reply) -> None:
-        if isinstance(reply, Held):
-            self.held = reply
+        if isinstance(reply, MemoryReport):
+            self.memory = reply
             return
         session, job = self._jobs.get(reply.job, (None, 0))
         if session is None:
@@ -121,7 +121,7 @@ class SharedWorker:
         """The process has ended, whether it was told to or not."""
         self._tell_all(EngineProcess(pid=None))
         self.fail_all(error)
-        self.held = _NOTHING_HELD
+        self.memory = _NOTHING_IN_MEMORY
 
     def _over(self, number: int) -> None:
         session, job = self._jobs.pop(number)

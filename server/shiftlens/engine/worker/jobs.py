@@ -1,4 +1,4 @@
-"""Doing the jobs: what each request asks for, in terms of models and scoring."""
+"""What the engine process does for each request, with a scoring session."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shiftlens.engine.protocol import (
     EngineState,
     Failed,
     Forget,
-    Held,
+    MemoryReport,
     ModelInMemory,
     Progress,
     Refused,
@@ -57,7 +57,7 @@ class JobCancelled(BaseException):
 
 
 class Worker:
-    """Does one job at a time. `send` takes replies, `is_cancelled` tells of jobs to be left."""
+    """Does jobs in steps. `send` takes replies; `is_cancelled` says by the number of a job whether it was cancelled."""
 
     def __init__(
         self, send: Callable[[Reply], None], is_cancelled: Callable[[int], bool], session: Session | None = None
@@ -66,9 +66,9 @@ class Worker:
         self._is_cancelled = is_cancelled
         self.session = session or Session()
 
-    def held(self) -> Held:
-        """What is held in memory."""
-        return Held(
+    def memory(self) -> MemoryReport:
+        """What is in memory now."""
+        return MemoryReport(
             kv_bytes=self.session.kv_bytes,
             # Asked of a machine without CUDA, or before it is used, this is 0 and starts nothing.
             cuda_bytes=torch.cuda.memory_reserved(),

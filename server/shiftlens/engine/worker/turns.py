@@ -1,7 +1,7 @@
-"""Whose turn it is: the jobs of several clients, done step by step, with models that may not fit together.
+"""The turns of clients: their jobs are done step by step, with models that may not all fit in memory together.
 
 Each client's jobs keep their order, and clients take turns by steps. A job is blocked where its models can't be loaded
-without letting go of models that another waiting job has. Then:
+without evicting models that another waiting job needs. Then:
 
 - Jobs whose models are in memory go first, as long as there are any, but for no longer than a term after the last
   loading: at least `LEAST_TERM_SECONDS`, and `TERM_LOADS` times what the last loading took. So at most about a sixth of
@@ -64,7 +64,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Who goes next, who is blocked, and whether this takes models from a job that waits."""
+    """Which client goes next, which are blocked, and whether this evicts models that a waiting job needs."""
 
     client: int
     blocked: frozenset[int] = frozenset()
@@ -72,12 +72,12 @@ class Choice:
 
 
 def term_seconds(load_seconds: float) -> float:
-    """How long models stay in memory at the least while jobs want them, after a loading of so many seconds."""
+    """How long models stay in memory, at the least, while jobs want them. The last loading took `load_seconds`."""
     return max(LEAST_TERM_SECONDS, TERM_LOADS * load_seconds)
 
 
 def choose(candidates: Sequence[Candidate], pinned: frozenset[Unit], since_switch: float, term: float) -> Choice:
-    """Who goes next, by the rule above. Candidates are in the order of their turns; there is at least one."""
+    """Which client goes next, by the rule above. Candidates are in the order of their turns; there is at least one."""
     ready = [each for each in candidates if each.outlook is None or not each.outlook.loads]
     wanted = frozenset(unit for each in ready if each.outlook is not None for unit in each.outlook.units)
     displacing = [each for each in candidates if each.outlook is not None and _displaces(each.outlook, wanted)]
@@ -92,7 +92,7 @@ def choose(candidates: Sequence[Candidate], pinned: frozenset[Unit], since_switc
             return Choice((under_way or free)[0].client, names)
         return Choice(longest.client, names - {longest.client}, switches=True)
     if any(each not in displacing for each in joining):
-        # The pass that is in the way ends sooner where no other is begun.
+        # No other pass is begun, so that the one in the way ends sooner.
         return Choice((under_way or free or joining)[0].client, names)
     return Choice(free[0].client, names)
 
@@ -140,7 +140,7 @@ class Turns:
 
     def step(self) -> None:
         """Do the next step, if there is one. What the job raises goes through."""
-        # A client that came while the last one had its turn stands behind it, but goes first.
+        # A client that came during the last turn is queued behind the client of that turn, but goes before it.
         order = [client for client in self._jobs if client != self._last]
         if self._last in self._jobs:
             order.append(self._last)
@@ -155,7 +155,7 @@ class Turns:
         except StopIteration:
             jobs.popleft()
         finally:
-            # Models that are loaded beside others while somebody is blocked must not make that wait longer.
+            # Loading models beside others must not lengthen the wait of a client that is blocked.
             if self._models is not None and (choice.switches or (self._models.loads > loads and not choice.blocked)):
                 self._term_began = self._clock()
                 self._term = term_seconds(self._models.last_load_seconds)

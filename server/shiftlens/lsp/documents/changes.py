@@ -23,7 +23,7 @@ def applied(
     A range that ends before its start is taken as the place where it starts.
     """
     text = lines.text
-    # The index is true of what stands above the changes so far, and editors go from the bottom to the top.
+    # The index stays true of the text above the changes so far, and editors send changes from the bottom to the top.
     true_up_to: tuple[float, float] = (math.inf, 0)
     for change in changes:
         if isinstance(change, types.TextDocumentContentChangeWholeDocument):

@@ -1,4 +1,4 @@
-"""What stands at a position of a document: the response, its result and its rows."""
+"""What stands at a position of a document: the response, its result and its tokens."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lsprotocol import types
 
-from shiftlens.analysis.highlights import rows_at
+from shiftlens.analysis.highlights import positions_at
 from shiftlens.analysis.model import ResponseAnalysis, Token
 from shiftlens.analysis.parts import part_name
 from shiftlens.analysis.tokens import token
@@ -103,12 +103,12 @@ def _left_out_at(analysis: ResponseAnalysis, at: int) -> str:
 
 
 def _tokens_at(analysis: ResponseAnalysis, at: int) -> tuple[Token, ...]:
-    rows = list(rows_at(analysis, at))
+    rows = list(positions_at(analysis, at))
     last = analysis.scored.rows - 1
     at_end = analysis.has_end and at == analysis.ends[last]
     if (at_end or not rows) and _is_behind_a_part(analysis, at):
         # Behind the last character one may mean it as well as the end, or as what no token is.
-        before = [row for row in rows_at(analysis, at - 1) if row != last or not analysis.has_end]
+        before = [row for row in positions_at(analysis, at - 1) if row != last or not analysis.has_end]
         rows = before + [row for row in rows if row not in before]
     if at_end and last not in rows:
         rows.append(last)

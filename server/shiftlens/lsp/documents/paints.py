@@ -1,4 +1,4 @@
-"""Where colours are, now that the text has been edited."""
+"""Coloured spans, and where they are after edits of the text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shiftlens.text.trail import Edits
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """A span of the text in code points, and the type and modifiers it shows."""
+    """A coloured span: [start, end) in code points, with the type and modifiers of a semantic token."""
 
     start: int
     end: int

@@ -14,9 +14,9 @@ from shiftlens.transcripts.model import Transcript
 
 @dataclass(frozen=True, slots=True)
 class ResponseResult:
-    """What is known of one response: `analysis` of all its rows or (`partial`) of the first, or a `refusal`.
+    """What is known of one response: `analysis` of all its positions or (`partial`) of the first, or a `refusal`.
 
-    `paints` are the colours of those rows, `runs` the runs of shifted tokens among them.
+    `paints` are the colours of those positions, `runs` the runs of shifted tokens among them.
     """
 
     analysis: ResponseAnalysis | None = None

@@ -1,4 +1,4 @@
-"""What the editor is told as diagnostics: what could not be read and, where the user wants, runs of shifted tokens."""
+"""Publishing diagnostics: what could not be read and, where the user wants them, runs of shifted tokens."""
 
 from __future__ import annotations
 

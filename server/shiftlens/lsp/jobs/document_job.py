@@ -59,7 +59,7 @@ class DocumentJob:
             await self._scored(work, settings)
 
     async def _planned(self, parsed: ParsedDocument, settings: Settings) -> DocumentWork | None:
-        """What is to be done; None where that is nothing, which the user is told."""
+        """What is to be done; None where that is nothing, and the user is told so."""
         session, document = self._session, self._document
         if parsed.transcript is None:
             await self._diagnose(parsed, ())
@@ -200,7 +200,7 @@ class DocumentJob:
 
 
 def _overall(message: Progress) -> float:
-    """A bar must not go back when scoring follows loading, so that loading has its first part."""
+    """The fraction of the bar. Loading takes its first part, so that scoring does not move it back."""
     loading = message.phase == "loading"
     return _LOADING_SHARE * message.fraction if loading else _LOADING_SHARE + (1 - _LOADING_SHARE) * message.fraction
 

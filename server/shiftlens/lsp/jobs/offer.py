@@ -12,7 +12,7 @@ CHOOSE_MODELS = "Choose models..."
 
 
 def offer_pair(session: Session, why: str, use_bundled: Callable[[], None]) -> None:
-    """Ask once per session: scoring without being asked to would load models that nobody chose."""
+    """Ask once per session which models to use: scoring without asking would load models that nobody chose."""
     if not session.offered_pair:
         session.offered_pair = True
         session.in_background(_ask(session, why, use_bundled))

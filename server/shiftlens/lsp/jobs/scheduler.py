@@ -1,4 +1,4 @@
-"""Who works when: debounced, the newest job of a document wins, one job at a time in the engine."""
+"""When jobs run: debounced, the newest job of a document replaces older ones, and one document is scored at a time."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def next_token(analysis: DocumentAnalysis, edits: Edits, offset: int, *, back: b
     """
     paints = analysis.paints
     at = edits.offset_to_old(offset)
-    # Inside what was typed there is nothing: what stands before it or behind it counts.
+    # Typed text has no tokens: the search begins at its edges.
     here = bisect_left(paints, edits.region_start(offset) if at is None else at, key=lambda paint: paint.start)
     onward = range(here - 1, -1, -1) if back else range(here, len(paints))
     for span in _shifted(analysis, edits, onward):

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shiftlens.analysis.highlights import highlights, row_at, rows_at
+from shiftlens.analysis.highlights import highlights, position_at, positions_at
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
-from shiftlens.analysis.tokens import base_logprobs, kl_of_rows
+from shiftlens.analysis.tokens import base_logprobs, kl_of_positions
 from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.lsp.views.semantic_tokens import TOKEN_TYPES
 from shiftlens.text.lines import LineIndex, Unit
@@ -30,11 +30,11 @@ class TokenRow(NamedTuple):
 def token_rows(analysis: ResponseAnalysis) -> Iterator[TokenRow]:
     """One row for each highlight with a class; where several tokens share a character, the greatest KL and the least
     probability."""
-    kl = kl_of_rows(analysis.scored)
+    kl = kl_of_positions(analysis.scored)
     logprob = base_logprobs(analysis.scored)
     for item in highlights(analysis):
-        row = row_at(analysis, item.start)
-        rows = rows_at(analysis, item.end - 1) if row is None or analysis.cuts[row] else range(row, row + 1)
+        row = position_at(analysis, item.start)
+        rows = positions_at(analysis, item.end - 1) if row is None or analysis.cuts[row] else range(row, row + 1)
         if rows and item.shift is not ShiftClass.UNKNOWN:
             least = min(logprob[index] for index in rows)
             yield TokenRow(item.start, item.end, item.shift.label, max(kl[index] for index in rows), math.exp(least))

@@ -14,46 +14,46 @@ from shiftlens.scores.records import ScoredResponse
 from shiftlens.scoring.alone.sides import SidePair
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.numbers.pack import pack
-from shiftlens.scoring.numbers.rows import PairRows, SideRows
-from shiftlens.scoring.passes.plan import RowGroup, response_groups
+from shiftlens.scoring.numbers.tensors import PairTensors, SideTensors
+from shiftlens.scoring.passes.plan import PositionGroup, response_groups
 from shiftlens.scoring.passes.two_vocabularies import BaseIds, side_by_side
 
 _NOT_THERE = -1
 
 
-def pair_rows_of(pair: SidePair, prepared: Prepared, base: SideNumbers, aligned: SideNumbers, k: int) -> PairRows:
-    """The rows of both models side by side. KL is no number, and neither is an entropy that is not known."""
-    base_rows, aligned_rows = side_rows_of(base, k), side_rows_of(aligned, k)
-    tops = aligned_rows.top_ids[:, 0].tolist()
-    if prepared.own is None:
+def pair_tensors_of(pair: SidePair, prepared: Prepared, base: SideNumbers, aligned: SideNumbers, k: int) -> PairTensors:
+    """The numbers of both models side by side. KL is no number, and neither is an entropy that is not known."""
+    base_tensors, aligned_tensors = side_tensors_of(base, k), side_tensors_of(aligned, k)
+    tops = aligned_tensors.top_ids[:, 0].tolist()
+    if prepared.base_encoding is None:
         targets = (*prepared.ids, prepared.base.end_id)
-        ranks = [rank_among(base_rows, row, top, targets[row]) for row, top in enumerate(tops)]
+        ranks = [rank_among(base_tensors, position, top, targets[position]) for position, top in enumerate(tops)]
         kl = torch.full((len(tops),), math.nan)
         of_top = torch.tensor(ranks, dtype=torch.int32)
-        return PairRows(base_rows, aligned_rows, kl, of_top, base_rows.broken)
+        return PairTensors(base_tensors, aligned_tensors, kl, of_top, base_tensors.broken)
     ids = BaseIds(pair.encoders)
     end_ids = (prepared.base.end_id, prepared.aligned.end_id)
-    targets = (*prepared.own.ids, prepared.base.end_id)
-    groups = [RowGroup(group, end_ids) for group in response_groups(prepared)]
+    targets = (*prepared.base_encoding.ids, prepared.base.end_id)
+    groups = [PositionGroup(group, end_ids) for group in response_groups(prepared)]
     ranks = [UNKNOWN_RANK] * len(targets)
     for group in groups:
-        row, top = group.place.other_first, tops[group.place.first]
+        position, top = group.span.other_first, tops[group.span.first]
         other = ids.of(top, end_ids) if top >= 0 else _NOT_THERE
-        ranks[row] = rank_among(base_rows, row, other, targets[row])
-    return side_by_side(groups, base_rows, torch.tensor(ranks, dtype=torch.int32), aligned_rows)
+        ranks[position] = rank_among(base_tensors, position, other, targets[position])
+    return side_by_side(groups, base_tensors, torch.tensor(ranks, dtype=torch.int32), aligned_tensors)
 
 
 def record_of(
     pair: SidePair,
     prepared: Prepared,
-    rows: PairRows,
+    tensors: PairTensors,
     numbers: tuple[SideNumbers, SideNumbers],
     *,
     with_decoded: bool = False,
 ) -> ScoredResponse:
     """The record, with nothing in it that a model did not give."""
     models = scoring_model(pair.base.description), scoring_model(pair.aligned.description)
-    scored = pack(prepared, rows, pair.encoders, models, with_decoded=with_decoded)
+    scored = pack(prepared, tensors, pair.encoders, models, with_decoded=with_decoded)
     base, aligned = scored.base, scored.aligned
     if not numbers[0].entropy:
         base = dataclasses.replace(base, entropy=b"")
@@ -64,10 +64,10 @@ def record_of(
     )
 
 
-def side_rows_of(numbers: SideNumbers, k: int) -> SideRows:
-    """Columns as tensors, with exactly `k` candidates in a row (-1 with -inf where there are fewer).
+def side_tensors_of(numbers: SideNumbers, k: int) -> SideTensors:
+    """Columns as tensors, with exactly `k` candidates at a position (-1 with -inf where there are fewer).
 
-    A row whose logprob is NaN is broken, as its most likely candidate's logprob then tells (`SideRows.broken`).
+    A position whose logprob is NaN is broken, as its most likely candidate's logprob then tells (`SideTensors.broken`).
     """
     logprob = _tensor(numbers.logprob, torch.float32)
     n = len(logprob)
@@ -79,22 +79,22 @@ def side_rows_of(numbers: SideNumbers, k: int) -> SideRows:
         top_logprobs[:, :had] = _tensor(numbers.top_logprobs, torch.float32).view(n, numbers.k)[:, :had]
     top_logprobs[logprob.isnan(), 0] = math.nan
     entropy = _tensor(numbers.entropy, torch.float32) if numbers.entropy else torch.full((n,), math.nan)
-    return SideRows(logprob, _tensor(numbers.rank, torch.int32), entropy, top_ids, top_logprobs)
+    return SideTensors(logprob, _tensor(numbers.rank, torch.int32), entropy, top_ids, top_logprobs)
 
 
-def rank_among(rows: SideRows, row: int, token: int, scored: int) -> int:
-    """What is known of a token's rank in a row, from its candidates; `scored` is the token whose rank the row has.
+def rank_among(tensors: SideTensors, position: int, token: int, scored: int) -> int:
+    """What is known of a token's rank at a position, from its candidates; `scored` is the token that was scored there.
 
     As in a column of ranks: exact, minus the rank that it is above, or 0 where nothing is known.
     """
     if token < 0:
         return UNKNOWN_RANK
     if token == scored:
-        return int(rows.rank[row])
-    ids = rows.top_ids[row]
+        return int(tensors.rank[position])
+    ids = tensors.top_ids[position]
     there = (ids == token).nonzero()
     if len(there):
-        logprobs = rows.top_logprobs[row]
+        logprobs = tensors.top_logprobs[position]
         return 1 + int((logprobs > logprobs[int(there[0])]).sum())
     return -int((ids >= 0).sum())
 

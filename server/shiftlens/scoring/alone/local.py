@@ -9,10 +9,10 @@ import torch
 from shiftlens.backends.protocol import Capabilities, SideInput, SideNumbers
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scoring.numbers.head import Blocks, side_numbers
-from shiftlens.scoring.numbers.rows import SideRows, joined_side
+from shiftlens.scoring.numbers.tensors import SideTensors, joined_side
 from shiftlens.scoring.opening.opened import OpenedModel
 from shiftlens.scoring.passes.batches import batches, limits_of
-from shiftlens.scoring.passes.feeding import open_stream, states_together
+from shiftlens.scoring.passes.feeding import hidden_states_together, open_stream
 from shiftlens.scoring.passes.plan import PassPlan, SidePlan
 
 
@@ -37,24 +37,24 @@ class LocalBackend:
         causal = self._model.causal
         limits = limits_of(causal.device, causal.parameters)
         blocks = Blocks(causal.vocabulary, causal.device)
-        for group in batches([_plan(i, each) for i, each in enumerate(inputs)], limits.batch, causal.positions):
+        for group in batches([_plan(i, each) for i, each in enumerate(inputs)], limits.batch, causal.max_positions):
             check()
             if len(group) == 1:
-                rows = self._one(group[0].aligned, limits.chunk, blocks, k, check)
+                tensors = self._one(group[0].aligned, limits.chunk, blocks, k, check)
             else:
-                rows = self._together([plan.aligned for plan in group], blocks, k, check)
+                tensors = self._together([plan.aligned for plan in group], blocks, k, check)
             start = 0
             for plan in group:
-                part = slice(start, start + plan.rows)
-                yield plan.members[0], as_columns(rows.map(lambda column, part=part: column[part]))  # type: ignore[misc]
-                start += plan.rows
+                part = slice(start, start + plan.position_count)
+                yield plan.members[0], as_columns(tensors.map(lambda column, part=part: column[part]))  # type: ignore[misc]
+                start += plan.position_count
 
     @torch.inference_mode()
-    def _one(self, side: SidePlan, chunk: int, blocks: Blocks, k: int, check: Callable[[], None]) -> SideRows:
+    def _one(self, side: SidePlan, chunk: int, blocks: Blocks, k: int, check: Callable[[], None]) -> SideTensors:
         causal = self._model.causal
         stream = open_stream(causal, side, chunk, check)
-        found: list[SideRows] = []
-        count = len(side.rows)
+        found: list[SideTensors] = []
+        count = len(side.positions)
         ends = [*range(chunk, count, chunk), count] if causal.keeps_cache else [count]
         for start, end in zip([0, *ends], ends, strict=False):
             targets = torch.tensor(side.targets[start:end], dtype=torch.int64, device=causal.device)
@@ -62,33 +62,33 @@ class LocalBackend:
         return joined_side(found)
 
     @torch.inference_mode()
-    def _together(self, sides: Sequence[SidePlan], blocks: Blocks, k: int, check: Callable[[], None]) -> SideRows:
+    def _together(self, sides: Sequence[SidePlan], blocks: Blocks, k: int, check: Callable[[], None]) -> SideTensors:
         causal = self._model.causal
-        states = states_together(causal, sides)
+        hidden_states = hidden_states_together(causal, sides)
         check()
-        own = [target for side in sides for target in side.targets]
-        targets = torch.tensor(own, dtype=torch.int64, device=causal.device)
-        return side_numbers(causal, blocks, k, states, targets, check=check)[0]
+        ids = [target for side in sides for target in side.targets]
+        targets = torch.tensor(ids, dtype=torch.int64, device=causal.device)
+        return side_numbers(causal, blocks, k, hidden_states, targets, check=check)[0]
 
 
-def as_columns(rows: SideRows) -> SideNumbers:
-    """Rows on the CPU as columns of bytes."""
+def as_columns(tensors: SideTensors) -> SideNumbers:
+    """Tensors on the CPU as columns of bytes."""
 
     def column(values: torch.Tensor, dtype: torch.dtype) -> bytes:
         return values.to(dtype).contiguous().numpy().tobytes()
 
     return SideNumbers(
-        k=rows.top_ids.shape[-1],
-        logprob=column(rows.logprob, torch.float32),
-        rank=column(rows.rank, torch.int32),
-        entropy=column(rows.entropy, torch.float32),
-        top_ids=column(rows.top_ids, torch.int32),
-        top_logprobs=column(rows.top_logprobs, torch.float32),
+        k=tensors.top_ids.shape[-1],
+        logprob=column(tensors.logprob, torch.float32),
+        rank=column(tensors.rank, torch.int32),
+        entropy=column(tensors.entropy, torch.float32),
+        top_ids=column(tensors.top_ids, torch.int32),
+        top_logprobs=column(tensors.top_logprobs, torch.float32),
     )
 
 
 def _plan(index: int, asked: SideInput) -> PassPlan:
     first = len(asked.prefix_ids) - 1
-    rows = tuple(range(first, first + asked.rows))
-    side = SidePlan((*asked.prefix_ids, *asked.ids), rows, (*asked.ids, asked.end_id), asked.lead)
-    return PassPlan(side, side, (index,), (len(rows),))
+    positions = tuple(range(first, first + asked.rows))
+    side = SidePlan((*asked.prefix_ids, *asked.ids), positions, (*asked.ids, asked.end_id), asked.lead)
+    return PassPlan(side, side, (index,), (len(positions),))

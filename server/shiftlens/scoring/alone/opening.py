@@ -1,4 +1,4 @@
-"""Opening models that are scored each by itself: those that are elsewhere by their names, the others in memory."""
+"""Opening models that are scored each by itself: backends that are elsewhere by their names, other models in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shiftlens.scoring.opening.sources import Needed, needed_alone
 
 
 class SideOpener:
-    """Opens sides for a session. `kinds` are those of models that are elsewhere; `cache` has those that are here."""
+    """Opens sides for a session. `kinds` know the backends that are elsewhere; `cache` holds the models in memory."""
 
     def __init__(self, cache: ModelCache, kinds: Sequence[BackendKind]) -> None:
         self._cache, self._kinds = cache, tuple(kinds)
@@ -38,7 +38,7 @@ class SideOpener:
         return [needed_alone(name, spec) for name in (spec.base, spec.aligned) if self._remote(name, spec) is None]
 
     def let_go(self) -> None:
-        """Hold no model that is here."""
+        """Keep no reference to a model in memory, so that the cache can evict it."""
         self._pairs.clear()
 
     def clear(self) -> None:

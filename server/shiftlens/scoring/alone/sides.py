@@ -51,7 +51,7 @@ class SidePair:
 
 
 def side_pair(base: Side, aligned: Side, notes: tuple[str, ...] = ()) -> SidePair:
-    """The pair of two sides. `notes` are those of their sources."""
+    """Make a pair of two sides. `notes` are what is to be said of where the models come from."""
     differ = token_difference(base.tokens, aligned.tokens)
     about_files = dict.fromkeys((*base.tokens.notes, *aligned.tokens.notes))
     about_alone = () if differ else (_ALONE,)

@@ -122,8 +122,8 @@ class AnswerRendering:
         lead, tail = self._answered[:thought], self._answered[thought + len(self.conversation.thought) :]
         if answers:
             glue, _, tail = tail.partition(self.conversation.said)
-            places = [at for at, p in enumerate(passages) if p.part is not None and is_content(parts[p.part])]
-            passages.insert(places[0], Passage(glue))
+            indices = [at for at, p in enumerate(passages) if p.part is not None and is_content(parts[p.part])]
+            passages.insert(indices[0], Passage(glue))
         prefix = self.conversation.before(self._answered, thought)
         opening = _opening(prefix) or (
             prefix.removeprefix(self.conversation.prompt) if prefix.startswith(self.conversation.prompt) else ""

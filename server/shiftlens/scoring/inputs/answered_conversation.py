@@ -48,7 +48,7 @@ class AnsweredConversation:
             return None
 
     def before(self, answered: str, at: int) -> str:
-        """What stands before place `at` of the answered conversation, after the context as the prompt has it.
+        """What stands before offset `at` of the answered conversation, after the context as the prompt has it.
 
         gpt-oss drops the thoughts of tool calls once they are answered, but had them when it answered.
         """

@@ -1,4 +1,4 @@
-"""A context and a response that are longer than a model: which rows see all of it, and what is said of the others."""
+"""Texts longer than a model: which positions see all of their context, and what is said of the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def prepare_fitted(
 ) -> Prepared:
     """What to feed to base and aligned model, with what is to be said of the two. Raises ScoringError."""
     prepared = prepare(*models, response, options, same_tokens=same_tokens)
-    base_ids = prepared.ids if prepared.own is None else prepared.own.ids
+    base_ids = prepared.ids if prepared.base_encoding is None else prepared.base_encoding.ids
     base, about_base = fitted(models[0], prepared.base, len(base_ids))
     aligned, about_aligned = fitted(models[1], prepared.aligned, len(prepared.ids))
     notes = (*notes, *prepared.notes, *about_base, *about_aligned)
@@ -48,5 +48,5 @@ def fitted(loaded: TokenizedModel, side: PreparedSide, response_ids: int) -> tup
         f"{loaded.name} takes {most} tokens; context and response have {needed}. What comes after the first {most} was"
         f" scored with a shortened context, more than {most // 2} tokens of what came before{kept}, and is flagged so."
     )
-    # Row r of the response is that of the last id before its token.
-    return dataclasses.replace(side, whole_rows=most - len(side.prefix_ids) + 1), (note,)
+    # The distribution at position r of the response is read at the last id before its token.
+    return dataclasses.replace(side, full_context_positions=most - len(side.prefix_ids) + 1), (note,)

@@ -1,4 +1,4 @@
-"""The tokens of a response of several parts, and which of their rows are reported."""
+"""The tokens of a response of several parts, and which of their positions are reported."""
 
 from __future__ import annotations
 
@@ -6,57 +6,59 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shiftlens.scoring.inputs.parts import Passage, Stretch
+from shiftlens.scoring.inputs.parts import Passage, ScoredText
 from shiftlens.scoring.inputs.tokens import SplitEncoding, TextEncoder
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The rows of a response's tokens that have a place in the file, ascending, and where each token ends.
+    """The positions of a response's tokens that have a place in the file, ascending, and where each token ends.
 
     `byte_ends` count in the texts of the scored parts, joined; the tokens partition these.
     """
 
-    rows: tuple[int, ...]
+    positions: tuple[int, ...]
     byte_ends: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The tokens of a stretch. `reported` is None where all of them are.
+    """The tokens of a scored text. `reported` is None where all of them have a place in the file.
 
-    `apart` are the rows, beside the first, at which a part begins that was tokenised by itself.
+    `separate_starts` are the positions, beside the first, at which a part begins that was tokenised by itself.
     """
 
     encoding: SplitEncoding
     reported: Reported | None = None
-    apart: tuple[int, ...] = ()
+    separate_starts: tuple[int, ...] = ()
 
 
-def laid_out(encoder: TextEncoder, stretch: Stretch, leading_ids: Sequence[int]) -> Layout:
-    """Encode a stretch after its prefix, so that a token begins where a scored part begins.
+def laid_out(encoder: TextEncoder, scored_text: ScoredText, leading_ids: Sequence[int]) -> Layout:
+    """Encode a text after its prefix, so that a token begins where a scored part begins.
 
     Raises ScoringError where a part has no tokens.
     """
-    if stretch.is_one_text:
-        return Layout(encoder.split(stretch.prefix, stretch.text, leading_ids=leading_ids))
-    spans = _spans(stretch.passages)
-    scored = [span for span, passage in zip(spans, stretch.passages, strict=True) if passage.part in stretch.scored]
+    if scored_text.is_one_text:
+        return Layout(encoder.split(scored_text.prefix, scored_text.text, leading_ids=leading_ids))
+    spans = _spans(scored_text.passages)
+    scored = [
+        span for span, passage in zip(spans, scored_text.passages, strict=True) if passage.part in scored_text.scored
+    ]
     glued = {
         start: before_start
-        for (start, _), (before_start, _), before in zip(spans[1:], spans, stretch.passages, strict=False)
+        for (start, _), (before_start, _), before in zip(spans[1:], spans, scored_text.passages, strict=False)
         if before.part is None
     }
-    data = stretch.text.encode("utf-8")
+    data = scored_text.text.encode("utf-8")
     cuts: list[int] = []
     while True:
-        encoding = _encoded(encoder, stretch.prefix, data, cuts, leading_ids)
+        encoding = _encoded(encoder, scored_text.prefix, data, cuts, leading_ids)
         missing = [start for start, _ in scored[1:] if start not in cuts and not _begins(encoding, start, data, glued)]
         if not missing:
             break
         cuts = sorted([*cuts, *missing])
-    rows_at = {end: row + 1 for row, end in enumerate(encoding.byte_ends)}
-    return Layout(encoding, _reported(encoding, scored), tuple(rows_at[cut] for cut in cuts))
+    positions_at = {end: position + 1 for position, end in enumerate(encoding.byte_ends)}
+    return Layout(encoding, _reported(encoding, scored), tuple(positions_at[cut] for cut in cuts))
 
 
 def _spans(passages: Sequence[Passage]) -> list[tuple[int, int]]:
@@ -73,17 +75,17 @@ def _encoded(
     encoder: TextEncoder, prefix: str, data: bytes, cuts: Sequence[int], leading_ids: Sequence[int]
 ) -> SplitEncoding:
     """The text after its prefix, what follows each cut tokenised by itself."""
-    pieces = [data[a:b].decode("utf-8") for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
-    whole = encoder.split(prefix, pieces[0], leading_ids=leading_ids)
-    for cut, piece in zip(cuts, pieces[1:], strict=True):
-        more = encoder.encode(piece)
-        whole = dataclasses.replace(
-            whole,
-            ids=(*whole.ids, *more.ids),
-            byte_ends=(*whole.byte_ends, *(cut + end for end in more.byte_ends)),
-            exact=whole.exact and more.exact,
+    texts = [data[a:b].decode("utf-8") for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+    joined = encoder.split(prefix, texts[0], leading_ids=leading_ids)
+    for cut, text in zip(cuts, texts[1:], strict=True):
+        more = encoder.encode(text)
+        joined = dataclasses.replace(
+            joined,
+            ids=(*joined.ids, *more.ids),
+            byte_ends=(*joined.byte_ends, *(cut + end for end in more.byte_ends)),
+            exact=joined.exact and more.exact,
         )
-    return whole
+    return joined
 
 
 def _begins(encoding: SplitEncoding, start: int, data: bytes, glued: dict[int, int]) -> bool:
@@ -93,10 +95,10 @@ def _begins(encoding: SplitEncoding, start: int, data: bytes, glued: dict[int, i
 
 
 def _reported(encoding: SplitEncoding, scored: Sequence[tuple[int, int]]) -> Reported:
-    rows: list[int] = []
+    positions: list[int] = []
     ends: list[int] = []
     offset = part = start = 0
-    for row, end in enumerate(encoding.byte_ends):
+    for position, end in enumerate(encoding.byte_ends):
         while part < len(scored) and scored[part][1] <= start:
             offset += scored[part][1] - scored[part][0]
             part += 1
@@ -104,7 +106,7 @@ def _reported(encoding: SplitEncoding, scored: Sequence[tuple[int, int]]) -> Rep
             break
         first, last = scored[part]
         if end > first:
-            rows.append(row)
+            positions.append(position)
             ends.append(offset + min(end, last) - first)
         start = end
-    return Reported(tuple(rows), tuple(ends))
+    return Reported(tuple(positions), tuple(ends))

@@ -15,7 +15,10 @@ _OPTION_NAMES = {"text": "answer", "reasoning": "reasoning", "tool_call": "tool_
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stretch of what the model wrote. `part` is the index of the turn's part; None for what stands between two."""
+    """A piece of what the model wrote: a part of the turn, `part` being its index, or what a template put between two.
+
+    `part` is None for the latter.
+    """
 
     text: str
     part: int | None = None
@@ -41,11 +44,11 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """What is scored of a response, and what stands before it.
+class ScoredText:
+    """The text of a response that is scored, with the text before it.
 
-    `passages` begin and end with a scored one, of which the parts are `scored`. `ends` says that the turn ends with
-    the last one, so that there is an end of the response to score.
+    The first and the last of `passages` are scored parts; `scored` has the indices of all scored parts. `ends` says
+    that the turn ends with the last of them, so that the end of the response is scored too.
     """
 
     prefix: str
@@ -69,34 +72,34 @@ def kind_of(part: ContextPart) -> str:
     return _OPTION_NAMES.get(part.kind, part.kind)
 
 
-def stretch(written: Written, parts: Sequence[ContextPart], kinds: Collection[str]) -> Stretch:
-    """What is scored where these kinds of parts are. Raises ScoringError where the turn has none of them."""
+def scored_text(written: Written, parts: Sequence[ContextPart], kinds: Collection[str]) -> ScoredText:
+    """The text that is scored where parts of these kinds are. Raises ScoringError where the turn has none of them."""
     passages = [passage for passage in written.passages if passage.text]
-    places = [at for at, p in enumerate(passages) if p.part is not None and kind_of(parts[p.part]) in kinds]
-    if not places:
+    indices = [at for at, p in enumerate(passages) if p.part is not None and kind_of(parts[p.part]) in kinds]
+    if not indices:
         raise _nothing_to_score(parts, kinds)
-    before = "".join(passage.text for passage in passages[: places[0]])
-    kept = passages[places[0] : places[-1] + 1]
-    return Stretch(
+    before = "".join(passage.text for passage in passages[: indices[0]])
+    chosen = passages[indices[0] : indices[-1] + 1]
+    return ScoredText(
         prefix=written.prefix + before,
         opening=written.opening + before,
-        passages=tuple(kept),
-        scored=tuple(passages[at].part or 0 for at in places),
-        ends=places[-1] == len(passages) - 1 and not written.cut,
+        passages=tuple(chosen),
+        scored=tuple(passages[at].part or 0 for at in indices),
+        ends=indices[-1] == len(passages) - 1 and not written.cut,
     )
 
 
-def last_run(found: Stretch) -> Stretch:
+def last_run(found: ScoredText) -> ScoredText:
     """The last scored parts that follow one another with nothing between; what is before stands in the prefix."""
     at = next((i for i in range(len(found.passages), 0, -1) if found.passages[i - 1].part not in found.scored), 0)
     before = "".join(passage.text for passage in found.passages[:at])
-    kept = found.passages[at:]
+    chosen = found.passages[at:]
     return dataclasses.replace(
         found,
         prefix=found.prefix + before,
         opening=found.opening + before,
-        passages=kept,
-        scored=tuple(passage.part for passage in kept if passage.part is not None),
+        passages=chosen,
+        scored=tuple(passage.part for passage in chosen if passage.part is not None),
     )
 
 

@@ -12,7 +12,7 @@ from shiftlens.scores.requests import ContextTurn, ResponseToScore
 from shiftlens.scoring.inputs.chat import ChatRendering, render_chat
 from shiftlens.scoring.inputs.contexts import ContextText, about_context, aligntds_query, render_named
 from shiftlens.scoring.inputs.layout import Reported, laid_out
-from shiftlens.scoring.inputs.parts import Stretch, Written, last_run, spelled_by_marks, stretch
+from shiftlens.scoring.inputs.parts import ScoredText, Written, last_run, scored_text, spelled_by_marks
 from shiftlens.scoring.inputs.thought_marks import DEFAULT_MARKS
 from shiftlens.scoring.inputs.tokenized import TokenizedModel
 from shiftlens.scoring.inputs.tokens import SplitEncoding, TextEncoder
@@ -22,26 +22,26 @@ from shiftlens.scoring.inputs.tokens import SplitEncoding, TextEncoder
 class PreparedSide:
     """One model's input. `prefix_text` spells `prefix_ids`, special tokens included.
 
-    The first `lead` ids begin any text for this model (BOS). `whole_rows` tells how many first rows of the response the
-    model scores with the whole context; None for all.
+    The first `lead` ids begin any text for this model (BOS). `full_context_positions` tells how many positions of the
+    response, from the first on, the model scores with the whole context; None for all.
     """
 
     prefix_text: str
     prefix_ids: tuple[int, ...]
     end_id: int
     lead: int = 0
-    whole_rows: int | None = None
+    full_context_positions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Everything a scoring pass needs. `ids` and `byte_ends` are of the response, without its end.
 
-    - own: how the base model cuts the response into tokens of its own, where the two do not have the same.
+    - base_encoding: the base model's own tokens of the response, in a pair of two vocabularies.
     - parts: which parts of the turn are scored, by index.
-    - reported: the rows that have a place in the file, where not all of the ids have one; see `layout.Reported`.
-    - ends: whether the end of the response is a row to report.
-    - apart: rows, beside the first, whose token begins where a part was tokenised by itself.
+    - reported: the positions that have a place in the file, where not all of the ids have one; see `layout.Reported`.
+    - ends: whether the end of the response is a position to report.
+    - separate_starts: positions, beside the first, whose token begins where a part was tokenised by itself.
     """
 
     base: PreparedSide
@@ -50,11 +50,11 @@ class Prepared:
     byte_ends: tuple[int, ...]
     boundary_first: bool
     notes: tuple[str, ...]
-    own: SplitEncoding | None = None
+    base_encoding: SplitEncoding | None = None
     parts: tuple[int, ...] = (0,)
     reported: Reported | None = None
     ends: bool = True
-    apart: tuple[int, ...] = ()
+    separate_starts: tuple[int, ...] = ()
 
 
 def prepare(
@@ -72,7 +72,7 @@ def prepare(
     if not any(part.text for part in response.parts):
         raise ScoringError("The response is empty.", "There is nothing to score.")
     if not same_tokens:
-        return _prepare_apart(base, aligned, response, options)
+        return _prepare_two_vocabularies(base, aligned, response, options)
     by_reference = options.compat == "aligntds"
     prepared = (
         _prepare_as_aligntds(base, aligned, response) if by_reference else _prepare(base, aligned, response, options)
@@ -83,7 +83,7 @@ def prepare(
 
 
 def _check_ids(loaded: TokenizedModel, ids: Sequence[int], encoder: TextEncoder) -> None:
-    """An aligned model may have added tokens that its base has no rows for."""
+    """An aligned model may have added tokens that its base has no logits for."""
     lacking = [i for i in ids if i >= loaded.vocabulary]
     if lacking:
         pieces = {encoder.pieces[i].decode("utf-8", "replace") or f"id {i}" for i in lacking}
@@ -98,41 +98,41 @@ def _prepare(
     base: TokenizedModel, aligned: TokenizedModel, response: ResponseToScore, options: ScoreOptions
 ) -> Prepared:
     chat = _aligned_context(aligned, response, options)
-    scored = stretch(chat.written, response.parts, options.parts)
+    scored = scored_text(chat.written, response.parts, options.parts)
     layout = laid_out(aligned.encoder, scored, _leading_ids(aligned, by_template=options.aligned_context == "chat"))
-    joint = layout.encoding
-    aligned_side = _side(aligned, joint.prefix_ids, _aligned_end_id(aligned, chat.end))
+    encoding = layout.encoding
+    aligned_side = _side(aligned, encoding.prefix_ids, _aligned_end_id(aligned, chat.end))
     notes = list(chat.notes)
-    if not joint.joint:
+    if not encoding.joint:
         notes.append("Prompt and response do not come apart cleanly as tokens; they were tokenised separately.")
-    if layout.apart:
+    if layout.separate_starts:
         notes.append("Parts of the response do not come apart cleanly as tokens; they were tokenised separately.")
-    if not joint.exact:
+    if not encoding.exact:
         notes.append("The tokenizer rewrites this text; token spans follow its offset mapping.")
     if options.base_context == "chat":
-        base_side, base_first = PreparedSide(aligned_side.prefix_text, joint.prefix_ids, aligned_side.end_id), None
+        base_side, base_first = PreparedSide(aligned_side.prefix_text, encoding.prefix_ids, aligned_side.end_id), None
     else:
         context = _base_context(options.base_context, response, scored)
         notes += about_context(options.base_context, response.turns)
-        own = base.encoder.split(context.prefix, scored.text, leading_ids=base.encoder.leading_ids)
-        base_side = _side(base, own.prefix_ids, _closing_id(base, context, scored.text))
-        base_first = own.ids[0] if own.joint else None
-    differs = options.base_context != "chat" and base_first != joint.ids[0]
+        base_encoding = base.encoder.split(context.prefix, scored.text, leading_ids=base.encoder.leading_ids)
+        base_side = _side(base, base_encoding.prefix_ids, _closing_id(base, context, scored.text))
+        base_first = base_encoding.ids[0] if base_encoding.joint else None
+    differs = options.base_context != "chat" and base_first != encoding.ids[0]
     return Prepared(
         base=base_side,
         aligned=aligned_side,
-        ids=joint.ids,
-        byte_ends=joint.byte_ends,
-        boundary_first=differs or not joint.joint,
+        ids=encoding.ids,
+        byte_ends=encoding.byte_ends,
+        boundary_first=differs or not encoding.joint,
         notes=tuple(dict.fromkeys(notes)),
         parts=scored.scored,
         reported=layout.reported,
         ends=scored.ends,
-        apart=layout.apart,
+        separate_starts=layout.separate_starts,
     )
 
 
-def _prepare_apart(
+def _prepare_two_vocabularies(
     base: TokenizedModel, aligned: TokenizedModel, response: ResponseToScore, options: ScoreOptions
 ) -> Prepared:
     """For models of two vocabularies: each with its own tokens of the same text."""
@@ -143,7 +143,7 @@ def _prepare_apart(
         )
     chat = _aligned_context(aligned, response, options)
     notes = list(chat.notes)
-    found = stretch(chat.written, response.parts, options.parts)
+    found = scored_text(chat.written, response.parts, options.parts)
     scored = last_run(found)
     if len(scored.passages) < len(found.passages):
         notes.append(
@@ -155,23 +155,23 @@ def _prepare_apart(
     if not is_chat:
         notes += about_context(options.base_context, response.turns)
     by_template = options.aligned_context == "chat"
-    joint = aligned.encoder.split(
+    encoding = aligned.encoder.split(
         scored.prefix, scored.text, leading_ids=_leading_ids(aligned, by_template=by_template)
     )
-    own = base.encoder.split(context.prefix, scored.text, leading_ids=base.encoder.leading_ids)
-    for loaded, encoding in ((base, own), (aligned, joint)):
-        if not encoding.joint:
+    base_encoding = base.encoder.split(context.prefix, scored.text, leading_ids=base.encoder.leading_ids)
+    for loaded, each in ((base, base_encoding), (aligned, encoding)):
+        if not each.joint:
             notes.append(f"For {loaded.name}, prompt and response were tokenised separately.")
-        if not encoding.exact:
+        if not each.exact:
             notes.append(f"The tokenizer of {loaded.name} rewrites this text; token spans follow its offset mapping.")
     return Prepared(
-        base=_side(base, own.prefix_ids, _closing_id(base, context, scored.text)),
-        aligned=_side(aligned, joint.prefix_ids, _aligned_end_id(aligned, chat.end)),
-        ids=joint.ids,
-        byte_ends=joint.byte_ends,
-        boundary_first=not (joint.joint and own.joint),
+        base=_side(base, base_encoding.prefix_ids, _closing_id(base, context, scored.text)),
+        aligned=_side(aligned, encoding.prefix_ids, _aligned_end_id(aligned, chat.end)),
+        ids=encoding.ids,
+        byte_ends=encoding.byte_ends,
+        boundary_first=not (encoding.joint and base_encoding.joint),
         notes=tuple(dict.fromkeys(notes)),
-        own=own,
+        base_encoding=base_encoding,
         parts=scored.scored,
         ends=scored.ends,
     )
@@ -188,7 +188,7 @@ def _aligned_context(aligned: TokenizedModel, response: ResponseToScore, options
     return ChatRendering(written, context.close, (note, *about_context(options.aligned_context, response.turns)))
 
 
-def _base_context(name: str, response: ResponseToScore, scored: Stretch) -> ContextText:
+def _base_context(name: str, response: ResponseToScore, scored: ScoredText) -> ContextText:
     """The context called so.
 
     Where the aligned model's context ends by opening a thought or with parts that are not scored, this one does too, so
@@ -248,7 +248,7 @@ def _closing_id(base: TokenizedModel, context: ContextText, response: str) -> in
 def _prepare_as_aligntds(base: TokenizedModel, aligned: TokenizedModel, response: ResponseToScore) -> Prepared:
     """AlignTDS's way: prompts encoded with special tokens on, the response by itself, the fence for the base.
 
-    A prompt that spells its BOS gets a second one. The end is scored where the response spells it, be it apart from the
+    A prompt that spells its BOS gets a second one. The end is scored where the response spells it, be it after the
     text or as the last token of it, and nowhere else.
     """
     encoder = aligned.encoder
@@ -256,22 +256,24 @@ def _prepare_as_aligntds(base: TokenizedModel, aligned: TokenizedModel, response
         written = Written(response.verbatim_prefix, spelled_by_marks(response.parts, DEFAULT_MARKS))
     else:
         written = render_chat(encoder.tokenizer, response).written
-    scored = last_run(stretch(written, response.parts, ("answer", "reasoning")))
+    scored = last_run(scored_text(written, response.parts, ("answer", "reasoning")))
     notes = ["Scored as AlignTDS does; see its formulae for what the numbers mean."]
-    own = encoder.separate(scored.prefix, scored.text, leading_ids=encoder.leading_ids)
+    base_encoding = encoder.separate(scored.prefix, scored.text, leading_ids=encoder.leading_ids)
     fence = aligntds_query(_last_query(response.turns))
     fence_ids = (*base.encoder.leading_ids, *base.encoder.encode(fence).ids)
     end_id = _aligned_end_id(aligned, response.end_marker or "")
     ends = scored.ends and response.end_marker is not None
-    if not ends and not (own.ids[-1] in encoder.pieces.special_ids or own.ids[-1] in aligned.end_ids()):
+    if not ends and not (
+        base_encoding.ids[-1] in encoder.pieces.special_ids or base_encoding.ids[-1] in aligned.end_ids()
+    ):
         notes.append("The response does not spell its end, so that its end is no position, as AlignTDS counts.")
-    joint = base.encoder.split(fence, scored.text)
+    encoding = base.encoder.split(fence, scored.text)
     return Prepared(
         base=_side(base, fence_ids, end_id),
-        aligned=_side(aligned, own.prefix_ids, end_id),
-        ids=own.ids,
-        byte_ends=own.byte_ends,
-        boundary_first=not joint.joint or joint.ids[0] != own.ids[0],
+        aligned=_side(aligned, base_encoding.prefix_ids, end_id),
+        ids=base_encoding.ids,
+        byte_ends=base_encoding.byte_ends,
+        boundary_first=not encoding.joint or encoding.ids[0] != base_encoding.ids[0],
         notes=tuple(dict.fromkeys(notes)),
         parts=scored.scored,
         ends=ends,

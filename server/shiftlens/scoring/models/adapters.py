@@ -1,8 +1,8 @@
-"""PEFT adapters on a whole model: one set of its weights in memory, and a switch between those with and without.
+"""PEFT adapters on a full model: one set of its weights in memory, and a switch between those with and without.
 
-An adapter is put into the model's own layers (LoRA and its kin). Tensors that it trained whole (embeddings, a head, a
-norm, biases) are kept beside the model's and take their place while the adapter is on, so that the model itself is
-never changed; that it still gives the very same logits is checked when an adapter has been put in.
+An adapter is put into the model's own layers (LoRA and its kin). Parameters that it trained in full (embeddings, a
+head, a norm, biases) are kept beside the model's and take their place while the adapter is on, so that the model itself
+is never changed; that it still gives the very same logits is checked when an adapter has been put in.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from shiftlens.model_files.adapter_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS,
 from shiftlens.scoring.models.adapter_patterns import with_names
 
 _KINDS = ("LORA", "IA3", "LOHA", "LOKR")
-# What would change the model below, import a module that the adapter names, or hang on more than the ids so far.
+# What would change the adapted model, import a module that the adapter names, or hang on more than the ids so far.
 _REFUSED = (
     "alora_invocation_tokens",
     "arrow_config",
@@ -74,7 +74,7 @@ class _Part:
 
 
 class AdaptedModel:
-    """A whole model with adapters in it, of which one at a time, or none, is on."""
+    """A full model with adapters in it, of which one at a time, or none, is on."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
@@ -119,7 +119,7 @@ class AdaptedModel:
         name = f"adapter{next(self._numbers)}"
         self.switch(None)
         before = _probe(self.model)
-        whole, own = _apart(tensors, self.model)
+        replacing, own = _split(tensors, self.model)
         try:
             peft.inject_adapter_in_model(config, self.model, name)
             result = peft.set_peft_model_state_dict(self.model, own, name)
@@ -137,7 +137,7 @@ class AdaptedModel:
                 "Check that its files are whole, and that it was trained on this model.",
             )
         self._adapters[name] = sum(tensor.numel() for tensor in tensors.values())
-        self._replaced[name] = _replaced(whole, self.model)
+        self._replaced[name] = _replaced(replacing, self.model)
         self._find_parts()
         # A model whose logits are no numbers is not changed by that; scoring tells of it.
         if not torch.allclose(before, _probe(self.model), rtol=0, atol=0, equal_nan=True):
@@ -198,7 +198,7 @@ def _peft(shown: str) -> Any:
 
 
 def _config(peft: Any, adapter: AdapterFolder, modules: Sequence[str], shown: str) -> Any:
-    """Its configuration, with what it trained whole and how it was initialised left out. Raises ModelError.
+    """Its configuration, with what it trained in full and how it was initialised left out. Raises ModelError.
 
     `modules` are the names of what it may be put into; its expressions are replaced by those that they match.
     """
@@ -240,20 +240,20 @@ def _read(folder: Path, shown: str) -> dict[str, torch.Tensor]:
     return {key.removeprefix(_PREFIX): t for key, t in tensors.items() if ".original_module." not in key}
 
 
-def _apart(
+def _split(
     tensors: dict[str, torch.Tensor], model: PreTrainedModel
 ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """The tensors that stand for a whole parameter of the model, by its plain name, and the others."""
+    """The tensors that replace a parameter of the model, by its plain name, and the others."""
     parameters = _by_plain_name(model)
-    whole = {_plain(key): tensor for key, tensor in tensors.items() if _plain(key) in parameters}
-    return whole, {key: tensor for key, tensor in tensors.items() if _plain(key) not in parameters}
+    replacing = {_plain(key): tensor for key, tensor in tensors.items() if _plain(key) in parameters}
+    return replacing, {key: tensor for key, tensor in tensors.items() if _plain(key) not in parameters}
 
 
-def _replaced(whole: dict[str, torch.Tensor], model: PreTrainedModel) -> list[_Replaced]:
-    """Those among whole tensors that are not the model's own anyway (peft saves embeddings that it only looked at)."""
+def _replaced(replacing: dict[str, torch.Tensor], model: PreTrainedModel) -> list[_Replaced]:
+    """Those of the tensors that differ from the parameter they replace (peft saves embeddings it only read, too)."""
     parameters = _by_plain_name(model)
     found: list[_Replaced] = []
-    for key, tensor in whole.items():
+    for key, tensor in replacing.items():
         module, name, own = parameters[key]
         theirs = tensor.to(own.device, own.dtype)
         if not torch.equal(own, theirs):

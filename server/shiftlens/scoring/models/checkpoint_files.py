@@ -1,4 +1,4 @@
-"""What the files of a whole model say, looked at before any of them is opened by a library. No torch here.
+"""What the files of a full model say, looked at before any of them is opened by a library. No torch here.
 
 A folder chooses no code and no path: its weights are the safetensors in it, whatever its own files name. A file that
 is not what its name says (a pointer of Git LFS, half a download) is told by its name.
@@ -118,11 +118,11 @@ def _weights_of(name: str, folder: Path, config: Mapping[str, object], *, allow_
 
 
 def _shards(name: str, index: Path, endings: tuple[str, ...]) -> list[str]:
-    places = _read_object(name, index).get("weight_map")
-    if not isinstance(places, dict) or not places:
+    shards = _read_object(name, index).get("weight_map")
+    if not isinstance(shards, dict) or not shards:
         raise ModelError(f"`{index.name}` of {name} names no files (`weight_map`).", _FETCH)
-    _check_plain(name, index.name, places.values(), endings)
-    return sorted(set(places.values()))
+    _check_plain(name, index.name, shards.values(), endings)
+    return sorted(set(shards.values()))
 
 
 def _check_plain(name: str, source: str, files: Iterable[object], endings: tuple[str, ...]) -> None:

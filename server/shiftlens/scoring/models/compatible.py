@@ -1,4 +1,4 @@
-"""Whether two models speak of the same tokens, so that one sequence of ids can be scored under both."""
+"""Whether two models have the same tokens, so that one sequence of ids can be scored under both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may reach the Hugging Face hub, and when: nobody but the loading of a pair that may be downloaded.
+"""Access to the Hugging Face hub: only while a pair is loaded that may be downloaded.
 
 transformers fetches more than is asked for: kernels that a configuration names, conversions, newer revisions.
 """

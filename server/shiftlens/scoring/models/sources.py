@@ -1,4 +1,4 @@
-"""What a name stands for: a whole model, or an adapter and the model that it was trained on."""
+"""What a name stands for: a full model, or an adapter and the model that it was trained on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shiftlens.model_files.adapter_files import (
     ADAPTER_WEIGHTS,
     AdapterFolder,
     adapter_folder,
-    has_whole_model,
+    has_full_model,
 )
 from shiftlens.model_files.local import model_folder
 from shiftlens.options.pair import PairSpec
@@ -31,13 +31,13 @@ class ModelSource:
 
     @property
     def full_model_place(self) -> str:
-        """Equal for two sources of one whole model: its folder, or its name where it is not on this machine."""
+        """Equal for two sources of one full model: its folder, or its name where it is not on this machine."""
         folder = model_folder(self.full_model)
         return str(folder.resolve()) if folder is not None else self.full_model
 
     @property
     def kind(self) -> str:
-        """What peft calls the kind of the adapter; "" for a whole model."""
+        """What peft calls the kind of the adapter; "" for a full model."""
         return str(self.adapter.settings.get("peft_type", "")) if self.adapter is not None else ""
 
 
@@ -56,36 +56,38 @@ def find_source(name: str, spec: PairSpec) -> ModelSource:
         ) from error
     if folder is None or adapter is None:
         return ModelSource(name, name)
-    if has_whole_model(folder):
+    if has_full_model(folder):
         raise ModelError(
             f"{name} holds both a whole model and an adapter.", "Name a folder that holds only the one you mean."
         )
-    if not adapter.below:
+    if not adapter.adapted_model:
         raise ModelError(
             f"The adapter {name} does not say which model it was trained on.",
             f"Set `base_model_name_or_path` in its `{ADAPTER_CONFIG}`.",
         )
-    _check_below(name, adapter, spec)
-    return ModelSource(name, adapter.below, adapter)
+    _check_adapted_model(name, adapter, spec)
+    return ModelSource(name, adapter.adapted_model, adapter)
 
 
-def _check_below(name: str, adapter: AdapterFolder, spec: PairSpec) -> None:
-    below = model_folder(adapter.below)
+def _check_adapted_model(name: str, adapter: AdapterFolder, spec: PairSpec) -> None:
+    adapted = model_folder(adapter.adapted_model)
     remedy = f"Set `base_model_name_or_path` in its `{ADAPTER_CONFIG}` to a folder with the model it was trained on."
     revision = adapter.settings.get("revision")
-    if revision not in (None, "main") and not Path(resolve_model_name(adapter.below)).is_dir():
+    if revision not in (None, "main") and not Path(resolve_model_name(adapter.adapted_model)).is_dir():
         raise ModelError(
-            f"The adapter {name} was trained on the revision {revision} of {adapter.below}; ShiftLens loads only"
-            " `main`.",
+            f"The adapter {name} was trained on the revision {revision} of {adapter.adapted_model}; ShiftLens loads"
+            " only `main`.",
             remedy,
         )
-    if below is None and not spec.allow_download:
+    if adapted is None and not spec.allow_download:
         raise ModelError(
-            f"The adapter {name} was trained on {adapter.below}, which is not on this machine.",
+            f"The adapter {name} was trained on {adapter.adapted_model}, which is not on this machine.",
             f"Fetch that model. Or, where it lies elsewhere: {remedy[0].lower()}{remedy[1:]}",
         )
-    if below is not None and (below / ADAPTER_CONFIG).is_file():
-        raise ModelError(f"The adapter {name} was trained on {adapter.below}, which is an adapter itself.", remedy)
+    if adapted is not None and (adapted / ADAPTER_CONFIG).is_file():
+        raise ModelError(
+            f"The adapter {name} was trained on {adapter.adapted_model}, which is an adapter itself.", remedy
+        )
 
 
 def _fetched_adapter(name: str) -> Path | None:

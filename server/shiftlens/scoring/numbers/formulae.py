@@ -11,7 +11,7 @@ from itertools import zip_longest
 
 import torch
 
-from shiftlens.scoring.numbers.rows import PairRows, SideRows
+from shiftlens.scoring.numbers.tensors import PairTensors, SideTensors
 from shiftlens.scoring.numbers.tiles import Merged, Scratch, TileNumbers, above, mean_difference, merged, tile_numbers
 
 
@@ -58,19 +58,19 @@ class Side:
 
 def own_logits(tile: torch.Tensor, first_id: int, ids: torch.Tensor, found: torch.Tensor) -> None:
     """Put into `found` [r] the logits of the rows whose id [r] is in this tile."""
-    place = ids - first_id
-    inside = (place >= 0) & (place < tile.shape[1])
-    logits = tile.gather(1, place.clamp(0, tile.shape[1] - 1).unsqueeze(1)).squeeze(1)
+    index = ids - first_id
+    inside = (index >= 0) & (index < tile.shape[1])
+    logits = tile.gather(1, index.clamp(0, tile.shape[1] - 1).unsqueeze(1)).squeeze(1)
     torch.where(inside, logits, found, out=found)
 
 
-def side_rows(
+def side_tensors(
     tiles: Iterable[torch.Tensor],
     ids: torch.Tensor,
     k: int,
     scratch: Scratch,
     others: torch.Tensor | None = None,
-) -> tuple[SideRows, torch.Tensor]:
+) -> tuple[SideTensors, torch.Tensor]:
     """One model's numbers of r rows, and the ranks int32 [r] of `others`, int64 [r]; 0 where that is below 0.
 
     The tiles, float32 [r, w], have all ids in their order. `scratch` has room for any of them.
@@ -107,8 +107,8 @@ class BaseBlock:
         k: int,
         scratch: Scratch,
         aligned_early: torch.Tensor | None = None,
-    ) -> tuple[PairRows, torch.Tensor]:
-        """As `pair_rows`, with these base rows. The tiles have to be cut at the same ids."""
+    ) -> tuple[PairTensors, torch.Tensor]:
+        """As `pair_tensors`, with these base rows. The tiles have to be cut at the same ids."""
         # The base model's ranks are counted while its tiles are read for KL, the first time.
         counted = self.rank
         base_rank = torch.ones(len(self.own), dtype=torch.int32, device=self.own.device)
@@ -133,18 +133,18 @@ class BaseBlock:
         self.rank = base_rank if counted is None else counted
         a, b = aligned.merged(), self.merged
         kl = (a.shares * torch.stack(cross)).sum(dim=0) - (a.shares * torch.stack(mass)).sum(dim=0) * (a.norm - b.norm)
-        base_rows = _side(b, self.own, self.rank)
-        rows = PairRows(
-            base=base_rows,
+        base_positions = _side(b, self.own, self.rank)
+        rows = PairTensors(
+            base=base_positions,
             aligned=_side(a, own, aligned_rank),
             kl=kl.clamp_(min=0),
             base_rank_of_aligned_top=_rank_of(a.top_ids[:, 0], self.side),
-            base_broken=base_rows.broken,
+            base_broken=base_positions.broken,
         )
         return rows, early != own if early is not None else torch.ones_like(own, dtype=torch.bool)
 
 
-def pair_rows(
+def pair_tensors(
     base_tiles: Iterable[torch.Tensor],
     aligned_tiles: Iterable[torch.Tensor],
     base_ids: torch.Tensor,
@@ -152,7 +152,7 @@ def pair_rows(
     k: int,
     scratch: Scratch,
     aligned_early: torch.Tensor | None = None,
-) -> tuple[PairRows, torch.Tensor]:
+) -> tuple[PairTensors, torch.Tensor]:
     """Numbers of r rows, and which of them have no aligned rank yet, bool [r]. Ids int64 [r] are what each side scores.
 
     The tiles, float32 [r, w], have all ids of each model in their order, cut at the same ids; the base model's are all
@@ -168,9 +168,9 @@ def pair_rows(
     return base.beside(aligned_tiles, aligned_ids, k, scratch, aligned_early)
 
 
-def _side(numbers: Merged, own: torch.Tensor, rank: torch.Tensor) -> SideRows:
+def _side(numbers: Merged, own: torch.Tensor, rank: torch.Tensor) -> SideTensors:
     norm = numbers.norm
-    return SideRows(own - norm, rank, numbers.entropy, numbers.top_ids, numbers.top - norm.unsqueeze(1))
+    return SideTensors(own - norm, rank, numbers.entropy, numbers.top_ids, numbers.top - norm.unsqueeze(1))
 
 
 def _rank_of(ids: torch.Tensor, side: Side) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""From states to numbers: both LM heads over the same block of rows, a tile of the vocabulary at a time.
+"""From hidden states to numbers: both LM heads over the same block of rows, a tile of the vocabulary at a time.
 
 The base model's logits of a block are kept until the aligned model's have gone by; of those there is one tile at a
 time. So the heads' weights are read once per block of many rows, and a row takes the memory of one model's logits.
@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import torch
 
-from shiftlens.scoring.numbers.formulae import BaseBlock, side_rows
-from shiftlens.scoring.numbers.rows import PairRows, SideRows, joined, joined_side
+from shiftlens.scoring.numbers.formulae import BaseBlock, side_tensors
+from shiftlens.scoring.numbers.tensors import PairTensors, SideTensors, joined, joined_side
 from shiftlens.scoring.numbers.tiles import Scratch, above
 from shiftlens.scoring.passes.causal import CausalModel
 
@@ -51,12 +51,12 @@ class Heads:
 
     def numbers(
         self,
-        states: tuple[torch.Tensor, torch.Tensor],
+        hidden: tuple[torch.Tensor, torch.Tensor],
         targets: tuple[torch.Tensor, torch.Tensor],
         check: Callable[[], None] = lambda: None,
-    ) -> PairRows:
-        """Numbers of r rows: states [r, D] and targets int64 [r] of base and aligned. `check` may raise."""
-        (rows,) = numbers_of_several([self], states[0], [states[1]], targets[0], [targets[1]], check)
+    ) -> PairTensors:
+        """Numbers of r rows: hidden states [r, D] and targets int64 [r] of base and aligned. `check` may raise."""
+        (rows,) = numbers_of_several([self], hidden[0], [hidden[1]], targets[0], [targets[1]], check)
         return rows
 
     @property
@@ -64,25 +64,25 @@ class Heads:
         """How many rows are taken at a time."""
         return self._blocks.rows
 
-    def base_block(self, states: torch.Tensor, ids: torch.Tensor) -> BaseBlock:
+    def base_block(self, hidden: torch.Tensor, ids: torch.Tensor) -> BaseBlock:
         """The base model's numbers of a block of rows."""
         cut = self._blocks.tiles(len(ids), self._base.vocabulary)
-        return BaseBlock(self._base.tiles(states, cut), ids, self._k, self._blocks.scratch)
+        return BaseBlock(self._base.tiles(hidden, cut), ids, self._k, self._blocks.scratch)
 
-    def beside(self, base: BaseBlock, states: torch.Tensor, ids: torch.Tensor) -> PairRows:
+    def beside(self, base: BaseBlock, hidden: torch.Tensor, ids: torch.Tensor) -> PairTensors:
         """The numbers of both models, of which the base model's are there."""
         cut = self._blocks.tiles(len(ids), self._aligned.vocabulary)
-        early = self._aligned.logits_of(states, ids) if len(cut) > 1 else None
-        tiles = self._aligned.tiles(states, cut)
+        early = self._aligned.logits_of(hidden, ids) if len(cut) > 1 else None
+        tiles = self._aligned.tiles(hidden, cut)
         rows, unranked = base.beside(tiles, ids, self._k, self._blocks.scratch, early)
         if bool(unranked.any()):
             again = unranked.nonzero().squeeze(1)
-            rows.aligned.rank[again] = self._ranked(states[again], ids[again])
+            rows.aligned.rank[again] = self._ranked(hidden[again], ids[again])
         return rows
 
-    def _ranked(self, states: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    def _ranked(self, hidden: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Aligned ranks of rows whose logits came out otherwise when they were taken apart; all logits are kept."""
-        tiles = [*self._aligned.tiles(states, self._blocks.tiles(len(ids), self._aligned.vocabulary))]
+        tiles = [*self._aligned.tiles(hidden, self._blocks.tiles(len(ids), self._aligned.vocabulary))]
         own = torch.cat(tiles, dim=1).gather(1, ids.unsqueeze(1)).squeeze(1)
         ranks = torch.ones(len(ids), dtype=torch.int32, device=ids.device)
         for tile in tiles:
@@ -92,23 +92,23 @@ class Heads:
 
 def numbers_of_several(
     heads: Sequence[Heads],
-    base_states: torch.Tensor,
-    aligned_states: Sequence[torch.Tensor],
+    base_hidden: torch.Tensor,
+    aligned_hidden: Sequence[torch.Tensor],
     base_ids: torch.Tensor,
     aligned_ids: Sequence[torch.Tensor],
     check: Callable[[], None] = lambda: None,
-) -> list[PairRows]:
+) -> list[PairTensors]:
     """Numbers of r rows under one base model beside each of several aligned models, by the heads of each pair.
 
-    States [r, D] and ids int64 [r]. The pairs must have as many rows in a block (`block_rows`): the base model's logits
-    of a block are then taken once, and its numbers are those that it has in each of the pairs.
+    Hidden states [r, D] and ids int64 [r]. The pairs must have as many rows in a block (`block_rows`): the base model's
+    logits of a block are then taken once, and its numbers are those that it has in each of the pairs.
     """
-    found: list[list[PairRows]] = [[] for _ in heads]
-    for block in even_slices(len(base_states), heads[0].block_rows):
+    found: list[list[PairTensors]] = [[] for _ in heads]
+    for block in even_slices(len(base_hidden), heads[0].block_rows):
         check()
-        base = heads[0].base_block(base_states[block], base_ids[block])
-        for rows, head, states, ids in zip(found, heads, aligned_states, aligned_ids, strict=True):
-            rows.append(head.beside(base, states[block], ids[block]))
+        base = heads[0].base_block(base_hidden[block], base_ids[block])
+        for rows, head, hidden, ids in zip(found, heads, aligned_hidden, aligned_ids, strict=True):
+            rows.append(head.beside(base, hidden[block], ids[block]))
     return [joined(rows) for rows in found]
 
 
@@ -116,23 +116,24 @@ def side_numbers(
     model: CausalModel,
     blocks: Blocks,
     k: int,
-    states: torch.Tensor,
+    hidden: torch.Tensor,
     targets: torch.Tensor,
     others: Sequence[int] | None = None,
     check: Callable[[], None] = lambda: None,
-) -> tuple[SideRows, torch.Tensor]:
-    """One model's numbers of rows with states [r, D] and targets int64 [r], on the CPU, and the ranks of `others`.
+) -> tuple[SideTensors, torch.Tensor]:
+    """One model's numbers of rows with hidden states [r, D] and targets int64 [r], on the CPU, and the ranks of
+    `others`.
 
     The rank of another id is 0 where that id is below 0, and where there are none.
     """
     wanted = None if others is None else torch.tensor(others, dtype=torch.int64, device=model.device)
-    sides: list[SideRows] = []
+    sides: list[SideTensors] = []
     ranks: list[torch.Tensor] = []
-    for block in even_slices(len(states), blocks.rows):
+    for block in even_slices(len(hidden), blocks.rows):
         check()
         others_here = None if wanted is None else wanted[block]
-        tiles = model.tiles(states[block], blocks.tiles(block.stop - block.start, model.vocabulary))
-        side, ranked = side_rows(tiles, targets[block], k, blocks.scratch, others_here)
+        tiles = model.tiles(hidden[block], blocks.tiles(block.stop - block.start, model.vocabulary))
+        side, ranked = side_tensors(tiles, targets[block], k, blocks.scratch, others_here)
         sides.append(side.map(torch.Tensor.cpu))
         ranks.append(ranked.cpu())
     return joined_side(sides), torch.cat(ranks)

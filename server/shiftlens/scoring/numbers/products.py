@@ -51,11 +51,11 @@ def quicker() -> str:
     return "onednn" if onednn_is_quicker() else "torch"
 
 
-def linear(states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """states [..., D] times weight [V, D] transposed, and bias [V] added: [..., V]."""
-    if not (_takes(states) and _takes(weight) and in_use() == "onednn"):
-        return torch.nn.functional.linear(states, weight, bias)
-    return _by_onednn(states, weight, bias)
+def linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """Inputs [..., D] times weight [V, D] transposed, and bias [V] added: [..., V]."""
+    if not (_takes(inputs) and _takes(weight) and in_use() == "onednn"):
+        return torch.nn.functional.linear(inputs, weight, bias)
+    return _by_onednn(inputs, weight, bias)
 
 
 def quicken(model: torch.nn.Module) -> None:
@@ -81,17 +81,17 @@ def onednn_is_quicker() -> bool:
     if not has_onednn():
         return False
     generator = torch.Generator().manual_seed(0)
-    states = torch.randn(_PROBE_ROWS, _PROBE_WIDTH, generator=generator)
+    inputs = torch.randn(_PROBE_ROWS, _PROBE_WIDTH, generator=generator)
     weight = torch.randn(_PROBE_WIDTH, _PROBE_WIDTH, generator=generator) / _PROBE_WIDTH
     with torch.inference_mode(), _one_thread():
         try:
-            difference = _by_onednn(states, weight, None) - torch.nn.functional.linear(states, weight)
+            difference = _by_onednn(inputs, weight, None) - torch.nn.functional.linear(inputs, weight)
         except RuntimeError:
             return False
         if not bool(difference.abs().max() < _AGREEMENT):
             return False
         ours, theirs = _least_seconds(
-            lambda: _by_onednn(states, weight, None), lambda: torch.nn.functional.linear(states, weight)
+            lambda: _by_onednn(inputs, weight, None), lambda: torch.nn.functional.linear(inputs, weight)
         )
     return ours < _WORTH_IT * theirs
 
@@ -131,8 +131,8 @@ def _takes(tensor: torch.Tensor) -> bool:
     return tensor.dtype is torch.float32 and tensor.device.type == "cpu" and tensor.layout is torch.strided
 
 
-def _by_onednn(states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(states, weight, bias, "none", [], "")
+def _by_onednn(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
     return product
 
 

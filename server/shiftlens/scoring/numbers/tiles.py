@@ -81,8 +81,8 @@ def mean_difference(weights: torch.Tensor, tile: torch.Tensor, other: torch.Tens
 
 def merged(tiles: Sequence[TileNumbers], k: int) -> Merged:
     """The numbers of the whole vocabulary, of which these are all tiles."""
-    top, places = torch.topk(torch.cat([tile.top for tile in tiles], dim=1), _at_most(k, tiles), dim=-1)
-    ids = torch.cat([tile.top_ids for tile in tiles], dim=1).gather(1, places)
+    top, indices = torch.topk(torch.cat([tile.top for tile in tiles], dim=1), _at_most(k, tiles), dim=-1)
+    ids = torch.cat([tile.top_ids for tile in tiles], dim=1).gather(1, indices)
     shift = torch.stack([tile.largest for tile in tiles]) - top[:, 0]
     parts = torch.stack([tile.total for tile in tiles]) * shift.exp()
     whole = parts.sum(dim=0)

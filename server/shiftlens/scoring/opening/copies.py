@@ -69,7 +69,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What is let go of as one: its id, when it was last used, how many use it, its bytes, the kind of its device."""
+    """What is evicted as one: its id, when it was last used, how many use it, its bytes, the kind of its device."""
 
     id: UnitId
     used: int

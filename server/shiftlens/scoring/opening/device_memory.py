@@ -127,7 +127,7 @@ def _weight_sizes(name: str, folder: Path, allow_pickle: bool) -> tuple[int, int
 
 
 def give_back() -> None:
-    """Hand freed memory back to the system and to other programs, once models are let go of."""
+    """Hand freed memory back to the system and to other programs, once models are evicted."""
     gc.collect()
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.empty_cache()

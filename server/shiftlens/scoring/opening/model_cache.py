@@ -1,7 +1,7 @@
-"""The models in memory: each full model once, with the adapters on it, the least recently used let go of first.
+"""The models in memory: each full model once, with the adapters on it; the least recently used is evicted first.
 
-A full model and each adapter is a unit of its own. A unit stays until room is needed for another one. What is in use
-(`pinned`) is never let go of. A copy of a full model takes adapters of one kind only; a second kind gets a second copy.
+A full model and each adapter is a unit of its own. A unit stays until room is needed for another one. A unit in use
+(`pinned`) is never evicted. A copy of a full model takes adapters of one kind only; a second kind gets a second copy.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ModelsInUse(Exception):
 class ModelCache:
     """Loads what pairs need and keeps it within `limit_bytes` on each kind of device; see `model_limit` for None.
 
-    `on_evict` hears of each unit that is let go of. A pair that is larger than the bound by itself is loaded all the
+    `on_evict` is called for each unit that is evicted. A pair that is larger than the bound by itself is loaded all the
     same: whether it fits is for the device to say.
     """
 
@@ -50,10 +50,10 @@ class ModelCache:
         """Every full model and adapter in memory, and the bytes of each."""
         found: list[CachedModel] = []
         for copy in self._copies:
-            place = {"device": str(copy.loaded.device), "dtype": str(copy.loaded.dtype).removeprefix("torch.")}
-            found.append(CachedModel(name=copy.loaded.name, nbytes=copy.nbytes, **place))
+            where = {"device": str(copy.loaded.device), "dtype": str(copy.loaded.dtype).removeprefix("torch.")}
+            found.append(CachedModel(name=copy.loaded.name, nbytes=copy.nbytes, **where))
             for name, adapter in copy.adapters.items():
-                found.append(CachedModel(name=name, nbytes=adapter.nbytes, adapter_of=copy.loaded.name, **place))
+                found.append(CachedModel(name=name, nbytes=adapter.nbytes, adapter_of=copy.loaded.name, **where))
         return tuple(found)
 
     def opened(
@@ -116,11 +116,11 @@ class ModelCache:
         return Outlook(units, loads=True, evicts=frozenset(evicts), waits=not enough, joins=joins)
 
     def fits(self, wanted: Sequence[Needed], spec: PairSpec) -> bool:
-        """Whether these fit together, if all else is let go of. Raises ModelError for a device that is not there."""
+        """Whether these fit together once all else is evicted. Raises ModelError for a device that is not there."""
         return fit_alone(self._copies, room_for(self._copies, wanted, spec, self._limit_bytes))
 
     def drop_changed(self, wanted: Sequence[Needed]) -> None:
-        """Let go of those of these whose files are no longer those that were loaded, unless they are in use."""
+        """Evict those of the wanted models whose files have changed since they were loaded, unless they are in use."""
         for each, copy in zip(wanted, assigned(self._copies, wanted), strict=True):
             if copy is None or copy not in self._copies or copy.pins:
                 continue
@@ -131,7 +131,7 @@ class ModelCache:
                 self._evict((copy.number, each.source.name))
 
     def clear(self) -> None:
-        """Let go of everything; what is in use goes when it no longer is."""
+        """Evict everything; what is in use is evicted when its users are done."""
         for copy in self._copies:
             copy.leaves = True
         self._let_leave()
@@ -149,7 +149,7 @@ class ModelCache:
         return all(copy is not None and copy.has(each) for each, copy in there)
 
     def _make_room(self, wanted: Sequence[Needed], spec: PairSpec) -> bool:
-        """Let go of what is in the way of these; whether anything was."""
+        """Evict what is in the way of the wanted models; whether anything was."""
         return self._let_go(victims(self._copies, room_for(self._copies, wanted, spec, self._limit_bytes))[0])
 
     def _let_go(self, units: Sequence[UnitId]) -> bool:
@@ -162,14 +162,14 @@ class ModelCache:
     def _try_to_load(
         self, wanted: Sequence[Needed], spec: PairSpec, on_progress: OnProgress, named: frozenset[str]
     ) -> bool:
-        """Load these. False where memory ran out and all else was let go of, so that it may be enough now.
+        """Load the wanted models. False where memory ran out and all else was evicted, so that there may be enough now.
 
         What a model takes was estimated, and other programs may have taken memory meanwhile.
         """
         try:
             self._load(wanted, spec, on_progress, named)
         except NotEnoughMemory:
-            # What is half loaded stays in memory as long as the error does: the second try is not made here.
+            # The error keeps what is half loaded in memory, so that the second try must be made outside of this block.
             if not self._let_go(victims(self._copies, room_for(self._copies, wanted, spec, 0))[0]):
                 raise
             return False
@@ -217,7 +217,7 @@ class ModelCache:
         try:
             loaded = load_adapter(source.name, source.adapter, copy.loaded, copy.adapted, spec)
         except BaseException:
-            # The model may be changed: it is not used any more.
+            # The failed adapter may have changed the model, which must not be used any more.
             self._evict((copy.number, ""))
             raise
         as_loaded = copy.fingerprint != "" and model_fingerprint(source.full_model) == copy.fingerprint

@@ -12,7 +12,7 @@ from shiftlens.scoring.passes.adapted import open_adapted
 from shiftlens.scoring.passes.causal import CausalModel, open_model
 
 UnitId = tuple[int, str]
-"""Names what is let go of as one: a full model in memory by its number, and the adapter in it ("" for the model)."""
+"""Names what is evicted as one: a full model in memory by its number, and an adapter on it ("" for the model)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class OpenedPair:
         return self.base.loaded.encoder, self.aligned.loaded.encoder
 
     def scorer(self, k: int) -> Scorer:
-        """What scores passes, keeping k candidates per row."""
+        """What scores passes, keeping k candidates per position."""
         base, aligned = self.base.causal, self.aligned.causal
         heads = Heads(base, aligned, k) if self.same_tokens else TwoVocabularyHeads(base, aligned, k, self.encoders)
         return Scorer(base, aligned, heads, k, self.memory)

@@ -38,18 +38,18 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What is wanted beside what is in memory, on one kind of device, in bytes.
+    """The room that wanted models take beside those in memory, on one kind of device, in bytes.
 
     - kind: the device.
-    - missing: what is to be loaded, as its files tell.
-    - kept: what of the wanted is there.
-    - used: all that is there.
-    - limit: the most that may be there.
+    - missing: the size of what is to be loaded, by its files.
+    - present: the wanted units that are in memory already, which are not evicted.
+    - used: the size of all that is in memory.
+    - limit: the most that may be in memory.
     """
 
     kind: str
     missing: int
-    kept: frozenset[UnitId]
+    present: frozenset[UnitId]
     used: int
     limit: int
 
@@ -58,18 +58,18 @@ def room_for(copies: Sequence[Copy], wanted: Sequence[Needed], spec: PairSpec, l
     """Raises ModelError for a device that is not there. `limit_bytes` None is what the device allows."""
     kind = device_kind(spec)
     used = sum(copy.total_bytes for copy in copies if copy.device == kind)
-    missing, kept = _missing(copies, wanted, spec, kind)
-    return Room(kind, missing, kept, used, _limit(kind, used) if limit_bytes is None else limit_bytes)
+    missing, present = _missing(copies, wanted, spec, kind)
+    return Room(kind, missing, present, used, _limit(kind, used) if limit_bytes is None else limit_bytes)
 
 
 def fit_alone(copies: Sequence[Copy], room: Room) -> bool:
-    """Whether what is wanted fits if all else is let go of."""
-    there = sum(unit.nbytes for unit in units_of(copies) if unit.id in room.kept)
+    """Whether what is wanted fits once all else is evicted."""
+    there = sum(unit.nbytes for unit in units_of(copies) if unit.id in room.present)
     return there + room.missing <= room.limit
 
 
 def victims(copies: Sequence[Copy], room: Room) -> tuple[list[UnitId], bool]:
-    """What to let go of, least recently used first, so that the wanted fits; False where that has to wait.
+    """What to evict, least recently used first, so that the wanted fits; False where that has to wait.
 
     It has to wait where something in use is in the way. Where nothing is left to let go of, it is tried all the same.
     """
@@ -82,7 +82,7 @@ def victims(copies: Sequence[Copy], room: Room) -> tuple[list[UnitId], bool]:
         number, adapter = unit.id
         if used + room.missing <= room.limit:
             break
-        if unit.device != room.kind or unit.id in room.kept or number in gone:
+        if unit.device != room.kind or unit.id in room.present or number in gone:
             continue
         if unit.pins:
             in_use = True
@@ -98,20 +98,20 @@ def _missing(
     copies: Sequence[Copy], wanted: Sequence[Needed], spec: PairSpec, kind: str
 ) -> tuple[int, frozenset[UnitId]]:
     """The bytes that the wanted takes beside what is in memory, and what of it is there."""
-    missing, kept = 0, set[UnitId]()
+    missing, present = 0, set[UnitId]()
     new: set[tuple[ModelKey, str]] = set()
     both = list(zip(wanted, assigned(copies, wanted), strict=True))
     for each, copy in sorted(both, key=lambda item: item[0].source.adapter is None):
         source = each.source
         if copy is not None:
-            kept |= set(copy.units(each))
+            present |= set(copy.units(each))
         # A plain model is the one that an adapter beside it is put on.
         elif (each.key, source.kind) not in new and (source.adapter or each.key not in {key for key, _ in new}):
             new.add((each.key, source.kind))
             missing += estimated_bytes(source, spec, kind, full_model=True)
         if source.adapter is not None and (copy is None or not copy.has(each)):
             missing += estimated_bytes(source, spec, kind, full_model=False)
-    return missing, frozenset(kept)
+    return missing, frozenset(present)
 
 
 def _limit(kind: str, used: int) -> int:

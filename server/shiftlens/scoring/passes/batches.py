@@ -14,11 +14,11 @@ _LEAST_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What to feed at once, in ids or rows; after it, progress is told, colours are shown and a cancel is obeyed.
+    """What to feed at once, in ids or positions; after it, progress is told, colours are shown and a cancel is obeyed.
 
     Each time models are fed, all of their weights are read, so that more at once is quicker as a whole. A pass of up to
-    `in_one` rows goes in one; a longer one shows its `first` rows early and goes on by `chunk`. Short passes are fed
-    together, up to `batch` ids, filling included.
+    `in_one` positions goes in one; a longer one shows its `first` positions early and goes on by `chunk`. Short passes
+    are fed together, up to `batch` ids, filling included.
     """
 
     in_one: int
@@ -26,13 +26,13 @@ class Limits:
     chunk: int
     batch: int
 
-    def ends(self, done: int, rows: int) -> list[int]:
-        """Where each chunk of the rows after `done` ends."""
-        if done == rows:
+    def ends(self, done: int, positions: int) -> list[int]:
+        """Where each chunk of the positions after `done` ends."""
+        if done == positions:
             return []
-        if rows - done <= self.in_one:
-            return [rows]
-        return [*range(done + self.first, rows, self.chunk), rows]
+        if positions - done <= self.in_one:
+            return [positions]
+        return [*range(done + self.first, positions, self.chunk), positions]
 
 
 _ACCELERATOR = Limits(in_one=1024, first=512, chunk=4096, batch=16_384)

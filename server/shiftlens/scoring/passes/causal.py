@@ -41,7 +41,7 @@ class Finish:
 class CausalModel:
     """A model split into body and head. `head` is None where the model's own forward must give the logits.
 
-    `vocabulary` is the width of the logits; `chunk` is the most ids to feed at once, None for no limit; `positions`
+    `vocabulary` is the width of the logits; `chunk` is the most ids to feed at once, None for no limit; `max_positions`
     is the most ids that it takes, None where it has no such limit. `keeps_cache` is False for models that can't go on
     from where they stopped (state-space models, here), which are fed all ids at once.
     """
@@ -52,7 +52,7 @@ class CausalModel:
     vocabulary: int
     keeps_cache: bool
     chunk: int | None
-    positions: int | None = None
+    max_positions: int | None = None
     finish: Finish = Finish()
 
     @property
@@ -63,37 +63,38 @@ class CausalModel:
     def device(self) -> torch.device:
         return next(self.model.parameters()).device
 
-    def states(self, ids: torch.Tensor, cache: Any, *, keep: bool = True) -> tuple[torch.Tensor, Any]:
-        """Feed ids int64 [b, c] after those in `cache`; states [b, c, D] (logits [b, c, V] without a head), new cache.
+    def hidden_states(self, ids: torch.Tensor, cache: Any, *, keep: bool = True) -> tuple[torch.Tensor, Any]:
+        """Feed ids int64 [b, c] after those in `cache`; hidden states [b, c, D] (logits [b, c, V] without a head), new
+        cache.
 
         Without `keep`, no cache is made: for ids that nothing will follow.
         """
         module = self.body if self.head is not None else self.model
         output = module(input_ids=ids, past_key_values=cache, use_cache=self.keeps_cache and keep)
-        states: torch.Tensor = output.last_hidden_state if self.head is not None else output.logits
-        return states, getattr(output, "past_key_values", None)
+        hidden: torch.Tensor = output.last_hidden_state if self.head is not None else output.logits
+        return hidden, getattr(output, "past_key_values", None)
 
-    def tiles(self, states: torch.Tensor, cut: Sequence[slice]) -> Iterator[torch.Tensor]:
-        """Logits float32 [r, w] of rows of what `states` gave, for each slice of the ids."""
+    def tiles(self, hidden: torch.Tensor, cut: Sequence[slice]) -> Iterator[torch.Tensor]:
+        """Logits float32 [r, w] of rows of what `hidden_states` gave, for each slice of the ids."""
         if self.head is not None and is_plain(self.head):
             for ids in cut:
-                yield self._some(self.head, states, ids)
+                yield self._some(self.head, hidden, ids)
         else:
-            logits = states if self.head is None else self.finish(self.head(states))
+            logits = hidden if self.head is None else self.finish(self.head(hidden))
             for ids in cut:
                 yield logits[:, ids].float()
 
-    def logits_of(self, states: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    def logits_of(self, hidden: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """The logit of one id [r] in each row, float32 [r]; of all other ids too only where the head can't do less."""
         if self.head is not None and is_plain(self.head):
-            return self._some(self.head, states, ids).diagonal()
-        (logits,) = self.tiles(states, [slice(0, self.vocabulary)])
+            return self._some(self.head, hidden, ids).diagonal()
+        (logits,) = self.tiles(hidden, [slice(0, self.vocabulary)])
         return logits.gather(1, ids.unsqueeze(1)).squeeze(1)
 
-    def _some(self, head: torch.nn.Module, states: torch.Tensor, ids: slice | torch.Tensor) -> torch.Tensor:
+    def _some(self, head: torch.nn.Module, hidden: torch.Tensor, ids: slice | torch.Tensor) -> torch.Tensor:
         """Logits float32 [r, w] of these ids, by a head that is a matrix."""
         weight, bias = head.get_parameter("weight"), getattr(head, "bias", None)
-        return self.finish(linear(states, weight[ids], None if bias is None else bias[ids])).float()
+        return self.finish(linear(hidden, weight[ids], None if bias is None else bias[ids])).float()
 
 
 @torch.inference_mode()
@@ -106,8 +107,8 @@ def open_model(model: PreTrainedModel) -> CausalModel:
     ids = torch.arange(_PROBE_IDS, device=next(model.parameters()).device) % int(
         model.config.get_text_config().vocab_size
     )
-    whole = model(input_ids=ids.unsqueeze(0), use_cache=True)
-    keeps_cache = getattr(whole, "past_key_values", None) is not None
+    full = model(input_ids=ids.unsqueeze(0), use_cache=True)
+    keeps_cache = getattr(full, "past_key_values", None) is not None
     positions = max_positions(model.config)
     body: object = model.get_decoder() if hasattr(model, "get_decoder") else model.base_model  # type: ignore[no-untyped-call]
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
@@ -121,11 +122,11 @@ def open_model(model: PreTrainedModel) -> CausalModel:
         ):
             finish = _finish(model.config)
             logits = finish(head(hidden)).float()
-            scale = whole.logits.float().abs().max().clamp(min=1.0)
-            if bool(((logits - whole.logits.float()).abs().max() / scale) < _PROBE_TOLERANCE):
-                return CausalModel(model, body, head, int(whole.logits.shape[-1]), keeps_cache, None, positions, finish)
+            scale = full.logits.float().abs().max().clamp(min=1.0)
+            if bool(((logits - full.logits.float()).abs().max() / scale) < _PROBE_TOLERANCE):
+                return CausalModel(model, body, head, int(full.logits.shape[-1]), keeps_cache, None, positions, finish)
     chunk = _FORWARD_CHUNK if keeps_cache else None
-    return CausalModel(model, model, None, int(whole.logits.shape[-1]), keeps_cache, chunk, positions)
+    return CausalModel(model, model, None, int(full.logits.shape[-1]), keeps_cache, chunk, positions)
 
 
 def _finish(config: PreTrainedConfig) -> Finish:

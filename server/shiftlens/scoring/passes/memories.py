@@ -22,7 +22,7 @@ class PassMemories(Generic[Unit]):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all caches and rows kept."""
+        """Bytes of all caches and numbers kept."""
         return sum(memory.nbytes for memory in self._memories.values())
 
     def of(self, base: tuple[Unit, ...], aligned: tuple[Unit, ...]) -> PassMemory:

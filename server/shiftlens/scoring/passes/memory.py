@@ -1,8 +1,8 @@
-"""What earlier passes left behind: KV caches and rows that a later pass can go on from.
+"""What earlier passes left behind: KV caches and numbers that a later pass can go on from.
 
 An edit at position p of a response, the next turn of a conversation, a second response to the same question: each
-shares its first ids with a pass that was just made. Reuse is decided by comparing ids, never by assuming. Rows can be
-gone on from without a cache, where the model's caches can't be cut back or would take too much memory.
+shares its first ids with a pass that was just made. Reuse is decided by comparing ids, never by assuming. Numbers can
+be gone on from without a cache, where the model's caches can't be cut back or would take too much memory.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.numbers.tensors import PairTensors
 from shiftlens.scoring.passes.caches import bytes_of, can_be_cut, cut, first_of
-from shiftlens.scoring.passes.plan import PassPlan, RowGroup, SidePlan
+from shiftlens.scoring.passes.plan import PassPlan, PositionGroup, SidePlan
 
 DEFAULT_LIMIT_BYTES = 1 << 30
 _LEAST_SHARED_IDS = 16
@@ -68,15 +68,15 @@ class RememberedSide:
     def without_cache(self) -> RememberedSide:
         return RememberedSide(self.plan, self.read, (), None)
 
-    def shared_rows(self, now: SidePlan, start: int) -> int:
-        """How many rows of this, from row `start` on, are the first rows of `now`."""
-        # Where a text outgrows its model, later rows have these before what is left of their context.
+    def shared_positions(self, now: SidePlan, start: int) -> int:
+        """How many positions of this, from position `start` on, are the first positions of `now`."""
+        # Where a text outgrows its model, later positions have these before what is left of their context.
         if self.plan.lead != now.lead:
             return 0
         known = self.shared_ids(now)
-        earlier = zip(self.plan.rows[start:], self.plan.targets[start:], strict=True)
+        earlier = zip(self.plan.positions[start:], self.plan.targets[start:], strict=True)
         count = 0
-        for this, other in zip(earlier, zip(now.rows, now.targets, strict=True), strict=False):
+        for this, other in zip(earlier, zip(now.positions, now.targets, strict=True), strict=False):
             if this != other or this[0] >= known:
                 break
             count += 1
@@ -85,43 +85,43 @@ class RememberedSide:
 
 @dataclass(frozen=True, slots=True)
 class RememberedPass:
-    """Both models' parts, the groups of their rows, and the numbers of the first rows (None before the first)."""
+    """Both models' parts, the groups of positions, and the numbers of the first ones (None before there are any)."""
 
     base: RememberedSide
     aligned: RememberedSide
-    groups: tuple[RowGroup, ...] | None
+    groups: tuple[PositionGroup, ...] | None
     k: int
-    rows: PairRows | None
+    numbers: PairTensors | None
     owner: Owner = NOBODY
 
     @property
     def nbytes(self) -> int:
-        return self.base.nbytes + self.aligned.nbytes + (0 if self.rows is None else self.rows.nbytes)
+        return self.base.nbytes + self.aligned.nbytes + (0 if self.numbers is None else self.numbers.nbytes)
 
-    def rows_for(self, plan: PassPlan, k: int) -> PairRows | None:
-        """The numbers of the first rows of `plan`, as many as hold there: same ids so far, same id to score."""
-        if self.rows is None or self.k != k:
+    def numbers_for(self, plan: PassPlan, k: int) -> PairTensors | None:
+        """The numbers of the first positions of `plan`, as many as hold there: same ids so far, same id to score."""
+        if self.numbers is None or self.k != k:
             return None
-        base_start = bisect_left(self.base.plan.rows, plan.base.rows[0])
-        start = bisect_left(self.aligned.plan.rows, plan.aligned.rows[0])
-        base = self.base.shared_rows(plan.base, base_start)
-        aligned = min(self.aligned.shared_rows(plan.aligned, start), len(self.rows.kl) - start)
+        base_start = bisect_left(self.base.plan.positions, plan.base.positions[0])
+        start = bisect_left(self.aligned.plan.positions, plan.aligned.positions[0])
+        base = self.base.shared_positions(plan.base, base_start)
+        aligned = min(self.aligned.shared_positions(plan.aligned, start), len(self.numbers.kl) - start)
         count = self._side_by_side(plan, (start, base_start), aligned, base)
         if count <= 0:
             return None
-        base_count = plan.base_rows(count)
-        return self.rows.part(slice(start, start + count), slice(base_start, base_start + base_count))
+        base_count = plan.base_positions(count)
+        return self.numbers.part(slice(start, start + count), slice(base_start, base_start + base_count))
 
     def _side_by_side(self, plan: PassPlan, starts: tuple[int, int], aligned: int, base: int) -> int:
-        """How many rows lie beside the same as in `plan`, of so many that each side has for it by itself."""
+        """How many positions both sides can reuse, where each by itself could reuse `aligned` and `base` of them."""
         if self.groups is None or plan.groups is None:
             return min(aligned, base) if starts[0] == starts[1] and self.groups == plan.groups else 0
         count = 0
-        first = bisect_left(self.groups, starts[0], key=lambda group: group.place.first)
+        first = bisect_left(self.groups, starts[0], key=lambda group: group.span.first)
         for this, now in zip(self.groups[first:], plan.groups, strict=False):
-            if this.moved(*starts) != now or now.place.end > aligned or now.place.other_end > base:
+            if this.moved(*starts) != now or now.span.end > aligned or now.span.other_end > base:
                 break
-            count = now.place.end
+            count = now.span.end
         return count
 
 
@@ -138,14 +138,14 @@ class PassMemory:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all caches and rows held."""
+        """Bytes of all caches and numbers kept."""
         return sum(p.nbytes for p in self._passes)
 
     def take(self, plan: PassPlan) -> RememberedPass | None:
-        """The pass that shares most ids with this one, to be gone on from.
+        """The pass that shares most ids with this one, so that feeding goes on from there.
 
-        What shares half of it, or the beginning of a response, is likely the same text before an edit; that pass is
-        removed from the memory. One that shares only what was asked is lent: it belongs to another response.
+        A pass that shares half of its ids, or the beginning of a response, is likely of the same text before an edit;
+        it is removed from the memory. One that shares only the context is lent, since it belongs to another response.
         """
         best, most, is_same_text = None, _LEAST_SHARED_IDS - 1, False
         for remembered in self._passes:
@@ -153,7 +153,7 @@ class PassMemory:
             shared = min(base, aligned)
             if shared > most:
                 best, most = remembered, shared
-                answered = min(base - plan.base.rows[0], aligned - plan.aligned.rows[0]) - 1
+                answered = min(base - plan.base.positions[0], aligned - plan.aligned.positions[0]) - 1
                 half = min(len(remembered.base.ids), len(plan.base.ids)) / 2
                 is_same_text = answered >= _LEAST_SHARED_IDS or shared >= half
         if best is None:
@@ -167,9 +167,9 @@ class PassMemory:
     def keep(self, remembered: RememberedPass) -> None:
         """Remember a pass: without caches that can't be cut back, or that are more than the limit by themselves.
 
-        One with broken rows is not remembered: what its caches hold may be no numbers either.
+        One with broken positions is not remembered: what its caches hold may be no numbers either.
         """
-        if remembered.rows is not None and remembered.rows.first_broken() is not None:
+        if remembered.numbers is not None and remembered.numbers.first_broken() is not None:
             return
         base, aligned = (
             side if can_be_cut(side.cache) else side.without_cache() for side in (remembered.base, remembered.aligned)
@@ -185,14 +185,14 @@ class PassMemory:
         self._on_kept()
 
     def drop_oldest(self) -> bool:
-        """Let go of the least recently used pass; False where there is none."""
+        """Drop the least recently used pass; False where there is none."""
         if self._passes:
             self._passes.pop(0)
             return True
         return False
 
     def forget(self, is_gone: Callable[[Owner], bool]) -> None:
-        """Let go of the passes of owners that are gone."""
+        """Drop the passes of owners that are gone."""
         self._passes = [each for each in self._passes if not is_gone(each.owner)]
 
 

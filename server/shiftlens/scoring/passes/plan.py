@@ -1,6 +1,6 @@
-"""Which ids to feed, and which rows of them to score: one pass for all responses of a conversation.
+"""Which ids to feed, and at which positions to score: one pass for all responses of a conversation.
 
-Row p of a pass is the distribution over what follows its first p + 1 ids.
+At position p of a pass, a model gives the distribution over what follows the first p + 1 ids.
 """
 
 from __future__ import annotations
@@ -15,84 +15,88 @@ from shiftlens.text.groups import Group, common_groups
 
 @dataclass(frozen=True, slots=True)
 class SidePlan:
-    """One model's part: the ids it is fed, the rows that are wanted, ascending, and the id to score in each."""
+    """One model's part: the ids it is fed, the positions that are wanted, ascending, and the id to score in each."""
 
     ids: tuple[int, ...]
-    rows: tuple[int, ...]
+    positions: tuple[int, ...]
     targets: tuple[int, ...]
     lead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class RowGroup:
-    """Rows of a pass of two vocabularies that lie side by side: `place` has the aligned model's, then the base model's.
+class PositionGroup:
+    """Positions of the two models that cover the same text, in a pass of two vocabularies.
 
-    `end_ids` are those with which base and aligned model end the response that the rows are of.
+    `span` has the aligned model's positions, then the base model's. `end_ids` are those with which base and aligned
+    model end the response that the positions are of.
     """
 
-    place: Group
+    span: Group
     end_ids: tuple[int, int]
 
-    def moved(self, rows: int, base_rows: int) -> RowGroup:
-        """The same group that many rows of each side further back."""
-        at = self.place
-        place = Group(at.first - rows, at.end - rows, at.other_first - base_rows, at.other_end - base_rows)
-        return RowGroup(place, self.end_ids)
+    def moved(self, positions: int, base_positions: int) -> PositionGroup:
+        """The same group that many positions of each side further back."""
+        at = self.span
+        span = Group(
+            at.first - positions, at.end - positions, at.other_first - base_positions, at.other_end - base_positions
+        )
+        return PositionGroup(span, self.end_ids)
 
 
 @dataclass(frozen=True, slots=True)
-class RowTargets:
-    """The id to score in each of some rows of both sides, and the groups that these make, None where they are pairs."""
+class PositionTargets:
+    """The ids to score at some positions of both sides. `groups` is None where both sides have the same tokens."""
 
     base: tuple[int, ...]
     aligned: tuple[int, ...]
-    groups: tuple[RowGroup, ...] | None
+    groups: tuple[PositionGroup, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
 class PassPlan:
-    """One sequence of ids per model. `members` are the places of its responses among those planned for; `ends` tells
-    for each how many rows of the pass are scored when it is done.
+    """One sequence of ids per model. `members` are the indices of its responses among those planned for; `ends` tells
+    for each how many positions of the pass are scored when it is done.
 
-    `groups` pairs the rows of the two sides in a pass of two vocabularies. It is None where they are the same tokens,
-    so that each row of one lies beside that of the other. The pass has as many rows as its aligned side.
+    `groups` pairs the positions of the two sides in a pass of two vocabularies. It is None where they are the same
+    tokens, so that each position of one lies beside that of the other. The pass has as many positions as its aligned
+    side.
     """
 
     base: SidePlan
     aligned: SidePlan
     members: tuple[int, ...]
     ends: tuple[int, ...]
-    groups: tuple[RowGroup, ...] | None = None
+    groups: tuple[PositionGroup, ...] | None = None
 
     @property
-    def rows(self) -> int:
-        return len(self.aligned.rows)
+    def position_count(self) -> int:
+        return len(self.aligned.positions)
 
-    def whole(self, rows: int) -> int:
-        """How many of the first `rows` are in groups that end among them."""
+    def complete(self, positions: int) -> int:
+        """How many of the first `positions` are in groups that end among them."""
         if self.groups is None:
-            return rows
-        count = self._groups_in(rows)
-        return self.groups[count - 1].place.end if count else 0
+            return positions
+        count = self._groups_in(positions)
+        return self.groups[count - 1].span.end if count else 0
 
-    def base_rows(self, rows: int) -> int:
-        """How many rows of the base side lie beside the first `rows`, which are whole groups."""
+    def base_positions(self, positions: int) -> int:
+        """How many positions of the base side lie beside the first `positions`, which are complete groups."""
         if self.groups is None:
-            return rows
-        count = self._groups_in(rows)
-        return self.groups[count - 1].place.other_end if count else 0
+            return positions
+        count = self._groups_in(positions)
+        return self.groups[count - 1].span.other_end if count else 0
 
-    def targets(self, start: int, end: int) -> RowTargets:
-        """What to score in rows [start, end), which are whole groups."""
-        base_start = self.base_rows(start)
-        base, aligned = self.base.targets[base_start : self.base_rows(end)], self.aligned.targets[start:end]
+    def targets(self, start: int, end: int) -> PositionTargets:
+        """What to score in positions [start, end), which are complete groups."""
+        base_start = self.base_positions(start)
+        base, aligned = self.base.targets[base_start : self.base_positions(end)], self.aligned.targets[start:end]
         if self.groups is None:
-            return RowTargets(base, aligned, None)
+            return PositionTargets(base, aligned, None)
         inside = self.groups[self._groups_in(start) : self._groups_in(end)]
-        return RowTargets(base, aligned, tuple(group.moved(start, base_start) for group in inside))
+        return PositionTargets(base, aligned, tuple(group.moved(start, base_start) for group in inside))
 
-    def _groups_in(self, rows: int) -> int:
-        return bisect_right(self.groups or (), rows, key=lambda group: group.place.end)
+    def _groups_in(self, positions: int) -> int:
+        return bisect_right(self.groups or (), positions, key=lambda group: group.span.end)
 
     @property
     def length(self) -> int:
@@ -107,26 +111,26 @@ def plan_passes(responses: Sequence[Prepared]) -> list[PassPlan]:
     under both models; a template that renders earlier turns otherwise once they are past gets a pass per response.
     """
     chains: list[list[int]] = []
-    for place, response in enumerate(responses):
+    for index, response in enumerate(responses):
         if chains and _goes_on(responses[chains[-1][-1]], response):
-            chains[-1].append(place)
+            chains[-1].append(index)
         else:
-            chains.append([place])
-    return [_plan([responses[place] for place in chain], tuple(chain)) for chain in chains]
+            chains.append([index])
+    return [_plan([responses[index] for index in chain], tuple(chain)) for chain in chains]
 
 
-def joined_targets(parts: Sequence[RowTargets]) -> RowTargets:
-    """Those of rows that follow one another, as one."""
+def joined_targets(parts: Sequence[PositionTargets]) -> PositionTargets:
+    """Those of positions that follow one another, as one."""
     base: list[int] = []
     aligned: list[int] = []
-    groups: list[RowGroup] | None = []
+    groups: list[PositionGroup] | None = []
     for part in parts:
         if groups is not None:
             moved = (group.moved(-len(aligned), -len(base)) for group in part.groups or ())
             groups = None if part.groups is None else [*groups, *moved]
         base += part.base
         aligned += part.aligned
-    return RowTargets(tuple(base), tuple(aligned), None if groups is None else tuple(groups))
+    return PositionTargets(tuple(base), tuple(aligned), None if groups is None else tuple(groups))
 
 
 def response_groups(prepared: Prepared) -> list[Group]:
@@ -134,7 +138,7 @@ def response_groups(prepared: Prepared) -> list[Group]:
 
     Raises ValueError where the two models' tokens are not of the same text.
     """
-    own = prepared.own
+    own = prepared.base_encoding
     if own is None or prepared.byte_ends[-1] != own.byte_ends[-1]:
         raise ValueError("the tokens of the two models are not two ways to cut one text")
     ends = Group(len(prepared.ids), len(prepared.ids) + 1, len(own.ids), len(own.ids) + 1)
@@ -145,7 +149,7 @@ def _goes_on(earlier: Prepared, later: Prepared) -> bool:
     sides = ((earlier.base, later.base, _base_ids(earlier)), (earlier.aligned, later.aligned, earlier.ids))
     for before, after, ids in sides:
         shared = len(before.prefix_ids) + len(ids)
-        # With nothing between the two, both would want the same row, each with its own target.
+        # With nothing between the two, both would want the same position, each with its own target.
         if len(after.prefix_ids) <= shared:
             return False
         if after.prefix_ids[: len(before.prefix_ids)] != before.prefix_ids:
@@ -156,7 +160,7 @@ def _goes_on(earlier: Prepared, later: Prepared) -> bool:
 
 
 def _base_ids(response: Prepared) -> tuple[int, ...]:
-    return response.ids if response.own is None else response.own.ids
+    return response.ids if response.base_encoding is None else response.base_encoding.ids
 
 
 def _plan(chain: Sequence[Prepared], members: tuple[int, ...]) -> PassPlan:
@@ -172,25 +176,27 @@ def _plan(chain: Sequence[Prepared], members: tuple[int, ...]) -> PassPlan:
     )
 
 
-def _groups(chain: Sequence[Prepared]) -> tuple[RowGroup, ...] | None:
-    """The groups of all responses, in rows of the pass."""
-    groups: list[RowGroup] = []
-    rows = base_rows = 0
+def _groups(chain: Sequence[Prepared]) -> tuple[PositionGroup, ...] | None:
+    """The groups of all responses, in positions of the pass."""
+    groups: list[PositionGroup] = []
+    positions = base_positions = 0
     for response in chain:
-        if response.own is None:
+        if response.base_encoding is None:
             return None
         end_ids = (response.base.end_id, response.aligned.end_id)
-        groups += [RowGroup(group, end_ids).moved(-rows, -base_rows) for group in response_groups(response)]
-        rows, base_rows = groups[-1].place.end, groups[-1].place.other_end
+        groups += [
+            PositionGroup(group, end_ids).moved(-positions, -base_positions) for group in response_groups(response)
+        ]
+        positions, base_positions = groups[-1].span.end, groups[-1].span.other_end
     return tuple(groups)
 
 
 def _side(chain: Sequence[tuple[PreparedSide, tuple[int, ...]]]) -> SidePlan:
-    rows: list[int] = []
+    positions: list[int] = []
     targets: list[int] = []
     for side, ids in chain:
         first = len(side.prefix_ids) - 1
-        rows.extend(range(first, first + len(ids) + 1))
+        positions.extend(range(first, first + len(ids) + 1))
         targets.extend((*ids, side.end_id))
     last, last_ids = chain[-1]
-    return SidePlan((*last.prefix_ids, *last_ids), tuple(rows), tuple(targets), last.lead)
+    return SidePlan((*last.prefix_ids, *last_ids), tuple(positions), tuple(targets), last.lead)

@@ -1,7 +1,7 @@
 """Passes through one base model and several aligned ones: the base model is fed once for all of them.
 
 That is done where it changes none of the base model's numbers: where all pairs feed it the same ids, in the same
-chunks or batches, and take its logits in blocks of as many rows (`sharing_key`).
+chunks or batches, and take its logits in blocks of as many positions (`sharing_key`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Callable, Generator, Hashable, Sequence
 import torch
 
 from shiftlens.scoring.numbers.head import Heads, numbers_of_several
-from shiftlens.scoring.numbers.rows import PairRows
-from shiftlens.scoring.passes.feeding import open_stream, states_together
-from shiftlens.scoring.passes.plan import PassPlan, RowTargets, joined_targets
-from shiftlens.scoring.passes.teacher_forcing import RowCollector, Scorer
+from shiftlens.scoring.numbers.tensors import PairTensors
+from shiftlens.scoring.passes.feeding import hidden_states_together, open_stream
+from shiftlens.scoring.passes.plan import PassPlan, PositionTargets, joined_targets
+from shiftlens.scoring.passes.teacher_forcing import PositionCollector, Scorer
 
 
 def sharing_key(scorer: Scorer, group: Sequence[PassPlan]) -> Hashable:
@@ -26,7 +26,7 @@ def sharing_key(scorer: Scorer, group: Sequence[PassPlan]) -> Hashable:
 @torch.inference_mode()
 def score_several(
     scorers: Sequence[Scorer], plans: Sequence[PassPlan], check: Callable[[], None] = lambda: None
-) -> Generator[list[RowCollector], None, None]:
+) -> Generator[list[PositionCollector], None, None]:
     """As `Scorer.score` without a memory, for a pass of each pair, all of one `sharing_key`.
 
     Yields the collectors of all pairs after each chunk.
@@ -37,53 +37,53 @@ def score_several(
     streams = [
         open_stream(scorer.aligned, each.aligned, chunk, check) for scorer, each in zip(scorers, plans, strict=True)
     ]
-    collectors = [RowCollector() for _ in scorers]
+    collectors = [PositionCollector() for _ in scorers]
     for upto in first.ends(plan):
-        start, end = collectors[0].rows, plan.whole(upto)
+        start, end = collectors[0].count, plan.complete(upto)
         if start == end:
             continue
-        base_states = base_stream.upto(plan.base_rows(end))
-        aligned_states = [stream.upto(end) for stream in streams]
+        base_hidden = base_stream.upto(plan.base_positions(end))
+        aligned_hidden = [stream.upto(end) for stream in streams]
         targets = [each.targets(start, end) for each in plans]
-        for collector, rows in zip(
-            collectors, _numbers(scorers, base_states, aligned_states, targets, check), strict=True
+        for collector, numbers in zip(
+            collectors, _numbers(scorers, base_hidden, aligned_hidden, targets, check), strict=True
         ):
-            collector.add(rows)
+            collector.add(numbers)
         yield collectors
 
 
 @torch.inference_mode()
 def score_several_together(
     scorers: Sequence[Scorer], groups: Sequence[Sequence[PassPlan]], check: Callable[[], None] = lambda: None
-) -> list[list[PairRows]]:
-    """As `Scorer.score_together`, for a group of passes of each pair, all of one `sharing_key`: rows by pair, pass."""
-    base_states = states_together(scorers[0].base, [plan.base for plan in groups[0]])
-    aligned_states = [
-        states_together(scorer.aligned, [plan.aligned for plan in group])
+) -> list[list[PairTensors]]:
+    """As `Scorer.score_together`, for a group of passes of each pair, all of one `sharing_key`: by pair and pass."""
+    base_hidden = hidden_states_together(scorers[0].base, [plan.base for plan in groups[0]])
+    aligned_hidden = [
+        hidden_states_together(scorer.aligned, [plan.aligned for plan in group])
         for scorer, group in zip(scorers, groups, strict=True)
     ]
     check()
-    targets = [joined_targets([plan.targets(0, plan.rows) for plan in group]) for group in groups]
-    every = _numbers(scorers, base_states, aligned_states, targets, check)
+    targets = [joined_targets([plan.targets(0, plan.position_count) for plan in group]) for group in groups]
+    every = _numbers(scorers, base_hidden, aligned_hidden, targets, check)
     return [
-        scorer.parts_of(group, rows.map(torch.Tensor.cpu))
-        for scorer, group, rows in zip(scorers, groups, every, strict=True)
+        scorer.parts_of(group, numbers.map(torch.Tensor.cpu))
+        for scorer, group, numbers in zip(scorers, groups, every, strict=True)
     ]
 
 
 def _numbers(
     scorers: Sequence[Scorer],
-    base_states: torch.Tensor,
-    aligned_states: Sequence[torch.Tensor],
-    targets: Sequence[RowTargets],
+    base_hidden: torch.Tensor,
+    aligned_hidden: Sequence[torch.Tensor],
+    targets: Sequence[PositionTargets],
     check: Callable[[], None],
-) -> list[PairRows]:
+) -> list[PairTensors]:
     heads = [scorer.heads for scorer in scorers if isinstance(scorer.heads, Heads)]
     if len(heads) < len(scorers):
         return [
-            scorer.numbers((base_states, states), each, check)
-            for scorer, states, each in zip(scorers, aligned_states, targets, strict=True)
+            scorer.numbers((base_hidden, hidden), each, check)
+            for scorer, hidden, each in zip(scorers, aligned_hidden, targets, strict=True)
         ]
     base_ids = scorers[0].tensor(targets[0].base)
     aligned_ids = [scorer.tensor(each.aligned) for scorer, each in zip(scorers, targets, strict=True)]
-    return numbers_of_several(heads, base_states, aligned_states, base_ids, aligned_ids, check)
+    return numbers_of_several(heads, base_hidden, aligned_hidden, base_ids, aligned_ids, check)

@@ -14,10 +14,10 @@ from shiftlens.scoring.passes.memory import RememberedSide, common_length
 from shiftlens.scoring.passes.plan import SidePlan
 
 
-class RowStream:
-    """States of the wanted rows of a pass under one model, in order.
+class HiddenStateStream:
+    """Hidden states of the wanted positions of a pass under one model, in order.
 
-    The first `done` rows are not wanted any more. At most `chunk` ids are fed at a time; `check` is called between
+    The first `done` positions are not wanted any more. At most `chunk` ids are fed at a time; `check` is called between
     and may raise.
     """
 
@@ -40,29 +40,29 @@ class RowStream:
         self._cache: Any = None
         self._fed = 0
         if resume is not None:
-            needed = plan.rows[done] if done < len(plan.rows) else len(plan.ids)
+            needed = plan.positions[done] if done < len(plan.positions) else len(plan.ids)
             self._fed = min(common_length(resume.cached, plan.ids), needed)
             self._cache = resume.first(self._fed) if self._fed else None
 
     @torch.inference_mode()
     def upto(self, count: int) -> torch.Tensor:
-        """States [r, D] of the rows not yet handed out, before the `count`-th."""
-        rows = self._plan.rows
-        end = rows[count - 1] + 1 if self.model.keeps_cache else len(self._ids)
+        """Hidden states [r, D] of the positions not yet handed out, before the `count`-th."""
+        positions = self._plan.positions
+        end = positions[count - 1] + 1 if self.model.keeps_cache else len(self._ids)
         found: list[torch.Tensor] = []
         while self._fed < end:
             self._check()
             upto = min(end, self._fed + self._chunk)
             if self._fed:
                 make_room(self._cache, len(self._ids))
-            states, self._cache = self.model.states(self._ids[self._fed : upto].unsqueeze(0), self._cache)
-            first, last = (bisect_left(rows, at, self._done, count) for at in (self._fed, upto))
-            found.append(states[0, [row - self._fed for row in rows[first:last]]])
+            hidden, self._cache = self.model.hidden_states(self._ids[self._fed : upto].unsqueeze(0), self._cache)
+            first, last = (bisect_left(positions, at, self._done, count) for at in (self._fed, upto))
+            found.append(hidden[0, [position - self._fed for position in positions[first:last]]])
             self._fed = upto
         self._done = count
         return found[0] if len(found) == 1 else torch.cat(found)
 
     def remember(self) -> RememberedSide:
         """What a later pass can go on from."""
-        read = max(self._fed, self._plan.rows[self._done - 1] + 1 if self._done else 0)
+        read = max(self._fed, self._plan.positions[self._done - 1] + 1 if self._done else 0)
         return RememberedSide(self._plan, read, self._plan.ids[: self._fed], self._cache)

@@ -1,4 +1,4 @@
-"""Pairs of two vocabularies: each model scores its own tokens of the response, and the rows are laid side by side."""
+"""Pairs of two vocabularies: each model scores its own tokens, and the positions are laid side by side."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 
 from shiftlens.scoring.inputs.tokens import TextEncoder
 from shiftlens.scoring.numbers.head import Blocks, side_numbers
-from shiftlens.scoring.numbers.rows import PairRows, SideRows
+from shiftlens.scoring.numbers.tensors import PairTensors, SideTensors
 from shiftlens.scoring.passes.causal import CausalModel
-from shiftlens.scoring.passes.plan import RowGroup
+from shiftlens.scoring.passes.plan import PositionGroup
 
 _NOT_THERE = -1
 
@@ -28,28 +28,28 @@ class TwoVocabularyHeads:
 
     @property
     def block_rows(self) -> int:
-        """How many rows are taken at a time, of the widest vocabulary."""
+        """How many positions are taken at a time, of the widest vocabulary."""
         return self._blocks.rows
 
     def numbers(
         self,
-        states: tuple[torch.Tensor, torch.Tensor],
+        hidden: tuple[torch.Tensor, torch.Tensor],
         targets: tuple[torch.Tensor, torch.Tensor],
-        groups: Sequence[RowGroup],
+        groups: Sequence[PositionGroup],
         check: Callable[[], None] = lambda: None,
-    ) -> PairRows:
-        """Numbers of the rows of these groups, on the CPU.
+    ) -> PairTensors:
+        """Numbers of the positions of these groups, on the CPU.
 
-        States [r, D] and targets int64 [r] of base and aligned, each of its own number of rows. KL is no number, and
-        the aligned model's most likely token has a rank under the base model on the first row of a group only.
-        `check` may raise.
+        Hidden states [r, D] and targets int64 [r] of base and aligned, each of its own number of positions. KL is no
+        number, and the aligned model's most likely token has a rank under the base model on the first position of a
+        group only. `check` may raise.
         """
-        aligned, _ = side_numbers(self._aligned, self._blocks, self._k, states[1], targets[1], None, check)
+        aligned, _ = side_numbers(self._aligned, self._blocks, self._k, hidden[1], targets[1], None, check)
         tops = aligned.top_ids[:, 0].tolist()
         others = [_NOT_THERE] * len(targets[0])
         for group in groups:
-            others[group.place.other_first] = self._base_ids.of(tops[group.place.first], group.end_ids)
-        base, ranks = side_numbers(self._base, self._blocks, self._k, states[0], targets[0], others, check)
+            others[group.span.other_first] = self._base_ids.of(tops[group.span.first], group.end_ids)
+        base, ranks = side_numbers(self._base, self._blocks, self._k, hidden[0], targets[0], others, check)
         return side_by_side(groups, base, ranks, aligned)
 
 
@@ -71,21 +71,26 @@ class BaseIds:
         return base.id_of_bytes.get(aligned.pieces[aligned_id], _NOT_THERE)
 
 
-def side_by_side(groups: Sequence[RowGroup], base: SideRows, ranks: torch.Tensor, aligned: SideRows) -> PairRows:
-    """The rows of each model, and what takes both: a group has what the base model says before it, on its first row."""
-    places = [group.place for group in groups]
+def side_by_side(
+    groups: Sequence[PositionGroup], base: SideTensors, ranks: torch.Tensor, aligned: SideTensors
+) -> PairTensors:
+    """The numbers of each model, and those that take both.
+
+    The base model's rank of the aligned model's most likely token is known at the first position of a group only.
+    """
+    spans = [group.span for group in groups]
     n = aligned.top_ids.shape[0]
-    firsts = torch.tensor([place.first for place in places])
-    before = torch.tensor([place.other_first for place in places])
-    of_row = _numbered([place.end - place.first for place in places])
-    of_base_row = _numbered([place.other_end - place.other_first for place in places])
-    # A group is broken by any of its rows, not only by the one before it.
-    broken = torch.zeros(len(places), dtype=torch.bool)
-    broken[of_base_row[base.broken]] = True
+    firsts = torch.tensor([span.first for span in spans])
+    before = torch.tensor([span.other_first for span in spans])
+    of_position = _numbered([span.end - span.first for span in spans])
+    of_base_position = _numbered([span.other_end - span.other_first for span in spans])
+    # A group is broken by any of its positions, not only by the one before it.
+    broken = torch.zeros(len(spans), dtype=torch.bool)
+    broken[of_base_position[base.broken]] = True
     of_top = torch.zeros(n, dtype=ranks.dtype).index_copy(0, firsts, ranks[before])
-    return PairRows(base, aligned, torch.full((n,), math.nan), of_top, broken[of_row])
+    return PairTensors(base, aligned, torch.full((n,), math.nan), of_top, broken[of_position])
 
 
 def _numbered(sizes: Sequence[int]) -> torch.Tensor:
-    """The number of its group for each row of groups of these sizes."""
+    """The number of its group for each position of groups of these sizes."""
     return torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))

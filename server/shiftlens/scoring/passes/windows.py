@@ -1,8 +1,8 @@
 """Passes longer than a model: fed in windows, each of which begins with the end of the one before.
 
 The first window is as long as the model allows. Each later one goes on for half of that, and begins with the ids that
-begin any text (BOS) and as many of the last ids before as then fit. So each row has its whole context, or more than
-half of the model's length. Windows lie at the same places however long the text becomes.
+begin any text (BOS) and as many of the last ids before as then fit. So each position has its whole context, or more
+than half of the model's length. Windows begin at the same ids however long the text becomes.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import torch
 from shiftlens.scoring.passes.causal import CausalModel
 from shiftlens.scoring.passes.memory import RememberedSide
 from shiftlens.scoring.passes.plan import SidePlan
-from shiftlens.scoring.passes.stream import RowStream
+from shiftlens.scoring.passes.stream import HiddenStateStream
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Ids [0, lead) and [start, end) of a pass are fed, and rows [first, end) are read off."""
+    """Ids [0, lead) and [start, end) of a pass are fed, and positions [first, end) are read off."""
 
     lead: int
     start: int
@@ -39,7 +39,7 @@ def windows(length: int, most: int, lead: int) -> Iterator[Window]:
 
 
 class WindowedStream:
-    """As `RowStream`, for a pass that is longer than the model. What it leaves is the cache of its last window."""
+    """As `HiddenStateStream`, for a pass that is longer than the model; it leaves the cache of its last window."""
 
     def __init__(
         self,
@@ -55,13 +55,13 @@ class WindowedStream:
         self._model, self._plan, self._chunk, self._check = model, plan, chunk, check
         self._windows = windows(len(plan.ids), most, plan.lead)
         self._resume = resume
-        self._stream: RowStream | None = None
+        self._stream: HiddenStateStream | None = None
         self._first = self._last = 0
         self._done = done
 
     @torch.inference_mode()
     def upto(self, count: int) -> torch.Tensor:
-        """States [r, D] of the rows not yet handed out, before the `count`-th."""
+        """Hidden states [r, D] of the positions not yet handed out, before the `count`-th."""
         found: list[torch.Tensor] = []
         while self._done < count:
             while self._done >= self._last:
@@ -74,23 +74,23 @@ class WindowedStream:
 
     def remember(self) -> RememberedSide:
         """What a later pass can go on from."""
-        read = self._plan.rows[self._done - 1] + 1 if self._done else 0
+        read = self._plan.positions[self._done - 1] + 1 if self._done else 0
         last = self._resume if self._stream is None else self._stream.remember()
         if last is None or last.lent:
             return RememberedSide(self._plan, read, (), None)
         return RememberedSide(self._plan, read, last.cached, last.cache)
 
     def _open(self, window: Window) -> None:
-        """Begin a window; one without a wanted row costs nothing."""
+        """Begin a window; one without a wanted position costs nothing."""
         plan = self._plan
-        self._first, self._last = (bisect_left(plan.rows, at) for at in (window.first, window.end))
+        self._first, self._last = (bisect_left(plan.positions, at) for at in (window.first, window.end))
         if self._done >= self._last:
             return
         inside = slice(self._first, self._last)
         ids = (*plan.ids[: window.lead], *plan.ids[window.start : window.end])
-        rows = tuple(row - window.start + window.lead for row in plan.rows[inside])
-        side = SidePlan(ids, rows, plan.targets[inside])
+        positions = tuple(position - window.start + window.lead for position in plan.positions[inside])
+        side = SidePlan(ids, positions, plan.targets[inside])
         # The earlier pass's last window may be another one than this; then only its first ids are the same.
         resume, self._resume, self._stream = self._resume, None, None
         done = self._done - self._first
-        self._stream = RowStream(self._model, side, self._chunk, self._check, resume=resume, done=done)
+        self._stream = HiddenStateStream(self._model, side, self._chunk, self._check, resume=resume, done=done)

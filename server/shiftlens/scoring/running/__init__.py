@@ -1,1 +1,1 @@
-"""Scoring the responses of a request: prepared by portions, scored in passes, given out when their rows are there."""
+"""Scoring the responses of a request: prepared by portions, scored in passes, handed out as soon as they are done."""

@@ -9,7 +9,7 @@ from shiftlens.errors import ScoringError
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.inputs.tokens import TextEncoder
-from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.numbers.tensors import PairTensors
 
 _DTYPES = "`shiftlens.dtype`, `--dtype`"
 
@@ -32,9 +32,9 @@ class DescribedPair(Protocol):
     def encoders(self) -> tuple[TextEncoder, TextEncoder]: ...
 
 
-def no_numbers(pair: DescribedPair, prepared: Prepared, rows: PairRows, at: int) -> ScoringError:
-    """Why a response can't be scored of which row `at` is broken (see `SideRows.broken`)."""
-    sides = ((pair.base, rows.base_broken), (pair.aligned, rows.aligned.broken))
+def no_numbers(pair: DescribedPair, prepared: Prepared, numbers: PairTensors, at: int) -> ScoringError:
+    """Why a response can't be scored of which position `at` is broken (see `SideTensors.broken`)."""
+    sides = ((pair.base, numbers.base_broken), (pair.aligned, numbers.aligned.broken))
     models = [model.description for model, broken in sides if bool(broken[at])]
     names = " and ".join(dict.fromkeys(model.name for model in models))
     return ScoringError(

@@ -1,4 +1,4 @@
-"""What is asked of a run: which responses to score, how, and who may stop it."""
+"""A request to score: which responses, with which options, and the `check` that may stop it."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ OpenPairs = Callable[[], AbstractContextManager[list[OpenedPair]]]
 """Has all pairs in memory for as long as the context lasts."""
 
 Part = tuple[int, list[PassPlan]]
-"""A group of passes of one pair: its place among the pairs, and the passes."""
+"""A group of passes of one pair: its index among the pairs, and the passes."""
 
 
 class SeveralRun:
@@ -76,9 +76,9 @@ class SeveralRun:
         every = score_several_together(scorers, [group for _, group in parts], self._run.check)
         for (at, group), pair, found in zip(parts, pairs, every, strict=True):
             run = self._runs[at]
-            for plan, rows in zip(group, found, strict=True):
-                if rows.first_broken() is None:
-                    yield run.told(pair, plan, rows, before=0)
+            for plan, numbers in zip(group, found, strict=True):
+                if numbers.first_broken() is None:
+                    yield run.told(pair, plan, numbers, before=0)
                 else:
                     yield from run.each_alone(pair, plan.members)
 
@@ -91,12 +91,12 @@ class SeveralRun:
         with closing(score_several(scorers, plans, self._run.check)) as passing:
             for collectors in passing:
                 for i, collector in enumerate(collectors):
-                    rows = collector.all()
-                    if i in broken or rows.first_broken() is not None:
+                    numbers = collector.all()
+                    if i in broken or numbers.first_broken() is not None:
                         broken.add(i)
                         continue
-                    yield runs[i].told(pairs[i], plans[i], rows, before[i])
-                    before[i] = collector.rows
+                    yield runs[i].told(pairs[i], plans[i], numbers, before[i])
+                    before[i] = collector.count
                 if len(broken) == len(parts):
                     break
         for i in sorted(broken):

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from shiftlens.backends.protocol import SideInput, SideNumbers
 from shiftlens.errors import ScoringError
-from shiftlens.scoring.alone.combine import pair_rows_of, record_of
+from shiftlens.scoring.alone.combine import pair_tensors_of, record_of
 from shiftlens.scoring.alone.sides import Side, SidePair
 from shiftlens.scoring.events import Events, Progress, Refused, Scored
 from shiftlens.scoring.inputs.prepare import Prepared, PreparedSide
@@ -50,23 +50,23 @@ class SideRun:
 
     def _scored(self, pair: SidePair, portion: range, ready: dict[int, Prepared], count: int) -> Iterator[Events]:
         k = self._run.top_k
-        places = list(ready)
-        base_inputs = [_input(ready[i].base, _base_ids(ready[i])) for i in places]
-        aligned_inputs = [_input(ready[i].aligned, ready[i].ids) for i in places]
+        indices = list(ready)
+        base_inputs = [_input(ready[i].base, _base_ids(ready[i])) for i in indices]
+        aligned_inputs = [_input(ready[i].aligned, ready[i].ids) for i in indices]
         base: dict[int, SideNumbers] = {}
         for done, (at, numbers) in enumerate(self._numbers(pair.base, base_inputs, k), start=1):
             base[at] = numbers
-            yield (self._progress(portion, done / 2 / len(places), places[at], count),)
+            yield (self._progress(portion, done / 2 / len(indices), indices[at], count),)
         for done, (at, numbers) in enumerate(self._numbers(pair.aligned, aligned_inputs, k), start=1):
-            index, both = places[at], (base.pop(at), numbers)
-            progress = self._progress(portion, (done / len(places) + 1) / 2, index, count)
-            rows = pair_rows_of(pair, ready[index], *both, k)
-            broken = rows.first_broken()
+            index, both = indices[at], (base.pop(at), numbers)
+            progress = self._progress(portion, (done / len(indices) + 1) / 2, index, count)
+            tensors = pair_tensors_of(pair, ready[index], *both, k)
+            broken = tensors.first_broken()
             if broken is not None:
-                error = no_numbers(pair, ready[index], rows, broken)
+                error = no_numbers(pair, ready[index], tensors, broken)
                 yield (progress, Refused(index, error.problem, error.remedy, self._aligned))
                 continue
-            record = record_of(pair, ready[index], rows, both, with_decoded=self._run.with_decoded)
+            record = record_of(pair, ready[index], tensors, both, with_decoded=self._run.with_decoded)
             yield (progress, Scored(index, record, False, products.in_use(), self._aligned))
 
     def _numbers(self, side: Side, inputs: Sequence[SideInput], k: int) -> Iterator[tuple[int, SideNumbers]]:
@@ -82,4 +82,4 @@ def _input(side: PreparedSide, ids: tuple[int, ...]) -> SideInput:
 
 
 def _base_ids(prepared: Prepared) -> tuple[int, ...]:
-    return prepared.ids if prepared.own is None else prepared.own.ids
+    return prepared.ids if prepared.base_encoding is None else prepared.base_encoding.ids

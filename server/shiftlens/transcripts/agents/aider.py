@@ -34,7 +34,7 @@ _ASKS = re.compile(r"/(?:ask|code|architect|context|help|chat-mode|ok)\b")
 
 
 class _Piece(NamedTuple):
-    """A stretch of a session: what the user said, what aider said, or other text, which is the model's."""
+    """A section of a session: what the user said, what aider said, or other text, which is the model's."""
 
     kind: str
     start: int

@@ -46,7 +46,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Section:
     """A mark, where the text under it ends, and whether a rule stands there."""
 
     mark: Mark
@@ -65,10 +65,10 @@ def conversations(layout: Layout) -> tuple[tuple[Conversation, ...], tuple[Probl
     found, doubts = _in_turn(layout)
     starts = [stranger.start for stranger in layout.strangers]
     read: list[Conversation] = []
-    for stretches in found:
-        check_turns(len(stretches))
-        said = tuple(_said(stretches, layout))
-        doubts += _doubts(stretches, said, layout.strangers, starts)
+    for sections in found:
+        check_turns(len(sections))
+        said = tuple(_said(sections, layout))
+        doubts += _doubts(sections, said, layout.strangers, starts)
         if said[0].turn.role is Role.ASSISTANT:
             said = (replace(said[0], scored=False), *said[1:])
         read.append(Conversation(said))
@@ -76,16 +76,16 @@ def conversations(layout: Layout) -> tuple[tuple[Conversation, ...], tuple[Probl
     return tuple(read), tuple((lines.of(at), what) for at, what in sorted(doubts))
 
 
-def _in_turn(layout: Layout) -> tuple[list[list[_Stretch]], list[_Doubt]]:
+def _in_turn(layout: Layout) -> tuple[list[list[_Section]], list[_Doubt]]:
     """The marks that take turns, by conversation."""
     text, marks = layout.text, layout.marks
-    found: list[list[_Stretch]] = []
+    found: list[list[_Section]] = []
     doubts: list[_Doubt] = []
     turns: list[Mark] = []
     ends: list[tuple[int, bool]] = []
 
     def close() -> None:
-        found.append([_Stretch(mark, *end) for mark, end in zip(turns, ends, strict=True)])
+        found.append([_Section(mark, *end) for mark, end in zip(turns, ends, strict=True)])
 
     for at, mark in enumerate(marks):
         if not turns:
@@ -107,7 +107,7 @@ def _in_turn(layout: Layout) -> tuple[list[list[_Stretch]], list[_Doubt]]:
             doubts.append((mark.start, f"`{mark.shown}` is out of turn here and was read as text."))
     if turns:
         # A rule at the end of the file is text, unless the file parts its turns by rules.
-        ruled = any(was for _, was in ends) or any(stretch.ruled for each in found for stretch in each)
+        ruled = any(was for _, was in ends) or any(section.ruled for each in found for section in each)
         end = rule_at_end(text, turns[-1].text_start, len(text)) if ruled else len(text)
         ends.append((end, False))
         close()
@@ -160,18 +160,18 @@ def _end_before(mark: Mark, before: Mark, gap: Gap, layout: Layout, doubts: list
     return gap.start, gap.ruled
 
 
-def _said(stretches: Sequence[_Stretch], layout: Layout) -> list[Said]:
+def _said(sections: Sequence[_Section], layout: Layout) -> list[Said]:
     """The turns of one conversation. End markers are no text of answers, nor of other turns where answers have them."""
     text = layout.text
-    spans = [text_span(text, stretch.mark.text_start, stretch.end) for stretch in stretches]
+    spans = [text_span(text, section.mark.text_start, section.end) for section in sections]
     ends = [end_marker(text, *span) for span in spans]
     answers_end = any(
-        end and stretch.mark.speaks is Speaks.ASSISTANT for end, stretch in zip(ends, stretches, strict=True)
+        end and section.mark.speaks is Speaks.ASSISTANT for end, section in zip(ends, sections, strict=True)
     )
     said: list[Said] = []
     parts: list[Part] = []
-    for at, (stretch, (first, last), end) in enumerate(zip(stretches, spans, ends, strict=True)):
-        speaks = stretch.mark.speaks
+    for at, (section, (first, last), end) in enumerate(zip(sections, spans, ends, strict=True)):
+        speaks = section.mark.speaks
         if end and answers_end:
             last = max(first, trimmed(text, first, end[1])[1])
         if speaks in _ROLES:
@@ -183,7 +183,7 @@ def _said(stretches: Sequence[_Stretch], layout: Layout) -> list[Said]:
             is_call = speaks is Speaks.TOOL_CALL
             kind = PartKind.TOOL_CALL if is_call else PartKind.REASONING
             parts.append(Part(kind, *passage(text, first, last), marked=is_call))
-        following = stretches[at + 1].mark.speaks if at + 1 < len(stretches) else None
+        following = sections[at + 1].mark.speaks if at + 1 < len(sections) else None
         if following in (None, *_ROLES) or speaks is following is Speaks.ASSISTANT:
             said.append(Said(Turn(Role.ASSISTANT, tuple(parts)), end[0] if end else None))
             parts = []
@@ -191,20 +191,20 @@ def _said(stretches: Sequence[_Stretch], layout: Layout) -> list[Said]:
 
 
 def _doubts(
-    stretches: Sequence[_Stretch], said: Sequence[Said], strangers: Sequence[Mark], starts: Sequence[int]
+    sections: Sequence[_Section], said: Sequence[Said], strangers: Sequence[Mark], starts: Sequence[int]
 ) -> list[_Doubt]:
     """What a reviewer should look at: a greeting that can't be scored, a foreign label, a question not answered."""
     doubts: list[_Doubt] = []
-    first, last = stretches[0].mark, stretches[-1].mark
+    first, last = sections[0].mark, sections[-1].mark
     if said[0].turn.role is Role.ASSISTANT:
         what = f"`{first.shown}` begins the conversation: it is context of what follows, and is not scored itself."
         doubts.append((first.start, what))
-    answer = next((stretch.mark for stretch in stretches if stretch.mark.speaks is Speaks.ASSISTANT), None)
+    answer = next((section.mark for section in sections if section.mark.speaks is Speaks.ASSISTANT), None)
     if answer is None:
         return doubts
-    for stretch in stretches:
-        at = bisect_right(starts, stretch.mark.start)
-        if stretch.mark.speaks is Speaks.USER and at < len(starts) and starts[at] < stretch.end:
+    for section in sections:
+        at = bisect_right(starts, section.mark.start)
+        if section.mark.speaks is Speaks.USER and at < len(starts) and starts[at] < section.end:
             what = f"`{strangers[at].shown}` was read as text: the answers of this file begin with `{answer.shown}`."
             doubts.append((starts[at], what))
     if last.speaks is Speaks.USER:

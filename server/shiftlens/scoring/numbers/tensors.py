@@ -9,7 +9,7 @@ import torch
 
 
 @dataclass(frozen=True, slots=True)
-class SideRows:
+class SideTensors:
     """One model's numbers for r rows: logprob, entropy float32 [r]; rank int32 [r]; top_* [r, k]."""
 
     logprob: torch.Tensor
@@ -33,9 +33,9 @@ class SideRows:
         columns = (self.logprob, self.rank, self.entropy, self.top_ids, self.top_logprobs)
         return sum(column.nbytes for column in columns)
 
-    def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> SideRows:
+    def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> SideTensors:
         """The same change to every column."""
-        return SideRows(
+        return SideTensors(
             change(self.logprob),
             change(self.rank),
             change(self.entropy),
@@ -45,22 +45,22 @@ class SideRows:
 
 
 @dataclass(frozen=True, slots=True)
-class PairRows:
+class PairTensors:
     """Both models' numbers, and what takes both: KL float32 [r], base rank of aligned top-1 int32 [r].
 
     The base model has rows of its own tokens: as many as the aligned model but in a pair of two vocabularies, where KL
     is no number. `base_broken`, bool [r], tells beside which rows of the aligned model those of the base are broken.
     """
 
-    base: SideRows
-    aligned: SideRows
+    base: SideTensors
+    aligned: SideTensors
     kl: torch.Tensor
     base_rank_of_aligned_top: torch.Tensor
     base_broken: torch.Tensor
 
-    def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> PairRows:
+    def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> PairTensors:
         """The same change to every column."""
-        return PairRows(
+        return PairTensors(
             self.base.map(change),
             self.aligned.map(change),
             change(self.kl),
@@ -78,10 +78,10 @@ class PairRows:
         """Bytes of all columns."""
         return self.base.nbytes + self.aligned.nbytes + self.kl.nbytes + self.base_rank_of_aligned_top.nbytes
 
-    def part(self, rows: slice, base_rows: slice) -> PairRows:
+    def part(self, rows: slice, base_positions: slice) -> PairTensors:
         """Some of the rows, and those of the base model that lie beside them."""
-        return PairRows(
-            self.base.map(lambda column: column[base_rows]),
+        return PairTensors(
+            self.base.map(lambda column: column[base_positions]),
             self.aligned.map(lambda column: column[rows]),
             self.kl[rows],
             self.base_rank_of_aligned_top[rows],
@@ -89,9 +89,9 @@ class PairRows:
         )
 
 
-def joined(blocks: Sequence[PairRows]) -> PairRows:
+def joined(blocks: Sequence[PairTensors]) -> PairTensors:
     """Blocks of rows, one after another, as one."""
-    return PairRows(
+    return PairTensors(
         joined_side([block.base for block in blocks]),
         joined_side([block.aligned for block in blocks]),
         torch.cat([block.kl for block in blocks]),
@@ -100,8 +100,8 @@ def joined(blocks: Sequence[PairRows]) -> PairRows:
     )
 
 
-def joined_side(sides: Sequence[SideRows]) -> SideRows:
-    return SideRows(
+def joined_side(sides: Sequence[SideTensors]) -> SideTensors:
+    return SideTensors(
         torch.cat([side.logprob for side in sides]),
         torch.cat([side.rank for side in sides]),
         torch.cat([side.entropy for side in sides]),

@@ -23,7 +23,7 @@ from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextTurn, ResponseToScore
 from shiftlens.scoring import events
 from shiftlens.scoring.inputs.prepare import Prepared
-from shiftlens.scoring.numbers.rows import PairRows
+from shiftlens.scoring.numbers.tensors import PairTensors
 from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.scoring.passes.causal import CausalModel
 from shiftlens.scoring.passes.memory import PassMemory
@@ -76,8 +76,8 @@ def test_each_model_is_fed_only_its_own_ids_from_the_edit_on(pair: OpenedPair, m
         fed.clear()
         rows(pair, EDITS[edit], memory)
         whole = pair.prepare(of(WORDS), ScoreOptions())
-        assert whole.own is not None
-        assert 0 < fed[id(pair.base.causal.body)] < len(whole.own.ids) / 8
+        assert whole.base_encoding is not None
+        assert 0 < fed[id(pair.base.causal.body)] < len(whole.base_encoding.ids) / 8
         assert 0 < fed[id(pair.aligned.causal.body)] < len(whole.ids) / 8
 
 
@@ -104,11 +104,11 @@ def test_a_pass_that_was_stopped_is_gone_on_from(pair: OpenedPair) -> None:
     assert_same(rows(pair, of(WORDS * 3), memory), rows(pair, of(WORDS * 3)), equal_nan=True)
 
 
-def test_every_stretch_ends_where_both_models_have_a_token_end(pair: OpenedPair) -> None:
+def test_every_chunk_ends_where_both_models_have_a_token_end(pair: OpenedPair) -> None:
     prepared = pair.prepare(of(WORDS * 3), ScoreOptions())
     (plan,) = plan_passes([prepared])
     ends = {group.end for group in response_groups(prepared)}
-    reached = [collector.rows for collector in scorer(pair).score(plan)]
+    reached = [collector.count for collector in scorer(pair).score(plan)]
     assert len(reached) > 2
     assert reached[0] <= len(prepared.ids) / 3
     assert set(reached) <= ends
@@ -132,7 +132,7 @@ def test_the_first_rows_are_sent_early_and_stay_as_they_are(pair: OpenedPair, mo
     assert fractions[-1] == 1.0
 
 
-def test_a_cancelled_job_stops_between_stretches(pair: OpenedPair) -> None:
+def test_a_cancelled_job_stops_between_chunks(pair: OpenedPair) -> None:
     replies: list[Reply] = []
 
     def rows_have_come(_job: int) -> bool:
@@ -153,7 +153,9 @@ def test_a_conversation_has_the_numbers_of_its_responses_alone(pair: OpenedPair,
         (*_, collector) = scorer(pair).score(plan)
         starts = (0, *plan.ends)
         for member, start, end in zip(plan.members, starts, plan.ends, strict=False):
-            found[member] = collector.all().part(slice(start, end), slice(plan.base_rows(start), plan.base_rows(end)))
+            found[member] = collector.all().part(
+                slice(start, end), slice(plan.base_positions(start), plan.base_positions(end))
+            )
     for i, prepared in enumerate(ready):
         assert_same(found[i], alone(pair, prepared), equal_nan=True)
 
@@ -163,7 +165,7 @@ def test_a_conversation_is_one_pass_where_each_models_ids_go_on(tmp_path: Path) 
     ready = conversation(pair, [WORDS, "Because.", WORDS[:200]], "chat")
     (plan,) = plan_passes(ready)
     assert plan.members == (0, 1, 2)
-    assert len(plan.base.rows) != len(plan.aligned.rows)
+    assert len(plan.base.positions) != len(plan.aligned.positions)
     longer = conversation(pair, [WORDS, "Because.", WORDS[:200] + "More."], "chat")
     memory = PassMemory()
     list(scorer(pair, memory).score(plan))
@@ -171,7 +173,7 @@ def test_a_conversation_is_one_pass_where_each_models_ids_go_on(tmp_path: Path) 
     (last,) = plan_passes(longer[2:])
     known = memory.take(last)
     assert known is not None
-    remembered = known.rows_for(last, K)
+    remembered = known.numbers_for(last, K)
     assert remembered is not None
     assert len(remembered.kl) > len(ready[2].ids) - 8
     memory.keep(known)
@@ -196,7 +198,7 @@ def test_rows_do_not_hold_where_the_response_ends_with_another_token(pair: Opene
     (changed,) = plan_passes([other])
     remembered = memory.take(changed)
     assert remembered is not None
-    assert remembered.rows_for(changed, K) is None
+    assert remembered.numbers_for(changed, K) is None
 
 
 def opened(folder: Path, name: str) -> OpenedPair:
@@ -216,17 +218,17 @@ def scorer(pair: OpenedPair, memory: PassMemory | None = None) -> Scorer:
     return dataclasses.replace(pair.scorer(K), memory=memory)
 
 
-def rows(pair: OpenedPair, response: ResponseToScore, memory: PassMemory | None = None) -> PairRows:
+def rows(pair: OpenedPair, response: ResponseToScore, memory: PassMemory | None = None) -> PairTensors:
     (plan,) = plan_passes([pair.prepare(response, ScoreOptions())])
     return scored(pair, plan, memory)
 
 
-def alone(pair: OpenedPair, prepared: Prepared) -> PairRows:
+def alone(pair: OpenedPair, prepared: Prepared) -> PairTensors:
     (plan,) = plan_passes([prepared])
     return scored(pair, plan, None)
 
 
-def scored(pair: OpenedPair, plan: PassPlan, memory: PassMemory | None) -> PairRows:
+def scored(pair: OpenedPair, plan: PassPlan, memory: PassMemory | None) -> PairTensors:
     (*_, collector) = scorer(pair, memory).score(plan)
     return collector.all()
 
@@ -244,13 +246,13 @@ def conversation(pair: OpenedPair, answers: Sequence[str], context: str) -> list
 def counted(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
     """How many ids each model's body was fed from now on."""
     fed: dict[int, int] = {}
-    states = CausalModel.states
+    states = CausalModel.hidden_states
 
     def counting(self: CausalModel, ids: torch.Tensor, cache: object, **keep: bool) -> object:
         fed[id(self.body)] = fed.get(id(self.body), 0) + ids.numel()
         return states(self, ids, cache, **keep)
 
-    monkeypatch.setattr(CausalModel, "states", counting)
+    monkeypatch.setattr(CausalModel, "hidden_states", counting)
     return fed
 
 

@@ -63,7 +63,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.mark.parametrize("context", ["aligntds", "chat", "few-shot"])
 def test_every_number_is_that_of_a_plain_loop_over_each_models_own_tokens(pair: OpenedPair, context: str) -> None:
     prepared, analysis = analysed(pair, TEXT, context)
-    own = prepared.own
+    own = prepared.base_encoding
     assert own is not None
     base_encoder, aligned_encoder = pair.base.loaded.encoder, pair.aligned.loaded.encoder
     base = plain_rows(pair.base.loaded.model, prepared.base.prefix_ids, own.ids, [*own.ids, prepared.base.end_id])
@@ -131,7 +131,7 @@ def test_the_notes_say_that_there_are_two_vocabularies_and_what_follows(pair: Op
 def test_each_side_of_two_vocabularies_is_cut_where_its_own_tokens_outgrow_it(tmp_path: Path) -> None:
     pair = opened(tmp_path, "sentence piece base", max_position_embeddings=96)
     prepared, analysis = analysed(pair, TEXT, "aligntds")
-    own = prepared.own
+    own = prepared.base_encoding
     assert own is not None
     whole = 96 - len(prepared.base.prefix_ids) + 1
     assert 0 < whole < len(own.ids)
@@ -155,7 +155,7 @@ def test_each_side_of_two_vocabularies_is_cut_where_its_own_tokens_outgrow_it(tm
 def test_a_pair_of_one_vocabulary_has_no_tokens_of_its_own(tiny_pair: PairSpec) -> None:
     pair = opened_pair(tiny_pair)
     prepared, analysis = analysed(pair, TEXT, "aligntds")
-    assert prepared.own is None
+    assert prepared.base_encoding is None
     assert analysis.scored.comparison.alignment is None
     assert analysis.summary.realigned == 0
 
