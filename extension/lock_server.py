@@ -11,6 +11,7 @@ This needs uv (`python -m pip install uv`), which nothing else does, and asks th
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -118,6 +119,8 @@ def compile_lock() -> None:
 
 
 if __name__ == "__main__":
+    if not shutil.which("uv"):
+        sys.exit("uv writes the lock, and is not on the PATH: `python -m pip install uv`.")
     compile_lock()
     if problem := disagreement():
         sys.exit(problem)
