@@ -186,7 +186,7 @@ export function whatHappens(platform: NodeJS.Platform, python: Python, storage: 
       : "about 250 MB, most of it PyTorch";
   return [
     `pip downloads PyTorch, Transformers and what they need: ${size}. On disk it is about 1.2 GB without GPU parts. ` +
-      "The hash of each package is checked, but not that of PyTorch, which differs from build to build.",
+      "The hash of each package is checked, except of PyTorch and its GPU parts, which differ from build to build.",
     `ShiftLens itself and its two tiny models come with this extension.`,
     `Everything goes into a Python environment of its own in ${storage}, made with Python ` +
       `${python.version.join(".")} (${python.executable}). Nothing else on this machine is changed. ` +

@@ -169,6 +169,7 @@ test("a user of Linux is told that PyTorch may come with gigabytes for GPUs, and
   assert.match(told, /GB of downloads/);
   assert.match(told, /installArguments/);
   assert.match(told, /\/store/);
+  assert.match(told, /hash .* except of PyTorch/);
   assert.doesNotMatch(whatHappens("darwin", PYTHON, "/store"), /NVIDIA/);
 });
 
