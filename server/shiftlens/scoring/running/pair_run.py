@@ -186,7 +186,7 @@ class PairRun:
     def _progress(self, place: int) -> Progress:
         count = len(self._run.responses)
         share = self._rows_done / sum(len(prepared.ids) + 1 for prepared in self.ready)
-        return Progress((self._portion.start + len(self._portion) * share) / count, place, count)
+        return Progress((self._portion.start + len(self._portion) * share) / count, place, count, self._aligned)
 
 
 def _part(plan: PassPlan, rows: PairRows, start: int, end: int) -> PairRows:
