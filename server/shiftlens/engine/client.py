@@ -32,9 +32,10 @@ from shiftlens.engine.protocol import (
     ResponseToScore,
     Score,
     Scored,
+    ScoreSeveral,
     Unload,
 )
-from shiftlens.engine.sharing.naming import as_named, located
+from shiftlens.engine.sharing.naming import as_named, deciding_pair, located_job
 from shiftlens.errors import EngineError, ScoringError
 from shiftlens.options.pair import DEFAULT_IDLE_MINUTES, PairSpec, ScoreOptions
 from shiftlens.scores.requests import least_bytes
@@ -93,7 +94,7 @@ class EngineClient:
         return self._links.pid
 
     @overload
-    def run(self, request: Score) -> AsyncGenerator[Progress | Scored | Refused | Done, None]: ...
+    def run(self, request: Score | ScoreSeveral) -> AsyncGenerator[Progress | Scored | Refused | Done, None]: ...
     @overload
     def run(self, request: Describe) -> AsyncGenerator[Progress | Described, None]: ...
     async def run(self, request: Job) -> AsyncGenerator[Event | Answer, None]:
@@ -103,16 +104,16 @@ class EngineClient:
         `contextlib.aclosing` where the loop over it may end early. Raises ModelError when the pair can't be used,
         ScoringError when nothing can be scored, EngineError when the process does not start or ends early.
         """
-        if isinstance(request, Score) and least_bytes(request.responses) > MAX_FRAME_BYTES:
+        if isinstance(request, (Score, ScoreSeveral)) and least_bytes(request.responses) > MAX_FRAME_BYTES:
             # The size is estimated, since encoding such a request would fill the memory.
             raise _too_much()
-        sent = msgspec.structs.replace(request, job=self._new_job(), pair=located(request.pair))
+        sent = located_job(msgspec.structs.replace(request, job=self._new_job()))
         for _ in range(_TRIES):
-            link = await self._linked(sent.pair)
+            link = await self._linked(deciding_pair(sent))
             try:
                 async with aclosing(_events(link, sent)) as events:
                     async for event in events:
-                        yield as_named(event, request.pair) if isinstance(event, Answer) else event
+                        yield as_named(event, request) if isinstance(event, Answer) else event
             except EngineLeft:
                 continue
             return

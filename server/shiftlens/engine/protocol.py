@@ -6,6 +6,8 @@ as they are; `msgspec` checks every field on the way in.
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 
 from shiftlens.options.pair import PairSpec, ScoreOptions
@@ -36,6 +38,7 @@ __all__ = [
     "Request",
     "ResponseToScore",
     "Score",
+    "ScoreSeveral",
     "Scored",
     "Unload",
     "is_passing",
@@ -57,6 +60,26 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     responses: tuple[ResponseToScore, ...]
     client: int = 0
     document: str = ""
+
+
+class ScoreSeveral(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Score these responses under several aligned models beside one base model, which is fed once for all of them.
+
+    The aligned models are that of `pair` and those named in `also`, which are loaded as `pair` says. Answered like
+    Score; `aligned` of an event is the place of its model among them, from 0. Nothing is kept for edits.
+    """
+
+    job: int = 0
+    pair: PairSpec
+    also: tuple[str, ...]
+    options: ScoreOptions
+    responses: tuple[ResponseToScore, ...]
+    client: int = 0
+
+    @property
+    def pairs(self) -> tuple[PairSpec, ...]:
+        """The base model with each of the aligned models."""
+        return (self.pair, *(dataclasses.replace(self.pair, aligned=name) for name in self.also))
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -104,7 +127,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Scored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Scores of one response. With `partial`, only its first positions; a longer one follows.
 
-    `matrix_library` is what takes float32 products on a CPU in this engine ("torch" or "onednn").
+    `matrix_library` is what takes float32 products on a CPU in this engine ("torch" or "onednn"). `aligned` tells which
+    of several aligned models the scores are of (see ScoreSeveral).
     """
 
     job: int
@@ -112,15 +136,17 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     scored: ScoredResponse
     partial: bool = False
     matrix_library: str = ""
+    aligned: int = 0
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """One response could not be scored, the others go on."""
+    """One response could not be scored, the others go on. `aligned` is that of Scored."""
 
     job: int
     index: int
     problem: str
     remedy: str
+    aligned: int = 0
 
 
 class EngineState(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,11 +169,12 @@ class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The job is finished."""
+    """The job is finished. `also` describes the further aligned models of ScoreSeveral, in its order."""
 
     job: int
     base: ModelDescription | None = None
     aligned: ModelDescription | None = None
+    also: tuple[ModelDescription | None, ...] = ()
 
 
 class Cancelled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -188,7 +215,7 @@ class MemoryReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     models: tuple[ModelInMemory, ...] = ()
 
 
-Job = Score | Describe
+Job = Score | ScoreSeveral | Describe
 """What the engine does step by step, answered by any number of Events and then by an Answer, Cancelled or Failed.
 
 Another kind of job is a message of its own with the fields `job`, `client` and `pair`, named here; its events and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import traceback
@@ -19,6 +20,7 @@ from shiftlens.engine.protocol import (
     EngineState,
     Failed,
     Forget,
+    Job,
     MemoryReport,
     ModelInMemory,
     Progress,
@@ -26,6 +28,7 @@ from shiftlens.engine.protocol import (
     Reply,
     Score,
     Scored,
+    ScoreSeveral,
     Unload,
 )
 from shiftlens.engine.worker.urgency import niceness
@@ -65,6 +68,7 @@ class Worker:
         self._send = send
         self._is_cancelled = is_cancelled
         self.session = session or Session()
+        self._goes: dict[int, tuple[PairSpec, ...]] = {}
 
     def memory(self) -> MemoryReport:
         """What is in memory now."""
@@ -84,23 +88,25 @@ class Worker:
             ),
         )
 
-    def needs(self, request: Score | Describe | Unload | Forget) -> PairSpec | None:
-        """The pair that the next step of a job needs in memory; None where it needs none."""
-        if not isinstance(request, (Score, Describe)) or self._is_cancelled(request.job):
-            return None
-        return request.pair
+    def needs(self, request: Job | Unload | Forget) -> tuple[PairSpec, ...]:
+        """The pairs that the next step of a job needs in memory."""
+        if isinstance(request, (Unload, Forget)) or self._is_cancelled(request.job):
+            return ()
+        return self._goes.get(request.job, ()) if isinstance(request, ScoreSeveral) else (request.pair,)
 
-    def do(self, request: Score | Describe | Unload | Forget) -> None:
+    def do(self, request: Job | Unload | Forget) -> None:
         """Do a job and answer it, whatever happens."""
         for _ in self.steps(request):
             pass
 
-    def steps(self, request: Score | Describe | Unload | Forget) -> Iterator[None]:
+    def steps(self, request: Job | Unload | Forget) -> Iterator[None]:
         """The same in steps; between two of them other jobs can be done."""
         try:
             self._check(request.job)
             if isinstance(request, Score):
                 yield from self._score(request)
+            elif isinstance(request, ScoreSeveral):
+                yield from self._score_several(request)
             elif isinstance(request, Describe):
                 self._describe(request)
             elif isinstance(request, Forget):
@@ -171,6 +177,33 @@ class Worker:
                 yield
         self._send(done)
 
+    def _score_several(self, request: ScoreSeveral) -> Iterator[None]:
+        pairs, job = request.pairs, request.job
+        run = Run(request.options, request.responses, lambda: self._check(job), remember=False)
+        opened: dict[int, events.Opened] = {}
+        fractions = [0.0] * len(pairs)
+        try:
+            for numbers in self.session.goes(pairs):
+                # Whose turn it is next hangs on the models that this go needs.
+                self._goes[job] = tuple(pairs[number] for number in numbers)
+                yield
+                with closing(self.session.steps_several(pairs, numbers, run, self._on_loading(job))) as steps:
+                    for happened in steps:
+                        for event in happened:
+                            if isinstance(event, events.Opened):
+                                opened[event.aligned] = event
+                            elif isinstance(event, events.Progress):
+                                fractions[event.aligned] = event.fraction
+                                together = sum(fractions) / len(pairs)
+                                self._send(_reply(job, dataclasses.replace(event, fraction=together)))
+                            else:
+                                self._send(_reply(job, event))
+                        yield
+        finally:
+            self._goes.pop(job, None)
+        first, *others = (opened[number].aligned_model for number in range(len(pairs)))
+        self._send(Done(job=job, base=opened[0].base, aligned=first, also=tuple(others)))
+
 
 def _reply(job: int, event: events.Progress | events.Scored | events.Refused) -> Reply:
     """The message that tells of an event."""
@@ -183,11 +216,12 @@ def _reply(job: int, event: events.Progress | events.Scored | events.Refused) ->
             part=(event.index + 1, event.count),
         )
     if isinstance(event, events.Refused):
-        return Refused(job=job, index=event.index, problem=event.problem, remedy=event.remedy)
+        return Refused(job=job, index=event.index, problem=event.problem, remedy=event.remedy, aligned=event.aligned)
     return Scored(
         job=job,
         index=event.index,
         scored=event.scored,
         partial=event.partial,
         matrix_library=event.matrix_library,
+        aligned=event.aligned,
     )
