@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.continuations import Begun, RankedText, Sampling, Voice, WrittenToken
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
@@ -16,10 +17,12 @@ from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
 __all__ = [
     "MAX_FRAME_BYTES",
     "Answer",
+    "Began",
     "Cancel",
     "Cancelled",
     "ContextPart",
     "ContextTurn",
+    "Continue",
     "Describe",
     "Described",
     "Done",
@@ -31,6 +34,8 @@ __all__ = [
     "Job",
     "ModelInMemory",
     "Progress",
+    "Rank",
+    "Ranked",
     "Refused",
     "Reply",
     "Request",
@@ -38,6 +43,7 @@ __all__ = [
     "Score",
     "Scored",
     "Unload",
+    "Wrote",
     "is_passing",
 ]
 
@@ -59,8 +65,37 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     document: str = ""
 
 
+class Continue(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Go on from a position of a response, in each of these voices. Answered by Began and Wrote, then by Done.
+
+    A response without text stands for an answer that is not there yet, whose one position is 0. Nothing is kept for
+    edits, and what is kept for them stays.
+    """
+
+    job: int = 0
+    pair: PairSpec
+    options: ScoreOptions
+    response: ResponseToScore
+    position: int
+    voices: tuple[Voice, ...]
+    sampling: Sampling = Sampling()
+    client: int = 0
+
+
+class Rank(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Score a text in place of what a response says from a position on. Answered by Ranked."""
+
+    job: int = 0
+    pair: PairSpec
+    options: ScoreOptions
+    response: ResponseToScore
+    position: int
+    text: str
+    client: int = 0
+
+
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Stop a job as soon as its current chunk is done."""
+    """Stop a job as soon as its current chunk, or token, is done."""
 
     job: int
 
@@ -123,6 +158,21 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     remedy: str
 
 
+class Began(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Where the continuations of a job begin."""
+
+    job: int
+    begun: Begun
+
+
+class Wrote(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The next token of a continuation. `voice` is its index among those that were asked for."""
+
+    job: int
+    voice: int
+    token: WrittenToken
+
+
 class EngineState(msgspec.Struct, frozen=True, kw_only=True):
     """How an engine process computes: threads of matrix products with this pair, of so many cores that it may use, how
     threads wait for each other (as the environment has it), and its niceness (None where the system has none)."""
@@ -140,6 +190,15 @@ class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     base: ModelDescription
     aligned: ModelDescription
     engine: EngineState
+
+
+class Ranked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What the two models make of a text."""
+
+    job: int
+    base: ModelDescription
+    aligned: ModelDescription
+    ranked: RankedText
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -188,15 +247,15 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     models: tuple[ModelInMemory, ...] = ()
 
 
-Job = Score | Describe
+Job = Score | Describe | Continue | Rank
 """What the engine does step by step, answered by any number of Events and then by an Answer, Cancelled or Failed.
 
 Another kind of job is a message of its own with the fields `job`, `client` and `pair`, named here; its events and
 its answer are named below. The host passes them on as they are. `EngineClient.run` has an overload for each kind.
 """
 
-Event = Progress | Scored | Refused
-Answer = Done | Described
+Event = Progress | Scored | Refused | Began | Wrote
+Answer = Done | Described | Ranked
 
 Request = Job | Cancel | Unload | Forget
 Reply = Event | Answer | Cancelled | Failed | Held

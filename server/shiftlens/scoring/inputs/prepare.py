@@ -101,7 +101,7 @@ def _prepare(
     scored = stretch(chat.written, response.parts, options.parts)
     layout = laid_out(aligned.encoder, scored, _leading_ids(aligned, by_template=options.aligned_context == "chat"))
     joint = layout.encoding
-    aligned_side = _side(aligned, joint.prefix_ids, _aligned_end_id(aligned, chat.end))
+    aligned_side = _side(aligned, joint.prefix_ids, aligned_end_id(aligned, chat.end))
     notes = list(chat.notes)
     if not joint.joint:
         notes.append("Prompt and response do not come apart cleanly as tokens; they were tokenised separately.")
@@ -166,7 +166,7 @@ def _prepare_apart(
             notes.append(f"The tokenizer of {loaded.name} rewrites this text; token spans follow its offset mapping.")
     return Prepared(
         base=_side(base, own.prefix_ids, _closing_id(base, context, scored.text)),
-        aligned=_side(aligned, joint.prefix_ids, _aligned_end_id(aligned, chat.end)),
+        aligned=_side(aligned, joint.prefix_ids, aligned_end_id(aligned, chat.end)),
         ids=joint.ids,
         byte_ends=joint.byte_ends,
         boundary_first=not (joint.joint and own.joint),
@@ -215,7 +215,7 @@ def _side(loaded: TokenizedModel, prefix_ids: tuple[int, ...], end_id: int) -> P
     return PreparedSide(str(text), prefix_ids, end_id)
 
 
-def _aligned_end_id(aligned: TokenizedModel, end_text: str) -> int:
+def aligned_end_id(aligned: TokenizedModel, end_text: str) -> int:
     """The first special token of what the template puts after a response, or what the model calls its end."""
     special = aligned.encoder.pieces.special_ids
     ends = aligned.end_ids()
@@ -261,7 +261,7 @@ def _prepare_as_aligntds(base: TokenizedModel, aligned: TokenizedModel, response
     own = encoder.separate(scored.prefix, scored.text, leading_ids=encoder.leading_ids)
     fence = aligntds_query(_last_query(response.turns))
     fence_ids = (*base.encoder.leading_ids, *base.encoder.encode(fence).ids)
-    end_id = _aligned_end_id(aligned, response.end_marker or "")
+    end_id = aligned_end_id(aligned, response.end_marker or "")
     ends = scored.ends and response.end_marker is not None
     if not ends and not (own.ids[-1] in encoder.pieces.special_ids or own.ids[-1] in aligned.end_ids()):
         notes.append("The response does not spell its end, so that its end is no position, as AlignTDS counts.")
