@@ -19,6 +19,7 @@ COMMANDS = (
     "diff-vocabulary",
     "continue",
     "rank",
+    "generate",
     "formats",
     "cache",
     "demo",
