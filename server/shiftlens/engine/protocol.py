@@ -11,6 +11,7 @@ import dataclasses
 import msgspec
 
 from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.continuations import Begun, RankedText, Sampling, Voice, WrittenToken
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
@@ -18,10 +19,12 @@ from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
 __all__ = [
     "MAX_FRAME_BYTES",
     "Answer",
+    "Began",
     "Cancel",
     "Cancelled",
     "ContextPart",
     "ContextTurn",
+    "Continue",
     "Describe",
     "Described",
     "Done",
@@ -33,6 +36,8 @@ __all__ = [
     "MemoryReport",
     "ModelInMemory",
     "Progress",
+    "Rank",
+    "Ranked",
     "Refused",
     "Reply",
     "Request",
@@ -41,6 +46,7 @@ __all__ = [
     "ScoreSeveral",
     "Scored",
     "Unload",
+    "Wrote",
     "is_passing",
 ]
 
@@ -82,8 +88,37 @@ class ScoreSeveral(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         return (self.pair, *(dataclasses.replace(self.pair, aligned=name) for name in self.also))
 
 
+class Continue(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Go on from a position of a response, in each of these voices. Answered by Began and Wrote, then by Done.
+
+    A response without text stands for an answer that is not there yet, whose one position is 0. Nothing is kept for
+    edits, and what is kept for them stays.
+    """
+
+    job: int = 0
+    pair: PairSpec
+    options: ScoreOptions
+    response: ResponseToScore
+    position: int
+    voices: tuple[Voice, ...]
+    sampling: Sampling = Sampling()
+    client: int = 0
+
+
+class Rank(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Score a text in place of what a response says from a position on. Answered by Ranked."""
+
+    job: int = 0
+    pair: PairSpec
+    options: ScoreOptions
+    response: ResponseToScore
+    position: int
+    text: str
+    client: int = 0
+
+
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Stop a job as soon as its current chunk is done."""
+    """Stop a job as soon as its current chunk, or token, is done."""
 
     job: int
 
@@ -149,6 +184,21 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     aligned: int = 0
 
 
+class Began(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Where the continuations of a job begin."""
+
+    job: int
+    begun: Begun
+
+
+class Wrote(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The next token of a continuation. `voice` is its index among those that were asked for."""
+
+    job: int
+    voice: int
+    token: WrittenToken
+
+
 class EngineState(msgspec.Struct, frozen=True, kw_only=True):
     """How an engine process computes: the threads of matrix products with this pair, the cores that it may use, how
     threads wait for each other (by the environment), and its niceness (None where the system has none)."""
@@ -166,6 +216,15 @@ class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     base: ModelDescription
     aligned: ModelDescription
     engine: EngineState
+
+
+class Ranked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What the two models make of a text."""
+
+    job: int
+    base: ModelDescription
+    aligned: ModelDescription
+    ranked: RankedText
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -215,15 +274,15 @@ class MemoryReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     models: tuple[ModelInMemory, ...] = ()
 
 
-Job = Score | ScoreSeveral | Describe
+Job = Score | ScoreSeveral | Describe | Continue | Rank
 """What the engine does step by step, answered by any number of Events and then by an Answer, Cancelled or Failed.
 
 Another kind of job is a message of its own with the fields `job`, `client` and `pair`, named here; its events and
 its answer are named below. The host passes them on as they are. `EngineClient.run` has an overload for each kind.
 """
 
-Event = Progress | Scored | Refused
-Answer = Done | Described
+Event = Progress | Scored | Refused | Began | Wrote
+Answer = Done | Described | Ranked
 
 Request = Job | Cancel | Unload | Forget
 Reply = Event | Answer | Cancelled | Failed | MemoryReport

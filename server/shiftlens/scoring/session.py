@@ -14,9 +14,11 @@ from contextlib import ExitStack, contextmanager
 from shiftlens.backends.protocol import BackendKind
 from shiftlens.errors import ModelError
 from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.continuations import Begun
 from shiftlens.scores.requests import ResponseToScore
 from shiftlens.scoring.alone.opening import SideOpener
 from shiftlens.scoring.alone.sides import Side, SidePair
+from shiftlens.scoring.continuing.run import Continuing, Written, continuations
 from shiftlens.scoring.events import Event, Events, Opened
 from shiftlens.scoring.models.hub import hub_access
 from shiftlens.scoring.numbers import products
@@ -107,6 +109,30 @@ class Session:
             del pair
         yield (opened,)
         yield from PairRun(run, lambda: self._in_use(spec, on_progress, look=False)).steps()
+
+    def continuations(
+        self, spec: PairSpec, asked: Continuing, on_progress: OnProgress = _quiet
+    ) -> Generator[tuple[Opened | Begun | Written, ...], None, None]:
+        """What the models write from a position on, a step for each token; Opened comes first.
+
+        Raises ModelError and ScoringError.
+        """
+        with self.open_here(spec, on_progress) as pair:
+            opened = Opened(pair.base.description, pair.aligned.description)
+            del pair
+        yield (opened,)
+        yield from continuations(asked, lambda: self._in_use(spec, on_progress, look=False))
+
+    @contextmanager
+    def open_here(self, spec: PairSpec, on_progress: OnProgress = _quiet) -> Iterator[OpenedPair]:
+        """As `open`, for what takes both models here. Raises ModelError where one is elsewhere."""
+        if self._sides.has_remote(spec):
+            raise ModelError(
+                "A model of this pair is elsewhere, and can only score what is there.",
+                "Choose two models that are loaded here.",
+            )
+        with self.open(spec, on_progress) as pair:
+            yield pair
 
     def score_several(
         self,

@@ -13,7 +13,9 @@ import torch
 
 from shiftlens.engine.environment import wait_policy_in_words
 from shiftlens.engine.protocol import (
+    Began,
     Cancelled,
+    Continue,
     Describe,
     Described,
     Done,
@@ -24,17 +26,23 @@ from shiftlens.engine.protocol import (
     MemoryReport,
     ModelInMemory,
     Progress,
+    Rank,
+    Ranked,
     Refused,
     Reply,
     Score,
     Scored,
     ScoreSeveral,
     Unload,
+    Wrote,
 )
 from shiftlens.engine.worker.urgency import niceness
 from shiftlens.errors import ModelError, ShiftLensError
 from shiftlens.options.pair import PairSpec
+from shiftlens.scores.continuations import Begun
 from shiftlens.scoring import events
+from shiftlens.scoring.continuing.ranks import ranked
+from shiftlens.scoring.continuing.run import Continuing
 from shiftlens.scoring.running.run import Run
 from shiftlens.scoring.session import Session
 
@@ -90,7 +98,7 @@ class Worker:
 
     def needs(self, request: Job | Unload | Forget) -> tuple[PairSpec, ...]:
         """The pairs that the next step of a job needs in memory."""
-        if isinstance(request, (Unload, Forget)) or self._is_cancelled(request.job):
+        if not isinstance(request, Job) or self._is_cancelled(request.job):
             return ()
         return self._goes.get(request.job, ()) if isinstance(request, ScoreSeveral) else (request.pair,)
 
@@ -109,6 +117,10 @@ class Worker:
                 yield from self._score_several(request)
             elif isinstance(request, Describe):
                 self._describe(request)
+            elif isinstance(request, Continue):
+                yield from self._continue(request)
+            elif isinstance(request, Rank):
+                self._rank(request)
             elif isinstance(request, Forget):
                 self.session.forget(request.client, request.document)
             else:
@@ -203,6 +215,37 @@ class Worker:
             self._goes.pop(job, None)
         first, *others = (opened[number].aligned_model for number in range(len(pairs)))
         self._send(Done(job=job, base=opened[0].base, aligned=first, also=tuple(others)))
+
+    def _continue(self, request: Continue) -> Iterator[None]:
+        asked = Continuing(
+            request.response,
+            request.options,
+            request.position,
+            request.voices,
+            request.sampling,
+            lambda: self._check(request.job),
+        )
+        done = Done(job=request.job)
+        with closing(self.session.continuations(request.pair, asked, self._on_loading(request.job))) as steps:
+            for happened in steps:
+                for event in happened:
+                    if isinstance(event, events.Opened):
+                        done = Done(job=request.job, base=event.base, aligned=event.aligned_model)
+                    elif isinstance(event, Begun):
+                        self._send(Began(job=request.job, begun=event))
+                    else:
+                        self._send(Wrote(job=request.job, voice=event.voice, token=event.token))
+                yield
+        self._send(done)
+
+    def _rank(self, request: Rank) -> None:
+        def check() -> None:
+            self._check(request.job)
+
+        with self.session.open_here(request.pair, self._on_loading(request.job)) as pair:
+            found = ranked(pair, request.response, request.options, request.position, request.text, check)
+            base, aligned = pair.base.description, pair.aligned.description
+        self._send(Ranked(job=request.job, base=base, aligned=aligned, ranked=found))
 
 
 def _reply(job: int, event: events.Progress | events.Scored | events.Refused) -> Reply:
