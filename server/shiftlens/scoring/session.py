@@ -15,6 +15,7 @@ from shiftlens.backends.protocol import BackendKind
 from shiftlens.errors import ModelError
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.continuations import Begun
+from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.requests import ResponseToScore
 from shiftlens.scoring.alone.opening import SideOpener
 from shiftlens.scoring.alone.sides import Side, SidePair
@@ -206,6 +207,14 @@ class Session:
         """A pair of which each model is scored by itself, wherever the two are. Raises ModelError."""
         with self._sides.pair(spec, on_progress) as pair:
             yield pair
+
+    def describe(self, spec: PairSpec, on_progress: OnProgress = _quiet) -> tuple[ModelDescription, ModelDescription]:
+        """What base and aligned model are, loaded if need be, or as their servers tell it. Raises ModelError."""
+        if self._sides.has_remote(spec):
+            with self.open_sides(spec, on_progress) as sides:
+                return sides.base.description, sides.aligned.description
+        with self.open(spec, on_progress) as pair:
+            return pair.base.description, pair.aligned.description
 
     def models(self) -> tuple[CachedModel, ...]:
         """Every model in memory, and its bytes."""

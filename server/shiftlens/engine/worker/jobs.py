@@ -11,6 +11,7 @@ from contextlib import closing
 
 import torch
 
+from shiftlens.backends.servers import Servers
 from shiftlens.engine.environment import wait_policy_in_words
 from shiftlens.engine.protocol import (
     Began,
@@ -75,7 +76,7 @@ class Worker:
     ) -> None:
         self._send = send
         self._is_cancelled = is_cancelled
-        self.session = session or Session()
+        self.session = session or Session(kinds=[Servers()])
         self._goes: dict[int, tuple[PairSpec, ...]] = {}
 
     def memory(self) -> MemoryReport:
@@ -167,9 +168,8 @@ class Worker:
         return report
 
     def _describe(self, request: Describe) -> None:
-        with self.session.open(request.pair, self._on_loading(request.job)) as pair:
-            base, aligned = pair.base.description, pair.aligned.description
-            self._send(Described(job=request.job, base=base, aligned=aligned, engine=_state()))
+        base, aligned = self.session.describe(request.pair, self._on_loading(request.job))
+        self._send(Described(job=request.job, base=base, aligned=aligned, engine=_state()))
 
     def _score(self, request: Score) -> Iterator[None]:
         run = Run(
