@@ -83,5 +83,8 @@ def test_a_rank_that_is_asked_for_is_that_of_the_analysis(talk: Path) -> None:
 
 def test_what_is_not_there_is_refused_in_words(talk: Path) -> None:
     assert "has no position 99" in ran("continue", talk, "--at", "99", code=1)[1]
+    assert "0 to 100 samples" in ran("continue", talk, "--at", "0", "--samples", "1" + "0" * 30, code=1)[1]
+    assert "seeds" in ran("continue", talk, "--at", "0", "--samples", "1", "--seed", "9" * 30, code=1)[1]
+    assert "No response has a position" in ran("rank", talk, "x", "--at", "9" * 30, code=1)[1]
     assert "no response 2" in ran("rank", talk, "x", "--at", "0", "--response", "2", code=1)[1]
     assert "neither a position" in ran("rank", talk, "x", "--at", "first", code=2)[1]

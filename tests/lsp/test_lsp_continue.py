@@ -107,6 +107,8 @@ async def test_where_nothing_is_scored_the_answer_is_null_and_what_can_not_be_is
         await client.ask("shiftlens/continue", {"uri": uri, "position": PLACE, "temperature": 0})
     with pytest.raises(JsonRpcException, match="samples"):
         await client.ask("shiftlens/continue", {"uri": uri, "position": PLACE, "samples": -1})
+    with pytest.raises(JsonRpcException, match="seeds"):
+        await client.ask("shiftlens/continue", {"uri": uri, "position": PLACE, "seed": 10**30, "samples": 1})
     with pytest.raises(JsonRpcException, match="no tokens"):
         await client.ask("shiftlens/rank", {"uri": uri, "position": PLACE, "text": ""})
     with pytest.raises(JsonRpcInvalidParams):

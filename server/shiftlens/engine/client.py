@@ -43,6 +43,7 @@ from shiftlens.engine.protocol import (
 from shiftlens.engine.sharing.naming import as_named, deciding_pair, located_job
 from shiftlens.errors import EngineError, ScoringError
 from shiftlens.options.pair import DEFAULT_IDLE_MINUTES, PairSpec, ScoreOptions
+from shiftlens.scores.continuations import check_asked, check_position
 from shiftlens.scores.requests import least_bytes
 
 __all__ = ["EngineClient", "Sharing"]
@@ -113,6 +114,11 @@ class EngineClient:
         `contextlib.aclosing` where the loop over it may end early. Raises ModelError when the pair can't be used,
         ScoringError when nothing can be scored, EngineError when the process does not start or ends early.
         """
+        if isinstance(request, (Continue, Rank)):
+            # Numbers that no frame holds are refused in words here.
+            check_position(request.position)
+        if isinstance(request, Continue):
+            check_asked(request.voices, request.sampling)
         if least_bytes(_responses_of(request)) > MAX_FRAME_BYTES:
             # The size is estimated, since encoding such a request would fill the memory.
             raise _too_much()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 import msgspec
+
+from shiftlens.errors import ScoringError
 
 BASE_ALPHA, ALIGNED_ALPHA = -1.0, 0.0
 DEFAULT_TOKENS = 40
 MOST_TOKENS = 4096
 MOST_SAMPLES = 100
 MOST_SEED = (1 << 63) - 1
+_MOST_POSITION = (1 << 31) - 1
 
 
 class Voice(msgspec.Struct, frozen=True):
@@ -82,14 +86,40 @@ class RankedText(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def voices(alphas: Iterable[float], samples: int = 0, seed: int = 0) -> tuple[Voice, ...]:
-    """For each alpha a greedy voice, then those that sample with the seeds from `seed` on, the same for each alpha."""
-    return tuple(
-        Voice(alpha, drawn)
-        for alpha in dict.fromkeys(alphas)
-        for drawn in (None, *range(seed, seed + samples))
-    )  # fmt: skip
+    """For each alpha a greedy voice, then those that sample with the seeds from `seed` on, the same for each alpha.
+
+    Raises ScoringError for more samples than MOST_SAMPLES, or less than none.
+    """
+    if not 0 <= samples <= MOST_SAMPLES:
+        raise _refused(f"0 to {MOST_SAMPLES} samples")
+    seeds = (None, *range(seed, seed + samples))
+    return tuple(Voice(alpha, drawn) for alpha in dict.fromkeys(alphas) for drawn in seeds)
+
+
+def check_asked(wanted: Sequence[Voice], sampling: Sampling) -> None:
+    """Raises ScoringError where continuations are asked for that can't be."""
+    for is_fine, what in (
+        (bool(wanted), "at least one continuation"),
+        (all(math.isfinite(voice.alpha) for voice in wanted), "a finite alpha"),
+        (all(voice.seed is None or 0 <= voice.seed <= MOST_SEED for voice in wanted), "seeds from 0 to 2^63 - 1"),
+        (math.isfinite(sampling.temperature) and sampling.temperature > 0, "a temperature above 0"),
+        (0 < sampling.top_p <= 1, "a top_p above 0 and at most 1"),
+        (1 <= sampling.max_tokens <= MOST_TOKENS, f"1 to {MOST_TOKENS} tokens"),
+    ):
+        if not is_fine:
+            raise _refused(what)
+
+
+def check_position(position: int) -> None:
+    """Raises ScoringError for what is no position of any response."""
+    if not 0 <= position <= _MOST_POSITION:
+        raise ScoringError(f"No response has a position {position}.", "Positions count from 0.")
 
 
 def text_of(pieces: Iterable[bytes]) -> str:
     """Tokens as text; bytes that make no character are U+FFFD."""
     return b"".join(pieces).decode("utf-8", "replace")
+
+
+def _refused(what: str) -> ScoringError:
+    return ScoringError(f"Continuations need {what}.", "Ask again with that.")

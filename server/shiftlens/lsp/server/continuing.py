@@ -21,7 +21,6 @@ from shiftlens.lsp.views.requests import Json
 from shiftlens.scores.continuations import (
     ALIGNED_ALPHA,
     BASE_ALPHA,
-    MOST_SAMPLES,
     Begun,
     RankedToken,
     Sampling,
@@ -50,10 +49,11 @@ async def go_on(ls: ShiftLensServer, params: ContinueParams) -> Json | None:
     if found is None or not found[1].tokens:
         return None
     document, place = found
-    if not 0 <= params.samples <= MOST_SAMPLES:
-        raise _failed(f"`samples` has to be from 0 to {MOST_SAMPLES}.")
     alphas = (BASE_ALPHA, ALIGNED_ALPHA, *(() if params.alpha is None else (params.alpha,)))
-    wanted = voices(alphas, params.samples, params.seed)
+    try:
+        wanted = voices(alphas, params.samples, params.seed)
+    except ShiftLensError as error:
+        raise _failed(str(error)) from error
     sampling = Sampling(temperature=params.temperature, top_p=params.top_p, max_tokens=params.max_tokens)
     request = Continue(
         pair=place.analysis.pair,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ from shiftlens.options.pair import ScoreOptions
 from shiftlens.scores.continuations import (
     ALIGNED_ALPHA,
     BASE_ALPHA,
-    MOST_SEED,
     MOST_TOKENS,
     Begun,
     Sampling,
     Voice,
     WrittenToken,
+    check_asked,
 )
 from shiftlens.scores.requests import ResponseToScore
 from shiftlens.scoring.continuing.place import Place, SidePlace, place_in
@@ -63,7 +62,7 @@ def continuations(asked: Continuing, open_pair: OpenPair) -> Iterator[tuple[Even
     Nothing is left behind for edits, and what is kept for them stays as it is. Raises ScoringError, ModelError, and
     what `check` raises.
     """
-    _check_asked(asked)
+    check_asked(asked.voices, asked.sampling)
     with open_pair() as pair:
         _check_mixes(pair, asked.voices)
         asked.check()
@@ -168,17 +167,3 @@ def _check_mixes(pair: OpenedPair, voices: Sequence[Voice]) -> None:
             " mixed.",
             "Ask for the base model alone (alpha -1) or the aligned one alone (alpha 0).",
         )
-
-
-def _check_asked(asked: Continuing) -> None:
-    sampling = asked.sampling
-    for is_fine, what in (
-        (bool(asked.voices), "at least one continuation"),
-        (all(math.isfinite(voice.alpha) for voice in asked.voices), "a finite alpha"),
-        (all(voice.seed is None or 0 <= voice.seed <= MOST_SEED for voice in asked.voices), "seeds from 0 to 2^63 - 1"),
-        (math.isfinite(sampling.temperature) and sampling.temperature > 0, "a temperature above 0"),
-        (0 < sampling.top_p <= 1, "a top_p above 0 and at most 1"),
-        (1 <= sampling.max_tokens <= MOST_TOKENS, f"1 to {MOST_TOKENS} tokens"),
-    ):
-        if not is_fine:
-            raise ScoringError(f"Continuations need {what}.", "Ask again with that.")
