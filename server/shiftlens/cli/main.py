@@ -12,7 +12,7 @@ from shiftlens import __version__
 
 INTERRUPTED = 130
 
-COMMANDS = ("analyze", "show", "report", "diff-vocabulary", "formats", "cache", "demo", "doctor", "serve")
+COMMANDS = ("analyze", "show", "report", "diff-vocabulary", "stages", "formats", "cache", "demo", "doctor", "serve")
 
 
 def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
