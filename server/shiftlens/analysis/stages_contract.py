@@ -2,7 +2,8 @@
 
     {"schema", "file", "format",
      "models": {"base", "stages": [name, ...]},
-     "settings": {"base_context", "aligned_context", "classify_by", "thresholds", "top_k", "score_parts", "min_change"},
+     "settings": {"base_context", "aligned_context", "classify_by", "thresholds", "top_k", "score_parts",
+        "compat", "min_change"},
      "responses": [{"index", "notes",
         "tokens": [{"index", "text", "start", "end",
                     "base": {"rank", "prob", "choice": {"text", "prob"}},
@@ -65,6 +66,7 @@ def to_json(found: FileStages, file: str, *, not_scored: Sequence[int] = ()) -> 
             "thresholds": list(classify.thresholds),
             "top_k": options.top_k,
             "score_parts": list(options.parts),
+            "compat": options.compat or None,
             "min_change": found.min_change,
         },
         "responses": [
