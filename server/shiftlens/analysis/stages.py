@@ -19,11 +19,9 @@ from dataclasses import dataclass
 from shiftlens.analysis.classify import ranks_of_response
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, ShiftClass
 from shiftlens.analysis.tokens import base_logprobs
+from shiftlens.options.pair import DEFAULT_MIN_CHANGE
 from shiftlens.scores.columns import Rank, float32, int32, rank_of
 from shiftlens.scores.records import ScoredResponse, SideScores
-
-DEFAULT_MIN_CHANGE = 0.1
-"""How much the probability of a token has to differ from that under the base model for a stage to move it."""
 
 
 class UnlikeStagesError(ValueError):

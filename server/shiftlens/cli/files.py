@@ -18,21 +18,23 @@ from shiftlens.cli.options import (
 from shiftlens.errors import ShiftLensError
 
 if TYPE_CHECKING:
+    from shiftlens.engine.client import EngineClient
     from shiftlens.pipeline.analyse import Analysed
+    from shiftlens.scores.store import ResultStore
     from shiftlens.transcripts.model import Transcript
 
 _DEFAULT_MAX_BYTES = 5_000_000
 
 
-def add_file_arguments(parser: argparse.ArgumentParser) -> None:
-    """The files, the pair, what changes the numbers, and how the files are read."""
+def add_file_arguments(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """The files, the pair, what changes the numbers, and how the files are read. See `add_pair_arguments`."""
     parser.add_argument("paths", metavar="PATH", nargs="+", help="transcripts; - is standard input")
-    add_reading_arguments(parser)
+    add_reading_arguments(parser, several=several)
 
 
-def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+def add_reading_arguments(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     """The pair, what changes the numbers, and how files are read."""
-    add_pair_arguments(parser)
+    add_pair_arguments(parser, several=several)
     add_numbers_arguments(parser)
     parser.add_argument("--transcript-format", metavar="NAME", help="read the files as this format, detect nothing")
     parser.add_argument("--max-bytes", type=_positive, default=_DEFAULT_MAX_BYTES, help="default %(default)s")
@@ -101,20 +103,27 @@ async def analyst(args: argparse.Namespace) -> AsyncIterator[Analyst]:
     One engine serves all. Raises ShiftLensError as `pipeline.analyse` and `choose` do.
     """
     from shiftlens.cli.progress import progress_on
-    from shiftlens.engine.client import EngineClient, Sharing
     from shiftlens.pipeline.analyse import analyse
+
+    async with engine_and_store(args) as (engine, store):
+
+        async def analyse_transcript(shown: str, transcript: Transcript) -> Analysed:
+            choice = choose(args, transcript.front_matter)
+            with progress_on(sys.stderr, shown) as on_progress:
+                return await analyse(engine, transcript, choice, store=store, on_progress=on_progress)
+
+        yield analyse_transcript
+
+
+@asynccontextmanager
+async def engine_and_store(args: argparse.Namespace) -> AsyncIterator[tuple[EngineClient, ResultStore | None]]:
+    """The engine that the command line asks for, which is left at the end, and the store unless it is turned off."""
+    from shiftlens.engine.client import EngineClient, Sharing
     from shiftlens.scores.location import user_store
 
     engine = EngineClient(sharing=Sharing.OWN if args.private_engine else Sharing.SHARED)
-    store = None if args.no_cache else user_store()
-
-    async def analyse_transcript(shown: str, transcript: Transcript) -> Analysed:
-        choice = choose(args, transcript.front_matter)
-        with progress_on(sys.stderr, shown) as on_progress:
-            return await analyse(engine, transcript, choice, store=store, on_progress=on_progress)
-
     try:
-        yield analyse_transcript
+        yield engine, None if args.no_cache else user_store()
     finally:
         await engine.close()
 

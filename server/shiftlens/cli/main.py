@@ -17,6 +17,7 @@ COMMANDS = (
     "show",
     "report",
     "diff-vocabulary",
+    "stages",
     "continue",
     "rank",
     "generate",

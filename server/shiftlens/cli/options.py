@@ -33,16 +33,23 @@ from shiftlens.transcripts.template_marks import ModelTemplate
 _MOST_CANDIDATES = 100
 
 
-def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
-    """--base, --aligned, --bundled and how to load them."""
+def add_pair_arguments(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """--base, --aligned, --bundled and how to load them. With `several`, --aligned is a list, without --bundled."""
     models = parser.add_argument_group("models")
     models.add_argument("--base", metavar="NAME", help="base model: a Hugging Face name or a folder")
-    models.add_argument("--aligned", metavar="NAME", help="aligned model: a Hugging Face name or a folder")
-    models.add_argument(
-        "--bundled",
-        action="store_true",
-        help=f"the tiny pair that comes with shiftlens, the same as --base {BUNDLED_BASE} --aligned {BUNDLED_ALIGNED}",
-    )
+    if several:
+        models.add_argument(
+            "--aligned", metavar="NAME", action="append", help="an aligned model; once for each stage, in their order"
+        )
+        parser.set_defaults(bundled=False)
+    else:
+        models.add_argument("--aligned", metavar="NAME", help="aligned model: a Hugging Face name or a folder")
+        models.add_argument(
+            "--bundled",
+            action="store_true",
+            help="the tiny pair that comes with shiftlens, the same as"
+            f" --base {BUNDLED_BASE} --aligned {BUNDLED_ALIGNED}",
+        )
     models.add_argument("--device", choices=DEVICES, default="auto")
     models.add_argument("--dtype", choices=DTYPES, default="auto")
     models.add_argument(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
-
-from rich.cells import cell_len
 
 from shiftlens.analysis.aligntds import mean_measures, measures_at, shown_text
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.analysis.tokens import token
 from shiftlens.analysis.words import number_words
+from shiftlens.cli.table import columns
 from shiftlens.text.visible import shorten, visible_piece, visible_text
 
 _LONGEST_TOKEN = 20
@@ -31,7 +29,7 @@ def print_reference(out: Lines, analysis: ResponseAnalysis) -> None:
     rows = [at for at, shift in enumerate(analysis.classes) if shift != ShiftClass.UNSHIFTED]
     if rows:
         table = [("position", "token", "AlignTDS shows", "class", *means), *(_cells(analysis, row) for row in rows)]
-        for line in _aligned(table):
+        for line in columns(table, words=(1, 2, 3)):
             out.line(line)
 
 
@@ -41,16 +39,3 @@ def _cells(analysis: ResponseAnalysis, row: int) -> tuple[str, ...]:
     theirs = shorten(visible_text(shown_text(analysis.scored, row)), _LONGEST_TOKEN)
     numbers = (number_words(name, value) for name, value in measures_at(analysis.scored, row).items())
     return (str(row + 1), own, theirs, item.shift.label, *numbers)
-
-
-def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
-    """Columns under each other, words to the left and numbers to the right."""
-    widths = [max(cell_len(row[column]) for row in table) for column in range(len(table[0]))]
-    lines = []
-    for row in table:
-        cells = []
-        for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            space = " " * (width - cell_len(cell))
-            cells.append(cell + space if column in (1, 2, 3) else space + cell)
-        lines.append("  ".join(cells).rstrip())
-    return lines

@@ -19,6 +19,9 @@ SCORE_PARTS = ("answer", "reasoning", "tool_call")
 DEFAULT_IDLE_MINUTES = 30
 """How long a shared engine keeps its models without work, while there are clients."""
 
+DEFAULT_MIN_CHANGE = 0.1
+"""How much the probability of a token has to differ from that under the base model for a stage to move it."""
+
 CLASSIFY_BY = ("response", "aligned-top1")
 COMPAT_MODES = ("aligntds",)
 DEVICES = ("auto", "cuda", "mps", "cpu")

@@ -1,0 +1,145 @@
+"""Several tuned models as JSON, schema "shiftlens-stages/1". `stages_schema.json` beside this file is for machines.
+
+    {"schema", "file", "format",
+     "models": {"base", "stages": [name, ...]},
+     "settings": {"base_context", "aligned_context", "classify_by", "thresholds", "top_k", "score_parts",
+        "compat", "min_change"},
+     "responses": [{"index", "notes",
+        "tokens": [{"index", "text", "start", "end",
+                    "base": {"rank", "prob", "choice": {"text", "prob"}},
+                    "stages": [{the same, "class", "moved"}],
+                    "first", "known"}],
+        "summary": {"positions", "moved_by", "shares", "unmoved", "unknown"}}],
+     "summary": {the same},
+     "not_compared": [{"index", "stages", "message"}], "not_scored": [index, ...], "problems": [{"line", "message"}]}
+
+A file that could not be analysed gives {"schema", "file", "error": {"kind", "line", "message"}} instead.
+
+- Stages are counted from 0 in the order in which they were named. What moves a position stands in `analysis/stages.py`;
+  "moved" is null where that can't be told. "first" is the stage that moved the position, or null, which with
+  "known": false says that it can't be told.
+- `start`, `end`, "bytes", "end_of_response", "class" and "rank_above" are as in "shiftlens/1" (`analysis/contract.py`);
+  "text" is the token's own, with U+FFFD for bytes that are not whole characters. The "choice" of a model that ends the
+  response has "end_of_response": true and its text; it is null where not known.
+- `moved_by` counts the positions that each stage was the first to move; with "unmoved" and "unknown" these add up to
+  "positions". `shares` are of the positions that are known.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from shiftlens.analysis.contract_tokens import Json
+from shiftlens.analysis.model import ShiftClass
+from shiftlens.analysis.ranks import rank_number
+from shiftlens.analysis.stages import Given, Stage, StagesRow, StagesSummary
+from shiftlens.analysis.stages_of_file import FileStages
+from shiftlens.scores.columns import Above
+
+SCHEMA = "shiftlens-stages/1"
+SCHEMA_PATH = Path(__file__).with_name("stages_schema.json")
+
+
+def schema() -> dict[str, Any]:
+    """The schema of the object of one file, draft 2020-12."""
+    found: dict[str, Any] = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    return found
+
+
+def to_json(found: FileStages, file: str, *, not_scored: Sequence[int] = ()) -> Json:
+    """The object of one file. `not_scored` are the responses of which no part is of a kind that is scored."""
+    first = found.analyses[0]
+    options, classify = first.score_options, first.classify_options
+    return {
+        "schema": SCHEMA,
+        "file": file,
+        "format": first.transcript.format,
+        "models": {"base": first.pair.base, "stages": [analysis.pair.aligned for analysis in found.analyses]},
+        "settings": {
+            "base_context": options.base_context,
+            "aligned_context": options.aligned_context,
+            "classify_by": classify.classify_by,
+            "thresholds": list(classify.thresholds),
+            "top_k": options.top_k,
+            "score_parts": list(options.parts),
+            "compat": options.compat or None,
+            "min_change": found.min_change,
+        },
+        "responses": [
+            {
+                "index": response.analysis.response.index,
+                "notes": list(response.notes),
+                "tokens": [_token(row) for row in response.rows],
+                "summary": _summary(response.summary),
+            }
+            for response in found.responses
+        ],
+        "summary": _summary(found.summary),
+        "not_compared": [
+            {"index": each.index, "stages": list(each.stages), "message": each.message} for each in found.not_compared
+        ],
+        "not_scored": list(not_scored),
+        "problems": [{"line": line, "message": message} for line, message in first.transcript.problems],
+    }
+
+
+def error_json(file: str, *, kind: str, message: str, line: int | None) -> Json:
+    """The object of a file that could not be analysed."""
+    return {"schema": SCHEMA, "file": file, "error": {"kind": kind, "line": line, "message": message}}
+
+
+def _token(row: StagesRow) -> Json:
+    return {
+        "index": row.index,
+        **({"text": "", "end_of_response": True} if row.is_end else _text(row.piece)),
+        "start": row.start,
+        "end": row.end,
+        "base": _given(row.base),
+        "stages": [_stage(stage) for stage in row.stages],
+        "first": row.first,
+        "known": row.is_known,
+    }
+
+
+def _stage(stage: Stage) -> Json:
+    shift = None if stage.shift is ShiftClass.UNKNOWN else stage.shift.label
+    return {**_given(stage.given), "class": shift, "moved": stage.moved}
+
+
+def _given(given: Given) -> Json:
+    choice: Json | None = None
+    if given.choice is not None:
+        choice = {
+            **_text(given.choice.piece),
+            "prob": _number(given.choice.prob),
+            **({"end_of_response": True} if given.ends else {}),
+        }
+    return {
+        "rank": rank_number(given.rank),
+        **({"rank_above": given.rank.rank} if isinstance(given.rank, Above) else {}),
+        "prob": _number(given.prob),
+        "choice": choice,
+    }
+
+
+def _summary(summary: StagesSummary) -> Json:
+    return {
+        "positions": summary.positions,
+        "moved_by": list(summary.moved_by),
+        "shares": list(summary.shares),
+        "unmoved": summary.unmoved,
+        "unknown": summary.unknown,
+    }
+
+
+def _text(piece: bytes) -> Json:
+    text = piece.decode("utf-8", "replace")
+    return {"text": text, **({"bytes": piece.hex()} if text.encode() != piece else {})}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
