@@ -13,7 +13,7 @@ BUNDLED := $(EXTENSION)/bundled/bundled.json
 # Compiled bytecode makes every later start of the server and the engine quicker.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test test-python test-fast test-extension lint e2e e2e-install docs pictures vsix bench oracles oracle-contexts \
+.PHONY: setup demo test test-python test-fast test-extension lint lock e2e e2e-install docs pictures vsix bench oracles oracle-contexts \
 	oracle-inspect stress stress-short clean
 
 setup: $(VENV)/.installed
@@ -58,8 +58,12 @@ build/shiftlens.vsix: $(EXTENSION)/node_modules/.package-lock.json $(EXTENSION)/
 	mkdir -p build
 	cd $(EXTENSION) && $(NPM) run package
 
-# What the extension installs: the wheel, and the versions that it needs.
-$(BUNDLED): $(EXTENSION)/bundle_server.py requirements.lock pyproject.toml README.md $(SERVER_SOURCES) | setup
+# What the extension installs, with the hashes of all but PyTorch, from the versions of requirements.lock. Needs uv.
+lock: setup
+	$(BIN)/python $(EXTENSION)/lock_server.py
+
+# What the extension installs: the wheel, and the locks of what it needs.
+$(BUNDLED): $(EXTENSION)/bundle_server.py $(EXTENSION)/lock_server.py $(EXTENSION)/requirements.lock requirements.lock pyproject.toml README.md $(SERVER_SOURCES) | setup
 	$(BIN)/python $(EXTENSION)/bundle_server.py
 
 # A real VS Code in a real browser; the first time, setup.sh builds one and keeps it in the user's cache folder.

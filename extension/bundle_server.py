@@ -1,7 +1,7 @@
-"""Put what the extension installs into `bundled/`: the project's wheel and a lock of what it needs to run.
+"""Put what the extension installs into `bundled/`: the project's wheel and two locks of what it needs to run.
 
-The lock is requirements.lock without the tools of developers. It is used as constraints, for every Python that the
-project supports: a version that asks for a newer Python than the oldest of those carries a marker that says so.
+requirements.lock is the extension's own, with hashes and without PyTorch. versions.txt has the same versions and that
+of PyTorch, without hashes: constraints with hashes would have pip ask for one of PyTorch as well.
 """
 
 from __future__ import annotations
@@ -12,49 +12,11 @@ import json
 import shutil
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
+from lock_server import ROOT, SERVER_LOCK, disagreement, locked_requirements, torch_requirement
 
-ROOT = Path(__file__).resolve().parent.parent
 BUNDLED = ROOT / "extension" / "bundled"
-MINORS = range(10, 20)
-
-
-def runtime_names(package: str) -> frozenset[str]:
-    """`package` and what it needs on any platform, extras left out, as far as it is installed here."""
-    seen: set[str] = set()
-    waiting = [package]
-    while waiting:
-        name = canonicalize_name(waiting.pop())
-        if name in seen:
-            continue
-        try:
-            required = distribution(name).requires or []
-        except PackageNotFoundError:
-            continue
-        seen.add(name)
-        requirements = [Requirement(line) for line in required]
-        waiting += [each.name for each in requirements if "extra" not in str(each.marker or "")]
-    return frozenset(seen)
-
-
-def constraint(line: str) -> str:
-    """A line of the lock, with a marker where its version does not run on the oldest Python."""
-    name = line.partition("==")[0]
-    supported = SpecifierSet(str(distribution(name).metadata.json.get("requires_python", "")))
-    oldest = next(minor for minor in MINORS if supported.contains(f"3.{minor}.99"))
-    return line if oldest == MINORS[0] else f'{line} ; python_version >= "3.{oldest}"'
-
-
-def write_lock(target: Path) -> None:
-    names = runtime_names("shiftlens")
-    pinned = [line for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines() if "==" in line]
-    wanted = [line for line in pinned if canonicalize_name(line.partition("==")[0]) in names]
-    target.write_text("".join(f"{constraint(line)}\n" for line in wanted), encoding="utf-8")
 
 
 def build_wheel(folder: Path) -> Path:
@@ -67,14 +29,19 @@ def build_wheel(folder: Path) -> Path:
 
 
 def main() -> None:
+    if problem := disagreement():
+        sys.exit(f"{problem} `make lock` writes it anew.")
     shutil.rmtree(BUNDLED, ignore_errors=True)
     BUNDLED.mkdir(parents=True)
-    lock = BUNDLED / "requirements.lock"
-    write_lock(lock)
+    lock, versions = BUNDLED / SERVER_LOCK.name, BUNDLED / "versions.txt"
+    shutil.copyfile(SERVER_LOCK, lock)
+    versions.write_text(
+        "".join(f"{line}\n" for line in [*locked_requirements(), torch_requirement()]), encoding="utf-8"
+    )
     wheel = build_wheel(BUNDLED)
     # Names the folder of an installation: other contents, another installation.
-    digest = hashlib.sha256(lock.read_bytes() + wheel.read_bytes()).hexdigest()
-    described = {"wheel": wheel.name, "lock": lock.name, "digest": digest}
+    digest = hashlib.sha256(lock.read_bytes() + versions.read_bytes() + wheel.read_bytes()).hexdigest()
+    described = {"wheel": wheel.name, "lock": lock.name, "versions": versions.name, "digest": digest}
     (BUNDLED / "bundled.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 

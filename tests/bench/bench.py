@@ -10,12 +10,14 @@ import json
 import sys
 from pathlib import Path
 
+import busy_bench
 import corpus_bench
 import engine_bench
 import gpu_bench
 import lora_bench
 import peak_bench
 import peers_bench
+import reader_bench
 import server_bench
 
 from shiftlens.engine.worker.allocator import keep_freed_memory
@@ -27,6 +29,8 @@ BENCHES = (
     *lora_bench.BENCHES,
     *gpu_bench.BENCHES,
     *server_bench.BENCHES,
+    *busy_bench.BENCHES,
+    *reader_bench.BENCHES,
     *peers_bench.BENCHES,
 )
 TARGETS = {name: target for bench in BENCHES for name, target in bench.targets.items()}

@@ -94,8 +94,8 @@ class OneAtATime:
     def clock(self) -> float:
         return self.now
 
-    def outlook(self, spec: PairSpec) -> Outlook:
-        client = int(spec.base)
+    def outlook(self, *specs: PairSpec) -> Outlook:
+        client = int(specs[0].base)
         if client == self.loaded:
             return Outlook(frozenset(((client, ""),)))
         there = frozenset(((self.loaded, ""),)) if self.loaded else frozenset()
@@ -124,7 +124,8 @@ def test_jobs_that_do_not_fit_together_all_end_with_few_loads(jobs: list[tuple[i
     machine = OneAtATime(load)
     turns = Turns(machine, machine.clock)
     for client, (passes, chunks) in enumerate(jobs, start=1):
-        turns.add(client, machine.job(client, passes, chunks), lambda c=client: PairSpec(base=str(c), aligned=""))  # type: ignore[misc]
+        pairs = (PairSpec(base=str(client), aligned=""),)
+        turns.add(client, machine.job(client, passes, chunks), lambda pairs=pairs: pairs)  # type: ignore[misc]
     while turns:
         turns.step()
     steps = {client: passes * chunks for client, (passes, chunks) in enumerate(jobs, start=1)}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from passes import opened_pair
 from plain_scoring import kl, plain_rows
 from shiftlens.analysis.tokens import shortened
+from shiftlens.backends.windows import windows
 from shiftlens.engine.protocol import Refused, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
 from shiftlens.options.pair import PairSpec, ScoreOptions
@@ -20,7 +21,6 @@ from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.prepare import Prepared, PreparedSide
 from shiftlens.scoring.opening.pair import OpenedPair
-from shiftlens.scoring.passes.windows import windows
 from tiny_models import byte_level_tokenizer, save_model
 
 NATS = 1e-4

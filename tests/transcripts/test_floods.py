@@ -13,63 +13,26 @@ import pytest
 from shiftlens.text.source_map import Segment, SourceMap, composed, slice_of
 from shiftlens.transcripts import PartKind, conversation, read
 from shiftlens.transcripts.marked_calls import deepseek_calls, kimi_calls
+from transcripts.floods import CALLS, REFUSED, TALK_IN_YAML, UNKNOWN_ROLE, blank_lines_in_yaml, calls_in_json
 from transcripts.transcript_checks import readable
 
 SIZE = 300_000
-CHAT = "User: hi\nAssistant:\n"
 
 
-def flood(unit: str) -> str:
-    return unit * (SIZE // len(unit))
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_flood_that_is_no_conversation_is_turned_down(name: str) -> None:
+    assert read(REFUSED[name](SIZE)) is None
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "".join(f"## Heading {number}\n" for number in range(20_000)),
-        flood("## User\n"),
-        flood("### 12:03 Note (a) (b)\n"),
-        flood("User: hi\n"),
-        flood("[INST]"),
-        flood("<s>[SYSTEM_PROMPT]a"),
-        flood("<|im_start|>"),
-        flood("<|start|>user<|channel|>"),
-        flood("<BOS_TOKEN>"),
-        flood("[["),
-        flood('{"role":'),
-        flood("---\n"),
-        flood('- role: "\n'),
-        flood("- role: |\n"),
-        flood("messages:\n"),
-        flood("```\nUser: hi\n"),
-        "\n".join("`" * length for length in reversed(range(3, 700))),
-        flood("a\n"),
-    ],
-    ids=lambda text: text[:24],
-)
-def test_a_flood_that_is_no_conversation_is_turned_down(text: str) -> None:
-    assert read(text) is None
-
-
-@pytest.mark.parametrize(
-    ("opening", "unit", "closing"),
-    [
-        ("<function=a>", "<parameter=a>", "</function>"),
-        ("<tool_call>a\n", "<arg_key>a</arg_key><arg_value>b</arg_value>", "x</tool_call>"),
-        ("<tool_call>a<arg_key>", "<arg_key>", "</tool_call>"),
-        ("<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>a<｜tool▁sep｜>", "<｜tool▁calls▁end｜>"),
-        ("<|tool_calls_section_begin|>", "<|tool_call_begin|>a<|tool_call_argument_begin|>", ""),
-    ],
-)
-def test_a_flood_of_unclosed_marks_in_a_call_is_one_call(opening: str, unit: str, closing: str) -> None:
-    found = read(CHAT + opening + flood(unit) + closing)
+@pytest.mark.parametrize("name", CALLS)
+def test_a_flood_of_unclosed_marks_in_a_call_is_one_call(name: str) -> None:
+    found = read(CALLS[name](SIZE))
     assert found is not None
     assert [part.kind for part in found.responses[0].turn.parts] == [PartKind.TOOL_CALL]
 
 
 def test_unknown_roles_in_yaml_are_told_once() -> None:
-    others = "- role: nobody\n  content: a\n" * 2000
-    found = read("- role: user\n  content: a\n- role: assistant\n  content: b\n" + others)
+    found = read(TALK_IN_YAML + UNKNOWN_ROLE * 2000)
     assert found is not None
     assert found.problems == (
         (5, "The role 'nobody' is not known; the turn was left out. (The same holds 1,999 times more.)"),
@@ -77,7 +40,7 @@ def test_unknown_roles_in_yaml_are_told_once() -> None:
 
 
 def test_a_literal_block_of_blank_lines_leads_back_to_them() -> None:
-    text = "- role: user\n  content: a\n- role: assistant\n  content: |-\n    b\n" + "\n" * SIZE + "    c\n"
+    text = blank_lines_in_yaml(SIZE)
     found = read(text)
     assert found is not None
     part = found.responses[0].turn.parts[0]
@@ -86,12 +49,10 @@ def test_a_literal_block_of_blank_lines_leads_back_to_them() -> None:
 
 
 def test_calls_between_many_escapes_are_parts_of_their_own() -> None:
-    calls = 4000
-    answer = '\n<tool_call>{"name": "f", "arguments": {}}</tool_call>' * calls
-    messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": answer}]
-    found = read(json.dumps({"messages": messages}))
+    text = calls_in_json(SIZE)
+    found = read(text)
     assert found is not None
-    assert sum(part.call is not None for part in found.responses[0].turn.parts) == calls
+    assert sum(part.call is not None for part in found.responses[0].turn.parts) == text.count("</tool_call>") > 4000
 
 
 class CountedText(str):

@@ -18,6 +18,7 @@ import {
   planInstall,
   pythonCandidates,
   whatHappens,
+  whyPipFailed,
 } from "./plan";
 import { askPython, findPython } from "./python";
 
@@ -150,8 +151,8 @@ export class Installer implements vscode.Disposable {
   async #bundle(): Promise<Bundle | undefined> {
     const folder = this.context.asAbsolutePath("bundled");
     try {
-      const { wheel, lock, digest } = JSON.parse(await readFile(join(folder, "bundled.json"), "utf8"));
-      return { wheel: join(folder, wheel), lock: join(folder, lock), digest };
+      const { wheel, lock, versions, digest } = JSON.parse(await readFile(join(folder, "bundled.json"), "utf8"));
+      return { wheel: join(folder, wheel), lock: join(folder, lock), versions: join(folder, versions), digest };
     } catch {
       return undefined;
     }
@@ -226,7 +227,7 @@ export class Installer implements vscode.Disposable {
       this.logs.main.info("The installation was cancelled; nothing is left of it.");
       return;
     }
-    const last = error instanceof StepFailed ? error.lines.slice(-3).join(" ") : "";
+    const last = error instanceof StepFailed ? whyPipFailed(error.lines) : "";
     const message = error instanceof Error ? error.message : String(error);
     this.logs.main.error(`The installation failed; nothing is left of it. ${message}`);
     const again = await vscode.window.showErrorMessage(

@@ -1,10 +1,13 @@
 // What an installation of the server consists of, as values: folders, commands, decisions. Nothing is done here.
 import { posix, win32 } from "node:path";
 
-/** What the VSIX carries. Paths are absolute; the digest is over both files. */
+/** What the VSIX carries. Paths are absolute; the digest is over all three files. */
 export interface Bundle {
   wheel: string;
+  /** All that is needed beside PyTorch, with hashes. */
   lock: string;
+  /** The same versions and that of PyTorch, without hashes. */
+  versions: string;
   digest: string;
 }
 
@@ -106,7 +109,12 @@ export interface Wanted {
   nonce: string;
 }
 
-/** An environment of its own, with the wheel and, at the versions of the lock, what it needs. Nothing is compiled. */
+/**
+ * An environment of its own, with the wheel and, at the versions of the lock, what it needs. Nothing is compiled.
+ *
+ * pip checks the hashes of all that it fetches but PyTorch, whose wheel differs from index to index. PyTorch comes after
+ * the rest, so that pip fetches with it, unchecked, only what its build for GPUs needs.
+ */
 export function planInstall(wanted: Wanted): Plan {
   const { bundle, version, storage, python, platform, pipArguments, nonce } = wanted;
   const { join } = platform === "win32" ? win32 : posix;
@@ -116,17 +124,20 @@ export function planInstall(wanted: Wanted): Plan {
   // -I: neither the working directory nor PYTHON* variables choose modules.
   const pip = ["-I", "-X", "utf8", "-m", "pip", "install", "--no-input", "--disable-pip-version-check"];
   const quietly = ["--no-color", "--progress-bar", "off", "--only-binary", ":all:"];
+  const install = (title: string, ...args: readonly string[]): Step => ({
+    title,
+    command: own,
+    args: [...pip, ...quietly, ...args],
+    isPip: true,
+  });
   return {
     folder,
     partial,
     steps: [
       { title: "Making a Python environment", command: python, args: ["-I", "-m", "venv", partial] },
-      {
-        title: "Fetching packages",
-        command: own,
-        args: [...pip, ...quietly, ...pipArguments, "--constraint", bundle.lock, bundle.wheel],
-        isPip: true,
-      },
+      install("Fetching packages", ...pipArguments, "--no-deps", "--require-hashes", "--requirement", bundle.lock),
+      install("Fetching PyTorch", ...pipArguments, "--constraint", bundle.versions, "torch"),
+      install("Installing the server", "--no-deps", "--no-index", bundle.wheel),
       { title: "Trying PyTorch", command: own, args: ["-I", "-c", "import torch"] },
       { title: "Trying the server", command: own, args: ["-I", "-m", "shiftlens", "--version"] },
     ],
@@ -157,6 +168,14 @@ export function progressOf(line: string): string | undefined {
   return line.startsWith("Installing collected packages") ? "Unpacking; this takes a while" : undefined;
 }
 
+/** Why pip failed, from the last lines that it wrote, briefly: the hashes that it expected may be a hundred. */
+export function whyPipFailed(lines: readonly string[]): string {
+  return lines.some((line) => /^\s*Got\s+[0-9a-f]{64}$/.test(line))
+    ? "A package that pip was given is not the one that ShiftLens was tested with: its hash is another one. " +
+        "The log names it. Ask whoever runs the index that your pip uses, or use another one"
+    : lines.slice(-3).join(" ");
+}
+
 /** What is about to happen, for the user to agree to. */
 export function whatHappens(platform: NodeJS.Platform, python: Python, storage: string): string {
   const size =
@@ -166,7 +185,8 @@ export function whatHappens(platform: NodeJS.Platform, python: Python, storage: 
         "the setting shiftlens.installArguments, or in pip's own configuration"
       : "about 250 MB, most of it PyTorch";
   return [
-    `pip downloads PyTorch, Transformers and what they need: ${size}. On disk it is about 1.2 GB without GPU parts.`,
+    `pip downloads PyTorch, Transformers and what they need: ${size}. On disk it is about 1.2 GB without GPU parts. ` +
+      "The hash of each package is checked, except of PyTorch and its GPU parts, which differ from build to build.",
     `ShiftLens itself and its two tiny models come with this extension.`,
     `Everything goes into a Python environment of its own in ${storage}, made with Python ` +
       `${python.version.join(".")} (${python.executable}). Nothing else on this machine is changed. ` +

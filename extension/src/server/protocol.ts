@@ -107,10 +107,15 @@ export interface Candidate {
   isResponse: boolean;
 }
 
-/** One model's view of a position. `missingMass` is the probability of everything not in `top`. */
+/**
+ * One model's view of a position. `missingMass` is the probability of everything not in `top`. There is no `id` where the
+ * position is not one token of this model's; `rank` is null where it is not known exactly, and `rankText` says what is
+ * known of it. An older server sends no `rankText`, and -1 for no id.
+ */
 export interface Side {
-  id: number;
-  rank: number;
+  id: number | null;
+  rank: number | null;
+  rankText?: string;
   logprob: number | null;
   prob: number | null;
   entropy: number | null;
@@ -134,7 +139,7 @@ export interface Token {
   index: number;
   id: number;
   text: string;
-  class: "shifted" | "marginal" | "unshifted";
+  class: "shifted" | "marginal" | "unshifted" | null;
   isEnd: boolean;
   part: string;
   /** What kind of token it is ("content", "format" and so on). An older server sends none. */

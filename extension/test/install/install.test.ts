@@ -16,11 +16,17 @@ import {
   pythonCandidates,
   type Step,
   whatHappens,
+  whyPipFailed,
 } from "../../src/install/plan";
 import { findPython } from "../../src/install/python";
 
 const PYTHON: Python = { executable: "/py", version: [3, 11], bits: 64, makesEnvironments: true };
-const BUNDLE = { wheel: "/ext/shiftlens.whl", lock: "/ext/requirements.lock", digest: "0123456789abcdef" };
+const BUNDLE = {
+  wheel: "/ext/shiftlens.whl",
+  lock: "/ext/requirements.lock",
+  versions: "/ext/versions.txt",
+  digest: "0123456789abcdef",
+};
 const WANTED = {
   bundle: BUNDLE,
   version: "1.2.3",
@@ -39,17 +45,55 @@ test("an environment is made beside its place, named by the version and by what 
   assert.ok(partial.startsWith("/store/"));
 });
 
-test("the wheel is installed at the versions of the lock, from wheels alone, and then tried", () => {
+function pipSteps() {
   const { partial, steps } = planInstall(WANTED);
-  const [environment, pip, ...trials] = steps;
+  const pips = steps.filter(({ isPip }) => isPip);
+  assert.ok(pips.every(({ command }) => command === `${partial}/bin/python`));
+  assert.ok(pips.every(({ args }) => args[args.indexOf("--only-binary") + 1] === ":all:"));
+  const [packages, torch, wheel, ...more] = pips.map(({ args }) => args);
+  assert.ok(packages && torch && wheel);
+  assert.deepEqual(more, []);
+  return { packages, torch, wheel };
+}
+
+test("an environment is made, filled from wheels alone, and then tried", () => {
+  const { partial, steps } = planInstall(WANTED);
+  const [environment, , , , ...trials] = steps;
   assert.deepEqual([environment?.command, ...(environment?.args ?? [])], ["/py", "-I", "-m", "venv", partial]);
-  assert.equal(pip?.command, `${partial}/bin/python`);
-  assert.equal(pip?.args.at(-1), BUNDLE.wheel);
-  assert.equal(pip?.args[pip.args.indexOf("--constraint") + 1], BUNDLE.lock);
-  assert.equal(pip?.args[pip.args.indexOf("--only-binary") + 1], ":all:");
-  assert.ok(pip?.args.join(" ").includes("--extra-index-url file:///wheels"));
-  assert.ok(trials.some(({ args }) => args.join(" ").endsWith("-m shiftlens --version")));
+  assert.deepEqual(
+    trials.map(({ args }) => args.at(-1)),
+    ["import torch", "--version"],
+  );
   assert.ok(steps.every(({ args }) => args.includes("-I")));
+});
+
+test("packages are those of the lock with hashes, and nothing that the lock does not name", () => {
+  const { packages } = pipSteps();
+  assert.equal(packages[packages.indexOf("--requirement") + 1], BUNDLE.lock);
+  assert.ok(packages.includes("--require-hashes"));
+  assert.ok(packages.includes("--no-deps"));
+});
+
+test("PyTorch comes after them, at the version that was tested, and without a hash", () => {
+  const { torch } = pipSteps();
+  assert.equal(torch.at(-1), "torch");
+  assert.equal(torch[torch.indexOf("--constraint") + 1], BUNDLE.versions);
+  assert.ok(!torch.includes(BUNDLE.lock));
+});
+
+test("the server's wheel is the extension's own, and nothing is fetched for it", () => {
+  const { wheel } = pipSteps();
+  assert.equal(wheel.at(-1), BUNDLE.wheel);
+  assert.ok(wheel.includes("--no-deps"));
+  assert.ok(wheel.includes("--no-index"));
+});
+
+test("the user's arguments reach pip wherever it fetches", () => {
+  const { packages, torch, wheel } = pipSteps();
+  const reached = [packages, torch, wheel].map((args) =>
+    args.join(" ").includes("--extra-index-url file:///wheels"),
+  );
+  assert.deepEqual(reached, [true, true, false]);
 });
 
 test("on Windows the interpreter is where Windows has it", () => {
@@ -112,11 +156,20 @@ test("pip's lines tell what is fetched and how large it is", () => {
   assert.equal(progressOf("Requirement already satisfied: pip"), undefined);
 });
 
+test("a package with another hash is told in a sentence, and other failures by pip's last lines", () => {
+  const expected = Array.from({ length: 80 }, () => `        Expected     or ${"a".repeat(64)}`);
+  const told = whyPipFailed([...expected, `             Got        ${"b".repeat(64)}`, ""]);
+  assert.match(told, /hash is another one/);
+  assert.doesNotMatch(told, /aaaa/);
+  assert.equal(whyPipFailed(["1", "2", "ERROR: no", "space"]), "2 ERROR: no space");
+});
+
 test("a user of Linux is told that PyTorch may come with gigabytes for GPUs, and what avoids it", () => {
   const told = whatHappens("linux", PYTHON, "/store");
   assert.match(told, /GB of downloads/);
   assert.match(told, /installArguments/);
   assert.match(told, /\/store/);
+  assert.match(told, /hash .* except of PyTorch/);
   assert.doesNotMatch(whatHappens("darwin", PYTHON, "/store"), /NVIDIA/);
 });
 

@@ -27,6 +27,11 @@ _DEFAULT_MAX_BYTES = 5_000_000
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
     """The files, the pair, what changes the numbers, and how the files are read."""
     parser.add_argument("paths", metavar="PATH", nargs="+", help="transcripts; - is standard input")
+    add_reading_arguments(parser)
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """The pair, what changes the numbers, and how files are read."""
     add_pair_arguments(parser)
     add_numbers_arguments(parser)
     parser.add_argument("--transcript-format", metavar="NAME", help="read the files as this format, detect nothing")

@@ -12,7 +12,23 @@ from shiftlens import __version__
 
 INTERRUPTED = 130
 
-COMMANDS = ("analyze", "show", "report", "diff-vocabulary", "formats", "cache", "demo", "doctor", "serve")
+COMMANDS = (
+    "analyze",
+    "show",
+    "report",
+    "diff-vocabulary",
+    "continue",
+    "rank",
+    "generate",
+    "formats",
+    "cache",
+    "demo",
+    "doctor",
+    "serve",
+)
+
+# No module can be imported by the name of a keyword.
+_MODULES = {"continue": "continue_from"}
 
 
 def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
@@ -26,7 +42,7 @@ def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"shiftlens {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in names:
-        importlib.import_module(f"shiftlens.cli.{name.replace('-', '_')}").add_parser(commands)
+        importlib.import_module(f"shiftlens.cli.{_MODULES.get(name, name.replace('-', '_'))}").add_parser(commands)
     return parser
 
 

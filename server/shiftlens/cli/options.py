@@ -187,7 +187,11 @@ def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choi
     }
     values.update({name: value for name, value in given.items() if value is not None})
     chosen = dataclasses.replace(Settings(), **values)  # type: ignore[arg-type]
-    pair = pair_of(args, chosen.base, chosen.aligned)
+    try:
+        pair = pair_of(args, chosen.base, chosen.aligned)
+    except ModelError as error:
+        # What the file names may be what is missing.
+        raise ModelError(" ".join((error.problem, *problems)), error.remedy) from None
     of_user = (given["base"], given["aligned"])
     pair = dataclasses.replace(pair, allow_pickle=pickle_allowed(pair.allow_pickle, (pair.base, pair.aligned), of_user))
     classify_options = dataclasses.replace(chosen.classify_options, word_lists=args.word_lists)

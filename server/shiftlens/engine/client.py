@@ -20,7 +20,9 @@ from shiftlens.engine.links import EngineLeft, Link
 from shiftlens.engine.protocol import (
     MAX_FRAME_BYTES,
     Answer,
+    Began,
     Cancel,
+    Continue,
     Describe,
     Described,
     Done,
@@ -28,13 +30,17 @@ from shiftlens.engine.protocol import (
     Forget,
     Job,
     Progress,
+    Rank,
+    Ranked,
     Refused,
     ResponseToScore,
     Score,
     Scored,
+    ScoreSeveral,
     Unload,
+    Wrote,
 )
-from shiftlens.engine.sharing.naming import as_named, located
+from shiftlens.engine.sharing.naming import as_named, deciding_pair, located_job
 from shiftlens.errors import EngineError, ScoringError
 from shiftlens.options.pair import DEFAULT_IDLE_MINUTES, PairSpec, ScoreOptions
 from shiftlens.scores.requests import least_bytes
@@ -93,9 +99,13 @@ class EngineClient:
         return self._links.pid
 
     @overload
-    def run(self, request: Score) -> AsyncGenerator[Progress | Scored | Refused | Done, None]: ...
+    def run(self, request: Score | ScoreSeveral) -> AsyncGenerator[Progress | Scored | Refused | Done, None]: ...
     @overload
     def run(self, request: Describe) -> AsyncGenerator[Progress | Described, None]: ...
+    @overload
+    def run(self, request: Continue) -> AsyncGenerator[Progress | Began | Wrote | Done, None]: ...
+    @overload
+    def run(self, request: Rank) -> AsyncGenerator[Progress | Ranked, None]: ...
     async def run(self, request: Job) -> AsyncGenerator[Event | Answer, None]:
         """Do a job: yields its events as they come, the answer last. `job` and `client` of the request are set here.
 
@@ -103,16 +113,16 @@ class EngineClient:
         `contextlib.aclosing` where the loop over it may end early. Raises ModelError when the pair can't be used,
         ScoringError when nothing can be scored, EngineError when the process does not start or ends early.
         """
-        if isinstance(request, Score) and least_bytes(request.responses) > MAX_FRAME_BYTES:
+        if least_bytes(_responses_of(request)) > MAX_FRAME_BYTES:
             # The size is estimated, since encoding such a request would fill the memory.
             raise _too_much()
-        sent = msgspec.structs.replace(request, job=self._new_job(), pair=located(request.pair))
+        sent = located_job(msgspec.structs.replace(request, job=self._new_job()))
         for _ in range(_TRIES):
-            link = await self._linked(sent.pair)
+            link = await self._linked(deciding_pair(sent))
             try:
                 async with aclosing(_events(link, sent)) as events:
                     async for event in events:
-                        yield as_named(event, request.pair) if isinstance(event, Answer) else event
+                        yield as_named(event, request) if isinstance(event, Answer) else event
             except EngineLeft:
                 continue
             return
@@ -148,6 +158,15 @@ class EngineClient:
         async with aclosing(self.run(Describe(pair=pair))) as events:
             async for event in events:
                 if isinstance(event, Described):
+                    return event
+                _tell(on_progress, event)
+        raise EngineError("The engine ended a job without an answer.", "This is a fault of ShiftLens.")
+
+    async def rank(self, request: Rank, *, on_progress: Callable[[Progress], None] | None = None) -> Ranked:
+        """`run` of a Rank. Raises ModelError, ScoringError, EngineError."""
+        async with aclosing(self.run(request)) as events:
+            async for event in events:
+                if isinstance(event, Ranked):
                     return event
                 _tell(on_progress, event)
         raise EngineError("The engine ended a job without an answer.", "This is a fault of ShiftLens.")
@@ -226,6 +245,12 @@ async def _answered(events: AsyncGenerator[Event | Answer, None]) -> None:
     async with aclosing(events):
         async for _ in events:
             pass
+
+
+def _responses_of(request: Job) -> tuple[ResponseToScore, ...]:
+    if isinstance(request, (Score, ScoreSeveral)):
+        return request.responses
+    return () if isinstance(request, Describe) else (request.response,)
 
 
 def _tell(listener: Callable[[_E], None] | None, event: _E) -> None:

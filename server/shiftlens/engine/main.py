@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from shiftlens.engine.environment import LESS_URGENT
 from shiftlens.engine.frames import encode_frame, read_request
-from shiftlens.engine.protocol import Cancel, Describe, Forget, MemoryReport, Reply, Score, Unload
+from shiftlens.engine.protocol import Cancel, Forget, Job, MemoryReport, Reply, Unload
 from shiftlens.engine.worker.allocator import keep_freed_memory
 from shiftlens.engine.worker.turns import Turns
 from shiftlens.engine.worker.urgency import be_less_urgent
@@ -24,7 +24,7 @@ class Inbox:
     """Jobs waiting, and the numbers of those that were cancelled."""
 
     def __init__(self) -> None:
-        self._jobs: queue.Queue[Score | Describe | Unload | Forget] = queue.Queue()
+        self._jobs: queue.Queue[Job | Unload | Forget] = queue.Queue()
         self._cancelled: set[int] = set()
 
     def read_all(self, stream: BinaryIO) -> None:
@@ -43,7 +43,7 @@ class Inbox:
             os._exit(1)
         os._exit(0)
 
-    def take(self, *, wait: bool) -> list[Score | Describe | Unload | Forget]:
+    def take(self, *, wait: bool) -> list[Job | Unload | Forget]:
         """The jobs that have come since the last time; with `wait` at least one."""
         taken = [self._jobs.get()] if wait else []
         while True:

@@ -6,9 +6,12 @@ as they are; `msgspec` checks every field on the way in.
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 
 from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.continuations import Begun, RankedText, Sampling, Voice, WrittenToken
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
@@ -16,10 +19,12 @@ from shiftlens.scores.requests import ContextPart, ContextTurn, ResponseToScore
 __all__ = [
     "MAX_FRAME_BYTES",
     "Answer",
+    "Began",
     "Cancel",
     "Cancelled",
     "ContextPart",
     "ContextTurn",
+    "Continue",
     "Describe",
     "Described",
     "Done",
@@ -31,13 +36,17 @@ __all__ = [
     "MemoryReport",
     "ModelInMemory",
     "Progress",
+    "Rank",
+    "Ranked",
     "Refused",
     "Reply",
     "Request",
     "ResponseToScore",
     "Score",
+    "ScoreSeveral",
     "Scored",
     "Unload",
+    "Wrote",
     "is_passing",
 ]
 
@@ -59,8 +68,57 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     document: str = ""
 
 
+class ScoreSeveral(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Score these responses under several aligned models beside one base model, which is fed once for all of them.
+
+    The aligned models are that of `pair` and those named in `also`, which are loaded as `pair` says. Answered like
+    Score; `aligned` of an event is the place of its model among them, from 0. Nothing is kept for edits.
+    """
+
+    job: int = 0
+    pair: PairSpec
+    also: tuple[str, ...]
+    options: ScoreOptions
+    responses: tuple[ResponseToScore, ...]
+    client: int = 0
+
+    @property
+    def pairs(self) -> tuple[PairSpec, ...]:
+        """The base model with each of the aligned models."""
+        return (self.pair, *(dataclasses.replace(self.pair, aligned=name) for name in self.also))
+
+
+class Continue(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Go on from a position of a response, in each of these voices. Answered by Began and Wrote, then by Done.
+
+    A response without text stands for an answer that is not there yet, whose one position is 0. Nothing is kept for
+    edits, and what is kept for them stays.
+    """
+
+    job: int = 0
+    pair: PairSpec
+    options: ScoreOptions
+    response: ResponseToScore
+    position: int
+    voices: tuple[Voice, ...]
+    sampling: Sampling = Sampling()
+    client: int = 0
+
+
+class Rank(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Score a text in place of what a response says from a position on. Answered by Ranked."""
+
+    job: int = 0
+    pair: PairSpec
+    options: ScoreOptions
+    response: ResponseToScore
+    position: int
+    text: str
+    client: int = 0
+
+
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Stop a job as soon as its current chunk is done."""
+    """Stop a job as soon as its current chunk, or token, is done."""
 
     job: int
 
@@ -104,7 +162,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Scored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Scores of one response. With `partial`, only its first positions; a longer one follows.
 
-    `matrix_library` is what takes float32 products on a CPU in this engine ("torch" or "onednn").
+    `matrix_library` is what takes float32 products on a CPU in this engine ("torch" or "onednn"). `aligned` tells which
+    of several aligned models the scores are of (see ScoreSeveral).
     """
 
     job: int
@@ -112,15 +171,32 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     scored: ScoredResponse
     partial: bool = False
     matrix_library: str = ""
+    aligned: int = 0
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """One response could not be scored, the others go on."""
+    """One response could not be scored, the others go on. `aligned` is that of Scored."""
 
     job: int
     index: int
     problem: str
     remedy: str
+    aligned: int = 0
+
+
+class Began(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Where the continuations of a job begin."""
+
+    job: int
+    begun: Begun
+
+
+class Wrote(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The next token of a continuation. `voice` is its index among those that were asked for."""
+
+    job: int
+    voice: int
+    token: WrittenToken
 
 
 class EngineState(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,12 +218,22 @@ class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     engine: EngineState
 
 
+class Ranked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What the two models make of a text."""
+
+    job: int
+    base: ModelDescription
+    aligned: ModelDescription
+    ranked: RankedText
+
+
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The job is finished."""
+    """The job is finished. `also` describes the further aligned models of ScoreSeveral, in its order."""
 
     job: int
     base: ModelDescription | None = None
     aligned: ModelDescription | None = None
+    also: tuple[ModelDescription | None, ...] = ()
 
 
 class Cancelled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -188,15 +274,15 @@ class MemoryReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     models: tuple[ModelInMemory, ...] = ()
 
 
-Job = Score | Describe
+Job = Score | ScoreSeveral | Describe | Continue | Rank
 """What the engine does step by step, answered by any number of Events and then by an Answer, Cancelled or Failed.
 
 Another kind of job is a message of its own with the fields `job`, `client` and `pair`, named here; its events and
 its answer are named below. The host passes them on as they are. `EngineClient.run` has an overload for each kind.
 """
 
-Event = Progress | Scored | Refused
-Answer = Done | Described
+Event = Progress | Scored | Refused | Began | Wrote
+Answer = Done | Described | Ranked
 
 Request = Job | Cancel | Unload | Forget
 Reply = Event | Answer | Cancelled | Failed | MemoryReport

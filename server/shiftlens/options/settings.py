@@ -21,6 +21,7 @@ from shiftlens.options.pair import (
     ScoreOptions,
     parts_named,
 )
+from shiftlens.options.server_names import is_server_name
 
 SECTION = "shiftlens"
 TEMPLATE_PREFIX = "template:"
@@ -237,7 +238,16 @@ def read_front_matter_values(front_matter: Mapping[str, object]) -> tuple[dict[s
     """
     spelled = {_setting_named(str(key)): str(key) for key in front_matter}
     values, bad = _checked({key: front_matter[spelled[key]] for key in _FILE_KEYS if key in spelled})
-    return values, tuple(f"Front matter: `{spelled[key]}` must be {unfit}; it is not followed." for key, unfit in bad)
+    problems = [f"Front matter: `{spelled[key]}` must be {unfit}; it is not followed." for key, unfit in bad]
+    for key in ("base", "aligned"):
+        if is_server_name(str(values.get(key, ""))):
+            # A file that could name a server would decide where its reader's other texts and keys are sent.
+            del values[key]
+            problems.append(
+                f"Front matter: `{spelled[key]}` names a model server, which a file may not choose; it is not followed."
+                f" Name the server in the settings of the user (`{SECTION}.{key}`) or on the command line (`--{key}`)."
+            )
+    return values, tuple(problems)
 
 
 def _setting_named(key: str) -> str:

@@ -76,10 +76,11 @@ async def analyse(
         if saved is not None:
             saved.write(work.complete())
             await saved.close()
-    return _analysed(work, choice, models)
+    return analysed(work, choice, models.base, models.aligned)
 
 
-def _analysed(work: Work, choice: Choice, models: Finished) -> Analysed:
+def analysed(work: Work, choice: Choice, base: ModelDescription | None, aligned: ModelDescription | None) -> Analysed:
+    """The analysis of what is known of a work, and what its models said of themselves."""
     options, classify = choice.score_options, choice.classify_options
     analyses: list[ResponseAnalysis] = []
     refused: list[tuple[int, str]] = []
@@ -100,5 +101,5 @@ def _analysed(work: Work, choice: Choice, models: Finished) -> Analysed:
         responses=tuple(analyses),
         summary=combine(found.summary for found in analyses),
     )
-    described = {"base": models.base, "aligned": models.aligned}
+    described = {"base": base, "aligned": aligned}
     return Analysed(analysis, described, tuple(refused), choice.problems, tuple(not_scored))

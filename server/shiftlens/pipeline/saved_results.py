@@ -27,7 +27,7 @@ class SavedResults:
     def __init__(self, store: ResultStore) -> None:
         self._store = store
         self._unwritten: OrderedDict[ContentKey, bytes] = OrderedDict()
-        self._undescribed: tuple[PairResults, ModelDescription | None, ModelDescription | None] | None = None
+        self._undescribed: dict[PairSpec, tuple[PairResults, ModelDescription | None, ModelDescription | None]] = {}
         self._writing: set[asyncio.Task[None]] = set()
 
     async def recall(
@@ -53,21 +53,20 @@ class SavedResults:
         self, results: PairResults, base: ModelDescription | None, aligned: ModelDescription | None
     ) -> None:
         """Remember what models said of themselves, to be written with their scores."""
-        self._undescribed = (results, base, aligned)
+        self._undescribed[results.pair] = (results, base, aligned)
 
     def write(self, complete: Mapping[ContentKey, ScoredResponse]) -> None:
         """Begin to write those of these scores that were noted and are not written yet, and what the models said."""
         fresh = [(self._unwritten.pop(key), scored) for key, scored in complete.items() if key in self._unwritten]
-        described, self._undescribed = self._undescribed, None
+        described, self._undescribed = tuple(self._undescribed.values()), {}
 
         def put() -> None:
             for kept_as, scored in fresh:
                 self._store.put(kept_as, scored)
-            if described is not None:
-                results, base, aligned = described
+            for results, base, aligned in described:
                 results.keep_descriptions(base, aligned)
 
-        if fresh or described is not None:
+        if fresh or described:
             task = asyncio.get_running_loop().create_task(asyncio.to_thread(put))
             self._writing.add(task)
             task.add_done_callback(self._writing.discard)

@@ -60,7 +60,7 @@ async def scoring_job(
     A caller that stops after Recalled asks no engine; closing the generator (use `contextlib.aclosing`) cancels the job
     in the engine. Raises ModelError, ScoringError and EngineError as the engine does.
     """
-    kept = await _recall(work, saved, cache)
+    kept = await recall(work, saved, cache)
     yield Recalled()
     done: Done | None = None
     wanted = work.wanted()
@@ -75,12 +75,12 @@ async def scoring_job(
                     done = event
                 else:
                     key = keys[event.index]
-                    known = work.known[key] = _known(event)
+                    known = work.known[key] = known_of(event)
                     if not known.partial:
                         if cache is not None:
                             cache.put(key, known.outcome)
                         if saved is not None and kept is not None and isinstance(event, Scored):
-                            _note(saved, kept, work, key, wanted[key], event)
+                            note_scores(saved, kept, work, key, wanted[key], event)
                     yield Update(key, known)
     if done is not None:
         if saved is not None and kept is not None:
@@ -90,14 +90,15 @@ async def scoring_job(
         yield Finished(*(await asyncio.to_thread(kept.descriptions) if kept is not None else (None, None)))
 
 
-def _known(event: Scored | Refused) -> Known:
+def known_of(event: Scored | Refused) -> Known:
+    """What an event tells of a content."""
     if isinstance(event, Scored):
         return Known(event.scored, partial=event.partial)
     return Known(Refusal(event.problem, event.remedy))
 
 
-async def _recall(work: Work, saved: SavedResults | None, cache: OutcomeCache | None) -> PairResults | None:
-    """Take what is known from memory, and from the disk what is not."""
+async def recall(work: Work, saved: SavedResults | None, cache: OutcomeCache | None) -> PairResults | None:
+    """Take what is known from memory, and from the disk what is not. The results on disk, where they were looked at."""
     if cache is not None:
         for key in work.keys:
             outcome = cache.get(key)
@@ -113,9 +114,10 @@ async def _recall(work: Work, saved: SavedResults | None, cache: OutcomeCache | 
     return kept
 
 
-def _note(
+def note_scores(
     saved: SavedResults, kept: PairResults, work: Work, key: ContentKey, request: ResponseToScore, event: Scored
 ) -> None:
+    """Have the scores of one content written, if they are of the models as their files are now."""
     # The engine may hold models whose files have changed since it loaded them.
     if kept.are_of(event.scored):
         saved.note(key, kept.key(work.options, request, event.matrix_library))

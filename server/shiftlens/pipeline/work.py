@@ -64,6 +64,12 @@ class Work:
             if (self.only is None or at in self.only) and key not in self.known
         }
 
+    def wanted_at(self) -> tuple[int, ...]:
+        """Where what is wanted stands first in the transcript. Works under several pairs may be compared by this."""
+        wanted = set(self.wanted())
+        found = {key: at for at, key in reversed(list(enumerate(self.keys))) if key in wanted}
+        return tuple(sorted(found.values()))
+
 
 def plan_work(
     transcript: Transcript,

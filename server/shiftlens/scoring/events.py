@@ -19,11 +19,15 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the scoring is, from 0 to 1, and the response that is being scored: its index, and how many there are."""
+    """How far the scoring is, from 0 to 1, and the response that is being scored: its index, and how many there are.
+
+    `aligned` tells for which of several aligned models that is so.
+    """
 
     fraction: float
     index: int
     count: int
+    aligned: int = 0
 
 
 @dataclass(frozen=True, slots=True)

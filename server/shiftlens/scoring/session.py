@@ -14,9 +14,12 @@ from contextlib import ExitStack, contextmanager
 from shiftlens.backends.protocol import BackendKind
 from shiftlens.errors import ModelError
 from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.continuations import Begun
+from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.requests import ResponseToScore
 from shiftlens.scoring.alone.opening import SideOpener
 from shiftlens.scoring.alone.sides import Side, SidePair
+from shiftlens.scoring.continuing.run import Continuing, Written, continuations
 from shiftlens.scoring.events import Event, Events, Opened
 from shiftlens.scoring.models.hub import hub_access
 from shiftlens.scoring.numbers import products
@@ -108,6 +111,30 @@ class Session:
         yield (opened,)
         yield from PairRun(run, lambda: self._in_use(spec, on_progress, look=False)).steps()
 
+    def continuations(
+        self, spec: PairSpec, asked: Continuing, on_progress: OnProgress = _quiet
+    ) -> Generator[tuple[Opened | Begun | Written, ...], None, None]:
+        """What the models write from a position on, a step for each token; Opened comes first.
+
+        Raises ModelError and ScoringError.
+        """
+        with self.open_here(spec, on_progress) as pair:
+            opened = Opened(pair.base.description, pair.aligned.description)
+            del pair
+        yield (opened,)
+        yield from continuations(asked, lambda: self._in_use(spec, on_progress, look=False))
+
+    @contextmanager
+    def open_here(self, spec: PairSpec, on_progress: OnProgress = _quiet) -> Iterator[OpenedPair]:
+        """As `open`, for what takes both models here. Raises ModelError where one is elsewhere."""
+        if self._sides.has_remote(spec):
+            raise ModelError(
+                "A model of this pair is elsewhere, and can only score what is there.",
+                "Choose two models that are loaded here.",
+            )
+        with self.open(spec, on_progress) as pair:
+            yield pair
+
     def score_several(
         self,
         specs: Sequence[PairSpec],
@@ -124,9 +151,50 @@ class Session:
         is kept for edits. Raises ModelError.
         """
         run = Run(options, responses, check, remember=False)
-        for numbers in self._goes(specs):
-            for events in self._steps_several([specs[i] for i in numbers], numbers, run, on_progress):
+        for numbers in self.goes(specs):
+            for events in self.steps_several(specs, numbers, run, on_progress):
                 yield from events
+
+    def goes(self, specs: Sequence[PairSpec]) -> list[list[int]]:
+        """The places of pairs that are scored in one go: as many as fit in memory; by itself with a model elsewhere.
+
+        Loads nothing. Raises ModelError.
+        """
+        goes: list[list[int]] = []
+        wanted: list[Needed] = []
+        for i, spec in enumerate(specs):
+            if self._sides.has_remote(spec):
+                goes.append([i])
+                wanted = []
+                continue
+            with hub_access(spec.allow_download):
+                both = needed(spec)
+            alike = bool(wanted) and _how(spec) == _how(specs[goes[-1][0]])
+            if alike and self._cache.fits([*wanted, *both], spec):
+                goes[-1].append(i)
+                wanted += both
+            else:
+                goes.append([i])
+                wanted = [*both]
+        return goes
+
+    def steps_several(
+        self, every: Sequence[PairSpec], numbers: Sequence[int], run: Run, on_progress: OnProgress = _quiet
+    ) -> Generator[Events, None, None]:
+        """One of the `goes` of these pairs in steps, like `steps`. `numbers` are the places of its pairs."""
+        specs = [every[i] for i in numbers]
+        if self._sides.has_remote(specs[0]):
+            yield from self._steps_alone(specs[0], run, on_progress, numbers[0])
+            return
+        with self._all_in_use(specs, on_progress, look=True) as pairs:
+            opened = [
+                Opened(pair.base.description, pair.aligned.description, number)
+                for number, pair in zip(numbers, pairs, strict=True)
+            ]
+            del pairs
+        yield tuple(opened)
+        each = [functools.partial(self._in_use, spec, on_progress, look=False) for spec in specs]
+        yield from SeveralRun(run, lambda: self._all_in_use(specs, on_progress, look=False), each, numbers).steps()
 
     @contextmanager
     def open_side(self, name: str, spec: PairSpec, on_progress: OnProgress = _quiet) -> Iterator[Side]:
@@ -139,6 +207,14 @@ class Session:
         """A pair of which each model is scored by itself, wherever the two are. Raises ModelError."""
         with self._sides.pair(spec, on_progress) as pair:
             yield pair
+
+    def describe(self, spec: PairSpec, on_progress: OnProgress = _quiet) -> tuple[ModelDescription, ModelDescription]:
+        """What base and aligned model are, loaded if need be, or as their servers tell it. Raises ModelError."""
+        if self._sides.has_remote(spec):
+            with self.open_sides(spec, on_progress) as sides:
+                return sides.base.description, sides.aligned.description
+        with self.open(spec, on_progress) as pair:
+            return pair.base.description, pair.aligned.description
 
     def models(self) -> tuple[CachedModel, ...]:
         """Every model in memory, and its bytes."""
@@ -159,16 +235,20 @@ class Session:
         """What earlier passes left behind for edits, in bytes."""
         return self._memories.nbytes
 
-    def outlook(self, spec: PairSpec) -> Outlook:
-        """What opening a pair would take now. Loads and fetches nothing; what opening would refuse takes nothing."""
-        pair = self._pairs.get(spec)
-        if pair is not None and self._is_valid(pair):
-            return Outlook(pair.units)
-        local = dataclasses.replace(spec, allow_download=False)
+    def outlook(self, *specs: PairSpec) -> Outlook:
+        """What opening these pairs would take now, which are one or of one of the `goes`.
+
+        Loads and fetches nothing; what opening would refuse takes nothing.
+        """
+        opened = [self._pairs[spec] for spec in specs if self._is_open(spec)]
+        if len(opened) == len(specs):
+            return Outlook(frozenset(unit for pair in opened for unit in pair.units))
+        wanted: list[Needed] = []
         try:
-            if self._sides.has_remote(spec):
-                return self._cache.outlook(self._sides.needed(local), spec)
-            return self._cache.outlook(needed(local), spec)
+            for spec in specs:
+                local = dataclasses.replace(spec, allow_download=False)
+                wanted += self._sides.needed(local) if self._sides.has_remote(spec) else needed(local)
+            return self._cache.outlook(wanted, specs[0])
         except ModelError:
             return Outlook()
 
@@ -192,42 +272,6 @@ class Session:
             del pair
         yield (opened,)
         yield from SideRun(run, lambda: self.open_sides(spec, on_progress), number).steps()
-
-    def _goes(self, specs: Sequence[PairSpec]) -> list[list[int]]:
-        """The pairs to score in one go, by index: as many as fit in memory; one with a model elsewhere by itself."""
-        goes: list[list[int]] = []
-        wanted: list[Needed] = []
-        for i, spec in enumerate(specs):
-            if self._sides.has_remote(spec):
-                goes.append([i])
-                wanted = []
-                continue
-            with hub_access(spec.allow_download):
-                both = needed(spec)
-            alike = bool(wanted) and _how(spec) == _how(specs[goes[-1][0]])
-            if alike and self._cache.fits([*wanted, *both], spec):
-                goes[-1].append(i)
-                wanted += both
-            else:
-                goes.append([i])
-                wanted = [*both]
-        return goes
-
-    def _steps_several(
-        self, specs: Sequence[PairSpec], numbers: Sequence[int], run: Run, on_progress: OnProgress
-    ) -> Iterator[Events]:
-        if self._sides.has_remote(specs[0]):
-            yield from self._steps_alone(specs[0], run, on_progress, numbers[0])
-            return
-        with self._all_in_use(specs, on_progress, look=True) as pairs:
-            opened = [
-                Opened(pair.base.description, pair.aligned.description, number)
-                for number, pair in zip(numbers, pairs, strict=True)
-            ]
-            del pairs
-        yield tuple(opened)
-        each = [functools.partial(self._in_use, spec, on_progress, look=False) for spec in specs]
-        yield from SeveralRun(run, lambda: self._all_in_use(specs, on_progress, look=False), each, numbers).steps()
 
     @contextmanager
     def _all_in_use(

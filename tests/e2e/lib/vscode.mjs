@@ -89,6 +89,8 @@ export async function startVsCode({ name, settings = {}, files = {}, env = {} })
   const code = {
     workspace,
     userData,
+    /** Where the engines of this editor are met, for programs that are to meet them too. */
+    runtime,
     /** Where to point a browser to see `path` of the workspace. */
     url(path) {
       // With the authority left out, the editor shows the file, but does not take it for one of the workspace.

@@ -27,7 +27,7 @@ function show(message: ToPage): void {
   document.body.dataset.palette = message.palette;
   const token = message.kind === "token" ? message.answer.tokens[0] : undefined;
   spoken.textContent = token
-    ? `${nameOf(token)}: ${token.class}, base rank ${token.base.rank}, aligned rank ${token.aligned.rank}`
+    ? `${nameOf(token)}: ${classOf(token)}, base rank ${rankOf(token.base)}, aligned rank ${rankOf(token.aligned)}`
     : "";
   content.replaceChildren(
     ...(message.kind === "empty" ? [element("p", { class: "hint" }, message.message)] : answer(message.answer)),
@@ -51,13 +51,13 @@ function tokenSection(token: Token, models: TokenAnswer["models"]): HTMLElement 
   const facts = (token.facts ?? []).map((fact) => element("li", {}, fact.sentence));
   return element(
     "section",
-    { class: `token ${token.class}`, "aria-label": `${name}, ${token.class}` },
+    { class: `token ${token.class ?? "unknown"}`, "aria-label": `${name}, ${classOf(token)}` },
     element(
       "h2",
       {},
       element("span", { class: "token-text" }, name),
       " ",
-      element("span", { class: "class" }, token.class),
+      element("span", { class: "class" }, classOf(token)),
     ),
     element("ul", { class: "facts" }, ...facts),
     element(
@@ -73,6 +73,14 @@ function nameOf(token: Token): string {
   return token.isEnd ? "End of the response" : token.text;
 }
 
+function classOf(token: Token): string {
+  return token.class ?? "class unknown";
+}
+
+function rankOf(of: Side): string {
+  return of.rankText ?? String(of.rank ?? "unknown");
+}
+
 function side(title: string, model: string, of: Side, token: Token): HTMLElement {
   const head = element(
     "tr",
@@ -82,11 +90,11 @@ function side(title: string, model: string, of: Side, token: Token): HTMLElement
     element("th", { class: "prob", scope: "col" }, "prob."),
     element("th", { class: "bar", "aria-hidden": "true" }),
   );
-  const rows = of.top.map((candidate, index) => candidateRow(candidate, index + 1));
+  const rows = of.top.map((candidate, index) => candidateRow(candidate, String(index + 1)));
   // Without an id the token is not one of this model's.
-  if (of.id >= 0 && !of.top.some((candidate) => candidate.isResponse)) {
+  if (of.id !== null && of.id >= 0 && !of.top.some((candidate) => candidate.isResponse)) {
     const text = of.id === token.id && token.text !== "" ? token.text : `id ${of.id}`;
-    rows.push(candidateRow({ id: of.id, text, prob: of.prob, isResponse: true }, of.rank));
+    rows.push(candidateRow({ id: of.id, text, prob: of.prob, isResponse: true }, rankOf(of)));
   }
   rows.push(row("rest", "", "all others", of.missingMass));
   return element(
@@ -97,11 +105,11 @@ function side(title: string, model: string, of: Side, token: Token): HTMLElement
   );
 }
 
-function candidateRow(candidate: Candidate, rank: number): HTMLElement {
+function candidateRow(candidate: Candidate, rank: string): HTMLElement {
   const text = candidate.text === "" ? `id ${candidate.id}` : candidate.text;
   return candidate.isResponse
-    ? row("response", String(rank), `${text} ◀`, candidate.prob, `rank ${rank}, the response token`)
-    : row("", String(rank), text, candidate.prob);
+    ? row("response", rank, `${text} ◀`, candidate.prob, `rank ${rank}, the response token`)
+    : row("", rank, text, candidate.prob);
 }
 
 function row(kind: string, rank: string, text: string, prob: number | null, label?: string): HTMLElement {

@@ -10,7 +10,7 @@ import msgspec
 
 from shiftlens.engine.protocol import ModelInMemory, Reply, Request
 
-HOST_PROTOCOL_VERSION = 5
+HOST_PROTOCOL_VERSION = 6
 """Raise it when a message here or in `protocol` changes: it is part of an endpoint's name, so that hosts and clients of
 two versions never meet."""
 

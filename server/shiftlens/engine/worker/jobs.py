@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import traceback
@@ -10,28 +11,39 @@ from contextlib import closing
 
 import torch
 
+from shiftlens.backends.servers import Servers
 from shiftlens.engine.environment import wait_policy_in_words
 from shiftlens.engine.protocol import (
+    Began,
     Cancelled,
+    Continue,
     Describe,
     Described,
     Done,
     EngineState,
     Failed,
     Forget,
+    Job,
     MemoryReport,
     ModelInMemory,
     Progress,
+    Rank,
+    Ranked,
     Refused,
     Reply,
     Score,
     Scored,
+    ScoreSeveral,
     Unload,
+    Wrote,
 )
 from shiftlens.engine.worker.urgency import niceness
 from shiftlens.errors import ModelError, ShiftLensError
 from shiftlens.options.pair import PairSpec
+from shiftlens.scores.continuations import Begun
 from shiftlens.scoring import events
+from shiftlens.scoring.continuing.ranks import ranked
+from shiftlens.scoring.continuing.run import Continuing
 from shiftlens.scoring.running.run import Run
 from shiftlens.scoring.session import Session
 
@@ -64,7 +76,8 @@ class Worker:
     ) -> None:
         self._send = send
         self._is_cancelled = is_cancelled
-        self.session = session or Session()
+        self.session = session or Session(kinds=[Servers()])
+        self._goes: dict[int, tuple[PairSpec, ...]] = {}
 
     def memory(self) -> MemoryReport:
         """What is in memory now."""
@@ -84,25 +97,31 @@ class Worker:
             ),
         )
 
-    def needs(self, request: Score | Describe | Unload | Forget) -> PairSpec | None:
-        """The pair that the next step of a job needs in memory; None where it needs none."""
-        if not isinstance(request, (Score, Describe)) or self._is_cancelled(request.job):
-            return None
-        return request.pair
+    def needs(self, request: Job | Unload | Forget) -> tuple[PairSpec, ...]:
+        """The pairs that the next step of a job needs in memory."""
+        if not isinstance(request, Job) or self._is_cancelled(request.job):
+            return ()
+        return self._goes.get(request.job, ()) if isinstance(request, ScoreSeveral) else (request.pair,)
 
-    def do(self, request: Score | Describe | Unload | Forget) -> None:
+    def do(self, request: Job | Unload | Forget) -> None:
         """Do a job and answer it, whatever happens."""
         for _ in self.steps(request):
             pass
 
-    def steps(self, request: Score | Describe | Unload | Forget) -> Iterator[None]:
+    def steps(self, request: Job | Unload | Forget) -> Iterator[None]:
         """The same in steps; between two of them other jobs can be done."""
         try:
             self._check(request.job)
             if isinstance(request, Score):
                 yield from self._score(request)
+            elif isinstance(request, ScoreSeveral):
+                yield from self._score_several(request)
             elif isinstance(request, Describe):
                 self._describe(request)
+            elif isinstance(request, Continue):
+                yield from self._continue(request)
+            elif isinstance(request, Rank):
+                self._rank(request)
             elif isinstance(request, Forget):
                 self.session.forget(request.client, request.document)
             else:
@@ -149,9 +168,8 @@ class Worker:
         return report
 
     def _describe(self, request: Describe) -> None:
-        with self.session.open(request.pair, self._on_loading(request.job)) as pair:
-            base, aligned = pair.base.description, pair.aligned.description
-            self._send(Described(job=request.job, base=base, aligned=aligned, engine=_state()))
+        base, aligned = self.session.describe(request.pair, self._on_loading(request.job))
+        self._send(Described(job=request.job, base=base, aligned=aligned, engine=_state()))
 
     def _score(self, request: Score) -> Iterator[None]:
         run = Run(
@@ -171,6 +189,64 @@ class Worker:
                 yield
         self._send(done)
 
+    def _score_several(self, request: ScoreSeveral) -> Iterator[None]:
+        pairs, job = request.pairs, request.job
+        run = Run(request.options, request.responses, lambda: self._check(job), remember=False)
+        opened: dict[int, events.Opened] = {}
+        fractions = [0.0] * len(pairs)
+        try:
+            for numbers in self.session.goes(pairs):
+                # Whose turn it is next hangs on the models that this go needs.
+                self._goes[job] = tuple(pairs[number] for number in numbers)
+                yield
+                with closing(self.session.steps_several(pairs, numbers, run, self._on_loading(job))) as steps:
+                    for happened in steps:
+                        for event in happened:
+                            if isinstance(event, events.Opened):
+                                opened[event.aligned] = event
+                            elif isinstance(event, events.Progress):
+                                fractions[event.aligned] = event.fraction
+                                together = sum(fractions) / len(pairs)
+                                self._send(_reply(job, dataclasses.replace(event, fraction=together)))
+                            else:
+                                self._send(_reply(job, event))
+                        yield
+        finally:
+            self._goes.pop(job, None)
+        first, *others = (opened[number].aligned_model for number in range(len(pairs)))
+        self._send(Done(job=job, base=opened[0].base, aligned=first, also=tuple(others)))
+
+    def _continue(self, request: Continue) -> Iterator[None]:
+        asked = Continuing(
+            request.response,
+            request.options,
+            request.position,
+            request.voices,
+            request.sampling,
+            lambda: self._check(request.job),
+        )
+        done = Done(job=request.job)
+        with closing(self.session.continuations(request.pair, asked, self._on_loading(request.job))) as steps:
+            for happened in steps:
+                for event in happened:
+                    if isinstance(event, events.Opened):
+                        done = Done(job=request.job, base=event.base, aligned=event.aligned_model)
+                    elif isinstance(event, Begun):
+                        self._send(Began(job=request.job, begun=event))
+                    else:
+                        self._send(Wrote(job=request.job, voice=event.voice, token=event.token))
+                yield
+        self._send(done)
+
+    def _rank(self, request: Rank) -> None:
+        def check() -> None:
+            self._check(request.job)
+
+        with self.session.open_here(request.pair, self._on_loading(request.job)) as pair:
+            found = ranked(pair, request.response, request.options, request.position, request.text, check)
+            base, aligned = pair.base.description, pair.aligned.description
+        self._send(Ranked(job=request.job, base=base, aligned=aligned, ranked=found))
+
 
 def _reply(job: int, event: events.Progress | events.Scored | events.Refused) -> Reply:
     """The message that tells of an event."""
@@ -183,11 +259,12 @@ def _reply(job: int, event: events.Progress | events.Scored | events.Refused) ->
             part=(event.index + 1, event.count),
         )
     if isinstance(event, events.Refused):
-        return Refused(job=job, index=event.index, problem=event.problem, remedy=event.remedy)
+        return Refused(job=job, index=event.index, problem=event.problem, remedy=event.remedy, aligned=event.aligned)
     return Scored(
         job=job,
         index=event.index,
         scored=event.scored,
         partial=event.partial,
         matrix_library=event.matrix_library,
+        aligned=event.aligned,
     )

@@ -49,7 +49,7 @@ class Models(Protocol):
     def loads(self) -> int: ...
     @property
     def last_load_seconds(self) -> float: ...
-    def outlook(self, spec: PairSpec) -> Outlook: ...
+    def outlook(self, *specs: PairSpec) -> Outlook: ...
     def pinned(self) -> frozenset[Unit]: ...
 
 
@@ -110,11 +110,11 @@ def _meets(outlook: Outlook | None, pinned: frozenset[Unit]) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Job:
     steps: Iterator[None]
-    needs: Callable[[], PairSpec | None]
+    needs: Callable[[], Sequence[PairSpec]]
 
 
-def _nothing() -> None:
-    return None
+def _nothing() -> tuple[PairSpec, ...]:
+    return ()
 
 
 class Turns:
@@ -134,8 +134,8 @@ class Turns:
     def __bool__(self) -> bool:
         return bool(self._jobs)
 
-    def add(self, client: int, job: Iterator[None], needs: Callable[[], PairSpec | None] = _nothing) -> None:
-        """Put a job behind those of its client. `needs` tells the pair that its next step needs in memory, if any."""
+    def add(self, client: int, job: Iterator[None], needs: Callable[[], Sequence[PairSpec]] = _nothing) -> None:
+        """Put a job behind those of its client. `needs` tells the pairs that its next step needs in memory."""
         self._jobs.setdefault(client, deque()).append(_Job(job, needs))
 
     def step(self) -> None:
@@ -169,9 +169,9 @@ class Turns:
         now = self._clock()
         candidates = []
         for client in order:
-            spec = self._jobs[client][0].needs()
+            specs = self._jobs[client][0].needs()
             since = self._blocked_since.get(client, now)
-            candidates.append(Candidate(client, None if spec is None else self._models.outlook(spec), now - since))
+            candidates.append(Candidate(client, self._models.outlook(*specs) if specs else None, now - since))
         choice = choose(candidates, self._models.pinned(), now - self._term_began, self._term)
         self._blocked_since = {client: self._blocked_since.get(client, now) for client in choice.blocked}
         return choice

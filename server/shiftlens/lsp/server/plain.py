@@ -7,7 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cattrs.gen import make_dict_structure_fn, override
 from pygls.protocol import default_converter
+
+from shiftlens.lsp.server.protocol import ContinueParams
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -24,7 +27,23 @@ def plain_converter() -> Converter:
     """pygls' converter, which leaves a `Plain` as it is."""
     converter: Converter = default_converter()  # type: ignore[no-untyped-call]
     converter.register_unstructure_hook(Plain, lambda plain: plain.value)
+    converter.register_structure_hook(
+        ContinueParams,
+        make_dict_structure_fn(
+            ContinueParams,
+            converter,
+            top_p=override(rename="topP"),
+            max_tokens=override(rename="maxTokens"),
+            partial_result_token=override(rename="partialResultToken", struct_hook=_progress_token),
+        ),
+    )
     return converter
+
+
+def _progress_token(value: object, _: object) -> object:
+    if value is None or (isinstance(value, (str, int)) and not isinstance(value, bool)):
+        return value
+    raise ValueError("a progress token is a string or a number")
 
 
 async def in_thread(converter: Converter, make: Callable[[], object]) -> Plain:

@@ -14,6 +14,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcInva
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from shiftlens.lsp.jobs.pages import PAGE_SCHEME
+from shiftlens.scores.continuations import DEFAULT_TOKENS
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -44,6 +45,30 @@ class NextParams:
     position: types.Position
     of: str = "token"
     direction: str = "next"
+
+
+@attrs.define
+class ContinueParams:
+    """Parameters of `shiftlens/continue`: where, with which voices, and the token of partial results."""
+
+    uri: str
+    position: types.Position
+    alpha: float | None = None
+    samples: int = 0
+    seed: int = 0
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = DEFAULT_TOKENS
+    partial_result_token: str | int | None = None
+
+
+@attrs.define
+class RankParams:
+    """Parameters of `shiftlens/rank`: where, and the text to score there."""
+
+    uri: str
+    position: types.Position
+    text: str
 
 
 @attrs.define
@@ -96,9 +121,31 @@ class NextRequest:
     jsonrpc: str = "2.0"
 
 
+@attrs.define
+class ContinueRequest:
+    """What the models write from a position on. Answered by a plain object, see `continuing.go_on`, or null."""
+
+    id: int | str
+    params: ContinueParams
+    method: str = "shiftlens/continue"
+    jsonrpc: str = "2.0"
+
+
+@attrs.define
+class RankRequest:
+    """How likely a text is at a position. Answered by a plain object, see `continuing.rank`, or null."""
+
+    id: int | str
+    params: RankParams
+    method: str = "shiftlens/rank"
+    jsonrpc: str = "2.0"
+
+
 _OWN_MESSAGES: dict[str, type[Any]] = {
     "shiftlens/analysis": AnalysisRequest,
+    "shiftlens/continue": ContinueRequest,
     "shiftlens/next": NextRequest,
+    "shiftlens/rank": RankRequest,
     "shiftlens/survey": SurveyRequest,
     "shiftlens/token": TokenRequest,
     "shiftlens/tokens": TokensRequest,

@@ -9,6 +9,7 @@ import sys
 from typing import BinaryIO
 
 from shiftlens.lsp.server.commands import register_commands
+from shiftlens.lsp.server.continuing import register_continuing
 from shiftlens.lsp.server.features import register_features
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.server.log import configure_logging
@@ -26,6 +27,7 @@ def create_server() -> ShiftLensServer:
     register_commands(server)
     register_reviewing(server)
     register_navigation(server)
+    register_continuing(server)
     return server
 
 

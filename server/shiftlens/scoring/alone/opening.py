@@ -26,7 +26,7 @@ class SideOpener:
     def __init__(self, cache: ModelCache, kinds: Sequence[BackendKind]) -> None:
         self._cache, self._kinds = cache, tuple(kinds)
         self._remotes: dict[tuple[str, PairSpec], RemoteBackend | None] = {}
-        self._remote_sides: dict[tuple[str, PairSpec], Side] = {}
+        self._remote_sides: dict[tuple[str, PairSpec, str], Side] = {}
         self._pairs: dict[PairSpec, SidePair] = {}
 
     def has_remote(self, spec: PairSpec) -> bool:
@@ -86,7 +86,8 @@ class SideOpener:
         return self._remotes[key]
 
     def _remote_side(self, name: str, spec: PairSpec, remote: RemoteBackend) -> Side:
-        key = (name, spec)
+        # A server may come to serve another model under the same name, which its backend then tells.
+        key = (name, spec, remote.tokenizer)
         if key not in self._remote_sides:
             with hub_access(spec.allow_download):
                 encoder = TextEncoder(load_tokenizer(remote.tokenizer, spec))

@@ -101,7 +101,7 @@ def _prepare(
     scored = scored_text(chat.written, response.parts, options.parts)
     layout = laid_out(aligned.encoder, scored, _leading_ids(aligned, by_template=options.aligned_context == "chat"))
     encoding = layout.encoding
-    aligned_side = _side(aligned, encoding.prefix_ids, _aligned_end_id(aligned, chat.end))
+    aligned_side = _side(aligned, encoding.prefix_ids, aligned_end_id(aligned, chat.end))
     notes = list(chat.notes)
     if not encoding.joint:
         notes.append("Prompt and response do not come apart cleanly as tokens; they were tokenised separately.")
@@ -166,7 +166,7 @@ def _prepare_two_vocabularies(
             notes.append(f"The tokenizer of {loaded.name} rewrites this text; token spans follow its offset mapping.")
     return Prepared(
         base=_side(base, base_encoding.prefix_ids, _closing_id(base, context, scored.text)),
-        aligned=_side(aligned, encoding.prefix_ids, _aligned_end_id(aligned, chat.end)),
+        aligned=_side(aligned, encoding.prefix_ids, aligned_end_id(aligned, chat.end)),
         ids=encoding.ids,
         byte_ends=encoding.byte_ends,
         boundary_first=not (encoding.joint and base_encoding.joint),
@@ -215,7 +215,7 @@ def _side(loaded: TokenizedModel, prefix_ids: tuple[int, ...], end_id: int) -> P
     return PreparedSide(str(text), prefix_ids, end_id)
 
 
-def _aligned_end_id(aligned: TokenizedModel, end_text: str) -> int:
+def aligned_end_id(aligned: TokenizedModel, end_text: str) -> int:
     """The first special token of what the template puts after a response, or what the model calls its end."""
     special = aligned.encoder.pieces.special_ids
     ends = aligned.end_ids()
@@ -258,22 +258,20 @@ def _prepare_as_aligntds(base: TokenizedModel, aligned: TokenizedModel, response
         written = render_chat(encoder.tokenizer, response).written
     scored = last_run(scored_text(written, response.parts, ("answer", "reasoning")))
     notes = ["Scored as AlignTDS does; see its formulae for what the numbers mean."]
-    base_encoding = encoder.separate(scored.prefix, scored.text, leading_ids=encoder.leading_ids)
+    encoding = encoder.separate(scored.prefix, scored.text, leading_ids=encoder.leading_ids)
     fence = aligntds_query(_last_query(response.turns))
     fence_ids = (*base.encoder.leading_ids, *base.encoder.encode(fence).ids)
-    end_id = _aligned_end_id(aligned, response.end_marker or "")
+    end_id = aligned_end_id(aligned, response.end_marker or "")
     ends = scored.ends and response.end_marker is not None
-    if not ends and not (
-        base_encoding.ids[-1] in encoder.pieces.special_ids or base_encoding.ids[-1] in aligned.end_ids()
-    ):
+    if not ends and not (encoding.ids[-1] in encoder.pieces.special_ids or encoding.ids[-1] in aligned.end_ids()):
         notes.append("The response does not spell its end, so that its end is no position, as AlignTDS counts.")
-    encoding = base.encoder.split(fence, scored.text)
+    fenced = base.encoder.split(fence, scored.text)
     return Prepared(
         base=_side(base, fence_ids, end_id),
-        aligned=_side(aligned, base_encoding.prefix_ids, end_id),
-        ids=base_encoding.ids,
-        byte_ends=base_encoding.byte_ends,
-        boundary_first=not encoding.joint or encoding.ids[0] != base_encoding.ids[0],
+        aligned=_side(aligned, encoding.prefix_ids, end_id),
+        ids=encoding.ids,
+        byte_ends=encoding.byte_ends,
+        boundary_first=not fenced.joint or fenced.ids[0] != encoding.ids[0],
         notes=tuple(dict.fromkeys(notes)),
         parts=scored.scored,
         ends=ends,

@@ -164,6 +164,17 @@ class PassMemory:
         lent = [dataclasses.replace(side, lent=True) for side in (best.base, best.aligned)]
         return dataclasses.replace(best, base=lent[0], aligned=lent[1])
 
+    def lent(self, ids: Sequence[int], *, of_base: bool) -> RememberedSide | None:
+        """One model's part of the pass whose cache begins with most of these ids, which stays in the memory as it is.
+
+        For what is no edit of a text, but something else that begins like one.
+        """
+        sides = [each.base if of_base else each.aligned for each in self._passes]
+        best = max(sides, key=lambda side: common_length(side.cached, ids), default=None)
+        if best is None or common_length(best.cached, ids) < _LEAST_SHARED_IDS:
+            return None
+        return dataclasses.replace(best, lent=True)
+
     def keep(self, remembered: RememberedPass) -> None:
         """Remember a pass: without caches that can't be cut back, or that are more than the limit by themselves.
 

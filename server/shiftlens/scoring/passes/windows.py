@@ -1,41 +1,20 @@
 """Passes longer than a model: fed in windows, each of which begins with the end of the one before.
 
-The first window is as long as the model allows. Each later one goes on for half of that, and begins with the ids that
-begin any text (BOS) and as many of the last ids before as then fit. So each position has its whole context, or more
-than half of the model's length. Windows begin at the same ids however long the text becomes.
+`backends.windows` says where they lie.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 
+from shiftlens.backends.windows import Window, windows
 from shiftlens.scoring.passes.causal import CausalModel
 from shiftlens.scoring.passes.memory import RememberedSide
 from shiftlens.scoring.passes.plan import SidePlan
 from shiftlens.scoring.passes.stream import HiddenStateStream
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Ids [0, lead) and [start, end) of a pass are fed, and positions [first, end) are read off."""
-
-    lead: int
-    start: int
-    first: int
-    end: int
-
-
-def windows(length: int, most: int, lead: int) -> Iterator[Window]:
-    """The windows of a pass of `length` ids, of which `lead` begin any text, through a model that takes `most`."""
-    yield Window(0, 0, 0, min(length, most))
-    lead = min(lead, most // 4)
-    for first in range(most, length, most // 2):
-        full_end = first + most // 2
-        yield Window(lead, full_end - most + lead, first, min(length, full_end))
 
 
 class WindowedStream:

@@ -187,7 +187,7 @@ class PairRun:
     def _progress(self, index: int) -> Progress:
         count = len(self._run.responses)
         share = self._positions_done / sum(len(prepared.ids) + 1 for prepared in self.ready)
-        return Progress((self._portion.start + len(self._portion) * share) / count, index, count)
+        return Progress((self._portion.start + len(self._portion) * share) / count, index, count, self._aligned)
 
 
 def _part(plan: PassPlan, numbers: PairTensors, start: int, end: int) -> PairTensors:

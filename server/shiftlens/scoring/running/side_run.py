@@ -74,7 +74,7 @@ class SideRun:
         return side.backend.score(inputs, k if most is None else min(k, most), self._run.check)
 
     def _progress(self, portion: range, share: float, index: int, count: int) -> Progress:
-        return Progress((portion.start + len(portion) * share) / count, index, count)
+        return Progress((portion.start + len(portion) * share) / count, index, count, self._aligned)
 
 
 def _input(side: PreparedSide, ids: tuple[int, ...]) -> SideInput:

@@ -1,0 +1,170 @@
+"""Requests to one model server over HTTP: timeouts, what is worth another try, and what can't be mended by one."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import msgspec
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from shiftlens.errors import ModelError
+
+IN_FLIGHT = 16
+"""How many requests a server has at a time: enough for it to batch them."""
+
+_BUSY = frozenset({408, 425, 429, 500})
+_MAY_BE_ANOTHER = frozenset({502, 503, 504})
+"""What a gateway answers while the server behind it is away; another one may come back."""
+
+_LONGEST_TOLD = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait, in seconds.
+
+    - connect: for a connection; answer: for an answer, or its next bytes.
+    - again: how long a request is tried again that failed in a way that passes (a lost connection, a busy server).
+    - at_first: the same for a server that never answered yet.
+    - first_wait, longest_wait: the bounds of the waits between two tries, which double.
+    """
+
+    connect: float = 10.0
+    answer: float = 300.0
+    again: float = 180.0
+    at_first: float = 4.0
+    first_wait: float = 0.5
+    longest_wait: float = 15.0
+
+
+class Unanswered(Exception):
+    """No answer this time; why, as a part of a sentence that follows "the server". `after` is when to try again."""
+
+    def __init__(self, why: str, after: float = 0.0) -> None:
+        super().__init__(why)
+        self.why, self.after = why, after
+
+
+class Refusal(Exception):
+    """The server refuses a request, and would again."""
+
+    def __init__(self, status: int, told: str) -> None:
+        super().__init__(status, told)
+        self.status, self.told = status, told
+
+
+class Exchange:
+    """The connections to one server. `lost` counts how often an answer was lost with its connection, `opened` how many
+    connections were made. To be used in one event loop.
+    """
+
+    def __init__(self, url: str, key: str | None, patience: Patience) -> None:
+        self.url, self._patience = url, patience
+        self.lost = self.opened = 0
+        self._has_answered = False
+        # Redirects are not followed: the text goes to the server that was named, and to no other.
+        self._client = httpx.AsyncClient(
+            headers={} if key is None else {"Authorization": f"Bearer {key}"},
+            timeout=httpx.Timeout(patience.answer, connect=patience.connect, pool=None),
+            limits=httpx.Limits(max_connections=IN_FLIGHT, keepalive_expiry=60),
+            follow_redirects=False,
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    def tries(self) -> AsyncRetrying:
+        """Tries of something that raises Unanswered, with waits between them; the last one is raised."""
+        patience = self._patience
+        usual = wait_random_exponential(multiplier=patience.first_wait, max=patience.longest_wait)
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome is not None else None
+            told = error.after if isinstance(error, Unanswered) else 0.0
+            return max(usual(state), min(told, patience.again))
+
+        return AsyncRetrying(
+            retry=retry_if_exception_type(Unanswered),
+            stop=lambda state: stop_after_delay(patience.again if self._has_answered else patience.at_first)(state),
+            wait=wait,
+            reraise=True,
+        )
+
+    async def get(self, path: str) -> bytes | None:
+        """What a path answers with, None where there is none. Raises Unanswered, Refusal and ModelError."""
+        try:
+            return await self.ask("GET", path)
+        except Refusal as refusal:
+            if refusal.status in (404, 405, 501):
+                return None
+            raise
+
+    async def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+        """One request, tried once. Raises Unanswered, Refusal and ModelError."""
+        try:
+            response = await self._client.request(
+                method,
+                self.url + path,
+                content=None if body is None else msgspec.json.encode(body),
+                headers={} if body is None else {"Content-Type": "application/json"},
+                extensions={"trace": self._trace},
+            )
+        except httpx.TransportError as error:
+            self.lost += 1
+            raise self._unanswered(error) from None
+        self._has_answered = True
+        status = response.status_code
+        if status in _MAY_BE_ANOTHER:
+            self.lost += 1
+        if status in _BUSY or status in _MAY_BE_ANOTHER:
+            raise Unanswered(f"answers {status} ({_told(response)})", _seconds(response.headers.get("Retry-After")))
+        if status in (401, 403):
+            raise ModelError(
+                f"The server {self.url} refuses the key, or wants one (status {status}).",
+                "Put it into the environment variable SHIFTLENS_API_KEYS, as `ORIGIN=KEY`, and start the engine anew.",
+            )
+        if not 200 <= status < 300:
+            raise Refusal(status, _told(response))
+        return response.content
+
+    async def _trace(self, event: str, _info: object) -> None:
+        if event == "connection.connect_tcp.complete":
+            self.opened += 1
+
+    def _unanswered(self, error: httpx.TransportError) -> Exception:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return ModelError(
+                    f"The certificate of {self.url} can't be verified: {cause.verify_message}.",
+                    "Name the file of your own authority's certificates in SSL_CERT_FILE.",
+                )
+            cause = cause.__cause__ or cause.__context__
+        if isinstance(error, httpx.ConnectTimeout):
+            return Unanswered(f"takes no connection within {self._patience.connect:g} seconds")
+        if isinstance(error, httpx.TimeoutException):
+            return Unanswered(f"has sent nothing for {self._patience.answer:g} seconds")
+        if isinstance(error, httpx.ConnectError):
+            return Unanswered("can't be reached")
+        return Unanswered("broke off the connection in the middle of an answer")
+
+
+def _told(response: httpx.Response) -> str:
+    """What the server says of a failure: the message in its JSON, or the beginning of its text."""
+    try:
+        told = msgspec.json.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        told = response.text
+    if isinstance(told, dict):
+        inner = told.get("error", told)
+        told = inner.get("message", inner.get("detail", "")) if isinstance(inner, dict) else inner
+    words = " ".join(str(told).split()) or "no reason given"
+    return words if len(words) <= _LONGEST_TOLD else f"{words[:_LONGEST_TOLD]}..."
+
+
+def _seconds(header: str | None) -> float:
+    """Of a `Retry-After`; 0 for none, and for a date."""
+    return float(header) if header is not None and header.isdecimal() else 0.0

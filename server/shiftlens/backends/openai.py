@@ -1,0 +1,95 @@
+"""The older completions of OpenAI, with `echo` and `logprobs`, as several servers have them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from shiftlens.backends.dialect import Get, Question, Told, decoded, places_of, served_model
+from shiftlens.backends.positions import BadAnswer, Position, position, position_of_texts
+
+_TOKEN_ID = re.compile(r"token_id:(\d{1,9})")
+
+
+class _Logprobs(msgspec.Struct):
+    tokens: list[str] = []
+    token_logprobs: list[float | None] = []
+    top_logprobs: list[dict[str, float] | None] | None = None
+
+
+class _Choice(msgspec.Struct):
+    logprobs: _Logprobs | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+
+
+class _Answer(msgspec.Struct):
+    choices: list[_Choice] = []
+    usage: _Usage | None = None
+
+
+class OpenAI:
+    """See `dialect.Dialect`. Candidates have ids only where the server writes tokens as `token_id:N`."""
+
+    spare = 2
+    """The end that is scored as a token of the text, and one token to generate: with none, servers differ."""
+
+    async def tell(self, model: str, get: Get) -> Told:
+        found, parent = await served_model(model, get)
+        places = places_of(found.root, parent, found.id)
+        return Told(found.id, found.root or "", parent, found.max_model_len, places=places)
+
+    def question(self, told: Told, ids: Sequence[int], first: int, k: int) -> Question:  # noqa: ARG002 (of the protocol)
+        body = {
+            "model": told.id,
+            "prompt": list(ids),
+            "echo": True,
+            "max_tokens": 1,
+            "temperature": 0,
+            "logprobs": k,
+            "return_tokens_as_token_ids": True,
+        }
+        return Question("/v1/completions", body)
+
+    def read(self, body: bytes, ids: Sequence[int], first: int, k: int) -> list[Position]:
+        answer = decoded(body, _Answer)
+        told = answer.choices[0].logprobs if answer.choices else None
+        if told is None or not told.token_logprobs or told.top_logprobs is None:
+            raise BadAnswer("answers without the logprobs of the prompt")
+        tokens, own, tops = told.tokens, told.token_logprobs, told.top_logprobs
+        counted = answer.usage.prompt_tokens if answer.usage is not None else None
+        # Behind the prompt stands the token that was generated, if any was.
+        if not len(own) == len(tokens) == len(tops) or len(own) - len(ids) not in (0, 1):
+            raise BadAnswer(f"gives logprobs of {len(own)} tokens for the {len(ids)} it was given and 1 of its own")
+        if counted not in (None, len(ids)):
+            raise BadAnswer(f"read {counted} tokens where it was given {len(ids)}")
+        if own[0] is not None:
+            raise BadAnswer("gives a logprob for the first token, before which nothing stands")
+        return [_position(at, ids, tokens[at], own[at], tops[at], k) for at in range(first, len(ids))]
+
+
+def _position(
+    at: int, ids: Sequence[int], token: str, logprob: float | None, top: dict[str, float] | None, k: int
+) -> Position:
+    """Raises BadAnswer."""
+    if logprob is None or not top:
+        raise BadAnswer(f"gives no logprobs at position {at} of {len(ids)}")
+    own = _id_of(token)
+    if own is None:
+        return position_of_texts(token, logprob, top, k)
+    if own != ids[at]:
+        raise BadAnswer(f"scored other tokens than the {len(ids)} it was given")
+    named = [(_id_of(each), value) for each, value in top.items()]
+    candidates = {each: value for each, value in named if each is not None}
+    if len(candidates) != len(named):
+        raise BadAnswer("names some tokens by id and others by text")
+    return position(own, logprob, candidates, k)
+
+
+def _id_of(token: str) -> int | None:
+    found = _TOKEN_ID.fullmatch(token)
+    return int(found[1]) if found is not None else None

@@ -1,0 +1,33 @@
+"""The kinds of backends that are model servers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from shiftlens.backends.dialect import Dialect
+from shiftlens.backends.exchange import Exchange, Patience
+from shiftlens.backends.keys import key_for
+from shiftlens.backends.openai import OpenAI
+from shiftlens.backends.server import ServerBackend
+from shiftlens.backends.sglang import SGLang
+from shiftlens.backends.vllm import VLLM
+from shiftlens.options.pair import PairSpec
+from shiftlens.options.server_names import read_server_name
+
+
+class Servers:
+    """Opens the names of models on servers (see `options.server_names`). No server is asked yet."""
+
+    def __init__(self, patience: Patience | None = None, environment: Mapping[str, str] = os.environ) -> None:
+        self._patience = patience or Patience()
+        self._environment = environment
+
+    def open(self, name: str, spec: PairSpec) -> ServerBackend | None:
+        """See `protocol.BackendKind`."""
+        server = read_server_name(name)
+        if server is None:
+            return None
+        dialects: dict[str, Dialect] = {"vllm": VLLM(), "sglang": SGLang(), "openai": OpenAI()}
+        exchange = Exchange(server.url, key_for(server.url, self._environment), self._patience)
+        return ServerBackend(name, server, dialects[server.kind], exchange, allow_download=spec.allow_download)

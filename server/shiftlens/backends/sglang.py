@@ -1,0 +1,79 @@
+"""SGLang's `/generate` with `return_logprob`, which scores from `logprob_start_len` on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from shiftlens.backends.dialect import Get, Question, Told, decoded, places_of, served_model, version_at
+from shiftlens.backends.positions import BadAnswer, Position, position
+
+_Entry = tuple[float | None, int, Any]
+"""A logprob, the id that it is of, and its text, which is not asked for."""
+
+
+class _Meta(msgspec.Struct):
+    input_token_logprobs: list[_Entry] | None = None
+    input_top_logprobs: list[list[_Entry] | None] | None = None
+    prompt_tokens: int | None = None
+
+
+class _Answer(msgspec.Struct):
+    meta_info: _Meta | None = None
+
+
+class _ModelInfo(msgspec.Struct):
+    model_path: str | None = None
+    tokenizer_path: str | None = None
+
+
+class SGLang:
+    """See `dialect.Dialect`."""
+
+    spare = 2
+    """The end that is scored as a token of the text, and one that SGLang keeps free."""
+
+    async def tell(self, model: str, get: Get) -> Told:
+        found, parent = await served_model(model, get)
+        info = await get("/model_info") or await get("/get_model_info")
+        told = decoded(info, _ModelInfo) if info is not None else _ModelInfo()
+        version = await version_at(["/server_info", "/get_server_info"], get)
+        places = places_of(told.tokenizer_path, told.model_path, found.root, parent, found.id)
+        root = (found.root if found.parent else told.model_path) or ""
+        return Told(found.id, root, parent, found.max_model_len, version, places)
+
+    def question(self, told: Told, ids: Sequence[int], first: int, k: int) -> Question:
+        body: dict[str, Any] = {
+            "input_ids": list(ids),
+            "sampling_params": {"max_new_tokens": 0, "temperature": 0},
+            "return_logprob": True,
+            # The entry there is null: what it would be the logprob given is not looked at.
+            "logprob_start_len": first - 1,
+            "top_logprobs_num": k,
+            "return_text_in_logprobs": False,
+        }
+        if told.parent:
+            body["lora_path"] = told.id
+        return Question("/generate", body)
+
+    def read(self, body: bytes, ids: Sequence[int], first: int, k: int) -> list[Position]:
+        meta = decoded(body, _Answer).meta_info
+        if meta is None or meta.input_token_logprobs is None or meta.input_top_logprobs is None:
+            raise BadAnswer("answers without the logprobs of the prompt")
+        own, tops = meta.input_token_logprobs, meta.input_top_logprobs
+        counted = meta.prompt_tokens in (None, len(ids))
+        if not counted or len(own) != len(ids) - first + 1 or [each[1] for each in own] != list(ids[first - 1 :]):
+            raise BadAnswer(f"scored other tokens than the {len(ids)} it was given")
+        if len(tops) != len(own):
+            raise BadAnswer("gives candidates of another number of positions than it gives logprobs of")
+        if first == 1 and own[0][0] is not None:
+            raise BadAnswer("gives a logprob for the first token, before which nothing stands")
+        found = []
+        for at, ((logprob, token, _), top) in enumerate(zip(own[1:], tops[1:], strict=True), start=first):
+            if logprob is None or not top:
+                raise BadAnswer(f"gives no logprobs at position {at} of {len(ids)}")
+            candidates = {other: value for value, other, _ in top if value is not None}
+            found.append(position(token, logprob, candidates, k))
+        return found

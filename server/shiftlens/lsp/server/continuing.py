@@ -1,0 +1,174 @@
+"""What the models would have said from a token on, and how likely other text is there: requests that ask the engine."""
+
+from __future__ import annotations
+
+import codecs
+import math
+from collections.abc import Sequence
+from contextlib import aclosing
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from shiftlens.engine.protocol import Began, Continue, Rank, Wrote
+from shiftlens.errors import ShiftLensError
+from shiftlens.lsp.documents.locate import Place
+from shiftlens.lsp.documents.open import OpenDocument
+from shiftlens.lsp.server.current import place_in
+from shiftlens.lsp.server.language_server import ShiftLensServer
+from shiftlens.lsp.server.protocol import ContinueParams, RankParams
+from shiftlens.lsp.views.requests import Json
+from shiftlens.scores.continuations import (
+    ALIGNED_ALPHA,
+    BASE_ALPHA,
+    MOST_SAMPLES,
+    Begun,
+    RankedToken,
+    Sampling,
+    Voice,
+    WrittenToken,
+    text_of,
+    voices,
+)
+from shiftlens.scores.requests import to_score
+
+_NAMES = {BASE_ALPHA: "base", ALIGNED_ALPHA: "aligned"}
+
+
+def register_continuing(server: ShiftLensServer) -> None:
+    """Register every handler of this file."""
+    server.feature("shiftlens/continue")(go_on)
+    server.feature("shiftlens/rank")(rank)
+
+
+async def go_on(ls: ShiftLensServer, params: ContinueParams) -> Json | None:
+    """Continuations from the token at a position; `docs/language-server.md` has the result.
+
+    With a token for partial results, each token is told as it comes. A request that is cancelled ends its job.
+    """
+    found = place_in(ls, params.uri, params.position)
+    if found is None or not found[1].tokens:
+        return None
+    document, place = found
+    if not 0 <= params.samples <= MOST_SAMPLES:
+        raise _failed(f"`samples` has to be from 0 to {MOST_SAMPLES}.")
+    alphas = (BASE_ALPHA, ALIGNED_ALPHA, *(() if params.alpha is None else (params.alpha,)))
+    wanted = voices(alphas, params.samples, params.seed)
+    sampling = Sampling(temperature=params.temperature, top_p=params.top_p, max_tokens=params.max_tokens)
+    request = Continue(
+        pair=place.analysis.pair,
+        options=place.analysis.score_options,
+        response=to_score(place.response, place.analysis.transcript.format),
+        position=place.tokens[0].index,
+        voices=wanted,
+        sampling=sampling,
+    )
+    answer: Json = {}
+    tokens: list[Json] = []
+    decoders = [codecs.getincrementaldecoder("utf-8")("replace") for _ in wanted]
+    token = params.partial_result_token
+    try:
+        async with aclosing(ls.session.engine.run(request)) as events:
+            async for event in events:
+                if isinstance(event, Began):
+                    answer = _header(document, place, event.begun, wanted, sampling)
+                    if token is not None:
+                        _tell(ls, token, {**answer, "tokens": []})
+                elif isinstance(event, Wrote):
+                    written = _token(event.voice, event.token, decoders[event.voice])
+                    if token is None:
+                        tokens.append(written)
+                    else:
+                        _tell(ls, token, {"tokens": [written]})
+    except ShiftLensError as error:
+        raise _failed(str(error)) from error
+    return {"tokens": []} if token is not None else {**answer, "tokens": tokens}
+
+
+async def rank(ls: ShiftLensServer, params: RankParams) -> Json | None:
+    """Rank and probability of a text in place of what stands at a position, under each model."""
+    found = place_in(ls, params.uri, params.position)
+    if found is None or not found[1].tokens:
+        return None
+    document, place = found
+    request = Rank(
+        pair=place.analysis.pair,
+        options=place.analysis.score_options,
+        response=to_score(place.response, place.analysis.transcript.format),
+        position=place.tokens[0].index,
+        text=params.text,
+    )
+    try:
+        ranked = (await ls.session.engine.rank(request)).ranked
+    except ShiftLensError as error:
+        raise _failed(str(error)) from error
+    return {
+        **_about(document, place),
+        "at": ranked.position,
+        "text": params.text,
+        "notes": list(ranked.notes),
+        "base": _ranked(ranked.base),
+        "aligned": _ranked(ranked.aligned),
+    }
+
+
+def _header(
+    document: OpenDocument, place: Place, begun: Begun, wanted: Sequence[Voice], sampling: Sampling
+) -> Json:  # fmt: skip
+    return {
+        **_about(document, place),
+        "at": begun.position,
+        "positions": begun.positions,
+        "notes": list(begun.notes),
+        "said": text_of(begun.said),
+        "temperature": sampling.temperature,
+        "topP": sampling.top_p,
+        "maxTokens": sampling.max_tokens,
+        "voices": [
+            {"name": _NAMES.get(each.alpha, f"alpha {each.alpha:g}"), "alpha": each.alpha, "seed": each.seed}
+            for each in wanted
+        ],
+    }
+
+
+def _about(document: OpenDocument, place: Place) -> Json:
+    pair = place.analysis.pair
+    return {
+        "uri": document.uri,
+        "version": document.version,
+        "models": {"base": pair.base, "aligned": pair.aligned},
+        "responseIndex": place.index,
+    }
+
+
+def _token(voice: int, token: WrittenToken, decoder: codecs.IncrementalDecoder) -> Json:
+    """A token with the characters that are whole with it. That which ends the text has none."""
+    piece = b"" if token.end == "end" else token.piece
+    return {
+        "voice": voice,
+        "text": decoder.decode(piece, final=bool(token.end)),
+        "logprob": token.logprob,
+        "end": token.end or None,
+    }
+
+
+def _ranked(tokens: Sequence[RankedToken]) -> Json:
+    return {
+        "logprob": _finite(math.fsum(token.logprob for token in tokens)),
+        "tokens": [
+            {"text": token.piece.decode("utf-8", "replace"), "rank": token.rank, "logprob": _finite(token.logprob)}
+            for token in tokens
+        ],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _tell(ls: ShiftLensServer, token: str | int, value: Json) -> None:
+    ls.protocol.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))
+
+
+def _failed(why: str) -> JsonRpcException:
+    return JsonRpcException(message=why, code=types.LSPErrorCodes.RequestFailed)

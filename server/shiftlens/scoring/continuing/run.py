@@ -1,0 +1,184 @@
+"""Continuations of a pair from a position of a response, a token at a time, so that others get their turns between."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+
+from shiftlens.errors import ScoringError
+from shiftlens.options.pair import ScoreOptions
+from shiftlens.scores.continuations import (
+    ALIGNED_ALPHA,
+    BASE_ALPHA,
+    MOST_SEED,
+    MOST_TOKENS,
+    Begun,
+    Sampling,
+    Voice,
+    WrittenToken,
+)
+from shiftlens.scores.requests import ResponseToScore
+from shiftlens.scoring.continuing.place import Place, SidePlace, place_in
+from shiftlens.scoring.continuing.sampler import is_broken, logprob_of, mixed, next_token
+from shiftlens.scoring.continuing.stream import Tail, tail_of
+from shiftlens.scoring.inputs.template_limits import template_budget
+from shiftlens.scoring.opening.pair import OpenedPair
+
+_BEFORE_TOKENS = 16
+
+OpenPair = Callable[[], AbstractContextManager[OpenedPair]]
+
+
+@dataclass(frozen=True, slots=True)
+class Continuing:
+    """What is asked for. `check` is called between tokens, and may raise to stop."""
+
+    response: ResponseToScore
+    options: ScoreOptions
+    position: int
+    voices: tuple[Voice, ...]
+    sampling: Sampling
+    check: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The next token of the voice at this place among those that were asked for."""
+
+    voice: int
+    token: WrittenToken
+
+
+Event = Begun | Written
+
+
+@torch.inference_mode()
+def continuations(asked: Continuing, open_pair: OpenPair) -> Iterator[tuple[Event, ...]]:
+    """What comes of it, a step for each token; Begun is the first event. The voices follow one another.
+
+    Nothing is left behind for edits, and what is kept for them stays as it is. Raises ScoringError, ModelError, and
+    what `check` raises.
+    """
+    _check_asked(asked)
+    with open_pair() as pair:
+        _check_mixes(pair, asked.voices)
+        asked.check()
+        with template_budget(asked.check):
+            place = place_in(pair, asked.response, asked.options, asked.position)
+        yield (_begun(pair, place, asked),)
+        pair.activate()
+        tails = _tails(pair, place, asked)
+        for at, voice in enumerate(asked.voices):
+            for token in _written(pair, place, tails, voice, asked):
+                yield (Written(at, token),)
+                pair.activate()
+
+
+def _tails(pair: OpenedPair, place: Place, asked: Continuing) -> tuple[Tail | None, Tail | None]:
+    """What base and aligned model make of the ids before the place; None for one that no voice needs."""
+    found: list[Tail | None] = []
+    needs = (
+        any(voice.alpha != ALIGNED_ALPHA for voice in asked.voices),
+        any(voice.alpha != BASE_ALPHA for voice in asked.voices),
+    )
+    for is_needed, model, side, name in zip(
+        needs, (pair.base, pair.aligned), (place.base, place.aligned), ("base", "aligned"), strict=True
+    ):
+        tail = None
+        if is_needed:
+            kept = pair.memory.lent(side.before, of_base=name == "base")
+            tail = tail_of(model.causal, side.before, asked.check, kept)
+        found.append(tail)
+    return found[0], found[1]
+
+
+def _written(
+    pair: OpenedPair, place: Place, tails: tuple[Tail | None, Tail | None], voice: Voice, asked: Continuing
+) -> Iterator[WrittenToken]:
+    """The tokens of one voice."""
+    sampling = asked.sampling
+    wanted = (voice.alpha != ALIGNED_ALPHA, voice.alpha != BASE_ALPHA)
+    own = [
+        (model, side, tail.fork(sampling.max_tokens))
+        for is_wanted, model, side, tail in zip(
+            wanted, (pair.base, pair.aligned), (place.base, place.aligned), tails, strict=True
+        )
+        if is_wanted and tail is not None
+    ]
+    sides = [side for _, side, _ in own]
+    pieces = own[-1][0].loaded.encoder.pieces
+    room = min(
+        (model.loaded.max_positions - len(side.before) for model, side, _ in own if model.loaded.max_positions),
+        default=MOST_TOKENS,
+    )
+    generator = None if voice.seed is None else torch.Generator().manual_seed(voice.seed)
+    text = b""
+    for count in range(1, sampling.max_tokens + 1):
+        asked.check()
+        logits = [tail.logits for _, _, tail in own]
+        both = logits[0] if len(logits) == 1 else mixed(logits[0], logits[1], voice.alpha)
+        if is_broken(both):
+            names = " and ".join(dict.fromkeys(model.loaded.name for model, _, _ in own))
+            raise ScoringError(
+                f"The logits of {names} are NaN or infinite after {count - 1} tokens, so that nothing follows.",
+                "Choose another dtype (`shiftlens.dtype`, `--dtype`), or a smaller alpha.",
+            )
+        token = next_token(both, generator, temperature=sampling.temperature, top_p=sampling.top_p)
+        piece = pieces[token]
+        text += piece
+        end = _end(token, text, sides)
+        if not end and count == sampling.max_tokens:
+            end = "length"
+        if not end and count > room:
+            end = "room"
+        yield WrittenToken(id=token, piece=piece, logprob=logprob_of(both, token), end=end)
+        if end:
+            return
+        for _, _, tail in own:
+            tail.feed(token)
+
+
+def _end(token: int, text: bytes, sides: Sequence[SidePlace]) -> str:
+    if any(token in side.end_ids for side in sides):
+        return "end"
+    return "close" if any(side.close and side.close in text for side in sides) else ""
+
+
+def _begun(pair: OpenedPair, place: Place, asked: Continuing) -> Begun:
+    pieces = pair.aligned.loaded.encoder.pieces
+    before = place.aligned.before[-_BEFORE_TOKENS:] if place.position else ()
+    return Begun(
+        position=place.position,
+        positions=place.positions,
+        byte=place.byte,
+        before=tuple(pieces.of(before[-place.position :])),
+        said=tuple(pieces.of(place.said[: asked.sampling.max_tokens])),
+        notes=place.notes,
+    )
+
+
+def _check_mixes(pair: OpenedPair, voices: Sequence[Voice]) -> None:
+    if not pair.same_tokens and any(voice.alpha not in (BASE_ALPHA, ALIGNED_ALPHA) for voice in voices):
+        raise ScoringError(
+            f"{pair.base.loaded.name} and {pair.aligned.loaded.name} have two vocabularies, whose logits can't be"
+            " mixed.",
+            "Ask for the base model alone (alpha -1) or the aligned one alone (alpha 0).",
+        )
+
+
+def _check_asked(asked: Continuing) -> None:
+    sampling = asked.sampling
+    for is_fine, what in (
+        (bool(asked.voices), "at least one continuation"),
+        (all(math.isfinite(voice.alpha) for voice in asked.voices), "a finite alpha"),
+        (all(voice.seed is None or 0 <= voice.seed <= MOST_SEED for voice in asked.voices), "seeds from 0 to 2^63 - 1"),
+        (math.isfinite(sampling.temperature) and sampling.temperature > 0, "a temperature above 0"),
+        (0 < sampling.top_p <= 1, "a top_p above 0 and at most 1"),
+        (1 <= sampling.max_tokens <= MOST_TOKENS, f"1 to {MOST_TOKENS} tokens"),
+    ):
+        if not is_fine:
+            raise ScoringError(f"Continuations need {what}.", "Ask again with that.")
