@@ -36,8 +36,10 @@ _MOST_CANDIDATES = 100
 def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
     """--base, --aligned, --bundled and how to load them."""
     models = parser.add_argument_group("models")
-    models.add_argument("--base", metavar="NAME", help="base model: a Hugging Face name or a folder")
-    models.add_argument("--aligned", metavar="NAME", help="aligned model: a Hugging Face name or a folder")
+    models.add_argument("--base", metavar="NAME", help="base model: a Hugging Face name, a folder, or vllm:URL#NAME")
+    models.add_argument(
+        "--aligned", metavar="NAME", help="aligned model: a Hugging Face name, a folder, or vllm:URL#NAME"
+    )
     models.add_argument(
         "--bundled",
         action="store_true",
