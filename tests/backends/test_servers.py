@@ -13,7 +13,7 @@ from backends.model_server import ModelServer, Row, Rows, Twist, cut, hang, page
 from shiftlens.backends.exchange import Patience
 from shiftlens.backends.servers import Servers
 from shiftlens.bundled.paths import resolve_model_name
-from shiftlens.errors import ModelError
+from shiftlens.errors import ModelError, ScoringError
 from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec, ScoreOptions
 from shiftlens.scores.columns import Above, float32, int32, rank_of
 from shiftlens.scores.records import ScoredResponse, SideScores
@@ -21,6 +21,8 @@ from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.events import Refused, Scored
 from shiftlens.scoring.session import Session
 from tiny_models import byte_level_tokenizer, save_model
+
+pytestmark = pytest.mark.slow
 
 K = 10
 NATS = 1e-3
@@ -108,6 +110,29 @@ def test_both_models_may_be_on_one_server_and_none_is_loaded_here(
         assert_same(found.aligned, pair.aligned)
     assert ours.loads == 0
     assert {body["model"] for body in server.asked} == {"base", "aligned"}
+
+
+@pytest.mark.parametrize("kind", ["vllm", "sglang", "openai"])
+def test_an_adapter_is_a_second_name_of_one_server_with_the_tokenizer_of_the_model_below(
+    kind: str, local: list[ScoredResponse]
+) -> None:
+    server = ModelServer(kind, {"below": FOLDERS["aligned"], "tuned": FOLDERS["aligned"]})
+    # Where the adapter lies is told, and not on this machine.
+    server.places, server.parents = {"tuned": "/adapters/tuned"}, {"tuned": "below"}
+    with serving(server):
+        spec = dataclasses.replace(LOCAL, aligned=server.name("tuned"))
+        (found,) = scored(session(), spec, TEXTS[0])
+        assert session().describe(spec)[1].adapter_of == str(FOLDERS["aligned"])
+    assert_same(found.aligned, local[0].aligned)
+    assert {body.get("lora_path") or body.get("model") for body in server.asked} == {"tuned"}
+
+
+def test_a_redirect_is_not_followed(server: ModelServer) -> None:
+    with serving(ModelServer("vllm", {"aligned": FOLDERS["aligned"]})) as other:
+        server.failures = [status(307, Location=f"{other.url}/v1/completions")]
+        with pytest.raises(ScoringError, match="status 307"):
+            scored(session(), aligned_at(server))
+        assert not other.asked
 
 
 def test_ids_are_sent_and_no_text(server: ModelServer) -> None:

@@ -21,7 +21,7 @@ def test_a_token_of_both_models_has_one_id_and_one_of_a_group_has_none_on_the_ba
         for item in tokens(analysis)
     ]
     assert [token["base"]["id"] == token["id"] for token in told] == [True, False, False, False]
-    assert [token["base"]["id"] for token in told[1:3]] == [-1, -1]
+    assert [token["base"]["id"] for token in told[1:3]] == [None, None]
     assert [token["realigned"] is None for token in told] == [True, False, False, True]
     assert {token["kl"] for token in told} == {None}
     assert told[0]["baseRankOfAlignedTop"] is None

@@ -166,6 +166,7 @@ def test_every_format_of_template_text_has_a_shape_here() -> None:
     with_a_prefix = {
         known.name
         for known in text_formats()
+        if not known.by_model
         for example in known.examples
         if readable(example.text).responses[0].verbatim_prefix is not None
     }

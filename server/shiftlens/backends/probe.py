@@ -20,8 +20,8 @@ LONGEST = 512
 _FEW = 8
 _USUALLY_APART = 0.1
 _MOST_APART = 1.0
-"""Nats between two answers to one request, in the mean and at the most: batches of other shapes round otherwise, in
-bfloat16 by a tenth and more at unlikely tokens, where numbers of other positions are apart by several nats."""
+"""Nats between two answers to one request, in the mean and at the most. Batches of other shapes round otherwise: logits
+of bfloat16 have steps of 0.06 to 0.13 between 8 and 32. Numbers of other positions are apart by several nats."""
 
 _NO_CHANGE = 1e-4
 

@@ -36,14 +36,16 @@ _MOST_CANDIDATES = 100
 def add_pair_arguments(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     """--base, --aligned, --bundled and how to load them. With `several`, --aligned is a list, without --bundled."""
     models = parser.add_argument_group("models")
-    models.add_argument("--base", metavar="NAME", help="base model: a Hugging Face name or a folder")
+    models.add_argument("--base", metavar="NAME", help="base model: a Hugging Face name, a folder, or vllm:URL#NAME")
     if several:
         models.add_argument(
             "--aligned", metavar="NAME", action="append", help="an aligned model; once for each stage, in their order"
         )
         parser.set_defaults(bundled=False)
     else:
-        models.add_argument("--aligned", metavar="NAME", help="aligned model: a Hugging Face name or a folder")
+        models.add_argument(
+            "--aligned", metavar="NAME", help="aligned model: a Hugging Face name, a folder, or vllm:URL#NAME"
+        )
         models.add_argument(
             "--bundled",
             action="store_true",

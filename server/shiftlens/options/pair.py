@@ -34,7 +34,8 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairSpec:
-    """A base and an aligned model, each a Hugging Face name, a folder, or a `bundled:` name.
+    """A base and an aligned model, each a Hugging Face name, a folder, a `bundled:` name, or one on a server
+    (see `options.server_names`).
 
     `allow_download` lets the engine fetch a model that is not in the local cache; `allow_pickle` lets it load a
     checkpoint that has no safetensors. Both are off unless the user turns them on in user scope. A pickle can run code,
