@@ -47,6 +47,7 @@ def test_a_new_file_has_the_answer_in_the_transcripts_own_format(tmp_path: Path)
     assert written["messages"][1] == {"role": "assistant", "content": out.strip()}
     assert messages.read_text(encoding="utf-8") == MESSAGES
     assert "is there already" in ran(messages, *SHORT, "--output", target, code=2)[1]
+    assert "no folder" in ran(messages, *SHORT, "--output", tmp_path / "none" / "answered.json", code=2)[1]
     assert json.loads(target.read_text(encoding="utf-8")) == written
 
 

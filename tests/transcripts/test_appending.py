@@ -48,6 +48,13 @@ def test_the_rest_of_a_json_file_stays_as_it_is_written() -> None:
     assert json.loads(written)["id"] == 1.5
 
 
+def test_a_file_that_ended_with_a_line_break_still_does() -> None:
+    for name, text in OPEN.items():
+        before = read(text)
+        assert before is not None
+        assert with_answer(text, before, unanswered(before)[0], "So.").endswith("\n") == text.endswith("\n"), name
+
+
 def test_an_answer_that_would_read_as_more_turns_is_refused() -> None:
     text = "User: Why?\n\nAssistant:\n"
     before = read(text)

@@ -14,6 +14,7 @@ from shiftlens.cli.continue_from import TextStream, number
 from shiftlens.cli.files import add_reading_arguments, complain
 from shiftlens.cli.one_position import read_stdin_of, whole_number
 from shiftlens.cli.options import choose, own_template_of
+from shiftlens.cli.whole_file import write_whole
 from shiftlens.errors import ShiftLensError, TranscriptError
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         parser.error("standard input can't be written in place; name a file, or use --output")
     if args.output is not None and Path(args.output).exists():
         parser.error(f"{args.output} is there already; name a new file, or use --in-place")
+    if args.output is not None and not Path(args.output).parent.is_dir():
+        parser.error(f"{args.output} can't be written: there is no folder {Path(args.output).parent}")
     stdin = read_stdin_of(parser, args)
     shown = "<stdin>" if args.path == "-" else args.path
     try:
@@ -105,9 +108,11 @@ async def _generate(args: argparse.Namespace, shown: str, stdin: bytes) -> None:
             "The file is not in UTF-8 (or not all of it), so that writing it would change it.",
             "Use --output with a new file.",
         )
-    target = Path(args.path if args.in_place else args.output)
-    with target.open("w" if args.in_place else "x", encoding="utf-8", newline="") as out:
-        out.write(written)
+    if args.in_place and read_bytes(args.path, stdin, args.max_bytes) != raw:
+        raise TranscriptError("The file has changed meanwhile, so that it was left as it is.", "Ask again.")
+    if args.output is not None and Path(args.output).exists():
+        raise TranscriptError(f"{args.output} came to be meanwhile, and was left as it is.", "Name a new file.")
+    write_whole(Path(args.path if args.in_place else args.output), written)
 
 
 def _conversation(args: argparse.Namespace, transcript: Transcript) -> int:

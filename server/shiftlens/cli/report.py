@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import functools
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shiftlens.cli.files import add_file_arguments, analyse_files, stdin_of
+from shiftlens.cli.whole_file import write_whole
 from shiftlens.errors import ShiftLensError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ async def _report(args: argparse.Namespace, stdin: bytes, output: Path) -> int:
         print("Nothing could be analysed; no report was written.", file=sys.stderr)
         return 1
     try:
-        _write(output, render(files, failed))
+        write_whole(output, render(files, failed))
     except OSError as error:
         print(f"shiftlens report: {args.output} can't be written: {error.strerror}", file=sys.stderr)
         return 1
@@ -89,27 +89,3 @@ def _in_the_way(output: Path, *, force: bool) -> str | None:
     except OSError as error:
         return f"{output} is there and can't be read: {error.strerror}"
     return None if is_report(start) else f"{output} is no report of ShiftLens; --force writes over it all the same"
-
-
-def _write(output: Path, page: str) -> None:
-    """Whole or not at all: a report that is there stays until the new one is complete. Raises OSError."""
-    import tempfile
-
-    target = output.resolve()
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(page)
-        # A file of its own would have had these permissions; a temporary one is for its owner alone.
-        mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
-        Path(name).chmod(mode)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -66,9 +66,11 @@ def _said(conversations: tuple[tuple[Turn, ...], ...]) -> Said:
 def _candidates(text: str, transcript: Transcript, turns: tuple[Turn, ...], answer: str) -> Iterator[str]:
     last = turns[-1]
     at = last.source_end
+    # Where the file's last line break stands before an answer, it gets another behind it.
+    rest = text[at:] or ("\n" if text.endswith("\n") else "")
     if last.role is Role.ASSISTANT:
         for lead in _LEADS:
-            yield text[:at] + lead + answer + text[at:]
+            yield text[:at] + lead + answer + rest
         yield text[:at] + json.dumps(answer, ensure_ascii=False)[1:-1] + text[at:]
         return
     behind = _behind_message(text, at)

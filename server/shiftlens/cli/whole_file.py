@@ -1,0 +1,29 @@
+"""Writing a file so that it is never there in part."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_whole(output: Path, text: str) -> None:
+    """Whole or not at all: a file that is there stays until the new one is complete. Raises OSError."""
+    target = output.resolve()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        # A file of its own would have had these permissions; a temporary one is for its owner alone.
+        mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
+        Path(name).chmod(mode)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
