@@ -70,8 +70,11 @@ async def analyse(
                         on_progress(event)
                 elif isinstance(event, Finished):
                     models = event
-                elif isinstance(event, Update) and saved is not None:
-                    saved.write(work.complete())
+                elif (
+                    isinstance(event, Update) and saved is not None and isinstance(event.known.outcome, ScoredResponse)
+                ):
+                    # First rows are not noted, so that they are not written either.
+                    saved.write({event.key: event.known.outcome})
     finally:
         if saved is not None:
             saved.write(work.complete())

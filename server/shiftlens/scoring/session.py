@@ -1,7 +1,7 @@
 """A scoring session: opens models, scores responses, and yields results as plain values.
 
 It is all that scoring needs, with no messages and no other process: the engine's worker, a run over a corpus and the
-tests call the same.
+tests call the same. Its length is that of a list of short methods, one for each thing that can be asked of it.
 """
 
 from __future__ import annotations
