@@ -328,7 +328,7 @@ async def test_custom_requests_keep_every_key(editor: EditorClient) -> None:
     assert [r["prompt"] for r in analysis["responses"]] == ["Why is the sky blue?", "More?"]
     answer = await editor.ask("shiftlens/token", {"uri": uri, "position": {"line": 1, "character": 12}})
     side = answer["tokens"][0]["base"]
-    assert set(side) == {"id", "rank", "logprob", "prob", "entropy", "missingMass", "top"}
+    assert set(side) == {"id", "rank", "rankText", "logprob", "prob", "entropy", "missingMass", "top"}
     assert len(side["top"]) == 10
     assert abs(sum(c["prob"] for c in side["top"]) + side["missingMass"] - 1) < 1e-5
     assert "Why is the sky blue?" in answer["prefix"]["base"]
@@ -386,9 +386,9 @@ async def test_saving_scores_where_typing_does_not(editor: EditorClient) -> None
 async def test_commands_check_their_arguments(editor: EditorClient) -> None:
     assert await editor.command("shiftlens.score", "file:///unknown") is False
     assert await editor.command("shiftlens.cancel", "file:///unknown") is False
-    with pytest.raises(Exception, match="Invalid Params"):
+    with pytest.raises(Exception, match="missing a required argument"):
         await editor.command("shiftlens.score")
-    with pytest.raises(Exception, match="Invalid Params"):
+    with pytest.raises(Exception, match="too many positional arguments"):
         await editor.command("shiftlens.score", "file:///a", "too many")
 
 
