@@ -90,8 +90,8 @@ def test_the_cache_is_shown_and_cleared_where_there_is_none(folder: Path) -> Non
 
 def test_a_cache_that_cannot_be_cleared_says_so(folder: Path) -> None:
     (folder / "cache").mkdir()
-    (folder / "cache" / "results.sqlite3").mkdir()
-    (folder / "cache" / "results.sqlite3.broken").write_bytes(b"")
+    (folder / "cache" / "scores.sqlite3").mkdir()
+    (folder / "cache" / "scores.sqlite3.broken").write_bytes(b"")
     said = shiftlens("cache", "clear", code=1)
     assert "could not be cleared" in said
     assert "Traceback" not in said

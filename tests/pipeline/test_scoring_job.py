@@ -14,10 +14,11 @@ from analysis.hand_made import scored
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Done, Progress, Refused, Score, Scored
 from shiftlens.model_files.fingerprint import model_fingerprint
-from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.options.pair import AUTO_LIBRARY, PairSpec, ScoreOptions
 from shiftlens.pipeline.saved_results import SavedResults
 from shiftlens.pipeline.scoring_job import Finished, JobEvent, Recalled, Update, scoring_job
 from shiftlens.pipeline.work import Work, plan_work
+from shiftlens.scores.matrix_library import expected_library
 from shiftlens.scores.outcomes import OutcomeCache, Refusal
 from shiftlens.scores.records import ScoredResponse, ScoringModel
 from shiftlens.scores.store import ResultStore
@@ -50,7 +51,8 @@ def work(text: str = TALK, pair: PairSpec | None = None, **more: Any) -> Work:
 
 
 def answer(index: int, *, partial: bool = False, models: tuple[str, str] = ("", "")) -> Scored:
-    return Scored(job=1, index=index, scored=scores(models), partial=partial)
+    library = expected_library(AUTO_LIBRARY)
+    return Scored(job=1, index=index, scored=scores(models), partial=partial, matrix_library=library)
 
 
 def scores(models: tuple[str, str] = ("", "")) -> ScoredResponse:
