@@ -4,6 +4,7 @@ import { registerCommands } from "./commands/commands";
 import { CommandContexts } from "./commands/contexts";
 import { ModelPicker } from "./commands/models";
 import { Installer } from "./install/installer";
+import { configuration } from "./server/configuration";
 import { createLogs, type Logs } from "./server/log";
 import { onActiveInterpreterChange } from "./server/pythonExtension";
 import { type Reactions, Server } from "./server/server";
@@ -44,7 +45,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     () => installer.interpreter(),
     () => {
       const styling = new TokenStyling();
-      return { middleware: { ...styling, window: { showDocument } }, features: [styling.feature] };
+      return {
+        middleware: { ...styling, window: { showDocument }, workspace: { configuration: configuration() } },
+        features: [styling.feature],
+      };
     },
   );
   const navigation = new Navigation(() => running.client);
