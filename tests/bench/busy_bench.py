@@ -23,6 +23,7 @@ from server_bench import SERVER
 from shapes import save_pair
 from wire import Wire
 
+from score_job import score
 from shiftlens.engine.client import EngineClient, Sharing
 from shiftlens.engine.protocol import Scored
 from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec, ScoreOptions
@@ -66,7 +67,7 @@ async def _of_a_terminal(pair: PairSpec, rounds: int, count: int) -> float:
         asked = ResponseToScore(turns=(question,), parts=one_text(next(texts)), source_format="labels")
         scored: list[Scored] = []
         start = time.perf_counter()
-        await client.score(pair, ScoreOptions(), [asked], on_scored=scored.append)
+        await score(client, pair, ScoreOptions(), [asked], on_scored=scored.append)
         taken = time.perf_counter() - start
         if not scored:
             raise RuntimeError("a response got no scores")

@@ -7,6 +7,7 @@ import asyncio
 import psutil
 import pytest
 
+from score_job import score
 from shiftlens.engine.client import EngineClient, Sharing
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
@@ -40,11 +41,11 @@ async def test_a_cancelled_job_takes_no_more_time_of_the_engine(tiny_pair: PairS
     try:
         await client.describe(tiny_pair)
         before = cpu_seconds(client)
-        await client.score(tiny_pair, ScoreOptions(), job_of("Whole"))
+        await score(client, tiny_pair, ScoreOptions(), job_of("Whole"))
         whole = cpu_seconds(client) - before
         begun = asyncio.Event()
         job = asyncio.create_task(
-            client.score(tiny_pair, ScoreOptions(), job_of("Cancelled"), on_scored=lambda _: begun.set())
+            score(client, tiny_pair, ScoreOptions(), job_of("Cancelled"), on_scored=lambda _: begun.set())
         )
         await asyncio.wait_for(begun.wait(), SECONDS)
         before = cpu_seconds(client)

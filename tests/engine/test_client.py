@@ -16,6 +16,7 @@ import pytest_asyncio
 import torch
 from safetensors.torch import load_file
 
+from score_job import score
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.frames import HEADER_BYTES, body_length, decode_reply, encode_frame
 from shiftlens.engine.protocol import Progress, Refused, Score, Scored
@@ -50,8 +51,8 @@ async def client() -> AsyncIterator[EngineClient]:
 async def test_scores_arrive_for_each_response_with_progress(client: EngineClient, tiny_pair: PairSpec) -> None:
     progress: list[Progress] = []
     scored: list[Scored] = []
-    done = await client.score(
-        tiny_pair, ScoreOptions(), [SHORT, LONG], on_progress=progress.append, on_scored=scored.append
+    done = await score(
+        client, tiny_pair, ScoreOptions(), [SHORT, LONG], on_progress=progress.append, on_scored=scored.append
     )
     assert done.base is not None
     assert done.base.name == tiny_pair.base
@@ -64,7 +65,7 @@ async def test_the_first_rows_of_a_long_response_come_before_the_last(
 ) -> None:
     scored: list[Scored] = []
     unheard = response("Why is the sky blue? " + LONG.text)
-    await client.score(tiny_pair, ScoreOptions(), [unheard], on_scored=scored.append)
+    await score(client, tiny_pair, ScoreOptions(), [unheard], on_scored=scored.append)
     first, last = scored[0], scored[-1]
     assert first.partial
     assert not last.partial
@@ -74,21 +75,21 @@ async def test_the_first_rows_of_a_long_response_come_before_the_last(
 
 async def test_a_cancelled_job_stops_and_the_next_one_works(client: EngineClient, tiny_pair: PairSpec) -> None:
     started = asyncio.Event()
-    job = asyncio.create_task(client.score(tiny_pair, ScoreOptions(), [LONG] * 200, on_scored=lambda _: started.set()))
+    job = asyncio.create_task(score(client, tiny_pair, ScoreOptions(), [LONG] * 200, on_scored=lambda _: started.set()))
     await asyncio.wait_for(started.wait(), SECONDS)
     job.cancel()
     with pytest.raises(asyncio.CancelledError):
         await job
     pid = client.pid
     scored: list[Scored] = []
-    await asyncio.wait_for(client.score(tiny_pair, ScoreOptions(), [SHORT], on_scored=scored.append), SECONDS)
+    await asyncio.wait_for(score(client, tiny_pair, ScoreOptions(), [SHORT], on_scored=scored.append), SECONDS)
     assert len(scored) == 1
     assert client.pid == pid
 
 
 async def test_killing_the_engine_loses_that_job_only(client: EngineClient, tiny_pair: PairSpec) -> None:
     started = asyncio.Event()
-    job = asyncio.create_task(client.score(tiny_pair, ScoreOptions(), [LONG] * 200, on_scored=lambda _: started.set()))
+    job = asyncio.create_task(score(client, tiny_pair, ScoreOptions(), [LONG] * 200, on_scored=lambda _: started.set()))
     await asyncio.wait_for(started.wait(), SECONDS)
     pid = client.pid
     assert pid is not None
@@ -96,7 +97,7 @@ async def test_killing_the_engine_loses_that_job_only(client: EngineClient, tiny
     with pytest.raises(EngineError, match=r"ended \(signal 9\).*a new engine starts by itself"):
         await asyncio.wait_for(job, SECONDS)
     scored: list[Scored] = []
-    await client.score(tiny_pair, ScoreOptions(), [SHORT], on_scored=scored.append)
+    await score(client, tiny_pair, ScoreOptions(), [SHORT], on_scored=scored.append)
     assert len(scored) == 1
     assert client.pid != pid
 
@@ -178,7 +179,7 @@ async def test_a_response_that_cannot_be_scored_does_not_stop_the_others(
     refused: list[Refused] = []
     scored: list[Scored] = []
     empty = response("")
-    await client.score(tiny_pair, ScoreOptions(), [empty, SHORT], on_refused=refused.append, on_scored=scored.append)
+    await score(client, tiny_pair, ScoreOptions(), [empty, SHORT], on_refused=refused.append, on_scored=scored.append)
     assert [r.index for r in refused] == [0]
     assert "is empty" in refused[0].problem
     assert [s.index for s in scored] == [1]
@@ -186,7 +187,7 @@ async def test_a_response_that_cannot_be_scored_does_not_stop_the_others(
 
 async def test_an_unknown_context_names_those_there_are(client: EngineClient, tiny_pair: PairSpec) -> None:
     refused: list[Refused] = []
-    await client.score(tiny_pair, ScoreOptions(base_context="urial"), [SHORT], on_refused=refused.append)
+    await score(client, tiny_pair, ScoreOptions(base_context="urial"), [SHORT], on_refused=refused.append)
     assert "aligntds, chat, raw, few-shot" in refused[0].remedy
 
 
@@ -228,7 +229,7 @@ async def test_two_vocabularies_are_scored_and_the_notes_say_what_differs(
 ) -> None:
     other = save_model(tmp_path / "other", sentence_piece_tokenizer(), seed=0)
     scored: list[Scored] = []
-    await client.score(replace(tiny_pair, base=str(other)), ScoreOptions(), [SHORT], on_scored=scored.append)
+    await score(client, replace(tiny_pair, base=str(other)), ScoreOptions(), [SHORT], on_scored=scored.append)
     assert scored[0].scored.comparison.alignment is not None
     assert "number their tokens differently" in scored[0].scored.notes[0]
 
@@ -241,11 +242,11 @@ async def test_an_aligned_model_without_a_template_says_what_is_missing(
     plain = save_model(tmp_path / "plain", tokenizer, seed=1)
     pair = replace(tiny_pair, aligned=str(plain))
     refused: list[Refused] = []
-    await client.score(pair, ScoreOptions(), [SHORT], on_refused=refused.append)
+    await score(client, pair, ScoreOptions(), [SHORT], on_refused=refused.append)
     assert "has no chat template" in refused[0].problem
     assert "few-shot" in refused[0].remedy
     scored: list[Scored] = []
-    await client.score(pair, ScoreOptions(aligned_context="few-shot"), [SHORT], on_scored=scored.append)
+    await score(client, pair, ScoreOptions(aligned_context="few-shot"), [SHORT], on_scored=scored.append)
     assert "few-shot" in scored[0].scored.notes[0]
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from score_job import score
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE
 from shiftlens.engine.sharing.running import running_engines
@@ -57,9 +58,9 @@ async def until_kept(true: Callable[[int], bool]) -> int:
 
 async def test_what_is_kept_for_a_document_goes_when_it_closes(tiny_pair: PairSpec) -> None:
     async with client() as editor:
-        await editor.score(tiny_pair, ScoreOptions(), [response("First?")], document="a")
+        await score(editor, tiny_pair, ScoreOptions(), [response("First?")], document="a")
         one = await until_kept(lambda held: held > 0)
-        await editor.score(tiny_pair, ScoreOptions(), [response("Quite another?")], document="b")
+        await score(editor, tiny_pair, ScoreOptions(), [response("Quite another?")], document="b")
         await until_kept(lambda held: held > one)
         editor.forget("b")
         assert await until_kept(lambda held: held <= one) == one
@@ -69,10 +70,10 @@ async def test_what_is_kept_for_a_document_goes_when_it_closes(tiny_pair: PairSp
 
 async def test_what_is_kept_for_a_client_goes_when_it_leaves(tiny_pair: PairSpec) -> None:
     async with client() as stays:
-        await stays.score(tiny_pair, ScoreOptions(), [response("First?")], document="a")
+        await score(stays, tiny_pair, ScoreOptions(), [response("First?")], document="a")
         one = await until_kept(lambda held: held > 0)
         async with client() as leaves:
-            await leaves.score(tiny_pair, ScoreOptions(), [response("Quite another?")], document="a")
+            await score(leaves, tiny_pair, ScoreOptions(), [response("Quite another?")], document="a")
             await until_kept(lambda held: held > one)
         assert await until_kept(lambda held: held <= one) == one
 
@@ -87,8 +88,12 @@ async def test_a_template_that_loops_is_the_users_error_and_the_engine_goes_on(t
         refused: list[str] = []
         options = ScoreOptions(base_context=LOOP)
         try:
-            await editor.score(
-                tiny_pair, options, [response("First?")], on_refused=lambda message: refused.append(message.problem)
+            await score(
+                editor,
+                tiny_pair,
+                options,
+                [response("First?")],
+                on_refused=lambda message: refused.append(message.problem),
             )
         except ScoringError as error:
             refused.append(error.problem)
@@ -101,7 +106,7 @@ async def test_a_template_that_loops_obeys_a_cancel(tiny_pair: PairSpec) -> None
         await editor.describe(tiny_pair)
         options, many = ScoreOptions(base_context=LOOP), [response(f"{number}?") for number in range(1000)]
         begun = asyncio.Event()
-        job = asyncio.create_task(editor.score(tiny_pair, options, many, on_refused=lambda _: begun.set()))
+        job = asyncio.create_task(score(editor, tiny_pair, options, many, on_refused=lambda _: begun.set()))
         await asyncio.wait_for(begun.wait(), SECONDS)
         job.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from processes import is_alive
+from score_job import score
 from shiftlens.engine.client import EngineClient, Sharing
 from shiftlens.engine.frames import encode_frame
 from shiftlens.engine.protocol import Describe, Scored
@@ -51,7 +52,7 @@ async def main():
         turns=(ContextTurn.of("user", "Why?"),), parts=one_text("The lazy dog. " * 90), source_format="labels"
     )
     done = lambda message: None if message.partial else print("scored", flush=True)
-    await client.score(pair, ScoreOptions(), [response] * count, on_scored=done)
+    await score(client, pair, ScoreOptions(), [response] * count, on_scored=done)
     await asyncio.to_thread(sys.stdin.read)
     await client.close()
 asyncio.run(main())
@@ -125,7 +126,7 @@ async def host_pid() -> int:
 async def busy(client: EngineClient, pair: PairSpec, *, count: int = 100) -> tuple[asyncio.Task[object], list[Scored]]:
     """A job of many responses, of which the first one is being scored, and what comes of it."""
     scored: list[Scored] = []
-    job = asyncio.create_task(client.score(pair, ScoreOptions(), [LONG] * count, on_scored=scored.append))
+    job = asyncio.create_task(score(client, pair, ScoreOptions(), [LONG] * count, on_scored=scored.append))
     await until(lambda: scored or job.done())
     assert not job.done()
     return job, scored
@@ -199,7 +200,7 @@ async def test_jobs_asked_while_an_engine_ends_are_done_by_the_next(tiny_pair: P
     async with clients(1, idle_minutes=NO_TIME / 20) as (client,):
         for pause in range(0, 12, 2):
             scored: list[Scored] = []
-            await client.score(tiny_pair, ScoreOptions(), [SHORT], on_scored=scored.append)
+            await score(client, tiny_pair, ScoreOptions(), [SHORT], on_scored=scored.append)
             assert len(scored) == 1
             await asyncio.sleep(0.005 * pause)
 
@@ -223,7 +224,7 @@ async def test_an_engine_that_is_gone_before_it_is_asked_is_replaced(
 async def test_killing_the_engine_fails_the_jobs_of_every_client_with_the_reason(tiny_pair: PairSpec) -> None:
     async with clients(2) as (one, other):
         first, _ = await busy(one, tiny_pair)
-        second = asyncio.create_task(other.score(tiny_pair, ScoreOptions(), [LONG] * 100))
+        second = asyncio.create_task(score(other, tiny_pair, ScoreOptions(), [LONG] * 100))
         await until(lambda: other.pid)
         assert one.pid is not None
         os.kill(one.pid, signal.SIGKILL)
@@ -287,7 +288,7 @@ async def test_a_small_job_waits_for_one_response_of_another_clients_long_job(ti
 
         before = whole()
         messages: list[str] = []
-        await other.score(tiny_pair, ScoreOptions(), [SHORT], on_progress=lambda said: messages.append(said.message))
+        await score(other, tiny_pair, ScoreOptions(), [SHORT], on_progress=lambda said: messages.append(said.message))
         assert not job.done()
         # One that was under way, and one that may be told before the small job's end is.
         assert whole() - before <= 2
@@ -300,14 +301,14 @@ async def test_two_long_jobs_take_turns(tiny_pair: PairSpec) -> None:
     async with clients(2) as (one, other):
         await asyncio.gather(one.describe(tiny_pair), other.describe(tiny_pair))
 
-        async def score(client: EngineClient, name: str) -> None:
+        async def scored_by(client: EngineClient, name: str) -> None:
             def note(message: Scored) -> None:
                 if not message.partial:
                     order.append(name)
 
-            await client.score(tiny_pair, ScoreOptions(), [LONG] * 6, on_scored=note)
+            await score(client, tiny_pair, ScoreOptions(), [LONG] * 6, on_scored=note)
 
-        await asyncio.gather(score(one, "a"), score(other, "b"))
+        await asyncio.gather(scored_by(one, "a"), scored_by(other, "b"))
     assert sorted(order) == ["a"] * 6 + ["b"] * 6
     assert set(order[:4]) == {"a", "b"}
 
@@ -316,7 +317,7 @@ async def test_a_cancel_is_of_ones_own_job_only(tiny_pair: PairSpec) -> None:
     async with clients(2) as (one, other):
         job, _ = await busy(one, tiny_pair)
         kept: list[Scored] = []
-        theirs = asyncio.create_task(other.score(tiny_pair, ScoreOptions(), [LONG] * 5, on_scored=kept.append))
+        theirs = asyncio.create_task(score(other, tiny_pair, ScoreOptions(), [LONG] * 5, on_scored=kept.append))
         await until(lambda: kept)
         pid = one.pid
         job.cancel()
@@ -384,8 +385,8 @@ async def test_scores_of_an_engine_that_had_another_pair_are_those_of_a_new_one(
     for pairs in ([other_pair], [tiny_pair, other_pair]):
         async with clients(1) as (client,):
             for pair in pairs[:-1]:
-                await client.score(pair, ScoreOptions(), [SHORT])
-            await client.score(pairs[-1], ScoreOptions(), [SHORT], on_scored=scored.append)
+                await score(client, pair, ScoreOptions(), [SHORT])
+            await score(client, pairs[-1], ScoreOptions(), [SHORT], on_scored=scored.append)
     assert scored[0].scored == scored[1].scored
 
 
@@ -394,7 +395,7 @@ async def test_long_jobs_of_two_pairs_take_turns_and_each_has_the_scores_of_its_
 ) -> None:
     async def scores(client: EngineClient, pair: PairSpec) -> list[Scored]:
         found: list[Scored] = []
-        await client.score(pair, ScoreOptions(), [LONG, SHORT] * 3, on_scored=found.append)
+        await score(client, pair, ScoreOptions(), [LONG, SHORT] * 3, on_scored=found.append)
         return sorted((message for message in found if not message.partial), key=lambda message: message.index)
 
     async with clients(2) as (one, other):
@@ -593,7 +594,7 @@ async def test_who_only_looks_starts_no_engine_but_uses_the_one_there_is(tiny_pa
 async def test_a_running_engine_says_what_it_holds_and_ends_when_it_is_told(tiny_pair: PairSpec) -> None:
     assert await running_engines() == []
     async with clients(2) as (one, other):
-        await one.score(tiny_pair, ScoreOptions(), [LONG])
+        await score(one, tiny_pair, ScoreOptions(), [LONG])
         await other.describe(tiny_pair)
         (engine,) = await running_engines()
         assert engine.said is not None
@@ -671,7 +672,7 @@ async def test_a_client_that_does_not_read_does_not_stop_the_others(tiny_pair: P
         await client.describe(tiny_pair)
         requests = [Describe(job=number, pair=tiny_pair) for number in range(2000)]
         await raw(endpoint_for(build, allow_pickle=False), Hello(build=build, idle_seconds=0), *requests)
-        await asyncio.wait_for(client.score(tiny_pair, ScoreOptions(), [SHORT]), SECONDS)
+        await asyncio.wait_for(score(client, tiny_pair, ScoreOptions(), [SHORT]), SECONDS)
 
 
 FAILS = """

@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 from pygls.exceptions import JsonRpcException
 
 from lsp.lsp_client import SECONDS, EditorClient, capabilities, decode, spans, started
+from score_job import score
 from shiftlens.analysis.classify import build
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Scored
@@ -43,7 +44,8 @@ async def expected(engine: EngineClient, pair: PairSpec, text: str) -> dict[int,
     transcript = read(text, filename="talk.txt")
     assert transcript is not None
     found: dict[int, Scored] = {}
-    await engine.score(
+    await score(
+        engine,
         pair,
         ScoreOptions(),
         [to_score(response, transcript.format) for response in transcript.responses],

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from score_job import score
 from shiftlens.engine.client import EngineClient
 from shiftlens.errors import ScoringError
 from shiftlens.options.pair import PairSpec, ScoreOptions
@@ -71,6 +72,6 @@ async def test_more_text_than_fits_a_message_is_refused_before_it_is_encoded() -
     many = [ResponseToScore(turns=(turn,), parts=one_text("a"), source_format="labels")] * 100
     client = EngineClient()
     with pytest.raises(ScoringError, match="too much text to score in one go") as refused:
-        await client.score(PairSpec(base="a", aligned="b"), ScoreOptions(), many)
+        await score(client, PairSpec(base="a", aligned="b"), ScoreOptions(), many)
     assert "split the file" in refused.value.remedy
     assert client.pid is None

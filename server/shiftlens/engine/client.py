@@ -8,7 +8,7 @@ starts a new one. No torch here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TypeVar, overload
 
@@ -42,7 +42,7 @@ from shiftlens.engine.protocol import (
 )
 from shiftlens.engine.sharing.naming import as_named, deciding_pair, located_job
 from shiftlens.errors import EngineError, ScoringError
-from shiftlens.options.pair import DEFAULT_IDLE_MINUTES, PairSpec, ScoreOptions
+from shiftlens.options.pair import DEFAULT_IDLE_MINUTES, PairSpec
 from shiftlens.scores.continuations import check_asked, check_position
 from shiftlens.scores.requests import least_bytes
 
@@ -133,31 +133,6 @@ class EngineClient:
                 continue
             return
         raise EngineError("The engine ended each time before it was asked.", "Ask again.")
-
-    async def score(
-        self,
-        pair: PairSpec,
-        options: ScoreOptions,
-        responses: Sequence[ResponseToScore],
-        *,
-        document: str = "",
-        on_progress: Callable[[Progress], None] | None = None,
-        on_scored: Callable[[Scored], None] | None = None,
-        on_refused: Callable[[Refused], None] | None = None,
-    ) -> Done:
-        """`run` of a Score, with listeners instead of a stream. Cancelling the awaiting task cancels the job."""
-        request = Score(pair=pair, options=options, responses=tuple(responses), document=document)
-        async with aclosing(self.run(request)) as events:
-            async for event in events:
-                if isinstance(event, Done):
-                    return event
-                if isinstance(event, Progress):
-                    _tell(on_progress, event)
-                elif isinstance(event, Scored):
-                    _tell(on_scored, event)
-                else:
-                    _tell(on_refused, event)
-        raise EngineError("The engine ended a job without an answer.", "This is a fault of ShiftLens.")
 
     async def describe(self, pair: PairSpec, *, on_progress: Callable[[Progress], None] | None = None) -> Described:
         """Load a pair and say what it is. Raises ModelError, EngineError."""
