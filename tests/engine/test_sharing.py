@@ -39,7 +39,9 @@ SECONDS = 60
 NO_TIME = 0.2 / 60
 CLIENT = """
 import asyncio, sys
+from contextlib import aclosing
 from shiftlens.engine.client import EngineClient
+from shiftlens.engine.protocol import Score, Scored
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.options.pair import PairSpec, ScoreOptions
 pair = PairSpec(base=sys.argv[1], aligned=sys.argv[2], device="cpu")
@@ -51,8 +53,11 @@ async def main():
     response = ResponseToScore(
         turns=(ContextTurn.of("user", "Why?"),), parts=one_text("The lazy dog. " * 90), source_format="labels"
     )
-    done = lambda message: None if message.partial else print("scored", flush=True)
-    await score(client, pair, ScoreOptions(), [response] * count, on_scored=done)
+    job = Score(pair=pair, options=ScoreOptions(), responses=(response,) * count)
+    async with aclosing(client.run(job)) as events:
+        async for event in events:
+            if isinstance(event, Scored) and not event.partial:
+                print("scored", flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await client.close()
 asyncio.run(main())
