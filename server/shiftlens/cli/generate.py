@@ -26,7 +26,8 @@ _MOST_TOKENS = 512
 _EPILOG = """\
 The conversation ends with a query, or with an empty turn of the assistant (`Assistant:` with nothing behind it). The
 answer is greedy unless a seed is named. With --output the transcript is written with the answer behind it, in its own
-format, where that reads back as the same turns; else the answer is only printed.
+format, where that reads back as the same turns; else the answer is only printed. Tools that the file offers are given
+to the model where its chat template takes them; else a note says so.
 Exit codes: 0 answered, 1 it could not be answered or written, 2 wrong usage, 130 interrupted.
 """
 
@@ -93,7 +94,11 @@ async def _generate(args: argparse.Namespace, shown: str, stdin: bytes) -> None:
     if more or not source.in_file:
         raise TranscriptError("This is an archive.", "Name one of its files, unpacked.")
     transcript, text = source.transcript, source.text
+    for line, problem in transcript.problems:
+        complain(shown, f"line {line}: {problem}")
     at = _conversation(args, transcript)
+    for note in transcript.notes[at]:
+        complain(shown, note)
     answer = await _answer(args, shown, transcript, _request(transcript, at))
     if args.output is None and not args.in_place:
         return
@@ -144,12 +149,11 @@ def _request(transcript: Transcript, conversation: int) -> ResponseToScore:
     from shiftlens.transcripts.appending import context_of
     from shiftlens.transcripts.model import Response, Role, Turn
 
-    earlier = [each for each in transcript.responses if each.conversation == conversation]
     response = Response(
         index=0,
         context=context_of(transcript.conversations[conversation]),
         turn=Turn(Role.ASSISTANT, ()),
-        tools=earlier[-1].tools if earlier else "",
+        tools=transcript.tools[conversation],
     )
     return to_score(response, transcript.format)
 
