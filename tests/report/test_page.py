@@ -241,6 +241,14 @@ def test_tokens_promoted_and_suppressed_lead_to_their_responses() -> None:
     assert links[0].attributes["title"] == "base 25.00%, aligned 50.00%"
 
 
+def test_positions_without_candidates_are_told_of_beside_the_tokens_promoted_and_suppressed() -> None:
+    known, unknown = [11, 10], [-1, -1]
+    changed = scored([b"a"], base=side(2, tops=[known, unknown]), aligned=side(2, tops=[known[::-1], known]))
+    found = dataclasses.replace(analysis([b"a"]), responses=(build(response("a"), changed, ClassifyOptions()),))
+    assert "Over all candidates at 1 position, said or not" in page_of(found).all("details", "vocabulary")[0].text
+    assert "1 more left out: not both models have candidates" in page_of(found).all("details", "vocabulary")[0].text
+
+
 def test_files_of_different_pairs_have_no_vocabulary_in_common() -> None:
     tops = [[11, 10], [11, 10]]
     changed = scored([b"a"], base=side(2, tops=tops), aligned=side(2, tops=[[10, 11], [10, 11]]))
