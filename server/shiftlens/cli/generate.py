@@ -90,7 +90,8 @@ async def _generate(args: argparse.Namespace, shown: str, stdin: bytes) -> None:
     from shiftlens.transcripts.files import decode
 
     raw = read_bytes(args.path, stdin, args.max_bytes)
-    source, *more = sources_in(args.path, stdin, args.max_bytes, args.transcript_format, own_template_of(args))
+    own = own_template_of(args)
+    source, *more = sources_in(args.path, stdin, args.max_bytes, args.transcript_format, own)
     if more or not source.in_file:
         raise TranscriptError("This is an archive.", "Name one of its files, unpacked.")
     transcript, text = source.transcript, source.text
@@ -107,7 +108,8 @@ async def _generate(args: argparse.Namespace, shown: str, stdin: bytes) -> None:
         complain(shown, "White space around the answer was left out of the transcript.")
     if not kept:
         raise TranscriptError("The answer is empty, so that nothing was written.", "Try another --seed.")
-    written = with_answer(text, transcript, at, kept, filename="" if args.path == "-" else args.path)
+    name = "" if args.path == "-" else args.path
+    written = with_answer(text, transcript, at, kept, filename=name, own_template=own)
     if args.in_place and decode(raw, args.max_bytes).encode("utf-8") != raw:
         raise TranscriptError(
             "The file is not in UTF-8 (or not all of it), so that writing it would change it.",
