@@ -79,6 +79,12 @@ def test_tokens_are_listed_by_how_often_they_are_shifted_then_by_how_large_a_par
     ]
 
 
+def test_a_position_without_a_class_is_no_part_of_a_tokens_shift_ratio() -> None:
+    found = together(build(response("aab"), scored([b"a", b"a", b"b"], base_ranks=[9, 0, 0, 1]), ClassifyOptions()))
+    assert [(t.piece, t.said, t.shifted, t.ratio) for t in found.tokens] == [(b"a", 1, 1, 1.0)]
+    assert sum(each.tokens for each in found.by_tenth) == 2
+
+
 def test_nothing_has_no_positions() -> None:
     found = together()
     assert (found.responses, found.whole.tokens, found.by_position, found.tokens) == (0, 0, (), ())

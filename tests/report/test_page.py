@@ -274,6 +274,16 @@ def test_several_responses_have_shares_by_position_and_file_and_tokens_with_thei
     assert "a" + "2" + "2" + "100.0%" in ratios.text.split("\n")
 
 
+def test_tables_of_positions_with_a_class_say_how_many_have_none() -> None:
+    built = build(response("ab"), scored([b"a", b"b"], base_ranks=[0, 9, 1]), ClassifyOptions())
+    found = dataclasses.replace(analysis([b"a"]), responses=(built,), summary=built.summary)
+    page = PageReader(render([ReportedFile("one", found), ReportedFile("two", found)]))
+    said = [remark.text for remark in page.all("p", "remark")]
+    assert "Of the positions that have a class; 2 have none." in said
+    assert "By part and by kind, of the positions that have a class:" in said
+    assert "a" not in [row[:1] for row in page.all("table", "ratios")[0].text.split("\n")]
+
+
 def test_a_response_alone_has_no_tables_of_several() -> None:
     page = page_of(analysis([b"a"]))
     assert not page.all("table", "shares")
