@@ -39,7 +39,6 @@ def test_turns_files_and_pairs_have_counts_of_their_own() -> None:
             ("two", other, analysed([9, 9], turn=1)),
         ]
     )
-    assert found.responses == 3
     assert [(turn, of.tokens, of.shifted) for turn, of in found.by_turn] == [(1, 5, 2), (3, 2, 1)]
     assert [(file, of.tokens, of.shifted) for file, of in found.by_file] == [("two", 4, 3), ("one", 3, 0)]
     assert [(pair, of.tokens) for pair, of in found.by_pair] == [(("b", "a"), 5), (("b", "c"), 2)]
@@ -87,7 +86,7 @@ def test_a_position_without_a_class_is_no_part_of_a_tokens_shift_ratio() -> None
 
 def test_nothing_has_no_positions() -> None:
     found = together()
-    assert (found.responses, found.whole.tokens, found.by_position, found.tokens) == (0, 0, (), ())
+    assert (found.whole.tokens, found.by_position, found.tokens) == (0, (), ())
     assert [each.tokens for each in found.by_tenth] == [0] * 10
 
 

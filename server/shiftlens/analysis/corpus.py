@@ -67,7 +67,6 @@ class CorpusSummary:
       greater ratio.
     """
 
-    responses: int
     whole: Summary
     by_tenth: tuple[Bin, ...]
     by_position: tuple[Bin, ...]
@@ -97,7 +96,6 @@ def summarise_corpus(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]
 
     Takes them one by one: memory grows with the number of files and of different tokens, not with that of responses.
     """
-    count = 0
     whole = Summary(0, 0, 0, 0)
     tenths = [_BinTally(Counter()) for _ in range(TENTHS)]
     bins = [_BinTally(Counter()) for _ in EDGES]
@@ -107,7 +105,6 @@ def summarise_corpus(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]
     said: Counter[bytes] = Counter()
     shifted: Counter[bytes] = Counter()
     for file, pair, analysis in responses:
-        count += 1
         whole = combine((whole, analysis.summary))
         _add(turns, analysis.response.turn_index, analysis.summary)
         _add(files, file, analysis.summary)
@@ -122,7 +119,6 @@ def summarise_corpus(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]
     tokens = (TokenRatio(piece, said[piece], times) for piece, times in shifted.items() if times)
     reached = sum(bool(tally.classes) for tally in bins)
     return CorpusSummary(
-        responses=count,
         whole=whole,
         by_tenth=tuple(_bin(tally, at, at + 1) for at, tally in enumerate(tenths)),
         by_position=tuple(
