@@ -39,7 +39,6 @@ def test_turns_files_and_pairs_have_counts_of_their_own() -> None:
             ("two", other, analysed([9, 9], turn=1)),
         ]
     )
-    assert found.responses == 3
     assert [(turn, of.tokens, of.shifted) for turn, of in found.by_turn] == [(1, 5, 2), (3, 2, 1)]
     assert [(file, of.tokens, of.shifted) for file, of in found.by_file] == [("two", 4, 3), ("one", 3, 0)]
     assert [(pair, of.tokens) for pair, of in found.by_pair] == [(("b", "a"), 5), (("b", "c"), 2)]
@@ -79,9 +78,15 @@ def test_tokens_are_listed_by_how_often_they_are_shifted_then_by_how_large_a_par
     ]
 
 
+def test_a_position_without_a_class_is_no_part_of_a_tokens_shift_ratio() -> None:
+    found = together(build(response("aab"), scored([b"a", b"a", b"b"], base_ranks=[9, 0, 0, 1]), ClassifyOptions()))
+    assert [(t.piece, t.said, t.shifted, t.ratio) for t in found.tokens] == [(b"a", 1, 1, 1.0)]
+    assert sum(each.tokens for each in found.by_tenth) == 2
+
+
 def test_nothing_has_no_positions() -> None:
     found = together()
-    assert (found.responses, found.whole.tokens, found.by_position, found.tokens) == (0, 0, (), ())
+    assert (found.whole.tokens, found.by_position, found.tokens) == (0, (), ())
     assert [each.tokens for each in found.by_tenth] == [0] * 10
 
 

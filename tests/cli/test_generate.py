@@ -73,3 +73,11 @@ def test_of_several_conversations_one_has_to_be_named(tmp_path: Path) -> None:
     first, second = target.read_text(encoding="utf-8").splitlines()
     assert first == MESSAGES.strip()
     assert len(json.loads(second)["messages"]) == 2
+
+
+def test_what_of_the_file_is_not_given_to_the_model_is_told(tmp_path: Path) -> None:
+    """The bundled template takes no tools."""
+    tools = '{"messages": [{"role": "user", "content": "Why?"}], "tools": [{"type": "function", "name": "look_up"}]}\n'
+    told = ran(file_of(tmp_path, tools + "{\n", "talks.jsonl"), *SHORT)[1]
+    assert "takes no such list of tools" in told
+    assert "talks.jsonl: line 2: Not JSON" in told

@@ -66,6 +66,20 @@ def test_a_page_and_a_report_are_made_of_it(talk: Path, pair: PairSpec, capsys: 
     assert "model-template" in report.read_text(encoding="utf-8")
 
 
+def test_its_vocabulary_is_compared(talk: Path, pair: PairSpec, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diff-vocabulary", str(talk), *models(pair)]) == 0
+    assert "positions compared" in capsys.readouterr().out
+
+
+def test_an_answer_is_written_behind_it(talk: Path, pair: PairSpec, capsys: pytest.CaptureFixture[str]) -> None:
+    talk.write_text(TALK + "«user» Why?\n«assistant»", encoding="utf-8")
+    answered = talk.with_name("answered.txt")
+    done = main(["generate", str(talk), *models(pair), "--max-tokens", "4", "-o", str(answered)])
+    told = capsys.readouterr()
+    assert done == 0, told.err
+    assert answered.read_text(encoding="utf-8").startswith(TALK + "«user» Why?\n«assistant»")
+
+
 def test_python_reads_it_too(pair: PairSpec) -> None:
     analysis = shiftlens.analyze(TALK, base=pair.base, aligned=pair.aligned, device="cpu")
     assert analysis.transcript.format == "model-template"

@@ -173,7 +173,7 @@ def test_parts_stand_under_their_names_in_the_order_in_which_they_were_written_a
     text = printed(in_parts())
     assert "[reasoning]\n⟦hm⟧\n[answer]\nyes\n" in text
     assert "  answer: 2 positions, 100.0% unshifted, 0.0% marginal, 0.0% shifted\n" in text
-    assert "  reasoning: 1 positions, 0.0% unshifted, 0.0% marginal, 100.0% shifted\n" in text
+    assert "  reasoning: 1 position, 0.0% unshifted, 0.0% marginal, 100.0% shifted\n" in text
     assert "Response 1 (conversation 2, turn 3)" in text
     assert text.index("Note: Read so.") < text.index("Note: A note.")
     assert "AlignTDS" not in text
@@ -182,8 +182,8 @@ def test_parts_stand_under_their_names_in_the_order_in_which_they_were_written_a
 def test_kinds_of_tokens_have_shares_and_their_part_of_all_that_is_shifted() -> None:
     text = printed(in_parts())
     rest = "0.0% unshifted, 0.0% marginal, 100.0% shifted; 100.0% of all shifted\n"
-    assert f"  kind reasoning: 1 positions, {rest}" in text
-    assert "  kind opener: 1 positions, 100.0% unshifted, 0.0% marginal, 0.0% shifted; 0.0% of all shifted\n" in text
+    assert f"  kind reasoning: 1 position, {rest}" in text
+    assert "  kind opener: 1 position, 100.0% unshifted, 0.0% marginal, 0.0% shifted; 0.0% of all shifted\n" in text
 
 
 def test_the_loss_mask_of_the_file_is_told_with_the_shares_of_what_is_trained_on() -> None:

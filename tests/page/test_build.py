@@ -94,3 +94,11 @@ def test_a_page_of_an_archive_shows_each_sample_and_leads_to_no_line() -> None:
         for part in response.turn.parts:
             start = part.source.source_start
             assert page.text[start : start + len(part.text)] == part.text
+
+
+def test_tools_stand_on_the_page_also_where_nobody_has_answered_yet() -> None:
+    offered = '{"messages": [{"role": "user", "content": "a"}], "tools": [{"name": "look_up"}]}\n'
+    sources = (*sources_of_text("User: a\nAssistant: b\n", "one.txt"), *sources_of_text(offered, "two.jsonl"))
+    page = build_page(sources)
+    assert [heading.words for heading in page.headings if "tools" in heading.words] == ["tools"]
+    assert ["look_up" in tools for tools in page.transcript.tools] == [False, True]

@@ -241,6 +241,14 @@ def test_tokens_promoted_and_suppressed_lead_to_their_responses() -> None:
     assert links[0].attributes["title"] == "base 25.00%, aligned 50.00%"
 
 
+def test_positions_without_candidates_are_told_of_beside_the_tokens_promoted_and_suppressed() -> None:
+    known, unknown = [11, 10], [-1, -1]
+    changed = scored([b"a"], base=side(2, tops=[known, unknown]), aligned=side(2, tops=[known[::-1], known]))
+    found = dataclasses.replace(analysis([b"a"]), responses=(build(response("a"), changed, ClassifyOptions()),))
+    assert "Over all candidates at 1 position, said or not" in page_of(found).all("details", "vocabulary")[0].text
+    assert "1 more left out: not both models have candidates" in page_of(found).all("details", "vocabulary")[0].text
+
+
 def test_files_of_different_pairs_have_no_vocabulary_in_common() -> None:
     tops = [[11, 10], [11, 10]]
     changed = scored([b"a"], base=side(2, tops=tops), aligned=side(2, tops=[[10, 11], [10, 11]]))
@@ -264,6 +272,16 @@ def test_several_responses_have_shares_by_position_and_file_and_tokens_with_thei
     assert "two" + "3" + "33.3%33.3%33.3%" in files
     (ratios,) = page.all("table", "ratios")
     assert "a" + "2" + "2" + "100.0%" in ratios.text.split("\n")
+
+
+def test_tables_of_positions_with_a_class_say_how_many_have_none() -> None:
+    built = build(response("ab"), scored([b"a", b"b"], base_ranks=[0, 9, 1]), ClassifyOptions())
+    found = dataclasses.replace(analysis([b"a"]), responses=(built,), summary=built.summary)
+    page = PageReader(render([ReportedFile("one", found), ReportedFile("two", found)]))
+    said = [remark.text for remark in page.all("p", "remark")]
+    assert "Of the positions that have a class; 2 have none." in said
+    assert "By part and by kind, of the positions that have a class:" in said
+    assert "a" not in [row[:1] for row in page.all("table", "ratios")[0].text.split("\n")]
 
 
 def test_a_response_alone_has_no_tables_of_several() -> None:

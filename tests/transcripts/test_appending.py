@@ -92,3 +92,11 @@ def test_a_conversation_with_an_answer_waits_for_none() -> None:
     found = read("User: Why?\n\nAssistant: So.\n")
     assert found is not None
     assert unanswered(found) == ()
+
+
+def test_a_conversation_without_an_answer_has_the_tools_that_the_file_offers() -> None:
+    line = '{"messages": [{"role": "user", "content": "Why?"}%s], "tools": [{"name": "%s"}]}\n'
+    found = read(line % ("", "a") + line % (', {"role": "assistant", "content": "So."}', "b") + OPEN["list"])
+    assert found is not None
+    assert [json.loads(tools)[0]["name"] if tools else "" for tools in found.tools] == ["a", "b", ""]
+    assert (found.tools[1], found.notes[1]) == (found.responses[0].tools, found.responses[0].notes)

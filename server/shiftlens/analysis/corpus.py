@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import bisect_right
 from collections import Counter
@@ -11,10 +12,10 @@ from typing import TypeVar
 
 from shiftlens.analysis.classify import combine
 from shiftlens.analysis.model import CLASSES, ResponseAnalysis, ShiftClass, Summary
+from shiftlens.analysis.profile import TENTHS, tenth_edges
 from shiftlens.analysis.tokens import kl_of_positions
 from shiftlens.options.pair import PairSpec
 
-TENTHS = 10
 EDGES = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 """Where the bins of absolute positions begin; the last one has no end."""
 
@@ -24,6 +25,7 @@ K = TypeVar("K", bound=Hashable)
 @dataclass(frozen=True, slots=True)
 class Bin:
     """The positions [first, past) of all responses, `past` None where there is no end; in tenths or from 0.
+    `tokens` are those that have a class.
 
     `mean_kl` is the mean of KL(aligned || base) in nats over the `with_kl` positions that have one; not a number where
     none has.
@@ -41,7 +43,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class TokenRatio:
-    """How often a token was said, and how often it was shifted there."""
+    """How often a token was said where the class is known, and how often it was shifted there."""
 
     piece: bytes
     said: int
@@ -65,7 +67,6 @@ class CorpusSummary:
       greater ratio.
     """
 
-    responses: int
     whole: Summary
     by_tenth: tuple[Bin, ...]
     by_position: tuple[Bin, ...]
@@ -95,7 +96,6 @@ def summarise_corpus(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]
 
     Takes them one by one: memory grows with the number of files and of different tokens, not with that of responses.
     """
-    count = 0
     whole = Summary(0, 0, 0, 0)
     tenths = [_BinTally(Counter()) for _ in range(TENTHS)]
     bins = [_BinTally(Counter()) for _ in EDGES]
@@ -105,7 +105,6 @@ def summarise_corpus(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]
     said: Counter[bytes] = Counter()
     shifted: Counter[bytes] = Counter()
     for file, pair, analysis in responses:
-        count += 1
         whole = combine((whole, analysis.summary))
         _add(turns, analysis.response.turn_index, analysis.summary)
         _add(files, file, analysis.summary)
@@ -120,7 +119,6 @@ def summarise_corpus(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]
     tokens = (TokenRatio(piece, said[piece], times) for piece, times in shifted.items() if times)
     reached = sum(bool(tally.classes) for tally in bins)
     return CorpusSummary(
-        responses=count,
         whole=whole,
         by_tenth=tuple(_bin(tally, at, at + 1) for at, tally in enumerate(tenths)),
         by_position=tuple(
@@ -139,8 +137,7 @@ def _add(found: dict[K, Summary], key: K, summary: Summary) -> None:
 
 
 def _tenths_of(rows: int, tallies: Sequence[_BinTally]) -> Iterator[tuple[_BinTally, int, int]]:
-    for tenth, tally in enumerate(tallies):
-        yield tally, -(-rows * tenth // TENTHS), -(-rows * (tenth + 1) // TENTHS)
+    return ((tally, *edges) for tally, edges in zip(tallies, itertools.pairwise(tenth_edges(rows)), strict=True))
 
 
 def _bins_of(rows: int, tallies: Sequence[_BinTally]) -> Iterator[tuple[_BinTally, int, int]]:
@@ -149,9 +146,10 @@ def _bins_of(rows: int, tallies: Sequence[_BinTally]) -> Iterator[tuple[_BinTall
 
 
 def _said(analysis: ResponseAnalysis) -> Iterator[tuple[bytes, int]]:
-    """The bytes and the class of each position with text of its own."""
+    """The bytes and the class of each position that has text of its own and a class."""
     for row in range(analysis.token_count):
-        yield analysis.scored.piece(row), analysis.classes[row]
+        if analysis.classes[row] != ShiftClass.UNKNOWN:
+            yield analysis.scored.piece(row), analysis.classes[row]
 
 
 def _bin(tally: _BinTally, first: int, past: int | None) -> Bin:

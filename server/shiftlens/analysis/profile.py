@@ -15,12 +15,16 @@ TENTHS = 10
 
 def by_tenth(analysis: ResponseAnalysis) -> tuple[Shares, ...]:
     """Shares of each tenth of the positions, first to last; some are empty in a response of fewer than ten."""
-    rows = analysis.scored.rows
-    edges = [-(-rows * tenth // TENTHS) for tenth in range(TENTHS + 1)]
     classes, boundary = analysis.classes, analysis.scored.comparison.boundary
     return tuple(
-        shares(summarise(classes[first:past], boundary[first:past])) for first, past in itertools.pairwise(edges)
+        shares(summarise(classes[first:past], boundary[first:past]))
+        for first, past in itertools.pairwise(tenth_edges(analysis.scored.rows))
     )
+
+
+def tenth_edges(rows: int) -> tuple[int, ...]:
+    """Where the tenths of so many positions begin, and where the last one ends."""
+    return tuple(-(-rows * tenth // TENTHS) for tenth in range(TENTHS + 1))
 
 
 def by_training(analyses: Sequence[ResponseAnalysis]) -> tuple[tuple[Trained, Summary], ...]:

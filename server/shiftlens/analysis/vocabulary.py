@@ -75,7 +75,8 @@ class TokenShift:
 class VocabularyShift:
     """All tokens that are a candidate somewhere, the most promoted first.
 
-    `positions` were compared; `left_out` have no candidates of both models (realigned ones).
+    `positions` were compared; of those `left_out` not both models have candidates (realigned
+    positions, and those of a server that tells none).
     """
 
     positions: int

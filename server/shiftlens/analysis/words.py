@@ -18,6 +18,11 @@ def part_words(kind: str) -> str:
     return kind.replace("_", " ")
 
 
+def positions_words(count: int) -> str:
+    """So many positions."""
+    return f"{count:,} position{'' if count == 1 else 's'}"
+
+
 def trained_words(response: Response) -> str:
     """What the file says of whether the response is trained on; "" where it does not say."""
     return _TRAINED.get(response.turn.trained, "")

@@ -91,6 +91,7 @@ def _summary(counts: dict[str, Any]) -> Summary:
         flagged_unshifted=counts["flaggedUnshifted"],
         flagged_marginal=counts["flaggedMarginal"],
         flagged_shifted=counts["flaggedShifted"],
+        unknown=counts.get("unknown", 0),
         by_kind=tuple((kinds[of["kind"]], _summary(of)) for of in counts.get("byKind", ())),
     )
 

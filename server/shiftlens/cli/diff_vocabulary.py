@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shiftlens.cli.files import add_file_arguments, analyst, complain, stdin_of, tell_of_gaps
+from shiftlens.cli.one_position import whole_number
+from shiftlens.cli.options import own_template_of
 from shiftlens.errors import ShiftLensError
 
 if TYPE_CHECKING:
@@ -44,10 +46,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_file_arguments(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
     parser.add_argument(
-        "--limit", type=_count, metavar="N", default=20, help="tokens of each list (default %(default)s)"
+        "--limit", type=whole_number(1), metavar="N", default=20, help="tokens of each list (default %(default)s)"
     )
     parser.add_argument(
-        "--places", type=_count, metavar="N", default=3, help="places of each token (default %(default)s)"
+        "--places", type=whole_number(1), metavar="N", default=3, help="places of each token (default %(default)s)"
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
     parser.set_defaults(run=functools.partial(run, parser))
@@ -95,7 +97,11 @@ async def _analysed(args: argparse.Namespace, stdin: bytes) -> tuple[_Found, boo
             shown = "<stdin>" if name == STDIN else name
             try:
                 transcript, text = read_with_text(
-                    name, stdin, format_name=args.transcript_format, max_bytes=args.max_bytes
+                    name,
+                    stdin,
+                    format_name=args.transcript_format,
+                    max_bytes=args.max_bytes,
+                    own_template=own_template_of(args),
                 )
                 done = await analyse_transcript(shown, transcript)
             except ShiftLensError as error:
@@ -117,20 +123,24 @@ async def _analysed(args: argparse.Namespace, stdin: bytes) -> tuple[_Found, boo
 
 
 def _text(found: _Found, args: argparse.Namespace) -> str:
-    from shiftlens.text.visible import harmless
+    from shiftlens.analysis.words import positions_words
+    from shiftlens.text.visible import harmless_name
 
     shift = found.shift(args.places)
     pair = found.pair
-    lines = [f"base {pair.base}, aligned {pair.aligned}" if pair else "", f"{shift.positions} positions compared"]
+    lines = [
+        f"base {pair.base}, aligned {pair.aligned}" if pair else "",
+        f"{positions_words(shift.positions)} compared",
+    ]
     if shift.left_out:
-        lines[-1] += f"; {shift.left_out} left out, which are not one token of both models"
+        lines[-1] += f"; {shift.left_out} left out, for which not both models have candidates"
     for title, listed, promoted in (
         ("Promoted", shift.promoted(args.limit), True),
         ("Suppressed", shift.suppressed(args.limit), False),
     ):
         lines += ["", f"{title} most:"]
         lines += _rows(found, listed, promoted=promoted) or ["  none"]
-    return "\n".join(harmless(line) for line in lines) + "\n"
+    return "\n".join(harmless_name(line) for line in lines) + "\n"
 
 
 def _rows(found: _Found, listed: Sequence[TokenShift], *, promoted: bool) -> list[str]:
@@ -211,9 +221,3 @@ def _place_json(found: _Found, place: Place) -> Json:
         "change": place.change,
         "said": place.said,
     }
-
-
-def _count(value: str) -> int:
-    if value.isdecimal() and int(value) > 0:
-        return int(value)
-    raise argparse.ArgumentTypeError(f"{value!r} is not a whole number from 1 up")

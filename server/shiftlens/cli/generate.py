@@ -26,7 +26,8 @@ _MOST_TOKENS = 512
 _EPILOG = """\
 The conversation ends with a query, or with an empty turn of the assistant (`Assistant:` with nothing behind it). The
 answer is greedy unless a seed is named. With --output the transcript is written with the answer behind it, in its own
-format, where that reads back as the same turns; else the answer is only printed.
+format, where that reads back as the same turns; else the answer is only printed. Tools that the file offers are given
+to the model where its chat template takes them; else a note says so.
 Exit codes: 0 answered, 1 it could not be answered or written, 2 wrong usage, 130 interrupted.
 """
 
@@ -89,11 +90,16 @@ async def _generate(args: argparse.Namespace, shown: str, stdin: bytes) -> None:
     from shiftlens.transcripts.files import decode
 
     raw = read_bytes(args.path, stdin, args.max_bytes)
-    source, *more = sources_in(args.path, stdin, args.max_bytes, args.transcript_format, own_template_of(args))
+    own = own_template_of(args)
+    source, *more = sources_in(args.path, stdin, args.max_bytes, args.transcript_format, own)
     if more or not source.in_file:
         raise TranscriptError("This is an archive.", "Name one of its files, unpacked.")
     transcript, text = source.transcript, source.text
+    for line, problem in transcript.problems:
+        complain(shown, f"line {line}: {problem}")
     at = _conversation(args, transcript)
+    for note in transcript.notes[at]:
+        complain(shown, note)
     answer = await _answer(args, shown, transcript, _request(transcript, at))
     if args.output is None and not args.in_place:
         return
@@ -102,7 +108,8 @@ async def _generate(args: argparse.Namespace, shown: str, stdin: bytes) -> None:
         complain(shown, "White space around the answer was left out of the transcript.")
     if not kept:
         raise TranscriptError("The answer is empty, so that nothing was written.", "Try another --seed.")
-    written = with_answer(text, transcript, at, kept, filename="" if args.path == "-" else args.path)
+    name = "" if args.path == "-" else args.path
+    written = with_answer(text, transcript, at, kept, filename=name, own_template=own)
     if args.in_place and decode(raw, args.max_bytes).encode("utf-8") != raw:
         raise TranscriptError(
             "The file is not in UTF-8 (or not all of it), so that writing it would change it.",
@@ -144,12 +151,11 @@ def _request(transcript: Transcript, conversation: int) -> ResponseToScore:
     from shiftlens.transcripts.appending import context_of
     from shiftlens.transcripts.model import Response, Role, Turn
 
-    earlier = [each for each in transcript.responses if each.conversation == conversation]
     response = Response(
         index=0,
         context=context_of(transcript.conversations[conversation]),
         turn=Turn(Role.ASSISTANT, ()),
-        tools=earlier[-1].tools if earlier else "",
+        tools=transcript.tools[conversation],
     )
     return to_score(response, transcript.format)
 

@@ -15,7 +15,7 @@ from shiftlens.analysis.contract import prompt_of
 from shiftlens.analysis.highlights import Highlight, highlights
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Summary
 from shiftlens.analysis.profile import by_training
-from shiftlens.analysis.words import part_words, trained_words, turn_words
+from shiftlens.analysis.words import part_words, positions_words, trained_words, turn_words
 from shiftlens.cli.reference import print_reference
 from shiftlens.text.visible import harmless, harmless_name, one_line
 from shiftlens.transcripts.model import Trained
@@ -127,7 +127,7 @@ class Painter:
 
     def summary(self, name: str, summary: Summary) -> None:
         """Shares by class, and those without the positions flagged `boundary` where there are any."""
-        line = f"{name}: {summary.tokens} positions, {_percentages(shares(summary))}"
+        line = f"{name}: {positions_words(summary.tokens)}, {_percentages(shares(summary))}"
         if summary.flagged:
             rest = shares_without_flagged(summary)
             line += f"; without {summary.flagged} flagged: {_percentages(rest)}"
@@ -136,7 +136,7 @@ class Painter:
         self.line(line)
         if summary.is_of_parts:
             for kind, part in summary.by_part:
-                self.line(f"  {part_words(kind)}: {part.tokens} positions, {_percentages(shares(part))}")
+                self.line(f"  {part_words(kind)}: {positions_words(part.tokens)}, {_percentages(shares(part))}")
         for line in kind_lines(summary):
             self.line(f"  {line}")
 
@@ -174,7 +174,7 @@ def kind_lines(summary: Summary) -> list[str]:
     lines = []
     for kind, of in summary.by_kind:
         part = f"; {of.shifted / summary.shifted:.1%} of all shifted" if summary.shifted else ""
-        lines.append(f"kind {kind.words}: {of.tokens} positions, {_percentages(shares(of))}{part}")
+        lines.append(f"kind {kind.words}: {positions_words(of.tokens)}, {_percentages(shares(of))}{part}")
     return lines
 
 

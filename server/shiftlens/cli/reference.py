@@ -7,7 +7,7 @@ from typing import Protocol
 from shiftlens.analysis.aligntds import mean_measures, measures_at, shown_text
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.analysis.tokens import token
-from shiftlens.analysis.words import number_words
+from shiftlens.analysis.words import number_words, positions_words
 from shiftlens.cli.table import columns
 from shiftlens.text.visible import shorten, visible_piece, visible_text
 
@@ -25,7 +25,7 @@ def print_reference(out: Lines, analysis: ResponseAnalysis) -> None:
     scored = analysis.scored
     means = mean_measures(scored)
     said = ", ".join(f"{name} {round(value, 4) + 0:.4f}" for name, value in means.items())
-    out.line(f"AlignTDS, means of {scored.rows} positions: {said}")
+    out.line(f"AlignTDS, means of {positions_words(scored.rows)}: {said}")
     rows = [at for at, shift in enumerate(analysis.classes) if shift != ShiftClass.UNSHIFTED]
     if rows:
         table = [("position", "token", "AlignTDS shows", "class", *means), *(_cells(analysis, row) for row in rows)]

@@ -176,6 +176,8 @@ def _text(args: argparse.Namespace, shown: str, found: FileStages) -> str:
 
 def _counts(summary: StagesSummary) -> str:
     """The positions of each stage, in words."""
+    from shiftlens.analysis.words import positions_words
+
     known = summary.positions - summary.unknown
     parts = [
         f"stage {number}: {count:,} ({100 * share:.1f}%)"
@@ -183,9 +185,8 @@ def _counts(summary: StagesSummary) -> str:
     ]
     none = 100 * summary.unmoved / known if known else 0.0
     unknown = f"; unknown of {summary.unknown:,}" if summary.unknown else ""
-    plural = "" if summary.positions == 1 else "s"
     said = ", ".join([*parts, f"no stage: {summary.unmoved:,} ({none:.1f}%)"])
-    return f"{summary.positions:,} position{plural}; first moved by {said}{unknown}"
+    return f"{positions_words(summary.positions)}; first moved by {said}{unknown}"
 
 
 def _table(rows: Sequence[StagesRow], stages: int) -> Iterator[str]:

@@ -112,6 +112,8 @@ class _Writer:
         self._places: list[Place] = []
         self._headings: list[Heading] = []
         self._conversations: list[tuple[Turn, ...]] = []
+        self._tools: list[str] = []
+        self._notes: list[tuple[str, ...]] = []
         self._responses: list[Response] = []
 
     def source(self, index: int, source: Source, named: bool) -> None:
@@ -126,7 +128,7 @@ class _Writer:
             self._write("\n")
         first = len(self._conversations)
         labels = {response.conversation: response.label for response in transcript.responses}
-        tools = {response.conversation: response.tools for response in transcript.responses}
+        tools = dict(enumerate(transcript.tools))
         count = len(transcript.conversations)
         for number, turns in enumerate(transcript.conversations):
             at = min((turn.source_start for turn in turns), default=0)
@@ -143,6 +145,8 @@ class _Writer:
                 self._heading(f"{_RULE} tools {_RULE}", 2, index, at)
                 self._write(f"{tools[number]}\n\n")
             self._conversations.append(tuple(self._turn(index, turn) for turn in turns))
+        self._tools += transcript.tools
+        self._notes += transcript.notes
         for response in transcript.responses:
             turns = self._conversations[first + response.conversation]
             moved = replace(
@@ -158,7 +162,12 @@ class _Writer:
         """What was written."""
         first = sources[0].transcript if sources else Transcript("", "", ())
         transcript = replace(
-            first, responses=tuple(self._responses), problems=(), conversations=tuple(self._conversations)
+            first,
+            responses=tuple(self._responses),
+            problems=(),
+            conversations=tuple(self._conversations),
+            tools=tuple(self._tools),
+            notes=tuple(self._notes),
         )
         return Page("".join(self._pieces), transcript, sources, tuple(self._places), tuple(self._headings))
 

@@ -19,7 +19,6 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from shiftlens import __version__
-from shiftlens.analysis.classify import combine
 from shiftlens.analysis.contract import Described
 from shiftlens.analysis.corpus import CorpusSummary, summarise_corpus
 from shiftlens.analysis.model import Analysis
@@ -56,6 +55,7 @@ def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()
     sections = [_file(number, file, pieces) for number, file in enumerate(files, 1)]
     style, script = _asset("page.css"), _asset("page.js")
     responses = [response for file in files for response in file.analysis.responses]
+    corpus = _corpus(files) if len(responses) > 1 else None
     return _template().render(
         version=__version__,
         generator=GENERATOR,
@@ -65,13 +65,13 @@ def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()
         files=sections,
         failed=failed,
         title=", ".join(file.name.rsplit("/", 1)[-1] for file in files[:3]) + (" …" if len(files) > 3 else ""),
-        whole=SummaryTable.of(combine(file.analysis.summary for file in files)) if len(responses) > 1 else None,
+        whole=None if corpus is None else SummaryTable.of(corpus.whole),
         common=[
             CommonToken(visible_piece(piece), count) for piece, count in most_often_shifted(responses, COMMON_TOKENS)
         ]
         if len(responses) > 1
         else [],
-        corpus=CorpusTables.of(_corpus(files)) if len(responses) > 1 else None,
+        corpus=None if corpus is None else CorpusTables.of(corpus),
         vocabulary=vocabulary_of([file.analysis for file in files]),
         pieces=_json(pieces.texts),
     )

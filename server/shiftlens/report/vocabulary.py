@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shiftlens.analysis.facts import probability
 from shiftlens.analysis.model import Analysis
 from shiftlens.analysis.vocabulary import Place, TokenShift, vocabulary_shift
+from shiftlens.analysis.words import positions_words
 from shiftlens.text.visible import visible_piece
 
 LISTED = 15
@@ -37,9 +38,10 @@ class TokenRow:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Both lists, and how many positions they are of."""
+    """Both lists, of how many positions in words, and how many are left out (see `VocabularyShift`)."""
 
-    positions: int
+    positions: str
+    left_out: int
     promoted: tuple[TokenRow, ...]
     suppressed: tuple[TokenRow, ...]
 
@@ -52,7 +54,11 @@ def vocabulary_of(analyses: Sequence[Analysis]) -> Vocabulary | None:
     shift = vocabulary_shift(numbered, places=PLACES)
     promoted = tuple(_row(token, token.promotions) for token in shift.promoted(LISTED))
     suppressed = tuple(_row(token, token.suppressions) for token in shift.suppressed(LISTED))
-    return Vocabulary(shift.positions, promoted, suppressed) if promoted or suppressed else None
+    return (
+        Vocabulary(positions_words(shift.positions), shift.left_out, promoted, suppressed)
+        if promoted or suppressed
+        else None
+    )
 
 
 def _row(token: TokenShift, places: Sequence[Place]) -> TokenRow:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts.model import Role, Transcript, Turn
-from shiftlens.transcripts.read import read
+from shiftlens.transcripts.read import OwnTemplate, read
 
 _USUAL_JOINS = ("\n\nAssistant: ", "\n\n## Assistant\n\n")
 _LEADS = ("", " ", "\n", "\n\n")
@@ -25,9 +25,18 @@ def unanswered(transcript: Transcript) -> tuple[int, ...]:
     return tuple(at for at, turns in enumerate(transcript.conversations) if turns and _is_open(turns))
 
 
-def with_answer(text: str, transcript: Transcript, conversation: int, answer: str, *, filename: str = "") -> str:
+def with_answer(
+    text: str,
+    transcript: Transcript,
+    conversation: int,
+    answer: str,
+    *,
+    filename: str = "",
+    own_template: OwnTemplate | None = None,
+) -> str:
     """The text of a file with an answer behind a conversation of it that ends without one.
 
+    `filename` and `own_template` are those that it was read with (see `read`).
     Raises TranscriptError where no way to write it reads back as it is.
     """
     turns = transcript.conversations[conversation]
@@ -36,7 +45,7 @@ def with_answer(text: str, transcript: Transcript, conversation: int, answer: st
     wanted[conversation] = [*kept, (Role.ASSISTANT, answer)]
     for candidate in _candidates(text, transcript, turns, answer):
         try:
-            found = read(candidate, filename=filename or None, format=transcript.format)
+            found = read(candidate, filename=filename or None, format=transcript.format, own_template=own_template)
         except TranscriptError:
             continue
         if found is not None and _said(found.conversations) == wanted:

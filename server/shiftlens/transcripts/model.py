@@ -177,7 +177,8 @@ class Transcript:
     `format` is the detected format's name; `detected_by` says in a few words what gave it away, for the user to
     check. `front_matter` holds the keys of the `shiftlens` mapping in the YAML front matter. `problems` lists
     parts that could not be read while the rest could (one bad line among good ones), as (1-based line, message).
-    `conversations` holds the turns of every conversation, those without a response too.
+    `conversations` holds the turns of every conversation, those without a response too; `tools` and `notes` have for
+    each of them what its responses have (see `Response`).
     """
 
     format: str
@@ -186,3 +187,5 @@ class Transcript:
     front_matter: Mapping[str, object] = field(default_factory=dict)
     problems: tuple[tuple[int, str], ...] = ()
     conversations: tuple[tuple[Turn, ...], ...] = ()
+    tools: tuple[str, ...] = ()
+    notes: tuple[tuple[str, ...], ...] = ()

@@ -69,4 +69,13 @@ def read(
     conversations = tuple(map(with_marked_parts, kept))
     turns = tuple(tuple(said.turn for said in conversation.said) for conversation in conversations)
     problems = (*front.problems, *reading.problems, *more)
-    return Transcript(read_as, evidence, responses(conversations), front.values, problems, conversations=turns)
+    return Transcript(
+        read_as,
+        evidence,
+        responses(conversations),
+        front.values,
+        problems,
+        conversations=turns,
+        tools=tuple(conversation.tools for conversation in conversations),
+        notes=tuple(conversation.notes for conversation in conversations),
+    )

@@ -50,9 +50,9 @@ def with_record_mask(record: Record, said: tuple[Said, ...]) -> tuple[Said, ...]
         return said
     if not only_last:
         return said
-    answers = [at for at, each in enumerate(said) if each.turn.role is Role.ASSISTANT]
+    last = max((at for at, each in enumerate(said) if each.turn.role is Role.ASSISTANT), default=None)
     return tuple(
-        _marked(each, Trained.YES if at == answers[-1] else Trained.NO) if at in answers else each
+        _marked(each, Trained.YES if at == last else Trained.NO) if each.turn.role is Role.ASSISTANT else each
         for at, each in enumerate(said)
     )
 
