@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from shiftlens.cli.files import add_file_arguments, analyst, complain, stdin_of, tell_of_gaps
 from shiftlens.cli.one_position import whole_number
 from shiftlens.cli.options import own_template_of
+from shiftlens.cli.whole_file import why_unwritable, write_whole
 from shiftlens.errors import ShiftLensError
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    if args.output is not None and (why := why_unwritable(Path(args.output))) is not None:
+        parser.error(why)
     stdin = stdin_of(parser, args)
     found, all_fine = asyncio.run(_analysed(args, stdin))
     if found.pair is None:
@@ -66,7 +69,7 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         sys.stdout.write(text)
         return 0 if all_fine else 1
     try:
-        Path(args.output).write_text(text, encoding="utf-8")
+        write_whole(Path(args.output), text)
     except OSError as error:
         parser.error(f"{args.output} can't be written: {error.strerror}")
     return 0 if all_fine else 1

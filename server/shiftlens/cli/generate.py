@@ -31,6 +31,9 @@ to the model where its chat template takes them; else a note says so.
 Exit codes: 0 answered, 1 it could not be answered or written, 2 wrong usage, 130 interrupted.
 """
 
+_CUTS = {"length": "--max-tokens", "room": "the most that the model takes"}
+"""What cut an answer, by how its last token says that it ends."""
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
@@ -180,6 +183,7 @@ async def _answer(args: argparse.Namespace, shown: str, transcript: Transcript, 
     )
     engine = EngineClient(sharing=Sharing.OWN if args.private_engine else Sharing.SHARED)
     pieces: list[bytes] = []
+    cut: str | None = None
     out = TextStream(sys.stdout)
     try:
         with progress_on(sys.stderr, shown) as on_progress:
@@ -195,10 +199,10 @@ async def _answer(args: argparse.Namespace, shown: str, transcript: Transcript, 
                             pieces.append(event.token.piece)
                             out.write(event.token.piece)
                             sys.stdout.flush()
-                        if event.token.end in ("length", "room"):
-                            what = "--max-tokens" if event.token.end == "length" else "the most that the model takes"
-                            complain(shown, f"The answer is cut: it has {len(pieces)} tokens, {what}.")
+                        cut = _CUTS.get(event.token.end, cut)
     finally:
         await engine.close()
         out.end()
+    if cut is not None:
+        complain(shown, f"The answer is cut: it has {len(pieces):,} tokens, {cut}.")
     return text_of(pieces)

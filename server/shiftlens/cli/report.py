@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shiftlens.cli.files import add_file_arguments, analyse_files, stdin_of
-from shiftlens.cli.whole_file import write_whole
+from shiftlens.cli.whole_file import why_unwritable, write_whole
 from shiftlens.errors import ShiftLensError
 
 if TYPE_CHECKING:
@@ -75,13 +75,9 @@ def _in_the_way(output: Path, *, force: bool) -> str | None:
     """Why nothing may be written there; None where it may."""
     from shiftlens.report.page import is_report
 
-    if not output.parent.is_dir():
-        return f"{output} can't be written: there is no folder {output.parent}"
-    if not output.exists():
-        return None
-    if not output.is_file():
-        return f"{output} can't be written: it is no ordinary file"
-    if force:
+    if (why := why_unwritable(output)) is not None:
+        return why
+    if force or not output.exists():
         return None
     try:
         with output.open("rb") as file:

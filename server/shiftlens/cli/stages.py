@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from shiftlens.cli.files import add_file_arguments, complain, engine_and_store, stdin_of
 from shiftlens.cli.options import choose, own_template_of
+from shiftlens.cli.whole_file import why_unwritable, write_whole
 from shiftlens.errors import ShiftLensError, TranscriptError
 from shiftlens.options.pair import DEFAULT_MIN_CHANGE
 
@@ -62,6 +63,8 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     names = args.aligned or []
     if len(set(names)) < len(names):
         parser.error("--aligned names a model twice; each stage is another model")
+    if args.output is not None and (why := why_unwritable(Path(args.output))) is not None:
+        parser.error(why)
     stdin = stdin_of(parser, args)
     written: list[str] = []
     all_fine = asyncio.run(_compared(args, stdin, written))
@@ -70,7 +73,7 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         sys.stdout.write(text)
     else:
         try:
-            Path(args.output).write_text(text, encoding="utf-8")
+            write_whole(Path(args.output), text)
         except OSError as error:
             parser.error(f"{args.output} can't be written: {error.strerror}")
     return 0 if all_fine else 1

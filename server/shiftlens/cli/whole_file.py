@@ -7,6 +7,17 @@ import tempfile
 from pathlib import Path
 
 
+def why_unwritable(output: Path) -> str | None:
+    """Why no file can be written there, to be told before the work and not after; None where nothing is in the way."""
+    if not output.parent.is_dir():
+        return f"{output} can't be written: there is no folder {output.parent}"
+    if output.exists() and not output.is_file():
+        return f"{output} can't be written: it is no ordinary file"
+    if not os.access(output.resolve().parent, os.W_OK):
+        return f"{output} can't be written: its folder is not yours to write in"
+    return None
+
+
 def write_whole(output: Path, text: str) -> None:
     """Whole or not at all: a file that is there stays until the new one is complete. Raises OSError."""
     target = output.resolve()

@@ -127,5 +127,6 @@ def _readable(tools: str) -> tuple[str, list[str]]:
     try:
         tools_of(tools)
     except ValueError as error:
-        return "", [f"The tools of the conversation could not be read ({error}); the model was scored without them."]
+        why = f"The tools of the conversation could not be read ({error})"
+        return "", [f"{why}; the model was given the conversation without them."]
     return tools, []

@@ -14,7 +14,7 @@ def about_tools(tools: str, probe: Probe) -> list[str]:
     """Whether the template takes the tools."""
     if not tools or (probe.dialect.with_tools and probe.shows_tools):
         return []
-    return ["The chat template takes no such list of tools; the model was scored without them."]
+    return ["The chat template takes no such list of tools; the model was given the conversation without them."]
 
 
 def about_turns(turns: Sequence[ContextTurn], probe: Probe, prefix: str) -> list[str]:
