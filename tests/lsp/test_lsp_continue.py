@@ -114,3 +114,28 @@ async def test_where_nothing_is_scored_the_answer_is_null_and_what_can_not_be_is
     with pytest.raises(JsonRpcInvalidParams):
         await client.ask("shiftlens/continue", {"uri": uri, "position": PLACE, "maxTokens": "many"})
     assert await client.leave() == 0
+
+
+async def test_the_engine_is_asked_as_the_settings_say_also_where_scores_were_on_disk(
+    tiny_settings: dict[str, Any],
+) -> None:
+    client, _ = await scored(tiny_settings)
+    assert await client.leave() == 0
+    client, uri = await scored({**tiny_settings, "shareEngine": False})
+    assert await client.ask("shiftlens/rank", {"uri": uri, "position": PLACE, "text": "x"})
+    told = await client.command("shiftlens.debugInformation")
+    assert told["enginePid"] not in [shared.get("enginePid") for shared in told["engines"]]
+    assert await client.leave() == 0
+
+
+async def test_models_of_an_untrusted_workspace_write_nothing(tiny_settings: dict[str, Any]) -> None:
+    client, _ = await scored(tiny_settings)
+    assert await client.leave() == 0
+    client = await started(settings=tiny_settings, options={"trusted": False})
+    uri = client.open(TALK)
+    await client.until_state(uri, "ready")
+    for method, more in (("shiftlens/continue", {}), ("shiftlens/rank", {"text": "x"})):
+        with pytest.raises(JsonRpcException, match="not trusted"):
+            await client.ask(method, {"uri": uri, "position": PLACE, **more})
+    assert (await client.command("shiftlens.debugInformation"))["enginePid"] is None
+    assert await client.leave() == 0

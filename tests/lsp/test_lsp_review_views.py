@@ -30,12 +30,12 @@ from shiftlens.text.lines import LineIndex
 from shiftlens.text.trail import Edits
 from shiftlens.transcripts.read import read
 
-RANKS = {"u": 1, "m": 2, "S": 9}
+RANKS = {"u": 1, "m": 2, "S": 9, "?": 0}
 URI = "file:///talk.txt"
 
 
 def scores(shifts: str, *, whole: bool = True) -> ScoredResponse:
-    """Of a response of two-letter tokens "a ", one for each letter of `shifts`: u, m or S."""
+    """Of a response of two-letter tokens "a ", one for each letter of `shifts`: u, m, S or ? (unknown)."""
     return scored(["a "] * (len(shifts) - 1) + ["a"], [*(RANKS[s] for s in shifts), 1], whole=whole)
 
 
@@ -89,6 +89,11 @@ def test_a_lens_counts_the_tokens_and_their_shares() -> None:
 
 def test_a_lone_shifted_token_is_no_densest_run_to_tell_of() -> None:
     assert [title for _, title, _ in titles(of("uSuu"))] == ["5 tokens: 20.0% shifted, 0.0% marginal, 80.0% unshifted"]
+
+
+def test_a_lens_tells_of_tokens_whose_class_is_unknown() -> None:
+    ((_, title, _),) = titles(of("u?uS"))
+    assert title == "4 tokens: 25.0% shifted, 0.0% marginal, 75.0% unshifted; 1 of unknown class"
 
 
 def test_a_client_with_commands_of_its_own_is_offered_these() -> None:

@@ -34,7 +34,9 @@ async def test_a_file_that_is_not_open_shows_the_scores_of_before_and_loads_no_m
     part = await client.ask("shiftlens/survey", {"uri": other.as_uri()})
     assert [response["state"] for response in part["responses"]] == ["scored", "pending"]
     assert part["state"] == "notScored"
-    assert (await client.command("shiftlens.debugInformation"))["enginePid"] is None
+    told = await client.command("shiftlens.debugInformation")
+    assert told["enginePid"] is None
+    assert told["cachedBytes"] == 0
     assert await client.leave() == 0
 
 

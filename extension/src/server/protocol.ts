@@ -180,12 +180,13 @@ export interface TokenAnswer {
   tokens: Token[];
 }
 
-/** Counts of all positions that were scored. */
+/** Counts of all positions that were scored; `unknown` are those of which no class can be told, where there are any. */
 export interface Counts {
   tokens: number;
   unshifted: number;
   marginal: number;
   shifted: number;
+  unknown?: number;
 }
 
 /** `byPart` has the counts of each kind of part, where not all is answers, `byKind` those of each kind of token. */

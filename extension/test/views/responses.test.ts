@@ -82,3 +82,20 @@ test("a file tells how much of all its scored responses was shifted", () => {
     "3 of 4 responses, 11.7 % shifted, 2 problems in the file",
   );
 });
+
+test("shares are of the tokens whose class is known, and the others are told of", () => {
+  const counts = { tokens: 50, shifted: 10, marginal: 10, unshifted: 20, unknown: 10 };
+  const none = { tokens: 5, shifted: 0, marginal: 0, unshifted: 0, unknown: 5 };
+  const responses = [
+    { ...response(0, 10), summary: counts },
+    { ...response(1, 0), summary: none },
+  ];
+  const rows = rowsOf({ ...ANSWER, responses });
+  assert.deepEqual(
+    rows.map(({ label }) => label),
+    ["25.0 %", "–"],
+  );
+  assert.equal(rows[0]?.description, "Question 0 (10 of 50 shifted, 10 of unknown class)");
+  assert.match(rows[0]?.detail ?? "", /10 shifted, 10 marginal, 20 unshifted, 10 of unknown class, of 50 tokens/);
+  assert.equal(describeFile({ ...ANSWER, responses }), "2 responses, 25.0 % shifted");
+});

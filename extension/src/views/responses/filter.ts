@@ -1,5 +1,5 @@
 // Which responses are listed: terms that a reader types, all of which must hold. Plain values, no editor.
-import { CLASSES, type ClassName, type Row } from "./rows";
+import { CLASSES, type ClassName, classified, type Row } from "./rows";
 
 /** Whether a term holds for a response of the file with this name. */
 type Term = (row: Row, file: string) => boolean;
@@ -118,11 +118,12 @@ function numberTerm(subject: ClassName | "tokens", sign: string, value: string, 
     return `"${term}" has no number: write one after the sign, as in ${subject}${sign}10.`;
   }
   return ({ counts }) => {
-    if (!counts || counts.tokens === 0) {
+    if (!counts) {
       return false;
     }
     // The quotient of whole numbers, since 100 * (7 / 100) is more than 7.
-    return compare(subject === "tokens" ? counts.tokens : (100 * counts[subject]) / counts.tokens, wanted);
+    const [part, whole] = subject === "tokens" ? [counts.tokens, 1] : [100 * counts[subject], classified(counts)];
+    return whole > 0 && compare(part / whole, wanted);
   };
 }
 

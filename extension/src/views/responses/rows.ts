@@ -43,9 +43,14 @@ export function rowsOf(answer: AnalysisAnswer): Row[] {
   });
 }
 
-/** Tokens of a class over all tokens; undefined where nothing was scored. */
+/** Tokens of a class over those that have one; undefined where none has. */
 export function shareOf({ counts }: Row, name: ClassName): number | undefined {
-  return counts && counts.tokens > 0 ? counts[name] / counts.tokens : undefined;
+  return counts && classified(counts) > 0 ? counts[name] / classified(counts) : undefined;
+}
+
+/** How many tokens have a class. */
+export function classified({ unshifted, marginal, shifted }: Counts): number {
+  return unshifted + marginal + shifted;
 }
 
 /** All responses of a file together, for the row of the file; `shown` of them pass the filter. */
@@ -55,12 +60,16 @@ export function describeFile(answer: AnalysisAnswer, shown = answer.responses.le
     return "";
   }
   const found = answer.responses.flatMap(({ summary }) => summary ?? []);
-  const total = (key: "tokens" | "shifted") => found.reduce((sum, summary) => sum + summary[key], 0);
+  const total = (count: (summary: Counts) => number) => found.reduce((sum, each) => sum + count(each), 0);
+  const shifted = percent(
+    total((each) => each.shifted),
+    total(classified),
+  );
   const number = shown === count ? `${count}` : `${shown} of ${count}`;
   const problems = answer.problems ?? 0;
   return [
     `${number} ${count === 1 ? "response" : "responses"}`,
-    found.length === 0 ? "" : `${percent(total("shifted"), total("tokens"))} shifted`,
+    found.length === 0 ? "" : `${shifted} shifted`,
     problems === 0 ? "" : `${problems} ${problems === 1 ? "problem" : "problems"} in the file`,
   ]
     .filter(Boolean)
@@ -76,7 +85,7 @@ function label(file: State, state: ResponseState, summary: ResponseSummary | nul
     return "not scored";
   }
   if (summary) {
-    return percent(summary.shifted, summary.tokens);
+    return percent(summary.shifted, classified(summary));
   }
   return BUSY.includes(file) ? "waiting" : "not scored";
 }
@@ -86,9 +95,10 @@ function description(prompt: string, state: ResponseState, summary: ResponseSumm
     return prompt;
   }
   const soFar = state === "partial" ? " so far" : "";
-  const parts = (summary.byPart ?? []).map(({ kind, shifted, tokens }) => `${kind} ${percent(shifted, tokens)}`);
+  const parts = (summary.byPart ?? []).map((part) => `${part.kind} ${percent(part.shifted, classified(part))}`);
   const byPart = parts.length > 0 ? `; ${parts.join(", ")}` : "";
-  return `${prompt} (${summary.shifted} of ${summary.tokens} shifted${soFar}${byPart})`;
+  const unknown = summary.unknown ? `, ${summary.unknown} of unknown class` : "";
+  return `${prompt} (${summary.shifted} of ${summary.tokens} shifted${unknown}${soFar}${byPart})`;
 }
 
 type Response = AnalysisAnswer["responses"][number];
@@ -106,10 +116,11 @@ function problemsOf({ state, message, notes }: Response): string[] {
   return [...(state === "refused" ? [message || "It can't be scored."] : []), ...(notes ?? [])];
 }
 
-function describeCounts({ shifted, marginal, unshifted, tokens }: Counts): string {
-  return `${shifted} shifted, ${marginal} marginal, ${unshifted} unshifted of ${tokens} tokens`;
+function describeCounts({ shifted, marginal, unshifted, unknown, tokens }: Counts): string {
+  const rest = unknown ? `, ${unknown} of unknown class,` : "";
+  return `${shifted} shifted, ${marginal} marginal, ${unshifted} unshifted${rest} of ${tokens} tokens`;
 }
 
 function percent(part: number, whole: number): string {
-  return whole === 0 ? "0 %" : `${((100 * part) / whole).toFixed(1)} %`;
+  return whole === 0 ? "–" : `${((100 * part) / whole).toFixed(1)} %`;
 }

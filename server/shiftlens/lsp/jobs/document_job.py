@@ -9,7 +9,6 @@ from contextlib import aclosing, asynccontextmanager
 
 from lsprotocol import types
 
-from shiftlens.engine.client import Sharing
 from shiftlens.engine.protocol import Progress
 from shiftlens.errors import EngineError, ShiftLensError
 from shiftlens.lsp.client.progress import WorkDone
@@ -107,8 +106,7 @@ class DocumentJob:
                 wanted,
             )
             if wanted and trigger.scores_under(settings.run_policy) and not work.choice.only_stored:
-                session.engine.sharing = Sharing.SHARED if settings.share_engine else Sharing.OWN
-                session.engine.idle_minutes = settings.engine_idle_minutes
+                session.set_up_engine(settings)
                 await self._in_turn(work, events)
             else:
                 session.set_status(self._document, work.status(), version=work.version)

@@ -8,13 +8,14 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from shiftlens.engine.client import EngineClient
+from shiftlens.engine.client import EngineClient, Sharing
 from shiftlens.lsp.client.configuration import Configuration
 from shiftlens.lsp.client.editor import Editor
 from shiftlens.lsp.client.status import Status
 from shiftlens.lsp.documents.open import OpenDocument
 from shiftlens.lsp.documents.store import AnalysisStore
 from shiftlens.lsp.jobs.scheduler import Scheduler
+from shiftlens.options.settings import Settings
 from shiftlens.page.build import Page
 from shiftlens.pipeline.saved_results import SavedResults
 from shiftlens.scores.location import user_store
@@ -54,6 +55,11 @@ class Session:
         if (document.status, document.status_version) != (status, at):
             document.status, document.status_version = status, at
             self.editor.show_status(document.uri, at, status)
+
+    def set_up_engine(self, settings: Settings) -> None:
+        """Have the next jobs of the engine run as these settings say."""
+        self.engine.sharing = Sharing.SHARED if settings.share_engine else Sharing.OWN
+        self.engine.idle_minutes = settings.engine_idle_minutes
 
     def in_background(self, work: Coroutine[Any, Any, object]) -> None:
         """Run something that no handler should wait for."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from pathlib import Path
 
 from pygls.uris import to_fs_path
@@ -15,7 +14,7 @@ from shiftlens.lsp.jobs.readings import reading_of
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.lsp.views.requests import Json, analysis_answer
 from shiftlens.options.pair_choice import choose_pair
-from shiftlens.pipeline.scoring_job import scoring_job
+from shiftlens.pipeline.scoring_job import recall
 from shiftlens.pipeline.work import plan_work
 from shiftlens.transcripts.files import decode
 
@@ -38,10 +37,9 @@ async def survey(session: Session, uri: str) -> Json | None:
     if choice.pair is None:
         return None
     work = await asyncio.to_thread(plan_work, transcript, choice.pair, choice.score_options)
-    saved = session.saved if settings.result_cache else None
-    async with aclosing(scoring_job(work, None, saved=saved, cache=session.outcomes)) as events:
-        async for _ in events:
-            pass
+    # What is on disk stays there alone: a folder of such files would push what open documents show out of memory.
+    await recall(work, None, session.outcomes)
+    await recall(work, session.saved if settings.result_cache else None, None)
     found = DocumentWork(document, 0, document.text, choice, work)
     view = await asyncio.to_thread(found.view, None)
     document.status = found.status()

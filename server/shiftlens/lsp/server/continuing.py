@@ -18,6 +18,7 @@ from shiftlens.lsp.server.current import place_in
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.server.protocol import ContinueParams, RankParams
 from shiftlens.lsp.views.requests import Json
+from shiftlens.options.pair_choice import choose_pair
 from shiftlens.scores.continuations import (
     ALIGNED_ALPHA,
     BASE_ALPHA,
@@ -49,6 +50,7 @@ async def go_on(ls: ShiftLensServer, params: ContinueParams) -> Json | None:
     if found is None or not found[1].tokens:
         return None
     document, place = found
+    await _set_up(ls, document, place)
     alphas = (BASE_ALPHA, ALIGNED_ALPHA, *(() if params.alpha is None else (params.alpha,)))
     try:
         wanted = voices(alphas, params.samples, params.seed)
@@ -91,6 +93,7 @@ async def rank(ls: ShiftLensServer, params: RankParams) -> Json | None:
     if found is None or not found[1].tokens:
         return None
     document, place = found
+    await _set_up(ls, document, place)
     request = Rank(
         pair=place.analysis.pair,
         options=place.analysis.score_options,
@@ -110,6 +113,16 @@ async def rank(ls: ShiftLensServer, params: RankParams) -> Json | None:
         "base": _ranked(ranked.base),
         "aligned": _ranked(ranked.aligned),
     }
+
+
+async def _set_up(ls: ShiftLensServer, document: OpenDocument, place: Place) -> None:
+    """Set up the engine. Raises JsonRpcException where the pair of the scores that are shown is not to be loaded."""
+    settings = await ls.session.configuration.settings(document.uri)
+    analysis = place.analysis
+    choice = choose_pair(settings, analysis.transcript.front_matter, ls.session.pair, trusted=ls.session.trusted)
+    if choice.only_stored or choice.pair != analysis.pair:
+        raise _failed(choice.why_not or "The scores that are shown are of other models than those chosen now.")
+    ls.session.set_up_engine(settings)
 
 
 def _header(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 from lsprotocol import types
@@ -71,84 +71,27 @@ class RankParams:
     text: str
 
 
-@attrs.define
-class AnalysisRequest:
-    """What is known of a document. Answered by a plain object, see `requests.analysis_answer`."""
-
-    id: int | str
-    params: DocumentParams
-    method: str = "shiftlens/analysis"
-    jsonrpc: str = "2.0"
+_Params = TypeVar("_Params")
 
 
 @attrs.define
-class SurveyRequest:
-    """What is known of a file that is not open. Answered by a plain object or null, see `survey.survey`."""
+class OwnRequest(Generic[_Params]):
+    """A request of our own. Its handler answers with a plain object or null."""
 
     id: int | str
-    params: DocumentParams
-    method: str = "shiftlens/survey"
-    jsonrpc: str = "2.0"
-
-
-@attrs.define
-class TokenRequest:
-    """What is known of the token at a position. Answered by a plain object, or null where there is none."""
-
-    id: int | str
-    params: TokenParams
-    method: str = "shiftlens/token"
-    jsonrpc: str = "2.0"
-
-
-@attrs.define
-class TokensRequest:
-    """Every token of a document. Answered by a plain object, see `token_table.token_table`."""
-
-    id: int | str
-    params: DocumentParams
-    method: str = "shiftlens/tokens"
-    jsonrpc: str = "2.0"
-
-
-@attrs.define
-class NextRequest:
-    """The next shifted token or run. Answered by a plain object, see `navigation.stop_answer`, or null for none."""
-
-    id: int | str
-    params: NextParams
-    method: str = "shiftlens/next"
-    jsonrpc: str = "2.0"
-
-
-@attrs.define
-class ContinueRequest:
-    """What the models write from a position on. Answered by a plain object, see `continuing.go_on`, or null."""
-
-    id: int | str
-    params: ContinueParams
-    method: str = "shiftlens/continue"
-    jsonrpc: str = "2.0"
-
-
-@attrs.define
-class RankRequest:
-    """How likely a text is at a position. Answered by a plain object, see `continuing.rank`, or null."""
-
-    id: int | str
-    params: RankParams
-    method: str = "shiftlens/rank"
+    params: _Params
+    method: str
     jsonrpc: str = "2.0"
 
 
 _OWN_MESSAGES: dict[str, type[Any]] = {
-    "shiftlens/analysis": AnalysisRequest,
-    "shiftlens/continue": ContinueRequest,
-    "shiftlens/next": NextRequest,
-    "shiftlens/rank": RankRequest,
-    "shiftlens/survey": SurveyRequest,
-    "shiftlens/token": TokenRequest,
-    "shiftlens/tokens": TokensRequest,
+    "shiftlens/analysis": OwnRequest[DocumentParams],
+    "shiftlens/continue": OwnRequest[ContinueParams],
+    "shiftlens/next": OwnRequest[NextParams],
+    "shiftlens/rank": OwnRequest[RankParams],
+    "shiftlens/survey": OwnRequest[DocumentParams],
+    "shiftlens/token": OwnRequest[TokenParams],
+    "shiftlens/tokens": OwnRequest[DocumentParams],
 }
 
 

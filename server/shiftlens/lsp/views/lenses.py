@@ -55,10 +55,14 @@ def code_lenses(
 
 
 def shares_words(analysis: ResponseAnalysis, *, partial: bool) -> str:
-    """How many tokens have scores, and their shares by class; of all positions, as in every view."""
+    """How many tokens have a class, and their shares by class; of all positions, as in every view.
+
+    Where no class can be told of others, it says of how many.
+    """
     of = shares(analysis.summary)
     counted = f"{of.tokens:,} token{'' if of.tokens == 1 else 's'}{' so far' if partial else ''}"
-    return f"{counted}: {of.shifted:.1%} shifted, {of.marginal:.1%} marginal, {of.unshifted:.1%} unshifted"
+    unknown = f"; {analysis.summary.unknown:,} of unknown class" if analysis.summary.unknown else ""
+    return f"{counted}: {of.shifted:.1%} shifted, {of.marginal:.1%} marginal, {of.unshifted:.1%} unshifted{unknown}"
 
 
 def _commands(

@@ -22,7 +22,7 @@ _KINDS = {
 def occurrences(place: Place, lines: LineIndex, unit: Unit) -> list[types.DocumentHighlight]:
     """Every token of the file's scored responses with the id of the (first) token at a place, itself among them.
 
-    None where there is no token with text. The kind is by class: Write is shifted, Read marginal, Text unshifted.
+    None where there is no token with text. The kind is by class: Write is shifted, Read marginal, Text any other.
     """
     item = next((item for item in place.tokens if not item.is_end and item.piece), None)
     if item is None:
