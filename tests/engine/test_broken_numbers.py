@@ -21,7 +21,7 @@ from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.columns import float32, int32
 from shiftlens.scores.location import CACHE_DIR_VARIABLE, user_store
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
-from shiftlens.scoring.numbers.formulae import pair_tensors, side_tensors
+from shiftlens.scoring.numbers.formulae import BaseBlock, side_tensors
 from shiftlens.scoring.numbers.tiles import Scratch
 from tiny_models import byte_level_tokenizer, save_model, save_pair, sentence_piece_tokenizer
 
@@ -233,7 +233,7 @@ def test_any_one_bad_logit_breaks_its_row_and_no_other(
     cut = [[logits[:, start : start + tile] for start in range(0, width, tile)] for logits in (base, aligned)]
     scratch = Scratch(3 * tile, base.device)
     early = aligned.gather(1, ids.unsqueeze(1)).squeeze(1)
-    rows, _ = pair_tensors(cut[0], cut[1], ids, ids, 10, scratch, early)
+    rows, _ = BaseBlock(cut[0], ids, 10, scratch).beside(cut[1], ids, 10, scratch, early)
     assert rows.base.broken.tolist() == [False, True, False]
     assert rows.aligned.broken.tolist() == [False, False, True]
     assert rows.first_broken() == 1
