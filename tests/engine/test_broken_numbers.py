@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from engine.doing import do
 from shiftlens.cli.main import main
 from shiftlens.engine.protocol import Done, Refused, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
@@ -75,7 +76,7 @@ def done(
 ) -> tuple[dict[int, Scored], dict[int, Refused]]:
     """Which of these come out whole, and which are refused."""
     replies.clear()
-    worker.do(Score(job=1, pair=pair, options=ScoreOptions(), responses=responses))
+    do(worker, Score(job=1, pair=pair, options=ScoreOptions(), responses=responses))
     assert isinstance([reply for reply in replies if not isinstance(reply, Scored)][-1], Done)
     scored = {reply.index: reply for reply in replies if isinstance(reply, Scored) and not reply.partial}
     refused = {reply.index: reply for reply in replies if isinstance(reply, Refused)}
