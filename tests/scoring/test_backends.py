@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,11 @@ from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.columns import Above, float32, int32, rank_of
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
+from shiftlens.scoring.alone import local
 from shiftlens.scoring.events import Opened, Progress, Refused, Scored
+from shiftlens.scoring.numbers import products
+from shiftlens.scoring.numbers.head import side_numbers
+from shiftlens.scoring.running.run import Run
 from shiftlens.scoring.session import Session
 from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokenizer
 
@@ -145,6 +150,33 @@ def test_one_side_alone_loads_one_model(tiny_pair: PairSpec) -> None:
     assert (index, len(numbers.logprob)) == (0, 4 * asked.rows)
     assert numbers.k == K
     assert [model.name for model in session.models()] == [tiny_pair.aligned]
+
+
+def test_a_local_model_computes_in_its_own_way_whatever_other_jobs_did_between_two_steps(
+    tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[tuple[str, int]] = []
+
+    def noted(*arguments: Any, **named: Any) -> Any:
+        found.append((products.in_use(), torch.get_num_threads()))
+        return side_numbers(*arguments, **named)
+
+    monkeypatch.setattr(local, "side_numbers", noted)
+    monkeypatch.setattr(products, "_chosen", None)
+    threads = torch.get_num_threads()
+    session = Session(kinds=[Unigrams(VOCABULARY)])
+    spec = replace(tiny_pair, base=NAME + tiny_pair.base, matrix_library="torch")
+    run = Run(ScoreOptions(), [response(TEXT * times) for times in (1, 3, 6)])
+    try:
+        with session.open(tiny_pair) as pair:
+            own = pair.threads
+        for _ in session.steps(spec, run):
+            monkeypatch.setattr(products, "_chosen", "onednn")
+            torch.set_num_threads(own + 1)
+    finally:
+        torch.set_num_threads(threads)
+    assert len(found) > 1
+    assert set(found) == {("torch", own)}
 
 
 def test_a_stop_is_obeyed(tiny_pair: PairSpec) -> None:

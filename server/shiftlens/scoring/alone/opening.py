@@ -15,7 +15,6 @@ from shiftlens.scoring.inputs.tokens import TextEncoder
 from shiftlens.scoring.models.hub import hub_access
 from shiftlens.scoring.models.loading import load_tokenizer
 from shiftlens.scoring.numbers import products
-from shiftlens.scoring.numbers.threads import threads_of, use_threads
 from shiftlens.scoring.opening.model_cache import ModelCache, OnProgress
 from shiftlens.scoring.opening.sources import Needed, needed_alone
 
@@ -58,11 +57,12 @@ class SideOpener:
             one = needed_alone(name, spec)
             products.use(one.key.library)
             (model,) = self._cache.opened([one], spec, on_progress)
-        use_threads(threads_of([model.loaded.model]))
+        backend = LocalBackend(model, one.key.library)
+        backend.activate()
         self._cache.touch(model.units)
         self._cache.pin(model.units, 1)
         try:
-            yield Side(model.loaded, LocalBackend(model))
+            yield Side(model.loaded, backend)
         finally:
             self._cache.pin(model.units, -1)
 
