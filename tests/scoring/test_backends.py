@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from passes import NATS
-from scoring.unigram import NAME, Unigrams, logprobs
+from scoring.unigram import NAME, Unigram, Unigrams, logprobs
 from shiftlens.analysis.classify import build
 from shiftlens.backends.protocol import SideInput
 from shiftlens.options.pair import PairSpec, ScoreOptions
@@ -140,9 +140,10 @@ def test_no_number_of_a_model_elsewhere_is_refused_as_that_of_a_local_one(tiny_p
     assert [event.index for event in found if isinstance(event, Scored)] == [1]
 
 
-def test_one_side_alone_loads_one_model(tiny_pair: PairSpec) -> None:
-    session = Session()
-    with session.open_side(tiny_pair.aligned, tiny_pair) as side:
+def test_a_local_model_beside_one_elsewhere_is_the_only_one_loaded(tiny_pair: PairSpec) -> None:
+    session = Session(kinds=[Unigrams(VOCABULARY)])
+    with session.open_sides(replace(tiny_pair, base=NAME + tiny_pair.base)) as pair:
+        side = pair.aligned
         ids = side.tokens.encoder.encode(TEXT).ids
         (end,) = side.tokens.end_ids()[:1]
         asked = SideInput(ids[:4], ids[4:], end)
@@ -177,6 +178,37 @@ def test_a_local_model_computes_in_its_own_way_whatever_other_jobs_did_between_t
         torch.set_num_threads(threads)
     assert len(found) > 1
     assert set(found) == {("torch", own)}
+
+
+def test_a_local_model_beside_one_elsewhere_is_read_anew_when_its_files_have_changed(
+    tiny_pair: PairSpec, tmp_path: Path
+) -> None:
+    tokenizer = byte_level_tokenizer()
+    folder = str(save_model(tmp_path, tokenizer, seed=3))
+    spec = replace(tiny_pair, base=NAME + folder, aligned=folder)
+    session = Session(kinds=[Unigrams(VOCABULARY)])
+    (before,) = scored(session, spec)
+    save_model(tmp_path, tokenizer, seed=4)
+    scored(session, tiny_pair)
+    (after,) = scored(session, spec)
+    assert after.aligned.model.fingerprint != before.aligned.model.fingerprint
+    assert after.aligned.logprob != before.aligned.logprob
+
+
+def test_what_it_would_take_is_told_without_opening_a_model_elsewhere_twice(tiny_pair: PairSpec) -> None:
+    opened: list[PairSpec] = []
+
+    class Kind(Unigrams):
+        def open(self, name: str, spec: PairSpec) -> Unigram | None:
+            if name.startswith(NAME):
+                opened.append(spec)
+            return super().open(name, spec)
+
+    session = Session(kinds=[Kind(VOCABULARY)])
+    spec = replace(tiny_pair, base=NAME + tiny_pair.base, allow_download=True)
+    assert session.outlook(spec).loads
+    scored(session, spec)
+    assert opened == [spec]
 
 
 def test_a_stop_is_obeyed(tiny_pair: PairSpec) -> None:

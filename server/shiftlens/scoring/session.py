@@ -18,7 +18,7 @@ from shiftlens.scores.continuations import Begun
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.requests import ResponseToScore
 from shiftlens.scoring.alone.opening import SideOpener
-from shiftlens.scoring.alone.sides import Side, SidePair
+from shiftlens.scoring.alone.sides import SidePair
 from shiftlens.scoring.continuing.run import Continuing, Written, continuations
 from shiftlens.scoring.events import Event, Events, Opened
 from shiftlens.scoring.models.hub import hub_access
@@ -197,15 +197,10 @@ class Session:
         yield from SeveralRun(run, lambda: self._all_in_use(specs, on_progress, look=False), each, numbers).steps()
 
     @contextmanager
-    def open_side(self, name: str, spec: PairSpec, on_progress: OnProgress = _quiet) -> Iterator[Side]:
-        """One model to be scored by itself, loaded as `spec` says if it is not elsewhere. Raises ModelError."""
-        with self._sides.side(name, spec, on_progress) as side:
-            yield side
-
-    @contextmanager
     def open_sides(self, spec: PairSpec, on_progress: OnProgress = _quiet) -> Iterator[SidePair]:
         """A pair of which each model is scored by itself, wherever the two are. Raises ModelError."""
-        with self._sides.pair(spec, on_progress) as pair:
+        changed, self._latest = spec != self._latest, spec
+        with self._sides.pair(spec, on_progress, look=changed) as pair:
             yield pair
 
     def describe(self, spec: PairSpec, on_progress: OnProgress = _quiet) -> tuple[ModelDescription, ModelDescription]:
@@ -246,8 +241,10 @@ class Session:
         wanted: list[Needed] = []
         try:
             for spec in specs:
-                local = dataclasses.replace(spec, allow_download=False)
-                wanted += self._sides.needed(local) if self._sides.has_remote(spec) else needed(local)
+                if self._sides.has_remote(spec):
+                    wanted += self._sides.needed(spec)
+                else:
+                    wanted += needed(dataclasses.replace(spec, allow_download=False))
             return self._cache.outlook(wanted, specs[0])
         except ModelError:
             return Outlook()
@@ -271,7 +268,7 @@ class Session:
             opened = Opened(pair.base.description, pair.aligned.description, number)
             del pair
         yield (opened,)
-        yield from SideRun(run, lambda: self.open_sides(spec, on_progress), number).steps()
+        yield from SideRun(run, lambda: self._sides.pair(spec, on_progress, look=False), number).steps()
 
     @contextmanager
     def _all_in_use(
