@@ -43,6 +43,12 @@ def test_texts_that_several_tokens_share_never_give_a_rank_that_is_wrong(
     assert found.rank == UNKNOWN_RANK or (found.rank == rank if found.rank > 0 else rank > -found.rank)
 
 
+def test_a_text_that_ties_with_the_last_candidate_may_hide_one_that_is_more_likely() -> None:
+    # Of k = 3 candidates (" a" -1, "b" -1.5, "a" -2), " a" and "a" were written as one text; the own token ties.
+    found = position_of_texts("own", -2.0, {"a": -2.0, "b": -1.5, "own": -2.0}, 3)
+    assert found.rank == -1
+
+
 @pytest.mark.parametrize(
     ("candidates", "said"),
     [

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from engine.doing import do
 from shiftlens.cli.main import main
 from shiftlens.engine.protocol import Done, Refused, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
@@ -21,7 +22,7 @@ from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.columns import float32, int32
 from shiftlens.scores.location import CACHE_DIR_VARIABLE, user_store
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
-from shiftlens.scoring.numbers.formulae import pair_tensors, side_tensors
+from shiftlens.scoring.numbers.formulae import BaseBlock, side_tensors
 from shiftlens.scoring.numbers.tiles import Scratch
 from tiny_models import byte_level_tokenizer, save_model, save_pair, sentence_piece_tokenizer
 
@@ -75,7 +76,7 @@ def done(
 ) -> tuple[dict[int, Scored], dict[int, Refused]]:
     """Which of these come out whole, and which are refused."""
     replies.clear()
-    worker.do(Score(job=1, pair=pair, options=ScoreOptions(), responses=responses))
+    do(worker, Score(job=1, pair=pair, options=ScoreOptions(), responses=responses))
     assert isinstance([reply for reply in replies if not isinstance(reply, Scored)][-1], Done)
     scored = {reply.index: reply for reply in replies if isinstance(reply, Scored) and not reply.partial}
     refused = {reply.index: reply for reply in replies if isinstance(reply, Refused)}
@@ -233,7 +234,7 @@ def test_any_one_bad_logit_breaks_its_row_and_no_other(
     cut = [[logits[:, start : start + tile] for start in range(0, width, tile)] for logits in (base, aligned)]
     scratch = Scratch(3 * tile, base.device)
     early = aligned.gather(1, ids.unsqueeze(1)).squeeze(1)
-    rows, _ = pair_tensors(cut[0], cut[1], ids, ids, 10, scratch, early)
+    rows, _ = BaseBlock(cut[0], ids, 10, scratch).beside(cut[1], ids, 10, scratch, early)
     assert rows.base.broken.tolist() == [False, True, False]
     assert rows.aligned.broken.tolist() == [False, False, True]
     assert rows.first_broken() == 1

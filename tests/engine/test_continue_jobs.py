@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
+from engine.doing import do
 from shiftlens.engine.client import EngineClient, Sharing
 from shiftlens.engine.protocol import (
     Began,
@@ -51,7 +52,7 @@ def test_a_cancelled_continuation_ends_before_its_next_token(tiny_pair: PairSpec
     def is_cancelled(job: int) -> bool:
         return job == 1 and sum(isinstance(reply, Wrote) for reply in replies) >= 3
 
-    Worker(replies.append, is_cancelled).do(go_on(tiny_pair, Voice(0.0, 1), tokens=4000))
+    do(Worker(replies.append, is_cancelled), go_on(tiny_pair, Voice(0.0, 1), tokens=4000))
     told = [reply for reply in replies if not isinstance(reply, Progress)]
     assert [type(reply) for reply in told] == [Began, Wrote, Wrote, Wrote, Cancelled]
 
@@ -74,7 +75,7 @@ def test_other_jobs_get_their_turns_between_two_tokens(tiny_pair: PairSpec) -> N
 
 def test_a_position_that_is_not_there_fails_the_job_in_words(tiny_pair: PairSpec) -> None:
     replies: list[Reply] = []
-    Worker(replies.append, lambda _: False).do(go_on(tiny_pair, Voice(0.0), position=500))
+    do(Worker(replies.append, lambda _: False), go_on(tiny_pair, Voice(0.0), position=500))
     assert isinstance(replies[-1], Failed)
     assert replies[-1].kind == "ScoringError"
     assert "position 500" in replies[-1].problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.doing import do
 from passes import ids_fed
 from shiftlens.engine.protocol import Done, Progress, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
@@ -18,10 +19,10 @@ def test_an_edit_at_the_end_feeds_only_the_end(tiny_pair: PairSpec, monkeypatch:
     fed = ids_fed(monkeypatch)
     replies: list[Reply] = []
     worker = Worker(replies.append, lambda _job: False)
-    worker.do(_score(1, tiny_pair, TEXT))
+    do(worker, _score(1, tiny_pair, TEXT))
     whole = sum(fed)
     fed.clear()
-    worker.do(_score(2, tiny_pair, TEXT[:-10] + "blue sky"))
+    do(worker, _score(2, tiny_pair, TEXT[:-10] + "blue sky"))
     assert sum(fed) < whole / 4
     assert [type(reply) for reply in replies if isinstance(reply, (Done, Scored))][-1] is Done
 
@@ -55,7 +56,7 @@ def test_a_request_of_many_responses_scores_its_first_before_it_prepares_its_las
         if isinstance(reply, Scored):
             heard.append("scored")
 
-    Worker(send, lambda _job: False).do(Score(job=1, pair=tiny_pair, options=ScoreOptions(), responses=responses))
+    do(Worker(send, lambda _job: False), Score(job=1, pair=tiny_pair, options=ScoreOptions(), responses=responses))
     assert heard.count("scored") == heard.count("prepared") == 80
     assert heard.index("scored") < 20
     fractions = [reply.fraction for reply in replies if isinstance(reply, Progress) and reply.phase == "scoring"]

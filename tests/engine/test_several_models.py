@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.doing import do
 from engine.fake_link import FakeLink
 from shiftlens.engine.client import EngineClient, Sharing
 from shiftlens.engine.links import Link
@@ -58,7 +59,7 @@ def test_events_tell_which_aligned_model_they_are_of_and_the_numbers_are_those_o
     replies: list[Reply] = []
     worker = Worker(replies.append, lambda _job: False)
     request = several(tiny_pair, tuned)
-    worker.do(request)
+    do(worker, request)
     found = whole(replies)
     assert set(found) == {(model, index) for model in range(2) for index in range(len(TEXTS))}
     done = replies[-1]
@@ -73,8 +74,9 @@ def test_events_tell_which_aligned_model_they_are_of_and_the_numbers_are_those_o
     assert fractions[-1] == 1.0
     for number, pair in enumerate(request.pairs):
         alone: list[Reply] = []
-        Worker(alone.append, lambda _job: False).do(
-            Score(job=1, pair=pair, options=ScoreOptions(), responses=request.responses)
+        do(
+            Worker(alone.append, lambda _job: False),
+            Score(job=1, pair=pair, options=ScoreOptions(), responses=request.responses),
         )
         assert {(number, index): scored for (_, index), scored in whole(alone).items()} == {
             at: scored for at, scored in found.items() if at[0] == number
@@ -128,7 +130,7 @@ def test_a_cancelled_job_needs_nothing_and_says_so(tiny_pair: PairSpec, tuned: s
 
 def test_a_model_that_is_not_there_fails_the_job_by_its_name(tiny_pair: PairSpec) -> None:
     replies: list[Reply] = []
-    Worker(replies.append, lambda _job: False).do(several(tiny_pair, "/no/such/model"))
+    do(Worker(replies.append, lambda _job: False), several(tiny_pair, "/no/such/model"))
     assert isinstance(replies[-1], Failed)
     assert "/no/such/model" in replies[-1].problem
 

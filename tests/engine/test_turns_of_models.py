@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.doing import do
 from shiftlens.engine.protocol import Done, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
 from shiftlens.engine.worker.turns import LEAST_TERM_SECONDS, Candidate, Choice, Turns, choose, term_seconds
@@ -181,7 +182,7 @@ def test_a_job_whose_models_were_let_go_of_goes_on_where_it_was(
     base, aligned = save_pair(tmp_path_factory.mktemp("second"))
     other = PairSpec(base=str(base), aligned=str(aligned), device="cpu")
     alone: list[Reply] = []
-    Worker(alone.append, lambda _job: False).do(job(1, 1, tiny_pair, 5))
+    do(Worker(alone.append, lambda _job: False), job(1, 1, tiny_pair, 5))
     unbounded = Session()
     with unbounded.open(tiny_pair):
         pass

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.doing import do
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Answer, Event, Job, Progress, Reply, ScoreSeveral
 from shiftlens.engine.worker.jobs import Worker
@@ -36,7 +37,7 @@ class InProcess(EngineClient):
     async def run(self, request: Job) -> AsyncGenerator[Event | Answer, None]:  # type: ignore[override]
         self.asked.append(request)
         replies: list[Reply] = []
-        Worker(replies.append, lambda _job: False).do(request)
+        do(Worker(replies.append, lambda _job: False), request)
         for reply in replies:
             assert isinstance(reply, (Event, Answer)), reply
             yield reply

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from passes import NATS
-from scoring.unigram import NAME, Unigrams, logprobs
+from scoring.unigram import NAME, Unigram, Unigrams, logprobs
 from shiftlens.analysis.classify import build
 from shiftlens.backends.protocol import SideInput
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.columns import Above, float32, int32, rank_of
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
+from shiftlens.scoring.alone import local
 from shiftlens.scoring.events import Opened, Progress, Refused, Scored
+from shiftlens.scoring.numbers import products
+from shiftlens.scoring.numbers.head import side_numbers
+from shiftlens.scoring.running.run import Run
 from shiftlens.scoring.session import Session
 from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokenizer
 
@@ -135,9 +140,10 @@ def test_no_number_of_a_model_elsewhere_is_refused_as_that_of_a_local_one(tiny_p
     assert [event.index for event in found if isinstance(event, Scored)] == [1]
 
 
-def test_one_side_alone_loads_one_model(tiny_pair: PairSpec) -> None:
-    session = Session()
-    with session.open_side(tiny_pair.aligned, tiny_pair) as side:
+def test_a_local_model_beside_one_elsewhere_is_the_only_one_loaded(tiny_pair: PairSpec) -> None:
+    session = Session(kinds=[Unigrams(VOCABULARY)])
+    with session.open_sides(replace(tiny_pair, base=NAME + tiny_pair.base)) as pair:
+        side = pair.aligned
         ids = side.tokens.encoder.encode(TEXT).ids
         (end,) = side.tokens.end_ids()[:1]
         asked = SideInput(ids[:4], ids[4:], end)
@@ -145,6 +151,64 @@ def test_one_side_alone_loads_one_model(tiny_pair: PairSpec) -> None:
     assert (index, len(numbers.logprob)) == (0, 4 * asked.rows)
     assert numbers.k == K
     assert [model.name for model in session.models()] == [tiny_pair.aligned]
+
+
+def test_a_local_model_computes_in_its_own_way_whatever_other_jobs_did_between_two_steps(
+    tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[tuple[str, int]] = []
+
+    def noted(*arguments: Any, **named: Any) -> Any:
+        found.append((products.in_use(), torch.get_num_threads()))
+        return side_numbers(*arguments, **named)
+
+    monkeypatch.setattr(local, "side_numbers", noted)
+    monkeypatch.setattr(products, "_chosen", None)
+    threads = torch.get_num_threads()
+    session = Session(kinds=[Unigrams(VOCABULARY)])
+    spec = replace(tiny_pair, base=NAME + tiny_pair.base, matrix_library="torch")
+    run = Run(ScoreOptions(), [response(TEXT * times) for times in (1, 3, 6)])
+    try:
+        with session.open(tiny_pair) as pair:
+            own = pair.threads
+        for _ in session.steps(spec, run):
+            monkeypatch.setattr(products, "_chosen", "onednn")
+            torch.set_num_threads(own + 1)
+    finally:
+        torch.set_num_threads(threads)
+    assert len(found) > 1
+    assert set(found) == {("torch", own)}
+
+
+def test_a_local_model_beside_one_elsewhere_is_read_anew_when_its_files_have_changed(
+    tiny_pair: PairSpec, tmp_path: Path
+) -> None:
+    tokenizer = byte_level_tokenizer()
+    folder = str(save_model(tmp_path, tokenizer, seed=3))
+    spec = replace(tiny_pair, base=NAME + folder, aligned=folder)
+    session = Session(kinds=[Unigrams(VOCABULARY)])
+    (before,) = scored(session, spec)
+    save_model(tmp_path, tokenizer, seed=4)
+    scored(session, tiny_pair)
+    (after,) = scored(session, spec)
+    assert after.aligned.model.fingerprint != before.aligned.model.fingerprint
+    assert after.aligned.logprob != before.aligned.logprob
+
+
+def test_what_it_would_take_is_told_without_opening_a_model_elsewhere_twice(tiny_pair: PairSpec) -> None:
+    opened: list[PairSpec] = []
+
+    class Kind(Unigrams):
+        def open(self, name: str, spec: PairSpec) -> Unigram | None:
+            if name.startswith(NAME):
+                opened.append(spec)
+            return super().open(name, spec)
+
+    session = Session(kinds=[Kind(VOCABULARY)])
+    spec = replace(tiny_pair, base=NAME + tiny_pair.base, allow_download=True)
+    assert session.outlook(spec).loads
+    scored(session, spec)
+    assert opened == [spec]
 
 
 def test_a_stop_is_obeyed(tiny_pair: PairSpec) -> None:

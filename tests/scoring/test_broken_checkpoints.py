@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
+from engine.doing import do
 from shiftlens.engine.protocol import Describe, Described, Failed, Reply
 from shiftlens.engine.worker.jobs import Worker
 from shiftlens.errors import ModelError
@@ -38,7 +39,7 @@ def refusal(folder: Path) -> str:
     """What an engine says of a pair with this model; an answer at all is what the client waits for."""
     replies: list[Reply] = []
     pair = PairSpec(base=str(folder), aligned=str(folder), device="cpu")
-    Worker(replies.append, lambda _: False).do(Describe(job=1, pair=pair))
+    do(Worker(replies.append, lambda _: False), Describe(job=1, pair=pair))
     assert isinstance(replies[-1], Failed), replies[-1]
     assert replies[-1].kind == "ModelError"
     assert replies[-1].remedy
@@ -179,5 +180,5 @@ def test_a_dtype_that_holds_no_real_numbers_is_named(model: Path) -> None:
 def test_a_model_that_can_be_used_describes_itself(model: Path) -> None:
     replies: list[Reply] = []
     pair = PairSpec(base=str(model), aligned=str(model), device="cpu")
-    Worker(replies.append, lambda _: False).do(Describe(job=1, pair=pair))
+    do(Worker(replies.append, lambda _: False), Describe(job=1, pair=pair))
     assert isinstance(replies[-1], Described)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.doing import do
 from shiftlens.cli.main import main
 from shiftlens.engine.client import EngineClient, Sharing
 from shiftlens.engine.protocol import Describe, Described, Failed, Reply, Score, Scored
@@ -36,8 +37,8 @@ def scored_by(pair: PairSpec) -> tuple[str, str]:
     """What an engine says took the products: of the scores, and of the base model."""
     replies: list[Reply] = []
     worker = Worker(replies.append, lambda _: False)
-    worker.do(Score(job=1, pair=pair, options=ScoreOptions(), responses=(RESPONSE,)))
-    worker.do(Describe(job=2, pair=pair))
+    do(worker, Score(job=1, pair=pair, options=ScoreOptions(), responses=(RESPONSE,)))
+    do(worker, Describe(job=2, pair=pair))
     (described,) = [reply for reply in replies if isinstance(reply, Described)]
     return [reply for reply in replies if isinstance(reply, Scored)][-1].matrix_library, described.base.matrix_library
 
@@ -67,7 +68,7 @@ def test_a_library_that_is_not_there_is_an_error_that_names_the_setting(
 ) -> None:
     monkeypatch.setattr(products, "has_onednn", lambda: False)
     replies: list[Reply] = []
-    Worker(replies.append, lambda _: False).do(Describe(job=1, pair=replace(tiny_pair, matrix_library="onednn")))
+    do(Worker(replies.append, lambda _: False), Describe(job=1, pair=replace(tiny_pair, matrix_library="onednn")))
     assert isinstance(replies[-1], Failed)
     assert "shiftlens.matrixLibrary" in replies[-1].remedy
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shiftlens.scoring.numbers.formulae import pair_tensors, side_tensors
+from shiftlens.scoring.numbers.formulae import BaseBlock, side_tensors
 from shiftlens.scoring.numbers.tensors import PairTensors, SideTensors
 from shiftlens.scoring.numbers.tiles import Scratch, largest
 
@@ -70,7 +70,8 @@ def test_a_row_whose_own_logit_was_foretold_wrongly_is_named() -> None:
     early = aligned.gather(1, ids.unsqueeze(1)).squeeze(1)
     early[1] += 1e-6
     scratch = Scratch(3 * 100, base.device)
-    rows, unranked = pair_tensors(cut(base, 100), cut(aligned, 100), ids, ids, K, scratch, early)
+    block = BaseBlock(cut(base, 100), ids, K, scratch)
+    rows, unranked = block.beside(cut(aligned, 100), ids, K, scratch, early)
     assert unranked.tolist() == [False, True, False]
     assert_side(rows.aligned.map(lambda column: column[[0, 2]]), aligned[[0, 2]], ids[[0, 2]])
 
@@ -117,7 +118,8 @@ def tiled(
 ) -> PairTensors:
     scratch = Scratch(len(base) * tile, base.device)
     early = aligned.gather(1, aligned_ids.unsqueeze(1)).squeeze(1)
-    rows, unranked = pair_tensors(cut(base, tile), cut(aligned, tile), base_ids, aligned_ids, K, scratch, early)
+    block = BaseBlock(cut(base, tile), base_ids, K, scratch)
+    rows, unranked = block.beside(cut(aligned, tile), aligned_ids, K, scratch, early)
     assert not unranked.any()
     return rows
 

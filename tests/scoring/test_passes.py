@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.doing import do
 from passes import assert_same, opened_pair, score_rows
 from shiftlens.engine.protocol import Progress, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
@@ -113,7 +114,7 @@ def test_every_response_of_a_request_is_sent_once_and_progress_never_falls(tiny_
     request = Score(
         job=1, pair=tiny_pair, options=ScoreOptions(base_context="chat"), responses=(*lone, refused, *chain)
     )
-    Worker(replies.append, lambda _job: False).do(request)
+    do(Worker(replies.append, lambda _job: False), request)
     whole = [reply.index for reply in replies if isinstance(reply, Scored) and not reply.partial]
     assert sorted(whole) == [0, 1, 2, 3, 5, 6, 7, 8]
     fractions = [reply.fraction for reply in replies if isinstance(reply, Progress) and reply.phase == "scoring"]

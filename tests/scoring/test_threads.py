@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from shiftlens.scoring.numbers import threads
-from shiftlens.scoring.numbers.threads import CHOSEN_BY_USER, SMALL_MATRIX, settle_threads, threads_for
+from shiftlens.scoring.numbers.threads import CHOSEN_BY_USER, SMALL_MATRIX, threads_for, threads_of, use_threads
 
 
 @pytest.fixture(autouse=True)
@@ -29,22 +29,21 @@ def matrix(elements: int) -> torch.nn.Module:
 
 def test_models_of_small_matrices_stay_on_one_thread() -> None:
     assert threads_for(SMALL_MATRIX, 8) == 1
-    assert settle_threads([matrix(SMALL_MATRIX), matrix(1024)]) == 1
-    assert torch.get_num_threads() == 1
+    assert threads_of([matrix(SMALL_MATRIX), matrix(1024)]) == 1
 
 
 def test_one_large_matrix_of_one_model_takes_all_threads() -> None:
     assert threads_for(SMALL_MATRIX + 1, 8) == 8
-    assert settle_threads([matrix(1024), matrix(SMALL_MATRIX + 1024)]) == 2
+    assert threads_of([matrix(1024), matrix(SMALL_MATRIX + 1024)]) == 2
 
 
 def test_all_threads_are_there_again_for_a_larger_pair() -> None:
-    settle_threads([matrix(1024)])
-    assert settle_threads([matrix(2 * SMALL_MATRIX)]) == 2
+    use_threads(threads_of([matrix(1024)]))
+    assert torch.get_num_threads() == 1
+    use_threads(threads_of([matrix(2 * SMALL_MATRIX)]))
     assert torch.get_num_threads() == 2
 
 
 def test_what_the_user_has_chosen_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CHOSEN_BY_USER, "2")
-    assert settle_threads([matrix(1024)]) == 2
-    assert torch.get_num_threads() == 2
+    assert threads_of([matrix(1024)]) == 2

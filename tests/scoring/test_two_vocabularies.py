@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.doing import do
 from passes import opened_pair
 from plain_scoring import PlainRow, plain_rows
 from shiftlens.analysis.classify import build
@@ -182,7 +183,7 @@ def opened(folder: Path, name: str, **overrides: Any) -> OpenedPair:
 def work(pair: OpenedPair, response: ResponseToScore, options: ScoreOptions) -> list[Reply]:
     replies: list[Reply] = []
     spec = PairSpec(base=pair.base.loaded.name, aligned=pair.aligned.loaded.name, device="cpu")
-    Worker(replies.append, lambda _job: False).do(Score(job=1, pair=spec, options=options, responses=(response,)))
+    do(Worker(replies.append, lambda _job: False), Score(job=1, pair=spec, options=options, responses=(response,)))
     return replies
 
 

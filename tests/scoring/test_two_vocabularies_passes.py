@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from edits import QUESTION, edits, of
+from engine.doing import do
 from passes import assert_same, opened_pair
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import Token
@@ -138,8 +139,9 @@ def test_a_cancelled_job_stops_between_chunks(pair: OpenedPair) -> None:
     def rows_have_come(_job: int) -> bool:
         return any(isinstance(reply, Progress) and reply.phase == "scoring" for reply in replies)
 
-    Worker(replies.append, rows_have_come).do(
-        Score(job=1, pair=spec_of(pair), options=ScoreOptions(), responses=(of(WORDS * 6),))
+    do(
+        Worker(replies.append, rows_have_come),
+        Score(job=1, pair=spec_of(pair), options=ScoreOptions(), responses=(of(WORDS * 6),)),
     )
     assert isinstance(replies[-1], Cancelled)
     assert not [reply for reply in replies if isinstance(reply, Scored) and not reply.partial]

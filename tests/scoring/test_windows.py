@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.doing import do
 from passes import opened_pair
 from plain_scoring import kl, plain_rows
 from shiftlens.analysis.tokens import shortened
@@ -133,8 +134,9 @@ def score(pair: OpenedPair, text: str, turns: tuple[ContextTurn, ...] = TURNS) -
 def scored_by_worker(pair: OpenedPair, responses: Sequence[ResponseToScore]) -> list[ScoredResponse]:
     replies: list[Reply] = []
     spec = PairSpec(base=pair.base.loaded.name, aligned=pair.aligned.loaded.name, device="cpu")
-    Worker(replies.append, lambda _job: False).do(
-        Score(job=1, pair=spec, options=ScoreOptions(), responses=tuple(responses))
+    do(
+        Worker(replies.append, lambda _job: False),
+        Score(job=1, pair=spec, options=ScoreOptions(), responses=tuple(responses)),
     )
     assert not [reply for reply in replies if isinstance(reply, Refused)]
     whole = {r.index: r.scored for r in replies if isinstance(r, Scored) and not r.partial}

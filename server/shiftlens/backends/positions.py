@@ -82,10 +82,11 @@ def position_of_texts(own: str, logprob: float, candidates: Mapping[str, float],
     check_mass(candidates.values() if len(candidates) <= k else others)
     greater = sum(value > logprob for value in others)
     is_itself = listed is not None and _alike(listed, logprob)
+    own_least = logprob if listed is None else min(listed, logprob)
     if len(others) >= k:
         rank = 1 + greater if greater < k else -k
-    elif len(others) == k - 1 and is_itself and greater < k - 1:
-        # It is more likely than one of the k, so that it is one of them and hides none.
+    elif len(others) == k - 1 and is_itself and any(value < own_least for value in others):
+        # It is more likely than one of the k (no tie will do), so that it is one of them, and none of them is hidden.
         rank = 1 + greater
     else:
         rank = -greater if greater else UNKNOWN_RANK

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -256,7 +257,7 @@ def _text(asked: SideInput) -> tuple[int, ...]:
     return (*asked.prefix_ids, *asked.ids, asked.end_id)
 
 
-def _end_ids_of(path: Any) -> tuple[int, ...]:
+def _end_ids_of(path: Path) -> tuple[int, ...]:
     """The ids that a generation config names; none where there is no such file."""
     try:
         eos = msgspec.json.decode(path.read_bytes()).get("eos_token_id")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import msgspec
-
 from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.keys import key_of
 from shiftlens.scores.records import ScoredResponse
 
 DEFAULT_CACHE_BYTES = 256 << 20
 
 ContentKey = bytes
-_encoder = msgspec.msgpack.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Known:
 
 def content_key(digest: bytes, pair: PairSpec, options: ScoreOptions) -> ContentKey:
     """Equal for two responses that the engine would give the same numbers. `digest` is that of the request."""
-    return hashlib.sha256(_encoder.encode((digest, pair, options))).digest()
+    return key_of(digest, pair, options)
 
 
 def size_of(outcome: Outcome) -> int:

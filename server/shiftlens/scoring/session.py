@@ -1,7 +1,6 @@
 """A scoring session: opens models, scores responses, and yields results as plain values.
 
-It is all that scoring needs, with no messages and no other process: the engine's worker, a run over a corpus and the
-tests call the same. Its length is that of a list of short methods, one for each thing that can be asked of it.
+It is all that scoring needs, with no messages and no other process: the engine's worker and the tests call the same.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from shiftlens.backends.protocol import BackendKind
 from shiftlens.errors import ModelError
@@ -18,16 +17,16 @@ from shiftlens.scores.continuations import Begun
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.requests import ResponseToScore
 from shiftlens.scoring.alone.opening import SideOpener
-from shiftlens.scoring.alone.sides import Side, SidePair
+from shiftlens.scoring.alone.sides import SidePair
 from shiftlens.scoring.continuing.run import Continuing, Written, continuations
 from shiftlens.scoring.events import Event, Events, Opened
 from shiftlens.scoring.models.hub import hub_access
-from shiftlens.scoring.numbers import products
 from shiftlens.scoring.opening.copies import CachedModel
 from shiftlens.scoring.opening.device_memory import machine_bytes
 from shiftlens.scoring.opening.model_cache import ModelCache, OnProgress
 from shiftlens.scoring.opening.opened import UnitId
-from shiftlens.scoring.opening.pair import OpenedPair, opened_pair
+from shiftlens.scoring.opening.opener import PairOpener
+from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.scoring.opening.room import Outlook
 from shiftlens.scoring.opening.sources import Needed, needed
 from shiftlens.scoring.passes.memories import PassMemories
@@ -53,8 +52,8 @@ class Session:
     def __init__(self, memory_bytes: int | None = None, kinds: Sequence[BackendKind] = ()) -> None:
         self._memories: PassMemories[UnitId] = PassMemories(limit_for(machine_bytes()))
         self._cache = ModelCache(memory_bytes, self._let_go)
+        self._pairs = PairOpener(self._cache, self._memories)
         self._sides = SideOpener(self._cache, kinds)
-        self._pairs: dict[PairSpec, OpenedPair] = {}
         self._latest: PairSpec | None = None
 
     @contextmanager
@@ -64,21 +63,8 @@ class Session:
         `on_progress` gets what is being loaded and the fraction done; what it raises ends the loading. Raises
         ModelError, and ModelsInUse where an adapter is to be put into a model that another pair is using.
         """
-        changed, self._latest = spec != self._latest, spec
-        with self._in_use(spec, on_progress, look=changed) as pair:
+        with self._pairs.in_use(spec, on_progress, look=self._is_another(spec)) as pair:
             yield pair
-
-    @contextmanager
-    def _in_use(self, spec: PairSpec, on_progress: OnProgress, *, look: bool) -> Iterator[OpenedPair]:
-        """A pair that stays in memory while this lasts. With `look`, models whose files have changed are read anew."""
-        pair = self._opened(spec, on_progress, look=look)
-        units = pair.units
-        self._cache.touch(units)
-        self._cache.pin(units, 1)
-        try:
-            yield pair
-        finally:
-            self._cache.pin(units, -1)
 
     def score(
         self,
@@ -109,7 +95,7 @@ class Session:
             # A reference in this generator would keep the models in memory after the cache has evicted them.
             del pair
         yield (opened,)
-        yield from PairRun(run, lambda: self._in_use(spec, on_progress, look=False)).steps()
+        yield from PairRun(run, lambda: self._pairs.in_use(spec, on_progress, look=False)).steps()
 
     def continuations(
         self, spec: PairSpec, asked: Continuing, on_progress: OnProgress = _quiet
@@ -122,7 +108,7 @@ class Session:
             opened = Opened(pair.base.description, pair.aligned.description)
             del pair
         yield (opened,)
-        yield from continuations(asked, lambda: self._in_use(spec, on_progress, look=False))
+        yield from continuations(asked, lambda: self._pairs.in_use(spec, on_progress, look=False))
 
     @contextmanager
     def open_here(self, spec: PairSpec, on_progress: OnProgress = _quiet) -> Iterator[OpenedPair]:
@@ -186,26 +172,22 @@ class Session:
         if self._sides.has_remote(specs[0]):
             yield from self._steps_alone(specs[0], run, on_progress, numbers[0])
             return
-        with self._all_in_use(specs, on_progress, look=True) as pairs:
+        with self._pairs.all_in_use(specs, on_progress, look=True) as pairs:
             opened = [
                 Opened(pair.base.description, pair.aligned.description, number)
                 for number, pair in zip(numbers, pairs, strict=True)
             ]
             del pairs
         yield tuple(opened)
-        each = [functools.partial(self._in_use, spec, on_progress, look=False) for spec in specs]
-        yield from SeveralRun(run, lambda: self._all_in_use(specs, on_progress, look=False), each, numbers).steps()
-
-    @contextmanager
-    def open_side(self, name: str, spec: PairSpec, on_progress: OnProgress = _quiet) -> Iterator[Side]:
-        """One model to be scored by itself, loaded as `spec` says if it is not elsewhere. Raises ModelError."""
-        with self._sides.side(name, spec, on_progress) as side:
-            yield side
+        each = [functools.partial(self._pairs.in_use, spec, on_progress, look=False) for spec in specs]
+        yield from SeveralRun(
+            run, lambda: self._pairs.all_in_use(specs, on_progress, look=False), each, numbers
+        ).steps()
 
     @contextmanager
     def open_sides(self, spec: PairSpec, on_progress: OnProgress = _quiet) -> Iterator[SidePair]:
         """A pair of which each model is scored by itself, wherever the two are. Raises ModelError."""
-        with self._sides.pair(spec, on_progress) as pair:
+        with self._sides.pair(spec, on_progress, look=self._is_another(spec)) as pair:
             yield pair
 
     def describe(self, spec: PairSpec, on_progress: OnProgress = _quiet) -> tuple[ModelDescription, ModelDescription]:
@@ -240,14 +222,16 @@ class Session:
 
         Loads and fetches nothing; what opening would refuse takes nothing.
         """
-        opened = [self._pairs[spec] for spec in specs if self._is_open(spec)]
-        if len(opened) == len(specs):
-            return Outlook(frozenset(unit for pair in opened for unit in pair.units))
+        units = self._pairs.units(specs)
+        if units is not None:
+            return Outlook(units)
         wanted: list[Needed] = []
         try:
             for spec in specs:
-                local = dataclasses.replace(spec, allow_download=False)
-                wanted += self._sides.needed(local) if self._sides.has_remote(spec) else needed(local)
+                if self._sides.has_remote(spec):
+                    wanted += self._sides.needed(spec)
+                else:
+                    wanted += needed(dataclasses.replace(spec, allow_download=False))
             return self._cache.outlook(wanted, specs[0])
         except ModelError:
             return Outlook()
@@ -271,57 +255,17 @@ class Session:
             opened = Opened(pair.base.description, pair.aligned.description, number)
             del pair
         yield (opened,)
-        yield from SideRun(run, lambda: self.open_sides(spec, on_progress), number).steps()
+        yield from SideRun(run, lambda: self._sides.pair(spec, on_progress, look=False), number).steps()
 
-    @contextmanager
-    def _all_in_use(
-        self, specs: Sequence[PairSpec], on_progress: OnProgress, *, look: bool
-    ) -> Iterator[list[OpenedPair]]:
-        """Several pairs that stay in memory while this lasts. All are loaded before any of them is in use."""
-        if look or any(not self._is_open(spec) for spec in specs):
-            with hub_access(specs[0].allow_download):
-                every = [side for spec in specs for side in needed(spec)]
-                products.use(every[0].key.library)
-                if look:
-                    self._cache.drop_changed(every)
-                named = frozenset(name for spec in specs for name in (spec.base, spec.aligned))
-                self._cache.opened(every, specs[0], on_progress, named)
-        with ExitStack() as stack:
-            yield [stack.enter_context(self._in_use(spec, on_progress, look=False)) for spec in specs]
-
-    def _is_open(self, spec: PairSpec) -> bool:
-        pair = self._pairs.get(spec)
-        return pair is not None and self._is_valid(pair)
+    def _is_another(self, spec: PairSpec) -> bool:
+        """Whether a pair is another one than the last time: what it is made of may have changed since it was used."""
+        another, self._latest = spec != self._latest, spec
+        return another
 
     def _let_go(self, unit: UnitId) -> None:
         self._memories.drop(unit)
-        # A pair holds its models: with it they would stay in memory.
         self._sides.let_go()
-        self._pairs = {spec: pair for spec, pair in self._pairs.items() if unit not in pair.units}
-
-    def _is_valid(self, pair: OpenedPair) -> bool:
-        return self._cache.is_valid(pair.base) and self._cache.is_valid(pair.aligned)
-
-    def _opened(self, spec: PairSpec, on_progress: OnProgress, *, look: bool) -> OpenedPair:
-        pair = self._pairs.get(spec)
-        if pair is None or look or not self._is_valid(pair):
-            pair = self._opened_anew(spec, on_progress, look=look)
-            self._pairs[spec] = pair
-        pair.activate()
-        return dataclasses.replace(pair, memory=self._memories.of(pair.base.units, pair.aligned.units))
-
-    def _opened_anew(self, spec: PairSpec, on_progress: OnProgress, *, look: bool) -> OpenedPair:
-        with hub_access(spec.allow_download):
-            sides = needed(spec)
-            products.use(sides[0].key.library)
-            if look:
-                self._cache.drop_changed(sides)
-            pair = self._pairs.pop(spec, None)
-            if pair is not None and self._is_valid(pair):
-                return pair
-            self._pairs = {each: pair for each, pair in self._pairs.items() if self._is_valid(pair)}
-            base, aligned = self._cache.opened(sides, spec, on_progress)
-        return opened_pair(sides, (base, aligned), self._memories.of(base.units, aligned.units))
+        self._pairs.let_go(unit)
 
 
 def _how(spec: PairSpec) -> PairSpec:

@@ -103,13 +103,8 @@ class Worker:
             return ()
         return self._goes.get(request.job, ()) if isinstance(request, ScoreSeveral) else (request.pair,)
 
-    def do(self, request: Job | Unload | Forget) -> None:
-        """Do a job and answer it, whatever happens."""
-        for _ in self.steps(request):
-            pass
-
     def steps(self, request: Job | Unload | Forget) -> Iterator[None]:
-        """The same in steps; between two of them other jobs can be done."""
+        """Do a job and answer it, whatever happens, in steps; between two of them other jobs can be done."""
         try:
             self._check(request.job)
             if isinstance(request, Score):

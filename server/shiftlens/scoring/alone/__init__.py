@@ -1,1 +1,1 @@
-"""Models that are scored each by itself: one that is elsewhere beside one that is here, or one side alone."""
+"""Models that are scored each by itself: one that is elsewhere beside one that is here, or two."""

@@ -8,8 +8,10 @@ import torch
 
 from shiftlens.backends.protocol import Capabilities, SideInput, SideNumbers
 from shiftlens.scores.description import ModelDescription
+from shiftlens.scoring.numbers import products
 from shiftlens.scoring.numbers.head import Blocks, side_numbers
 from shiftlens.scoring.numbers.tensors import SideTensors, joined_side
+from shiftlens.scoring.numbers.threads import threads_of, use_threads
 from shiftlens.scoring.opening.opened import OpenedModel
 from shiftlens.scoring.passes.batches import batches, limits_of
 from shiftlens.scoring.passes.feeding import hidden_states_together, open_stream
@@ -17,10 +19,19 @@ from shiftlens.scoring.passes.plan import PassPlan, SidePlan
 
 
 class LocalBackend:
-    """See `backends.protocol.Backend`. The model has to stay in memory while this is used."""
+    """See `backends.protocol.Backend`. The model has to stay in memory while this is used.
 
-    def __init__(self, model: OpenedModel) -> None:
-        self._model = model
+    Its products are taken from `library` ("torch" or "onednn").
+    """
+
+    def __init__(self, model: OpenedModel, library: str) -> None:
+        self._model, self._library = model, library
+        self._threads = threads_of([model.loaded.model])
+
+    def activate(self) -> None:
+        """Have this process compute as this model does. Other jobs may have been at work since."""
+        products.use(self._library)
+        use_threads(self._threads)
 
     @property
     def identity(self) -> ModelDescription:
@@ -39,6 +50,7 @@ class LocalBackend:
         blocks = Blocks(causal.vocabulary, causal.device)
         for group in batches([_plan(i, each) for i, each in enumerate(inputs)], limits.batch, causal.max_positions):
             check()
+            self.activate()
             if len(group) == 1:
                 tensors = self._one(group[0].aligned, limits.chunk, blocks, k, check)
             else:

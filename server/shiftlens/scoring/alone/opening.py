@@ -15,7 +15,6 @@ from shiftlens.scoring.inputs.tokens import TextEncoder
 from shiftlens.scoring.models.hub import hub_access
 from shiftlens.scoring.models.loading import load_tokenizer
 from shiftlens.scoring.numbers import products
-from shiftlens.scoring.numbers.threads import threads_of, use_threads
 from shiftlens.scoring.opening.model_cache import ModelCache, OnProgress
 from shiftlens.scoring.opening.sources import Needed, needed_alone
 
@@ -34,8 +33,9 @@ class SideOpener:
         return any(self._remote(name, spec) is not None for name in (spec.base, spec.aligned))
 
     def needed(self, spec: PairSpec) -> list[Needed]:
-        """What the models of the pair that are here need. Raises ModelError."""
-        return [needed_alone(name, spec) for name in (spec.base, spec.aligned) if self._remote(name, spec) is None]
+        """What the models of the pair that are here need. Fetches nothing. Raises ModelError."""
+        local = dataclasses.replace(spec, allow_download=False)
+        return [needed_alone(name, local) for name in (spec.base, spec.aligned) if self._remote(name, spec) is None]
 
     def let_go(self) -> None:
         """Keep no reference to a model in memory, so that the cache can evict it."""
@@ -48,28 +48,12 @@ class SideOpener:
         self._pairs.clear()
 
     @contextmanager
-    def side(self, name: str, spec: PairSpec, on_progress: OnProgress) -> Iterator[Side]:
-        """One model; see `Session.open_side`."""
-        remote = self._remote(name, spec)
-        if remote is not None:
-            yield self._remote_side(name, spec, remote)
-            return
-        with hub_access(spec.allow_download):
-            one = needed_alone(name, spec)
-            products.use(one.key.library)
-            (model,) = self._cache.opened([one], spec, on_progress)
-        use_threads(threads_of([model.loaded.model]))
-        self._cache.touch(model.units)
-        self._cache.pin(model.units, 1)
-        try:
-            yield Side(model.loaded, LocalBackend(model))
-        finally:
-            self._cache.pin(model.units, -1)
-
-    @contextmanager
-    def pair(self, spec: PairSpec, on_progress: OnProgress) -> Iterator[SidePair]:
-        """Both models; see `Session.open_sides`."""
-        with self.side(spec.base, spec, on_progress) as base, self.side(spec.aligned, spec, on_progress) as aligned:
+    def pair(self, spec: PairSpec, on_progress: OnProgress, *, look: bool) -> Iterator[SidePair]:
+        """Both models; see `Session.open_sides`. With `look`, a model whose files have changed is read anew."""
+        with (
+            self._side(spec.base, spec, on_progress, look=look) as base,
+            self._side(spec.aligned, spec, on_progress, look=look) as aligned,
+        ):
             known = self._pairs.get(spec)
             if known is not None and known.encoders == (base.tokens.encoder, aligned.tokens.encoder):
                 # Whether their tokens are the same takes a look at whole vocabularies.
@@ -77,6 +61,27 @@ class SideOpener:
                 return
             self._pairs[spec] = side_pair(base, aligned)
             yield self._pairs[spec]
+
+    @contextmanager
+    def _side(self, name: str, spec: PairSpec, on_progress: OnProgress, *, look: bool) -> Iterator[Side]:
+        remote = self._remote(name, spec)
+        if remote is not None:
+            yield self._remote_side(name, spec, remote)
+            return
+        with hub_access(spec.allow_download):
+            one = needed_alone(name, spec)
+            products.use(one.key.library)
+            if look:
+                self._cache.drop_changed([one])
+            (model,) = self._cache.opened([one], spec, on_progress)
+        backend = LocalBackend(model, one.key.library)
+        backend.activate()
+        self._cache.touch(model.units)
+        self._cache.pin(model.units, 1)
+        try:
+            yield Side(model.loaded, backend)
+        finally:
+            self._cache.pin(model.units, -1)
 
     def _remote(self, name: str, spec: PairSpec) -> RemoteBackend | None:
         key = (name, spec)

@@ -108,7 +108,18 @@ class BaseBlock:
         scratch: Scratch,
         aligned_early: torch.Tensor | None = None,
     ) -> tuple[PairTensors, torch.Tensor]:
-        """As `pair_tensors`, with these base rows. The tiles have to be cut at the same ids."""
+        """Numbers of r rows, and which of them have no aligned rank yet, bool [r].
+
+        The aligned model's tiles are cut at the same ids as the base model's, and each is kept only until the next.
+        `scratch` has room for any of them. `aligned_ids` int64 [r] are what is scored.
+
+        KL(aligned || base) = sum over x of a(x) (ln a(x) - ln b(x)). Where one vocabulary is wider (padding rows), the
+        sum runs over the ids both have, and a token that only the aligned model has ranks below all of the base
+        model's.
+
+        To rank the aligned model's own ids while its tiles go by, their logits must be known before: `aligned_early`
+        [r]. Without it, the first tile must have all ids. A row whose logit turns out to be another gets no rank.
+        """
         # The base model's ranks are counted while its tiles are read for KL, the first time.
         counted = self.rank
         base_rank = torch.ones(len(self.own), dtype=torch.int32, device=self.own.device)
@@ -142,30 +153,6 @@ class BaseBlock:
             base_broken=base_positions.broken,
         )
         return rows, early != own if early is not None else torch.ones_like(own, dtype=torch.bool)
-
-
-def pair_tensors(
-    base_tiles: Iterable[torch.Tensor],
-    aligned_tiles: Iterable[torch.Tensor],
-    base_ids: torch.Tensor,
-    aligned_ids: torch.Tensor,
-    k: int,
-    scratch: Scratch,
-    aligned_early: torch.Tensor | None = None,
-) -> tuple[PairTensors, torch.Tensor]:
-    """Numbers of r rows, and which of them have no aligned rank yet, bool [r]. Ids int64 [r] are what each side scores.
-
-    The tiles, float32 [r, w], have all ids of each model in their order, cut at the same ids; the base model's are all
-    kept, the aligned model's each only until the next. `scratch` has room for any of them.
-
-    KL(aligned || base) = sum over x of a(x) (ln a(x) - ln b(x)). Where one vocabulary is wider (padding rows), the sum
-    runs over the ids both have, and a token that only the aligned model has ranks below all of the base model's.
-
-    To rank the aligned model's own ids while its tiles go by, their logits must be known before: `aligned_early`
-    [r]. Without it, the first tile must have all ids. A row whose logit turns out to be another gets no rank.
-    """
-    base = BaseBlock(base_tiles, base_ids, k, scratch)
-    return base.beside(aligned_tiles, aligned_ids, k, scratch, aligned_early)
 
 
 def _side(numbers: Merged, own: torch.Tensor, rank: torch.Tensor) -> SideTensors:

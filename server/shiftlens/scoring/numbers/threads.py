@@ -35,7 +35,7 @@ def largest_matrix(models: Iterable[torch.nn.Module]) -> int:
 
 
 def threads_of(models: Iterable[torch.nn.Module]) -> int:
-    """On how many threads the products of these models are taken."""
+    """On how many threads the products of these models are worth taking."""
     return threads_for(largest_matrix(models), _available(), chosen=bool(os.environ.get(CHOSEN_BY_USER)))
 
 
@@ -43,13 +43,6 @@ def use_threads(count: int) -> None:
     """Have this process take all products on so many threads, from now on."""
     if count != torch.get_num_threads():
         torch.set_num_threads(count)
-
-
-def settle_threads(models: Iterable[torch.nn.Module]) -> int:
-    """Have this process take the products of these models on as many threads as are worth it; how many they are."""
-    count = threads_of(models)
-    use_threads(count)
-    return count
 
 
 @functools.cache

@@ -125,9 +125,10 @@ def joined_targets(parts: Sequence[PositionTargets]) -> PositionTargets:
     aligned: list[int] = []
     groups: list[PositionGroup] | None = []
     for part in parts:
-        if groups is not None:
-            moved = (group.moved(-len(aligned), -len(base)) for group in part.groups or ())
-            groups = None if part.groups is None else [*groups, *moved]
+        if groups is None or part.groups is None:
+            groups = None
+        else:
+            groups += [group.moved(-len(aligned), -len(base)) for group in part.groups]
         base += part.base
         aligned += part.aligned
     return PositionTargets(tuple(base), tuple(aligned), None if groups is None else tuple(groups))

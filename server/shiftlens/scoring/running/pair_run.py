@@ -166,7 +166,7 @@ class PairRun:
             yield pair
 
     def _check_unchanged(self, pair: OpenedPair) -> None:
-        """What was prepared for one model must not be fed to another that has taken its index on the disk."""
+        """What was prepared for one model must not be fed to another that has taken its place on the disk."""
         if self._fingerprints is None:
             self._fingerprints = pair.fingerprints
         elif self._fingerprints != pair.fingerprints:
