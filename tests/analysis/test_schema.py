@@ -77,6 +77,23 @@ def test_models_that_are_described_responses_that_are_refused_and_those_not_scor
     assert_fits(json.loads(json.dumps(to_json(analysis, "a", models=models, refused=[(1, "No.")], not_scored=[2]))))
 
 
+def test_a_model_on_a_server_has_null_for_what_it_does_not_tell() -> None:
+    model = ModelDescription(
+        name="vllm:http://a#b",
+        path="b",
+        architecture="",
+        parameters=0,
+        vocabulary=0,
+        max_positions=512,
+        device="vllm",
+        dtype="",
+        fingerprint="",
+    )
+    found = json.loads(json.dumps(to_json(analysed("a", scored([b"a"])), "a", models={"base": model, "aligned": None})))
+    assert_fits(found)
+    assert [found["models"]["base"][key] for key in ("parameters", "vocabulary")] == [None, None]
+
+
 def objects_of(schema_part: object) -> Iterator[dict[str, Any]]:
     if isinstance(schema_part, dict):
         if schema_part.get("type") == "object":

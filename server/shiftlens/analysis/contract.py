@@ -61,6 +61,8 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
 - `matrix_library` of a model is what took its matrix products: "torch" (its own, MKL on x86) or "onednn". That of the
   settings may be "auto".
 - A model has its "name" alone where nothing is known of what was loaded. `max_positions` is null where it has no limit.
+- Of a model on a server only what the server tells is known: `parameters` and `vocabulary` are null, `architecture`,
+  `dtype`, `fingerprint` and `matrix_library` are empty.
 - A model that is an adapter has "adapter_of", the name of the whole model that it is put on.
 - There is no NaN and no infinity: such a number is null.
 """
@@ -202,8 +204,8 @@ def _model(name: str, described: Described | None) -> Json:
         "name": name,
         "path": described.path,
         "architecture": described.architecture,
-        "parameters": described.parameters,
-        "vocabulary": described.vocabulary,
+        "parameters": described.parameters or None,
+        "vocabulary": described.vocabulary or None,
         "max_positions": described.max_positions,
         "device": described.device,
         "dtype": described.dtype,

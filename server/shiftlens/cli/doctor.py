@@ -131,13 +131,11 @@ async def _engine(
         Check(
             name,
             True,
-            f"{model.name}: {_adapter_words(model)}{model.architecture}, {model.parameters:,} parameters,"
-            f" vocabulary {model.vocabulary:,},"
-            f" {model.dtype} on {model.device}, matrix products by {model.matrix_library}",
+            f"{model.name}: {_adapter_words(model)}{_model_words(model)}",
         )
         for name, model in models.items()
     ]
-    builtins = {name: msgspec.to_builtins(model) for name, model in models.items()}
+    builtins = {name: _as_json(model) for name, model in models.items()}
     started = Check("engine", True, f"starts; {_state_in_words(described.engine)}")
     return [started, *checks], builtins, msgspec.to_builtins(described.engine), engines
 
@@ -147,6 +145,23 @@ def _state_in_words(state: EngineState) -> str:
     cores = f"{state.cores} core{'' if state.cores == 1 else 's'}"
     niceness = "" if state.niceness is None else f", niceness {state.niceness} (0 is the usual one)"
     return f"{threads} for matrix products with this pair, of {cores}; waiting threads: {state.waiting}{niceness}"
+
+
+def _as_json(model: ModelDescription) -> dict[str, object]:
+    """What a server does not tell is null, as in the JSON of an analysis."""
+    import msgspec
+
+    told: dict[str, object] = msgspec.to_builtins(model)
+    return {**told, "parameters": model.parameters or None, "vocabulary": model.vocabulary or None}
+
+
+def _model_words(model: ModelDescription) -> str:
+    if not model.parameters:
+        return f"served by {model.device}, which does not tell its architecture, size and dtype"
+    return (
+        f"{model.architecture}, {model.parameters:,} parameters, vocabulary {model.vocabulary:,},"
+        f" {model.dtype} on {model.device}, matrix products by {model.matrix_library}"
+    )
 
 
 def _adapter_words(model: ModelDescription) -> str:

@@ -12,7 +12,7 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
 
     `fingerprint` changes when the model's files do; "" where they can't be told apart (see `model_files.fingerprint`).
     `adapter_of` names the full model that an adapter is put on, "" for a full model. `matrix_library` takes its
-    matrix products: "torch" for torch's own, or "onednn".
+    matrix products: "torch" for torch's own, or "onednn". Of a model on a server, what is not told is 0 or "".
     """
 
     name: str
