@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shiftlens.model_files.fingerprint import model_fingerprint
 from shiftlens.options.pair import AUTO_LIBRARY, PairSpec
 from shiftlens.scores.matrix_library import expected_library, remember
-from shiftlens.scoring.models.loading import choose_device
+from shiftlens.scoring.models.devices import choose_device
 from shiftlens.scoring.models.sources import ModelSource, find_source
 from shiftlens.scoring.numbers import products
 
