@@ -71,10 +71,10 @@ async def analyse(
                 elif isinstance(event, Finished):
                     models = event
                 elif (
-                    isinstance(event, Update) and saved is not None and isinstance(event.known.outcome, ScoredResponse)
+                    isinstance(event, Update) and saved is not None and isinstance(event.result.outcome, ScoredResponse)
                 ):
-                    # First rows are not noted, so that they are not written either.
-                    saved.write({event.key: event.known.outcome})
+                    # Scores of the first positions are not noted, so that they are not written either.
+                    saved.write({event.key: event.result.outcome})
     finally:
         if saved is not None:
             saved.write(work.complete())
@@ -83,13 +83,13 @@ async def analyse(
 
 
 def analysed(work: Work, choice: Choice, base: ModelDescription | None, aligned: ModelDescription | None) -> Analysed:
-    """The analysis of what is known of a work, and what its models said of themselves."""
+    """The analysis of the results of a work, and what its models said of themselves."""
     options, classify = choice.score_options, choice.classify_options
     analyses: list[ResponseAnalysis] = []
     refused: list[tuple[int, str]] = []
     not_scored: list[int] = []
-    for response, known in zip(work.transcript.responses, work.outcomes(), strict=True):
-        outcome = None if known is None else known.outcome
+    for response, result in zip(work.transcript.responses, work.result_of_each(), strict=True):
+        outcome = None if result is None else result.outcome
         if isinstance(outcome, ScoredResponse):
             analyses.append(build(response, outcome, classify, compat=options.compat))
         elif outcome is not None and outcome.by_choice:

@@ -1,4 +1,4 @@
-"""The kept results of one pair of models, as its files are now."""
+"""The stored results of one pair of models, as its files are now."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ class PairResults:
         return (scored.base.model.fingerprint, scored.aligned.model.fingerprint) == self.fingerprints
 
     def recall(self, options: ScoreOptions, responses: Iterable[ResponseToScore]) -> dict[int, ScoredResponse]:
-        """The kept results, by the position of their response among `responses`."""
+        """The stored results, by the position of their response among `responses`."""
         keys = [self.key(options, response) for response in responses]
         found = self.store.get(dict.fromkeys(keys))
         return {at: found[key] for at, key in enumerate(keys) if key in found}
 
     def descriptions(self) -> tuple[ModelDescription | None, ModelDescription | None]:
-        """What base and aligned model said of themselves, as far as it is kept."""
+        """What base and aligned model said of themselves, as far as it is stored."""
         base, aligned = self._description_keys()
         return self.store.description(base), self.store.description(aligned)
 
-    def keep_descriptions(self, base: ModelDescription | None, aligned: ModelDescription | None) -> None:
-        """Keep what the engine says of models that are still what they were when these results were opened."""
+    def store_descriptions(self, base: ModelDescription | None, aligned: ModelDescription | None) -> None:
+        """Store what the engine says of models that are still what they were when these results were opened."""
         told = zip(self._description_keys(), self.fingerprints, (base, aligned), strict=True)
         for key, fingerprint, description in told:
             fits = description is not None and description.fingerprint == fingerprint
