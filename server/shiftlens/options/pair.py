@@ -22,6 +22,10 @@ DEFAULT_IDLE_MINUTES = 30
 DEFAULT_MIN_CHANGE = 0.1
 """How much the probability of a token has to differ from that under the base model for a stage to move it."""
 
+FROM_MODELS, FROM_FILE = "models", "saved"
+SCORES = (FROM_MODELS, FROM_FILE)
+"""Where scores come from: models that are run, or the logprobs that the file itself holds."""
+
 CLASSIFY_BY = ("response", "aligned-top1")
 COMPAT_MODES = ("aligntds",)
 DEVICES = ("auto", "cuda", "mps", "cpu")

@@ -18,7 +18,7 @@ from shiftlens.pipeline.scoring_job import Finished, Update, scoring_job
 from shiftlens.pipeline.unscored import left_out, why_nothing
 from shiftlens.pipeline.work import Work, plan_work
 from shiftlens.scores.description import ModelDescription
-from shiftlens.scores.records import ScoredResponse
+from shiftlens.scores.records import OneModelScores, ScoredResponse
 from shiftlens.scores.store import ResultStore
 from shiftlens.transcripts.model import Transcript
 
@@ -90,7 +90,7 @@ def analysed(work: Work, choice: Choice, base: ModelDescription | None, aligned:
     not_scored: list[int] = []
     for response, result in zip(work.transcript.responses, work.result_of_each(), strict=True):
         outcome = None if result is None else result.outcome
-        if isinstance(outcome, ScoredResponse):
+        if isinstance(outcome, (ScoredResponse, OneModelScores)):
             analyses.append(build(response, outcome, classify, compat=options.compat))
         elif outcome is not None and outcome.by_choice:
             not_scored.append(response.index)
