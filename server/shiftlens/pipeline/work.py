@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 
 from shiftlens.analysis.parts import has_part_of
@@ -29,7 +30,7 @@ class Work:
     keys: tuple[ContentKey, ...]
     only: frozenset[int] | None = None
     document: str = ""
-    known: dict[ContentKey, Known] = field(default_factory=dict)
+    known: MutableMapping[ContentKey, Known] = field(default_factory=dict)
 
     def outcomes(self) -> tuple[Known | None, ...]:
         """What is known of each response of the transcript, in their order."""
@@ -78,14 +79,14 @@ def plan_work(
     *,
     only: frozenset[int] | None = None,
     document: str = "",
+    known: MutableMapping[ContentKey, Known] | None = None,
 ) -> Work:
     """What there is to do for a transcript. Of a response without a part that is to be scored it is known at once that
-    it has no scores."""
+    it has no scores. What is known is put into `known`, which is empty; a dict without one."""
     requests = Requests(transcript.responses, transcript.format)
     keys = tuple(content_key(requests.digest(at), pair, options) for at in range(len(requests)))
-    not_scored = {
-        key: Known(Refusal(why_not(response), by_choice=True))
-        for key, response in zip(keys, transcript.responses, strict=True)
-        if not has_part_of(response, options.parts)
-    }
-    return Work(transcript, pair, options, requests, keys, only, document, not_scored)
+    known = {} if known is None else known
+    for key, response in zip(keys, transcript.responses, strict=True):
+        if not has_part_of(response, options.parts):
+            known[key] = Known(Refusal(why_not(response), by_choice=True))
+    return Work(transcript, pair, options, requests, keys, only, document, known)
