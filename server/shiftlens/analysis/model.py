@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -258,7 +258,7 @@ class Analysis:
     pair: PairSpec
     score_options: ScoreOptions
     classify_options: ClassifyOptions
-    responses: tuple[ResponseAnalysis, ...]
+    responses: Sequence[ResponseAnalysis]
     summary: Summary
     scores: str = FROM_MODELS
 

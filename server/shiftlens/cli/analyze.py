@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import functools
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from shiftlens.cli.files import add_file_arguments, analyse_files, stdin_of
+from shiftlens.cli.whole_file import why_unwritable, written_whole
 from shiftlens.errors import ShiftLensError, TranscriptError
+from shiftlens.text.json_pieces import json_pieces
 
 if TYPE_CHECKING:
     from shiftlens.pipeline.analyse import Analysed
@@ -41,14 +42,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    if (why := _in_the_way(args.output)) is not None:
+        parser.error(why)
     stdin = stdin_of(parser, args)
     try:
         with _opened(args.output) as out:
             return asyncio.run(_analyze(args, stdin, out))
     except OSError as error:
-        if args.output and error.filename == args.output:
-            parser.error(f"{args.output} can't be written: {error.strerror}")
-        raise
+        if args.output is None or isinstance(error, BrokenPipeError):
+            raise
+        parser.error(f"{args.output} can't be written: {error.strerror}")
 
 
 async def _analyze(args: argparse.Namespace, stdin: bytes, out: TextIO) -> int:
@@ -58,7 +61,13 @@ async def _analyze(args: argparse.Namespace, stdin: bytes, out: TextIO) -> int:
         elif args.format == "json":
             _write_json(args, out, _error_object(file, found))
 
-    return 0 if await analyse_files(args, stdin, write) else 1
+    if args.format == "text":
+        return 0 if await analyse_files(args, stdin, write) else 1
+    from shiftlens.pipeline.put_aside import put_aside
+
+    # Numbers are a tenth of what they are as JSON, which is why they go to the disk that takes the JSON.
+    beside = None if args.output is None or not _is_ordinary(args.output) else Path(args.output).resolve().parent
+    return 0 if await analyse_files(args, stdin, write, aside=functools.partial(put_aside, beside)) else 1
 
 
 def _write(args: argparse.Namespace, out: TextIO, file: str, found: Analysed) -> None:
@@ -68,7 +77,14 @@ def _write(args: argparse.Namespace, out: TextIO, file: str, found: Analysed) ->
         _write_json(
             args,
             out,
-            to_json(found.analysis, file, models=found.models, refused=found.refused, not_scored=found.not_scored),
+            to_json(
+                found.analysis,
+                file,
+                models=found.models,
+                refused=found.refused,
+                not_scored=found.not_scored,
+                lazily=True,
+            ),
         )
         return
     from shiftlens.cli.paint import painter, print_analysis
@@ -81,7 +97,9 @@ def _write(args: argparse.Namespace, out: TextIO, file: str, found: Analysed) ->
 
 def _write_json(args: argparse.Namespace, out: TextIO, value: dict[str, object]) -> None:
     # Escaped to ASCII: any terminal, pipe and locale can carry it.
-    out.write(json.dumps(value, allow_nan=False, indent=1 if len(args.paths) == 1 else None) + "\n")
+    for piece in json_pieces(value, 1 if len(args.paths) == 1 else None):
+        out.write(piece)
+    out.write("\n")
     out.flush()
 
 
@@ -98,5 +116,20 @@ def _opened(output: str | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    with Path(output).open("w", encoding="utf-8") as file:
+    if not _is_ordinary(output):
+        with Path(output).open("w", encoding="utf-8") as file:
+            yield file
+        return
+    with written_whole(Path(output)) as file:
         yield file
+
+
+def _in_the_way(output: str | None) -> str | None:
+    """Why nothing can be written there; None where it can."""
+    return why_unwritable(Path(output)) if output is not None and _is_ordinary(output) else None
+
+
+def _is_ordinary(output: str) -> bool:
+    """Whether the output is, or is to be, a file that another can take the place of; not a pipe or a device."""
+    path = Path(output)
+    return path.is_file() or path.is_dir() or not path.exists()

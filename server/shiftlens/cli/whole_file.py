@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
 def why_unwritable(output: Path) -> str | None:
@@ -20,11 +23,21 @@ def why_unwritable(output: Path) -> str | None:
 
 def write_whole(output: Path, text: str) -> None:
     """Whole or not at all: a file that is there stays until the new one is complete. Raises OSError."""
+    with written_whole(output) as file:
+        file.write(text)
+
+
+@contextmanager
+def written_whole(output: Path) -> Iterator[TextIO]:
+    """A file to write to, which takes the place of `output` at the end of the context, unless that ends by an error.
+
+    Raises OSError.
+    """
     target = output.resolve()
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+            yield file
         # A file of its own would have had these permissions; a temporary one is for its owner alone.
         mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
         Path(name).chmod(mode)

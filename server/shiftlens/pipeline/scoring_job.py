@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import islice
 
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Done, Progress, Refused, Score, Scored
@@ -19,6 +20,8 @@ from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.outcomes import ContentKey, OutcomeCache, Refusal, Result
 from shiftlens.scores.pair_results import PairResults
 from shiftlens.scores.requests import ResponseToScore
+
+_RECALLED_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +109,15 @@ async def recall(work: Work, saved: SavedResults | None, cache: OutcomeCache | N
                 work.results[key] = Result(outcome)
     if saved is None or not work.is_missing_any:
         return None
-    stored, found = await saved.recall(work.pair, work.options, work.missing())
-    for key, scored in found.items():
-        if cache is not None:
-            cache.put(key, scored)
-        work.results[key] = Result(scored)
+    stored: PairResults | None = None
+    missing = iter(work.missing().items())
+    # By portions: where the work puts scores aside, no more of them than these are in memory at a time.
+    while portion := dict(islice(missing, _RECALLED_AT_ONCE)):
+        stored, found = await saved.recall(work.pair, work.options, portion)
+        for key, scored in found.items():
+            if cache is not None:
+                cache.put(key, scored)
+            work.results[key] = Result(scored)
     return stored
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 
 from shiftlens.analysis.parts import has_part_of
@@ -29,7 +30,7 @@ class Work:
     keys: tuple[ContentKey, ...]
     only: frozenset[int] | None = None
     document: str = ""
-    results: dict[ContentKey, Result] = field(default_factory=dict)
+    results: MutableMapping[ContentKey, Result] = field(default_factory=dict)
 
     def result_of_each(self) -> tuple[Result | None, ...]:
         """The result of each response of the transcript, in their order; None where there is none yet."""
@@ -78,14 +79,14 @@ def plan_work(
     *,
     only: frozenset[int] | None = None,
     document: str = "",
+    results: MutableMapping[ContentKey, Result] | None = None,
 ) -> Work:
-    """What there is to do for a transcript. Of a response without a part that is to be scored it is known at once that
-    it has no scores."""
+    """What there is to do for a transcript. A response without a part that is to be scored has its result at once: that
+    it has no scores. Results are put into `results`, which is empty; a dict without one."""
     requests = Requests(transcript.responses, transcript.format)
     keys = tuple(content_key(requests.digest(at), pair, options) for at in range(len(requests)))
-    not_scored = {
-        key: Result(Refusal(why_not(response), by_choice=True))
-        for key, response in zip(keys, transcript.responses, strict=True)
-        if not has_part_of(response, options.parts)
-    }
-    return Work(transcript, pair, options, requests, keys, only, document, not_scored)
+    results = {} if results is None else results
+    for key, response in zip(keys, transcript.responses, strict=True):
+        if not has_part_of(response, options.parts):
+            results[key] = Result(Refusal(why_not(response), by_choice=True))
+    return Work(transcript, pair, options, requests, keys, only, document, results)
