@@ -20,6 +20,7 @@ COMMANDS = (
     "stages",
     "continue",
     "rank",
+    "cross-sample",
     "generate",
     "formats",
     "cache",
