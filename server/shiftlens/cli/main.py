@@ -18,6 +18,7 @@ COMMANDS = (
     "report",
     "diff-vocabulary",
     "stages",
+    "contexts",
     "continue",
     "rank",
     "cross-sample",
