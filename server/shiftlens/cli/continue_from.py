@@ -55,13 +55,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(run=functools.partial(run, parser))
 
 
-def add_sampling_arguments(parser: argparse.ArgumentParser, *, tokens: int = 40) -> None:
+def add_sampling_arguments(parser: argparse.ArgumentParser, *, tokens: int = 40, samples: int = 0) -> None:
     """How many continuations, how they are drawn, and how long they may be."""
     parser.add_argument(
         "--samples",
         type=whole_number(0),
         metavar="N",
-        default=0,
+        default=samples,
         help="draw so many beside the greedy one (default %(default)s)",
     )
     parser.add_argument(
