@@ -135,7 +135,7 @@ def _same_rows(first: ResponseAnalysis, other: ResponseAnalysis) -> bool:
 
 
 def _column(analysis: ResponseAnalysis) -> list[Given]:
-    scored = analysis.scored
+    scored = analysis.pair_scores
     columns = (ranks_of_response(scored), base_logprobs(scored), kl_of_positions(scored))
     return [
         Given(

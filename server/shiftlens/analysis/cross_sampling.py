@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from shiftlens.analysis.classify import ranks_of_response
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass
-from shiftlens.analysis.tokens import token
+from shiftlens.analysis.tokens import base_logprobs, token
 from shiftlens.scores.columns import Rank
 from shiftlens.scores.records import SideScores
 
@@ -178,9 +178,10 @@ def swap_position(analysis: ResponseAnalysis, row: int) -> SwapPosition | None:
 
     Raises IndexError.
     """
-    found, scored = token(analysis, row), analysis.scored
-    if not found.base.top or not found.aligned.top:
+    found = token(analysis, row)
+    if analysis.is_of_one_model or found.base is None or not found.base.top or not found.aligned.top:
         return None
+    scored = analysis.pair_scores
     base, aligned = found.base.top[0], found.aligned.top[0]
     return SwapPosition(
         response=analysis.response.index,
@@ -205,10 +206,12 @@ def most_shifted(analysis: Analysis, most: int) -> tuple[SwapPosition, ...]:
     """
     ordered: list[tuple[int, float, int, int]] = []
     for place, found in enumerate(analysis.responses):
-        ranks = ranks_of_response(found.scored)
+        if found.is_of_one_model:
+            continue
+        ranks, likelihoods = ranks_of_response(found.pair_scores), base_logprobs(found.pair_scores)
         for row, shift in enumerate(found.classes):
             if shift == ShiftClass.SHIFTED:
-                likely = token(found, row).base.logprob
+                likely = likelihoods[row]
                 ordered.append((-abs(ranks[row]), likely if math.isfinite(likely) else 0.0, place, row))
     chosen: list[SwapPosition] = []
     for *_, place, row in sorted(ordered):

@@ -29,15 +29,22 @@ def write_whole(output: Path, text: str) -> None:
 
 @contextmanager
 def written_whole(output: Path) -> Iterator[TextIO]:
-    """A file to write to, which takes the place of `output` at the end of the context, unless that ends by an error.
+    """A text file to write to, which takes the place of `output` as with `replacing`. Raises OSError."""
+    with replacing(output) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        yield file
+
+
+@contextmanager
+def replacing(output: Path) -> Iterator[Path]:
+    """A file of its own to write to, which takes the place of `output` at the end, and goes where anything is raised.
 
     Raises OSError.
     """
     target = output.resolve()
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    os.close(handle)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            yield file
+        yield Path(name)
         # A file of its own would have had these permissions; a temporary one is for its owner alone.
         mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
         Path(name).chmod(mode)

@@ -102,9 +102,10 @@ async def _swaps(
     asked: CrossSampling,
 ) -> AsyncGenerator[Progress | CrossSampled, None]:
     """What comes of one position."""
-    one_vocabulary = found.scored.comparison.alignment is None
+    scored = found.pair_scores
+    one_vocabulary = scored.comparison.alignment is None
     arms = ARMS if one_vocabulary else tuple(arm for arm in ARMS if arm.model == "aligned")
-    ends = {"aligned": found.scored.aligned.end_id, "base": found.scored.base.end_id}
+    ends = {"aligned": scored.aligned.end_id, "base": scored.base.end_id}
     voices = tuple(
         Voice(_ALPHAS[arm.model], seed, _instead(position, arm, ends, one_vocabulary=one_vocabulary))
         for arm in arms
