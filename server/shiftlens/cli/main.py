@@ -28,6 +28,7 @@ COMMANDS = (
     "demo",
     "doctor",
     "serve",
+    "mcp",
 )
 
 # No module can be imported by the name of a keyword.

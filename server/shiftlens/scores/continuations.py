@@ -100,6 +100,11 @@ def voices(alphas: Iterable[float], samples: int = 0, seed: int = 0) -> tuple[Vo
     return tuple(Voice(alpha, drawn) for alpha in dict.fromkeys(alphas) for drawn in seeds)
 
 
+def voice_name(voice: Voice) -> str:
+    """Which model speaks, in a word or two."""
+    return {BASE_ALPHA: "base", ALIGNED_ALPHA: "aligned"}.get(voice.alpha, f"alpha {voice.alpha:g}")
+
+
 def check_asked(wanted: Sequence[Voice], sampling: Sampling) -> None:
     """Raises ScoringError where continuations are asked for that can't be."""
     for is_fine, what in (
