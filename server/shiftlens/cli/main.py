@@ -19,6 +19,7 @@ COMMANDS = (
     "diff-vocabulary",
     "stages",
     "contexts",
+    "noise-floor",
     "continue",
     "rank",
     "cross-sample",

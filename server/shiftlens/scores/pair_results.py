@@ -34,7 +34,8 @@ class PairResults:
         one that numbers were had from (as `Scored` tells), or without that the one that is expected.
         """
         library = self.matrix_library if matrix_library is None else matrix_library
-        return key_of(scoring(), self.fingerprints, self.pair.device, self.pair.dtype, library, options, response)
+        both = (self.pair.base_dtype, self.pair.dtype) if self.pair.base_dtype else self.pair.dtype
+        return key_of(scoring(), self.fingerprints, self.pair.device, both, library, options, response)
 
     def are_of(self, scored: ScoredResponse) -> bool:
         """Whether scores are of these models as their files are now. The engine may hold what it loaded before."""
@@ -60,9 +61,14 @@ class PairResults:
                 self.store.put_description(key, description)
 
     def _description_keys(self) -> tuple[bytes, bytes]:
-        how = (__version__, self.pair.device, self.pair.dtype, self.pair.matrix_library)
-        base, aligned = self.fingerprints
-        return key_of(self.pair.base, base, how), key_of(self.pair.aligned, aligned, how)
+        pair = self.pair
+        base, aligned = (
+            key_of(name, fingerprint, (__version__, pair.device, dtype, pair.matrix_library))
+            for name, fingerprint, dtype in zip(
+                (pair.base, pair.aligned), self.fingerprints, (pair.base_dtype or pair.dtype, pair.dtype), strict=True
+            )
+        )
+        return base, aligned
 
 
 def open_pair_results(store: ResultStore, pair: PairSpec) -> PairResults | None:

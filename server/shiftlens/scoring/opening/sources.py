@@ -42,7 +42,8 @@ def needed(spec: PairSpec) -> tuple[Needed, Needed]:
         if same is not None and same == model_fingerprint(aligned.full_model):
             aligned = dataclasses.replace(aligned, full_model=base.full_model)
     library = library_for(spec)
-    return _needed(base, spec, library), _needed(aligned, spec, library)
+    of_base = dataclasses.replace(spec, dtype=spec.base_dtype or spec.dtype)
+    return _needed(base, of_base, library), _needed(aligned, spec, library)
 
 
 def needed_alone(name: str, spec: PairSpec) -> Needed:
