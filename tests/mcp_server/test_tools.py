@@ -91,6 +91,7 @@ async def test_numbers_are_those_of_the_analysis_and_what_was_planted_is_found()
     )
     for each in found["most_shifted"]:
         item = token(analysis, each["position"])
+        assert item.base is not None
         assert each["gain"] == pytest.approx(item.aligned.logprob - item.base.logprob, abs=1e-3)
         assert (each["base"]["rank"], each["aligned"]["rank"]) == (item.base.rank, item.aligned.rank)
     gains = [each["gain"] for each in found["most_shifted"]]

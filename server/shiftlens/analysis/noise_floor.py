@@ -116,7 +116,7 @@ def noise_of_file(
         if noise.scored.aligned.ids != found.scored.aligned.ids:
             missing[found.response.index] = "Its tokens were not the same in the two scorings."
         else:
-            both.append((found, moved(noise.scored)))
+            both.append((found, moved(noise.pair_scores)))
     every = [each for _, column in both for each in column]
     floor = Moved(quantile(each.logprob for each in every), quantile(each.kl for each in every))
     return FileNoise(
@@ -177,5 +177,5 @@ def _positions(found: ResponseAnalysis, noise: Sequence[Moved], floor: Moved) ->
             real=real,
             within=is_within(real, noise[row], floor),
         )
-        for row, real in enumerate(moved(found.scored))
+        for row, real in enumerate(moved(found.pair_scores))
     )

@@ -77,6 +77,8 @@ def most_promoted(analyses: Iterable[ResponseAnalysis]) -> list[Promoted]:
 def _gain(analysis: ResponseAnalysis, item: Token) -> float:
     """How much likelier the aligned model finds a token, in nats; not a number where that is not known."""
     group = item.realigned
+    if item.base is None:
+        return math.nan
     if group is None:
         return item.aligned.logprob - item.base.logprob
     if group.first != item.index:
@@ -143,7 +145,7 @@ def promoted_json(each: Promoted) -> Json:
         "kind": item.kind.label,
         **({"part": item.part} if item.part != ANSWER else {}),
         "gain": round(each.gain, 4),
-        "base": _side(item.base),
+        "base": None if item.base is None else _side(item.base),
         "aligned": _side(item.aligned),
         **({"flags": flags} if flags else {}),
     }
