@@ -18,8 +18,11 @@ def why_unwritable(output: Path) -> str | None:
     return None
 
 
-def write_whole(output: Path, text: str) -> None:
-    """Whole or not at all: a file that is there stays until the new one is complete. Raises OSError."""
+def write_whole(output: Path, text: str, *, new: bool = False) -> None:
+    """Whole or not at all: a file that is there stays until the new one is complete.
+
+    With `new` it stays for good, also one that came to be a moment ago: FileExistsError. Raises OSError.
+    """
     target = output.resolve()
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     try:
@@ -28,10 +31,32 @@ def write_whole(output: Path, text: str) -> None:
         # A file of its own would have had these permissions; a temporary one is for its owner alone.
         mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
         Path(name).chmod(mode)
-        Path(name).replace(target)
+        if new:
+            _put_new(Path(name), target, text)
+        else:
+            Path(name).replace(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _put_new(complete: Path, target: Path, text: str) -> None:
+    """Give a complete file its name, if nothing has that. Raises FileExistsError and other OSErrors."""
+    try:
+        # One step in which nobody else can take the name, unlike a look before a renaming.
+        os.link(complete, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links: the name is taken first, and given up where the text does not fit.
+        with target.open("x", encoding="utf-8", newline="\n") as file:
+            try:
+                file.write(text)
+                file.flush()
+            except BaseException:
+                target.unlink(missing_ok=True)
+                raise
+    complete.unlink(missing_ok=True)
 
 
 def _umask() -> int:
