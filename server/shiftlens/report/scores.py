@@ -27,7 +27,6 @@ from dataclasses import dataclass, field
 from shiftlens.analysis.facts import KINDS, Fact, facts
 from shiftlens.analysis.model import Analysis, Candidate, ResponseAnalysis, ShiftClass, Token, TokenSide, worst_class
 from shiftlens.analysis.ranks import rank_words
-from shiftlens.analysis.tokens import tokens
 from shiftlens.analysis.words import part_words
 from shiftlens.scores.records import SideScores
 from shiftlens.text.visible import visible_piece
@@ -62,9 +61,11 @@ class Span:
     """The name of the part that begins with the span, in a response of several."""
 
 
-def spans_and_scores(analysis: ResponseAnalysis, of: Analysis, pieces: Pieces) -> tuple[list[Span], Json]:
-    """The spans of a response of `of` in order, and its columns. What a piece says goes into `pieces`."""
-    rows = list(tokens(analysis))
+def spans_and_scores(
+    analysis: ResponseAnalysis, rows: Sequence[Token], of: Analysis, pieces: Pieces
+) -> tuple[list[Span], Json]:
+    """The spans of a response of `of` in order, and its columns. `rows` are all of its tokens; what a piece says goes
+    into `pieces`."""
     groups = _groups(analysis, rows)
     of_parts = analysis.summary.is_of_parts
     headings = {part.first: part_words(part.kind) for part in analysis.parts if part.end > part.first}
