@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TypeVar
 
 from shiftlens.analysis.classify import build, combined
 from shiftlens.analysis.model import Analysis, ResponseAnalysis
@@ -22,6 +23,8 @@ from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.records import OneModelScores, ScoredResponse
 from shiftlens.scores.store import ResultStore
 from shiftlens.transcripts.model import Transcript
+
+E = TypeVar("E")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +69,41 @@ async def analyse(
         raise TranscriptError(why[0], line=why[1])
     work = await asyncio.to_thread(plan_work, transcript, choice.pair, options, results=aside)
     saved = None if store is None else SavedResults(store)
-    models = Finished()
+    models = await last_event(scoring_job(work, engine, saved=saved), (work,), saved, on_progress)
+    base, aligned = (models.base, models.aligned) if isinstance(models, Finished) else (None, None)
+    return analysed(work, choice, base, aligned)
+
+
+async def last_event(
+    job: AsyncGenerator[E, None],
+    works: Sequence[Work],
+    saved: SavedResults | None,
+    on_progress: Callable[[Progress], None] | None,
+) -> E | None:
+    """Follow a job on these works to its end: tell its progress, and store each result when it is there.
+
+    Where the job is given up, or fails, what was scored until then is stored.
+    """
+    last: E | None = None
     try:
-        async with aclosing(scoring_job(work, engine, saved=saved)) as events:
+        async with aclosing(job) as events:
             async for event in events:
-                if isinstance(event, Progress):
-                    if on_progress is not None:
-                        on_progress(event)
-                elif isinstance(event, Finished):
-                    models = event
-                elif (
-                    isinstance(event, Update) and saved is not None and isinstance(event.result.outcome, ScoredResponse)
-                ):
-                    # Scores of the first positions are not noted, so that they are not written either.
-                    saved.write({event.key: event.result.outcome})
+                last = event
+                if isinstance(event, Progress) and on_progress is not None:
+                    on_progress(event)
+                elif isinstance(event, Update) and saved is not None:
+                    outcome = event.result.outcome
+                    if isinstance(outcome, ScoredResponse) and not event.result.partial:
+                        saved.write({event.key: outcome})
     finally:
         if saved is not None:
-            if aside is None:
+            for work in works:
+                # What was put aside is written as it comes: all of it at once would not fit in memory.
+                if isinstance(work.results, PutAside):
+                    continue
                 saved.write(work.complete())
             await saved.close()
-    return analysed(work, choice, models.base, models.aligned)
+    return last
 
 
 def analysed(work: Work, choice: Choice, base: ModelDescription | None, aligned: ModelDescription | None) -> Analysed:
