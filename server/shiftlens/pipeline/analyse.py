@@ -11,13 +11,15 @@ from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.model import Analysis, ResponseAnalysis
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Progress
-from shiftlens.errors import TranscriptError
+from shiftlens.errors import ShiftLensError, TranscriptError
 from shiftlens.options.choice import Choice
+from shiftlens.options.server_names import is_server_name
 from shiftlens.pipeline.saved_results import SavedResults
 from shiftlens.pipeline.scoring_job import Finished, Update, scoring_job
 from shiftlens.pipeline.unscored import left_out, why_nothing
 from shiftlens.pipeline.work import Work, plan_work
 from shiftlens.scores.description import ModelDescription
+from shiftlens.scores.outcomes import Known, Refusal
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.store import ResultStore
 from shiftlens.transcripts.model import Transcript
@@ -54,7 +56,8 @@ async def analyse(
     """Score all responses of a transcript with a part that is to be scored, but those whose scores are in the store.
 
     Raises TranscriptError where there are none; ModelError, ScoringError and EngineError as the engine does, which is
-    asked only for what is not stored.
+    asked only for what is not stored. Of a model on a server nothing is stored: what was scored before such an error is
+    returned, and the other responses are refused with it.
     """
     options = choice.score_options
     if (why := why_nothing(transcript, options.parts)) is not None:
@@ -75,6 +78,11 @@ async def analyse(
                 ):
                     # First rows are not noted, so that they are not written either.
                     saved.write({event.key: event.known.outcome})
+    except ShiftLensError as error:
+        served = is_server_name(choice.pair.base) or is_server_name(choice.pair.aligned)
+        if not served or not work.complete():
+            raise
+        work.known.update(dict.fromkeys(work.missing(), Known(Refusal(error.problem, error.remedy))))
     finally:
         if saved is not None:
             saved.write(work.complete())
