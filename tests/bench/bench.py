@@ -10,6 +10,9 @@ import json
 import sys
 from pathlib import Path
 
+# Of a script, Python knows the folder alone; the tests' helpers are one above it.
+sys.path.append(str(Path(__file__).parents[1]))
+
 import busy_bench
 import corpus_bench
 import engine_bench

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import http.client
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 from registry import Bench
 
+from oracles.real_vllm import VLLM_PYTHON, RealVllm
 from shiftlens.backends.exchange import IN_FLIGHT, Exchange, Patience
 from shiftlens.backends.server import ServerBackend
 from shiftlens.backends.vllm import VLLM
@@ -26,10 +25,6 @@ from shiftlens.scores.requests import ContextTurn, ResponseToScore, to_score
 from shiftlens.scoring.events import Scored
 from shiftlens.scoring.session import Session
 from shiftlens.transcripts.read import read
-
-# Benches are scripts: beside them, Python knows their own folder alone.
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from oracles.real_vllm import VLLM_PYTHON, RealVllm
 
 RESPONSES = 64
 
