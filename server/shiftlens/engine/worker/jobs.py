@@ -166,7 +166,17 @@ class Worker:
         base, aligned = yield from self.session.describing(
             request.pair, self._on_loading(request.job), lambda: self._check(request.job)
         )
-        self._send(Described(job=request.job, base=base, aligned=aligned, engine=_state()))
+        about_base, about_aligned = yield from self.session.trying_out(request.pair, lambda: self._check(request.job))
+        self._send(
+            Described(
+                job=request.job,
+                base=base,
+                aligned=aligned,
+                engine=_state(),
+                about_base=about_base,
+                about_aligned=about_aligned,
+            )
+        )
 
     def _score(self, request: Score) -> Iterator[None]:
         run = Run(
