@@ -55,12 +55,7 @@ class Unigram:
     def connect(self, check: Callable[[], None]) -> Iterator[Waiting]:  # noqa: ARG002 (of the protocol)
         return iter(())
 
-    def try_out(
-        self,
-        ids: Sequence[int],
-        k: int,
-        check: Callable[[], None],  # noqa: ARG002 (of the protocol)
-    ) -> Iterator[Waiting]:
+    def try_out(self, ids: Sequence[int], k: int, check: Callable[[], None]) -> Iterator[Waiting]:  # noqa: ARG002
         return iter(())
 
     def score(
