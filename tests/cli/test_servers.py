@@ -58,10 +58,8 @@ def test_doctor_tries_served_models_out_and_says_what_they_give_and_nothing_of_t
     assert code == 0, said
     assert "ok    engine: starts; both models of this pair are on servers" in said
     for name, folder in folders.items():
-        assert (
-            f"ok    {name}: {server.name(name)}: served by vllm 1.2.3 from {folder}" in said
+        assert f"ok    {name}: {server.name(name)}: served by vllm 1.2.3 from {folder}" in said
         assert ", texts of up to 2,046 tokens. Its numbers were tried out." in said
-        )
         assert f"Its tokens are made here, by the tokenizer of {folder}." in said
         assert f"{server.name(name)} gives ranks only of tokens among its candidates (5 at the most)." in said
     assert report["engine"]["threads"] is None
