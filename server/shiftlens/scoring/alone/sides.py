@@ -55,6 +55,7 @@ class SideView:
     """What a side is, without the model itself."""
 
     description: ModelDescription
+    is_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ class SidePair:
     @property
     def view(self) -> PairView:
         """The pair without the models."""
-        return PairView(SideView(self.base.description), SideView(self.aligned.description), self.encoders)
+        base, aligned = (SideView(side.description, side.is_elsewhere) for side in (self.base, self.aligned))
+        return PairView(base, aligned, self.encoders)
 
     def prepare(self, response: ResponseToScore, options: ScoreOptions) -> Prepared:
         """What to feed to both for a response, with what is to be said of the pair. Raises ScoringError."""
