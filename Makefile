@@ -125,7 +125,8 @@ build/vllm/.installed: tests/oracles/vllm.lock
 
 # What docs/servers.md says of vLLM, seen: the bundled pair's own numbers come back from it.
 e2e-servers: setup build/vllm/.installed
-	$(BIN)/python tests/oracles/with_vllm.py build/vllm/bin/python $(BIN)/python -m pytest tests/oracles/test_vllm.py -s
+	SHIFTLENS_VLLM=1 $(BIN)/python -m pytest tests/oracles/test_vllm.py -s
+	$(BIN)/python tests/bench/bench.py --rounds 3 server_overhead
 
 # Ratios, each measured side by side in one run; takes minutes and wants a quiet machine.
 bench: setup build/peers/.installed

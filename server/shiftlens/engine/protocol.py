@@ -210,12 +210,15 @@ class EngineState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The loaded pair, and the engine that has loaded it."""
+    """The loaded pair, and the engine that has loaded it. Models on servers have been tried out, and are told of in a
+    few sentences each; models that are loaded have none."""
 
     job: int
     base: ModelDescription
     aligned: ModelDescription
     engine: EngineState
+    about_base: tuple[str, ...] = ()
+    about_aligned: tuple[str, ...] = ()
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True, tag=True):

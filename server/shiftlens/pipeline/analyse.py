@@ -12,14 +12,16 @@ from shiftlens.analysis.classify import build, combined
 from shiftlens.analysis.model import Analysis, ResponseAnalysis
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Progress
-from shiftlens.errors import TranscriptError
+from shiftlens.errors import ShiftLensError, TranscriptError
 from shiftlens.options.choice import Choice
+from shiftlens.options.server_names import is_server_name
 from shiftlens.pipeline.put_aside import MadeWhenAsked, PutAside
 from shiftlens.pipeline.saved_results import SavedResults
 from shiftlens.pipeline.scoring_job import Finished, Update, scoring_job
 from shiftlens.pipeline.unscored import left_out, why_nothing
 from shiftlens.pipeline.work import Work, plan_work
 from shiftlens.scores.description import ModelDescription
+from shiftlens.scores.outcomes import Refusal, Result
 from shiftlens.scores.records import OneModelScores, ScoredResponse
 from shiftlens.scores.store import ResultStore
 from shiftlens.transcripts.model import Transcript
@@ -62,14 +64,22 @@ async def analyse(
     can be done until it is closed.
 
     Raises TranscriptError where there are none; ModelError, ScoringError and EngineError as the engine does, which is
-    asked only for what is not stored.
+    asked only for what is not stored. Of a model on a server nothing is stored: what was scored before such an error is
+    returned, and the other responses are refused with it.
     """
     options = choice.score_options
     if (why := why_nothing(transcript, options.parts)) is not None:
         raise TranscriptError(why[0], line=why[1])
     work = await asyncio.to_thread(plan_work, transcript, choice.pair, options, results=aside)
     saved = None if store is None else SavedResults(store)
-    models = await last_event(scoring_job(work, engine, saved=saved), (work,), saved, on_progress)
+    models: object = None
+    try:
+        models = await last_event(scoring_job(work, engine, saved=saved), (work,), saved, on_progress)
+    except ShiftLensError as error:
+        served = is_server_name(choice.pair.base) or is_server_name(choice.pair.aligned)
+        if not served or not work.has_scores:
+            raise
+        work.results.update(dict.fromkeys(work.missing(), Result(Refusal(error.problem, error.remedy))))
     base, aligned = (models.base, models.aligned) if isinstance(models, Finished) else (None, None)
     return analysed(work, choice, base, aligned)
 

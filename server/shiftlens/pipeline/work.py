@@ -44,6 +44,12 @@ class Work:
             if isinstance(result.outcome, ScoredResponse) and not result.partial
         }
 
+    @property
+    def has_scores(self) -> bool:
+        """Whether any content has the scores of all its positions."""
+        found = self.results.values()
+        return any(isinstance(result.outcome, ScoredResponse) and not result.partial for result in found)
+
     def missing(self) -> dict[ContentKey, ResponseToScore]:
         """What has no scores yet, each content once."""
         return {key: self.requests[at] for at, key in enumerate(self.keys) if key not in self.results}
