@@ -49,12 +49,12 @@ async def go_on(ls: ShiftLensServer, params: ContinueParams) -> Json | None:
     if found is None or not found[1].tokens:
         return None
     document, place = found
-    await _set_up(ls, document, place)
+    await set_up(ls, document, place)
     alphas = (BASE_ALPHA, ALIGNED_ALPHA, *(() if params.alpha is None else (params.alpha,)))
     try:
         wanted = voices(alphas, params.samples, params.seed)
     except ShiftLensError as error:
-        raise _failed(str(error)) from error
+        raise failed(str(error)) from error
     sampling = Sampling(temperature=params.temperature, top_p=params.top_p, max_tokens=params.max_tokens)
     request = Continue(
         pair=place.analysis.pair,
@@ -82,7 +82,7 @@ async def go_on(ls: ShiftLensServer, params: ContinueParams) -> Json | None:
                     else:
                         _tell(ls, token, {"tokens": [written]})
     except ShiftLensError as error:
-        raise _failed(str(error)) from error
+        raise failed(str(error)) from error
     return {"tokens": []} if token is not None else {**answer, "tokens": tokens}
 
 
@@ -92,7 +92,7 @@ async def rank(ls: ShiftLensServer, params: RankParams) -> Json | None:
     if found is None or not found[1].tokens:
         return None
     document, place = found
-    await _set_up(ls, document, place)
+    await set_up(ls, document, place)
     request = Rank(
         pair=place.analysis.pair,
         options=place.analysis.score_options,
@@ -103,7 +103,7 @@ async def rank(ls: ShiftLensServer, params: RankParams) -> Json | None:
     try:
         ranked = (await ls.session.engine.rank(request)).ranked
     except ShiftLensError as error:
-        raise _failed(str(error)) from error
+        raise failed(str(error)) from error
     return {
         **_about(document, place),
         "at": ranked.position,
@@ -114,13 +114,13 @@ async def rank(ls: ShiftLensServer, params: RankParams) -> Json | None:
     }
 
 
-async def _set_up(ls: ShiftLensServer, document: OpenDocument, place: Place) -> None:
+async def set_up(ls: ShiftLensServer, document: OpenDocument, place: Place) -> None:
     """Set up the engine. Raises JsonRpcException where the pair of the scores that are shown is not to be loaded."""
     settings = await ls.session.configuration.settings(document.uri)
     analysis = place.analysis
     choice = choose_pair(settings, analysis.transcript.front_matter, ls.session.pair, trusted=ls.session.trusted)
     if choice.only_stored or choice.pair != analysis.pair:
-        raise _failed(choice.why_not or "The scores that are shown are of other models than those chosen now.")
+        raise failed(choice.why_not or "The scores that are shown are of other models than those chosen now.")
     ls.session.set_up_engine(settings)
 
 
@@ -179,5 +179,6 @@ def _tell(ls: ShiftLensServer, token: str | int, value: Json) -> None:
     ls.protocol.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))
 
 
-def _failed(why: str) -> JsonRpcException:
+def failed(why: str) -> JsonRpcException:
+    """What the client is told where a request can't be done."""
     return JsonRpcException(message=why, code=types.LSPErrorCodes.RequestFailed)
