@@ -117,6 +117,7 @@ _NEEDED = {
     "code_lens_provider": "text_document.code_lens",
     "folding_range_provider": "text_document.folding_range",
     "inlay_hint_provider": "text_document.inlay_hint",
+    "inline_completion_provider": "text_document.inline_completion",
     "selection_range_provider": "text_document.selection_range",
 }
 

@@ -8,6 +8,7 @@ import socket
 import sys
 from typing import BinaryIO
 
+from shiftlens.lsp.server.alternatives import register_alternatives
 from shiftlens.lsp.server.commands import register_commands
 from shiftlens.lsp.server.continuing import register_continuing
 from shiftlens.lsp.server.cross_sampling import register_cross_sampling
@@ -30,6 +31,7 @@ def create_server() -> ShiftLensServer:
     register_navigation(server)
     register_continuing(server)
     register_cross_sampling(server)
+    register_alternatives(server)
     return server
 
 
