@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from shiftlens.cli.files import add_file_arguments, analyse_files, stdin_of
+from shiftlens.cli.options import add_scores_argument
 from shiftlens.errors import ShiftLensError, TranscriptError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_file_arguments(parser)
+    add_scores_argument(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default %(default)s")
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")

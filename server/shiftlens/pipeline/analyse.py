@@ -13,7 +13,9 @@ from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Progress
 from shiftlens.errors import TranscriptError
 from shiftlens.options.choice import Choice
+from shiftlens.options.pair import FROM_MODELS
 from shiftlens.pipeline.saved_results import SavedResults
+from shiftlens.pipeline.saved_work import plan_saved_work, why_no_scores
 from shiftlens.pipeline.scoring_job import Finished, Update, scoring_job
 from shiftlens.pipeline.unscored import left_out, why_nothing
 from shiftlens.pipeline.work import Work, plan_work
@@ -59,6 +61,8 @@ async def analyse(
     options = choice.score_options
     if (why := why_nothing(transcript, options.parts)) is not None:
         raise TranscriptError(why[0], line=why[1])
+    if choice.scores != FROM_MODELS:
+        return await asyncio.to_thread(analysed_as_saved, transcript, choice)
     work = await asyncio.to_thread(plan_work, transcript, choice.pair, options)
     saved = None if store is None else SavedResults(store)
     models = Finished()
@@ -82,6 +86,13 @@ async def analyse(
     return analysed(work, choice, models.base, models.aligned)
 
 
+def analysed_as_saved(transcript: Transcript, choice: Choice) -> Analysed:
+    """The analysis of the scores that the file itself holds. Raises TranscriptError where it holds none."""
+    if why := why_no_scores(transcript):
+        raise TranscriptError(why)
+    return analysed(plan_saved_work(transcript, choice.score_options), choice, None, None)
+
+
 def analysed(work: Work, choice: Choice, base: ModelDescription | None, aligned: ModelDescription | None) -> Analysed:
     """The analysis of what is known of a work, and what its models said of themselves."""
     options, classify = choice.score_options, choice.classify_options
@@ -97,6 +108,7 @@ def analysed(work: Work, choice: Choice, base: ModelDescription | None, aligned:
         elif outcome is not None:
             refused.append((response.index, str(outcome)))
     analysis = Analysis(
+        scores=choice.scores,
         transcript=work.transcript,
         pair=work.pair,
         score_options=options,

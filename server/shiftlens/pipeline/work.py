@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from shiftlens.analysis.model import SAVED_TOO
 from shiftlens.analysis.parts import has_part_of
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.pipeline.unscored import why_not
-from shiftlens.scores.outcomes import ContentKey, Known, Refusal, content_key
+from shiftlens.scores.outcomes import ContentKey, Known, Outcome, Refusal, content_key
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import Requests, ResponseToScore
 from shiftlens.transcripts.model import Transcript
@@ -42,6 +43,10 @@ class Work:
             for key, known in self.known.items()
             if isinstance(known.outcome, ScoredResponse) and not known.partial
         }
+
+    def complete_outcomes(self) -> list[tuple[ContentKey, Outcome]]:
+        """All that is known in full, scores and refusals."""
+        return [(key, known.outcome) for key, known in self.known.items() if not known.partial]
 
     def missing(self) -> dict[ContentKey, ResponseToScore]:
         """What has no scores yet, each content once."""
@@ -88,4 +93,7 @@ def plan_work(
         for key, response in zip(keys, transcript.responses, strict=True)
         if not has_part_of(response, options.parts)
     }
+    for key, response in zip(keys, transcript.responses, strict=True):
+        if response.without_prompt and key not in not_scored:
+            not_scored[key] = Known(Refusal(response.without_prompt, SAVED_TOO if response.turn.saved else ""))
     return Work(transcript, pair, options, requests, keys, only, document, not_scored)

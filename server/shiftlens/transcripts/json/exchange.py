@@ -69,12 +69,14 @@ def _holds_response(value: object) -> bool:
 
 
 def _is_response(value: Mapping[object, object]) -> bool:
-    """A chat completion, a completion, a message of Anthropic's, or a response of the Responses API."""
+    """A chat completion, a completion, a message of Anthropic's, or a response of the Responses API or of SGLang."""
     choices = value.get("choices")
     if isinstance(choices, list) and choices:
         return all(isinstance(c, dict) and (isinstance(c.get("message"), dict) or "text" in c) for c in choices)
     if value.get("type") == "message" and value.get("role") == "assistant":
         return isinstance(value.get("content"), list)
+    if isinstance(value.get("meta_info"), dict):
+        return isinstance(value.get("text"), str)
     return value.get("object") == "response" and isinstance(value.get("output"), list)
 
 
@@ -91,13 +93,19 @@ def _read(record: Record) -> Iterator[Conversation]:
         record.log.say(NO_ANSWER, record.start)
         yield Conversation(unscored(prompt.said), tools)
     elif not any(said.turn.role in (Role.USER, Role.TOOL) for said in prompt.said):
-        record.log.say(NO_PROMPT, record.start)
-        for found in answered(prompt, answers, tools):
-            yield replace(found, said=unscored(found.said))
+        yield from (without_prompt(record, found, NO_PROMPT) for found in answered(prompt, answers, tools))
     else:
         last = texts_of(prompt.said[-1:])
         repeated = last[0][0] is Role.ASSISTANT and len(answers) == 1 and texts_of(answers[0].said) == last
         yield from answered(Prompt(prompt.said[:-1]) if repeated else prompt, answers, tools)
+
+
+def without_prompt(record: Record, found: Conversation, why: str) -> Conversation:
+    """An answer whose prompt is not known: no model can score it, but the logprobs that it has itself may be shown."""
+    if any(said.turn.saved for said in found.said):
+        return replace(found, without_prompt=why)
+    record.log.say(why, record.start)
+    return replace(found, said=unscored(found.said))
 
 
 def prompt_of(record: Record) -> tuple[Prompt, str]:
@@ -138,7 +146,7 @@ def answers_in(record: Record) -> tuple[Answer, ...]:
         if record.kind(key) is JsonObject and (found := record.mapping(key)) is not None:
             return answers_of(found)
     record.skip(*_OF_REQUESTS)
-    if record.has("choices") or record.word("role") == "assistant":
+    if record.has("choices") or record.has("meta_info") or record.word("role") == "assistant":
         return answers_of(record)
     return read_answers(record, ("output", "response", "result"))
 
@@ -169,6 +177,7 @@ FORMAT = JsonFormat(
         ('"prompt"', '"model"'),
         ('"role"', '"type"', '"content"'),
         ('"object"', '"output"'),
+        ('"meta_info"', '"text"'),
     ),
     means_to_be=re.compile(r'"(?:body|request)"\s*:\s*\{|"choices"\s*:\s*\[\s*\{\s*"(?:index|message)"'),
     matches=_matches,
