@@ -80,7 +80,7 @@ def read_answers(record: Record, keys: Iterable[str] = ANSWER_KEYS) -> tuple[Ans
         if key in _OF_OBJECTS and not record.lists_objects(key):
             continue
         if record.has(key) and (found := tuple(_under(record, key))):
-            found = tuple(replace(each, said=_of_model(each.said, model)) for each in found)
+            found = tuple(replace(each, said=of_model(each.said, model)) for each in found)
             if len(found) > 1:
                 return found
             said = with_saved(found[0].said, saved_in(record, model))
@@ -138,14 +138,15 @@ def answers_of(record: Record) -> tuple[Answer, ...]:
     writer = record.word("model") or record.word("generator")
     if len(found) == 1:
         found = (replace(found[0], said=with_saved(found[0].said, saved_in(record, writer))),)
-    found = tuple(replace(each, said=_of_model(each.said, writer)) for each in found)
+    found = tuple(replace(each, said=of_model(each.said, writer)) for each in found)
     if not found:
         record.log.say("An answer holds no text that could be read; it was left out.", record.start)
     record.finish()
     return tuple(replace(each, label=each.label or writer) for each in found)
 
 
-def _of_model(said: tuple[Said, ...], model: str) -> tuple[Said, ...]:
+def of_model(said: tuple[Said, ...], model: str) -> tuple[Said, ...]:
+    """The turns, with the name of the model that their logprobs are of where it is not known yet."""
     return tuple(replace(each, turn=with_model(each.turn, model)) for each in said)
 
 

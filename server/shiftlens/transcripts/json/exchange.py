@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from shiftlens.transcripts.conversation import Conversation
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.answers import Answer, answered, answers_of, is_answer, read_answers, texts_of
+from shiftlens.transcripts.json.answers import Answer, answered, answers_of, is_answer, of_model, read_answers, texts_of
 from shiftlens.transcripts.json.asked import NO_ANSWER
 from shiftlens.transcripts.json.messages import is_messages, read_messages, with_tools
 from shiftlens.transcripts.json.offered import as_functions
@@ -112,9 +112,9 @@ def prompt_of(record: Record) -> tuple[Prompt, str]:
     """What the request asks, and the tools that it offers."""
     if record.kind("input") in (JsonString, JsonArray):
         return _request(record)
-    request = next((inner for key in _REQUESTS if (inner := record.mapping(key)) is not None), None)
+    request = _request_of(record)
     if request is None:
-        return Prompt(), ""
+        return _request(record) if record.kind("prompt") is JsonString else (Prompt(), "")
     body = request.mapping("body")
     request.skip(*_OF_REQUESTS)
     if body is None:
@@ -125,6 +125,17 @@ def prompt_of(record: Record) -> tuple[Prompt, str]:
         body.finish()
     request.finish()
     return found
+
+
+def _request_of(record: Record) -> Record | None:
+    return next((inner for key in _REQUESTS if (inner := record.mapping(key)) is not None), None)
+
+
+def _model_of(record: Record) -> str:
+    """The model that was asked, where the answer does not name it."""
+    request = _request_of(record)
+    body = None if request is None else request.mapping("body")
+    return next((name for each in (record, request, body) if each is not None and (name := each.word("model"))), "")
 
 
 def _request(record: Record) -> tuple[Prompt, str]:
@@ -142,6 +153,11 @@ def _request(record: Record) -> tuple[Prompt, str]:
 
 def answers_in(record: Record) -> tuple[Answer, ...]:
     """What came back: a member of the record, or the record itself."""
+    model = _model_of(record)
+    return tuple(replace(each, said=of_model(each.said, model)) for each in _answers_in(record))
+
+
+def _answers_in(record: Record) -> tuple[Answer, ...]:
     for key in _RESPONSES:
         if record.kind(key) is JsonObject and (found := record.mapping(key)) is not None:
             return answers_of(found)
