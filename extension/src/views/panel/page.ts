@@ -26,9 +26,7 @@ function element(tag: string, attributes: Record<string, string>, ...children: C
 function show(message: ToPage): void {
   document.body.dataset.palette = message.palette;
   const token = message.kind === "token" ? message.answer.tokens[0] : undefined;
-  spoken.textContent = token
-    ? `${nameOf(token)}: ${classOf(token)}, ${ranksOf(token)}`
-    : "";
+  spoken.textContent = token ? `${nameOf(token)}: ${classOf(token)}, ${ranksOf(token)}` : "";
   content.replaceChildren(
     ...(message.kind === "empty" ? [element("p", { class: "hint" }, message.message)] : answer(message.answer)),
     buttons(),
@@ -98,7 +96,10 @@ function side(title: string, model: string | null, of: Side, token: Token): HTML
   );
   const rows = of.top.map((candidate, index) => candidateRow(candidate, String(index + 1)));
   // In a pair, a token without an id is not one of this model's; a file may name tokens by their texts alone.
-  if ((token.base === null || (of.id !== null && of.id >= 0)) && !of.top.some((candidate) => candidate.isResponse)) {
+  if (
+    (token.base === null || (of.id !== null && of.id >= 0)) &&
+    !of.top.some((candidate) => candidate.isResponse)
+  ) {
     const text = of.id === token.id && token.text !== "" ? token.text : idWords(of.id);
     rows.push(candidateRow({ id: of.id, text, prob: of.prob, isResponse: true }, rankOf(of)));
   }
