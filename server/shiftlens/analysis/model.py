@@ -244,7 +244,8 @@ class ResponseAnalysis:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader should know of this response: first what the file's reader has to say, then the scoring."""
-        unseen = (SAVED_TOO,) if self.response.turn.saved and not self.is_of_one_model else ()
+        # What a file holds names no ids of what came before.
+        unseen = (SAVED_TOO,) if self.response.turn.saved and self.scored.aligned.prefix_ids else ()
         return (*self.response.notes, *self.scored.notes, *unseen)
 
     def part_at(self, row: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.model import Analysis, ResponseAnalysis
@@ -90,7 +90,8 @@ def analysed_as_saved(transcript: Transcript, choice: Choice) -> Analysed:
     """The analysis of the scores that the file itself holds. Raises TranscriptError where it holds none."""
     if why := why_no_scores(transcript):
         raise TranscriptError(why)
-    return analysed(plan_saved_work(transcript, choice.score_options), choice, None, None)
+    work = plan_saved_work(transcript, choice.score_options)
+    return analysed(work, replace(choice, score_options=work.options), None, None)
 
 
 def analysed(work: Work, choice: Choice, base: ModelDescription | None, aligned: ModelDescription | None) -> Analysed:

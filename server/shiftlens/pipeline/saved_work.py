@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from shiftlens.analysis.parts import has_part_of
 from shiftlens.options.pair import NO_PAIR, ScoreOptions
@@ -13,7 +14,7 @@ from shiftlens.saved.tokens import SavedError
 from shiftlens.scores.keys import key_of
 from shiftlens.scores.outcomes import Known, Outcome, OutcomeCache, Refusal
 from shiftlens.scores.requests import Requests
-from shiftlens.transcripts.model import Response, Transcript
+from shiftlens.transcripts.model import Response, SavedKind, Transcript
 
 HOW_ELSE = "Scores by models need `--scores models` (the setting `shiftlens.scores`)."
 
@@ -47,7 +48,12 @@ def plan_saved_work(
     document: str = "",
     cache: OutcomeCache | None = None,
 ) -> Work:
-    """The work, done. What `cache` holds is not read again."""
+    """The work, done. What `cache` holds is not read again.
+
+    Its options have the `compat` of what the file holds: AlignTDS's own numbers go by AlignTDS's rules.
+    """
+    kinds = {saved.kind for response in transcript.responses for saved in response.turn.saved}
+    options = replace(options, compat="aligntds" if kinds == {SavedKind.ALIGNTDS} else "")
     keys = tuple(_key(response, options.parts) for response in transcript.responses)
     known: dict[bytes, Known] = {}
     for key, response in zip(keys, transcript.responses, strict=True):

@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 
 from shiftlens.analysis.parts import part_name
 from shiftlens.saved.align import Aligned, align
+from shiftlens.saved.aligntds import pair_scores
 from shiftlens.saved.shapes import readings
 from shiftlens.saved.tokens import Candidate, Named, SavedError, SavedToken, rank_of_token
 from shiftlens.scores.columns import NO_CANDIDATE, float32_column, int32_column, uint32_column
-from shiftlens.scores.records import OneModelScores, ScoringModel, SideScores
-from shiftlens.transcripts.model import Response, SavedLogprobs
+from shiftlens.scores.records import AnyScores, OneModelScores, ScoringModel, SideScores
+from shiftlens.transcripts.model import Response, SavedKind, SavedLogprobs
 
 _MOST_CANDIDATES = 100
 _ABOVE_ZERO = 1e-3
 _ABOVE_ONE = 1e-2
 
 
-def saved_scores(response: Response, kinds: Collection[str]) -> OneModelScores:
+def saved_scores(response: Response, kinds: Collection[str]) -> AnyScores:
     """The scores that the file holds of the parts of a response that are of these kinds.
 
     The first of its logprobs that are those of its text count. Raises SavedError where it has none, or where none fit.
@@ -33,9 +34,11 @@ def saved_scores(response: Response, kinds: Collection[str]) -> OneModelScores:
     raise why or SavedError("The file holds no logprobs of this response.")
 
 
-def _scores(response: Response, saved: SavedLogprobs, kinds: Collection[str]) -> OneModelScores:
+def _scores(response: Response, saved: SavedLogprobs, kinds: Collection[str]) -> AnyScores:
     every = response.turn.parts
     parts = [at for at, part in enumerate(every) if part.text and part_name(part.kind) in kinds]
+    if saved.kind is SavedKind.ALIGNTDS:
+        return pair_scores(response, saved, tuple(parts))
     texts = [every[at].text for at in parts]
     why: SavedError | None = None
     for tokens in readings(saved):

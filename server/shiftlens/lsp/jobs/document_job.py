@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -110,7 +111,8 @@ class DocumentJob:
         )
         for key, outcome in work.complete_outcomes():
             self._session.outcomes.put(key, outcome)
-        return DocumentWork(self._document, parsed.version, parsed.text, choice, work)
+        own = dataclasses.replace(choice, score_options=work.options)
+        return DocumentWork(self._document, parsed.version, parsed.text, own, work)
 
     async def _scored(self, work: DocumentWork, settings: Settings) -> None:
         session, trigger = self._session, self._task.trigger

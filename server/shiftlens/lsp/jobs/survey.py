@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from pathlib import Path
 
 from pygls.uris import to_fs_path
@@ -38,6 +39,7 @@ async def survey(session: Session, uri: str) -> Json | None:
     choice = choose_pair(settings, transcript.front_matter, session.pair, trusted=session.trusted)
     if choice.scores != FROM_MODELS:
         work = await asyncio.to_thread(plan_saved_work, transcript, choice.score_options)
+        choice = dataclasses.replace(choice, score_options=work.options)
     elif choice.pair is None:
         return None
     else:
