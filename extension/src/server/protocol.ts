@@ -135,7 +135,7 @@ export interface LocalModels {
 }
 
 export interface Candidate {
-  id: number;
+  id: number | null;
   text: string;
   prob: number | null;
   isResponse: boolean;
@@ -171,9 +171,11 @@ export interface Fact {
  */
 export interface Token {
   index: number;
-  id: number;
+  id: number | null;
   text: string;
   class: "shifted" | "marginal" | "unshifted" | null;
+  /** The class in words, which are others in scores of one model alone. An older server sends none. */
+  classText?: string | null;
   isEnd: boolean;
   part: string;
   /** What kind of token it is ("content", "format" and so on). An older server sends none. */
@@ -182,7 +184,8 @@ export interface Token {
   boundary: boolean;
   offGreedy: boolean;
   shortened: ("base" | "aligned")[];
-  base: Side;
+  /** Null in scores of one model alone, as a file may hold them; then `aligned` is that model's. */
+  base: Side | null;
   aligned: Side;
   baseRankOfAlignedTop: number | null;
   /** For a token that the base model, of another vocabulary, cuts in another way: a sentence that says how. */
@@ -207,8 +210,8 @@ export interface TokenAnswer {
   partial: boolean;
   refusal: string | null;
   range: { start: Position; end: Position } | null;
-  models: { base: string; aligned: string };
-  baseContext: string;
+  models: { base: string | null; aligned: string | null };
+  baseContext: string | null;
   prefix: { base: string; aligned: string } | null;
   notes: string[];
   tokens: Token[];
@@ -240,7 +243,7 @@ export type ResponseState = "pending" | "partial" | "scored" | "refused" | "notS
 export interface AnalysisAnswer {
   uri: string;
   state: State;
-  models?: { base: string; aligned: string } | null;
+  models?: { base: string | null; aligned: string | null } | null;
   problems?: number;
   responses: {
     index: number;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from shiftlens.analysis.classify import build, combined
@@ -14,9 +14,11 @@ from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Progress
 from shiftlens.errors import ShiftLensError, TranscriptError
 from shiftlens.options.choice import Choice
+from shiftlens.options.pair import FROM_MODELS
 from shiftlens.options.server_names import is_server_name
 from shiftlens.pipeline.put_aside import MadeWhenAsked, PutAside
 from shiftlens.pipeline.saved_results import SavedResults
+from shiftlens.pipeline.saved_work import plan_saved_work, why_no_scores
 from shiftlens.pipeline.scoring_job import Finished, Update, scoring_job
 from shiftlens.pipeline.unscored import left_out, why_nothing
 from shiftlens.pipeline.work import Work, plan_work
@@ -70,6 +72,8 @@ async def analyse(
     options = choice.score_options
     if (why := why_nothing(transcript, options.parts)) is not None:
         raise TranscriptError(why[0], line=why[1])
+    if choice.scores != FROM_MODELS:
+        return await asyncio.to_thread(analysed_as_saved, transcript, choice)
     work = await asyncio.to_thread(plan_work, transcript, choice.pair, options, results=aside)
     saved = None if store is None else SavedResults(store)
     models: object = None
@@ -116,6 +120,14 @@ async def last_event(
     return last
 
 
+def analysed_as_saved(transcript: Transcript, choice: Choice) -> Analysed:
+    """The analysis of the scores that the file itself holds. Raises TranscriptError where it holds none."""
+    if why := why_no_scores(transcript):
+        raise TranscriptError(why)
+    work = plan_saved_work(transcript, choice.score_options)
+    return analysed(work, replace(choice, score_options=work.options), None, None)
+
+
 def analysed(work: Work, choice: Choice, base: ModelDescription | None, aligned: ModelDescription | None) -> Analysed:
     """The analysis of the results of a work, and what its models said of themselves."""
     options, classify = choice.score_options, choice.classify_options
@@ -141,6 +153,7 @@ def analysed(work: Work, choice: Choice, base: ModelDescription | None, aligned:
     made = MadeWhenAsked(len(scored), make)
     responses: Sequence[ResponseAnalysis] = made if isinstance(work.results, PutAside) else tuple(made)
     analysis = Analysis(
+        scores=choice.scores,
         transcript=work.transcript,
         pair=work.pair,
         score_options=options,
