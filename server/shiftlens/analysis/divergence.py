@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T", bound=Hashable)
 
 
-def js_at_least(base: Mapping[object, float], aligned: Mapping[object, float]) -> float:
+def js_at_least(base: Mapping[T, float], aligned: Mapping[T, float]) -> float:
     """A lower bound of the Jensen-Shannon divergence in nats, from probabilities of tokens under each model.
 
     Tokens that both mappings have count by themselves, all others together as one: putting tokens together never makes

@@ -246,10 +246,10 @@ class _Candidates:
         self._ids, self._logprobs = int32(side.top_ids), float32(side.top_logprobs)
         self._own, self._own_logprobs = int32(side.ids), float32(side.logprob)
 
-    def at(self, row: int) -> dict[object, float]:
+    def at(self, row: int) -> dict[int, float]:
         at = row * self._k
         pairs = zip(self._ids[at : at + self._k], self._logprobs[at : at + self._k], strict=True)
-        found: dict[object, float] = {token: math.exp(logprob) for token, logprob in pairs if token >= 0}
+        found = {token: math.exp(logprob) for token, logprob in pairs if token >= 0}
         if found and math.isfinite(self._own_logprobs[row]):
             found[self._own[row]] = math.exp(self._own_logprobs[row])
         return found
