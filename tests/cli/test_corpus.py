@@ -81,11 +81,12 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple
 
 def test_what_is_wrong_is_told_before_anything_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.jsonl").write_text("")
-    for arguments, code, said in (
+    cases: list[tuple[list[str | Path], int, str]] = [
         ([tmp_path, "-o", tmp_path / "out.csv"], 2, ".jsonl or .parquet"),
         ([tmp_path, "-o", tmp_path / "no" / "out.jsonl"], 2, "there is no folder"),
         ([tmp_path / "absent", "-o", tmp_path / "out.jsonl"], 1, "no such file"),
-    ):
+    ]
+    for arguments, code, said in cases:
         assert refused(capsys, "corpus", "--bundled", *arguments)[0] == code
         assert said in refused(capsys, "corpus", "--bundled", *arguments)[1]
     assert "--bundled" in refused(capsys, "corpus", tmp_path, "-o", tmp_path / "out.jsonl")[1]
