@@ -103,7 +103,7 @@ async def test_an_output_that_is_complete_is_not_made_again(corpus: list[str], t
     out = tmp_path / "out.jsonl"
     first, _ = await run_corpus(Engine(), corpus, out)
     engine = Engine()
-    assert await run_corpus(engine, corpus, out) == (first, [])
+    assert (await run_corpus(engine, corpus, out))[0] == first
     assert engine.jobs == []
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from shiftlens.cli.corpus_progress import CorpusProgress
 from shiftlens.cli.files import add_engine_argument, engine_and_store, whole_bytes
+from shiftlens.cli.one_position import whole_number
 from shiftlens.cli.options import (
     add_numbers_arguments,
     add_pair_arguments,
@@ -61,6 +62,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="of a row, or of a file that is one conversation (default %(default)s)",
     )
     add_engine_argument(parser)
+    spread = parser.add_argument_group("several processes")
+    spread.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: spread over a Ray cluster, or over this machine where none is found (default %(default)s)",
+    )
+    spread.add_argument("--workers", type=whole_number(1), metavar="N", default=2, help="actors (default %(default)s)")
+    spread.add_argument(
+        "--gpus-per-worker", type=_gpus, metavar="N", default=0.0, help="GPUs of each actor (default %(default)s)"
+    )
     # The output is what is kept; thousands of scores would push all others off the disk.
     parser.set_defaults(run=functools.partial(run, parser), no_cache=True)
 
@@ -70,6 +82,7 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     from shiftlens.corpora.output import FORMATS, Output
     from shiftlens.corpora.plan import open_journal, plan_of
     from shiftlens.corpora.reading import CorpusReader
+    from shiftlens.corpora.shards import drop_shards
     from shiftlens.corpora.tables import needs_pyarrow
 
     check_pair_arguments(parser, args)
@@ -84,9 +97,15 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         files = [file for file in corpus_files(args.paths) if file.path.resolve() not in ours]
         if output.is_parquet:
             needs_pyarrow("A Parquet output")
+        if args.engine == "ray":
+            from shiftlens.corpora.on_ray import needs_ray
+
+            needs_ray()
         reader = CorpusReader(files, args.transcript_format, args.max_bytes, own_template_of(args))
         plan = plan_of(output, files, choice, args.transcript_format, args.max_bytes)
         journal = open_journal(output, plan, restart=args.restart)
+        if args.restart:
+            drop_shards(output)
     except (ShiftLensError, OSError) as error:
         return _failed([str(error)])
     try:
@@ -103,14 +122,30 @@ async def _run(args: argparse.Namespace, reader: CorpusReader, choice: Choice, o
     from shiftlens.corpora.runner import Corpus
 
     progress = CorpusProgress(sys.stderr, journal, time.monotonic)
+    progress.begin()
     if journal.progress.is_end:
         progress.say(f"{output.path} is complete already.")
+    elif args.engine == "ray":
+        from shiftlens.corpora.on_ray import run_on_ray
+
+        spread = (args.workers, args.gpus_per_worker)
+        await run_on_ray(*spread, output, journal.plan, journal, reader, choice, progress.show)
     else:
-        progress.begin()
         async with engine_and_store(args) as (engine, _):
             await Corpus(engine, reader, choice, output, journal, progress.show).run()
     progress.end(output.path)
     return 0 if journal.progress.is_whole else 1
+
+
+def _gpus(value: str) -> float:
+    """An argparse type: a number of GPUs, which may be a part of one."""
+    try:
+        found = float(value)
+    except ValueError:
+        found = -1.0
+    if 0 <= found <= 64:
+        return found
+    raise argparse.ArgumentTypeError(f"{value!r} is not a number of GPUs")
 
 
 def _failed(sentences: Sequence[str]) -> int:

@@ -34,7 +34,7 @@ class CorpusProgress:
     def begin(self) -> None:
         """Say what is there already."""
         before = self._at_start
-        if before.responses or before.left_out:
+        if (before.responses or before.left_out) and not before.is_end:
             self.say(
                 f"Going on with a run that was cut short: {before.responses:,} responses are written, and"
                 f" {_rows(before.left_out)} left out."

@@ -38,6 +38,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """What is new since the commit before. `size` is that of the output so far, in bytes; `then` where to read on.
 
+    `windows` is how many there were before and with this one.
     `is_read` says that nothing is left to be read and scored, `is_end` that the output is in its place as well.
     """
 
@@ -45,6 +46,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     then: Place
     responses: int = 0
     positions: int = 0
+    windows: int = 0
     problems: tuple[Problem, ...] = ()
     is_read: bool = False
     is_end: bool = False
@@ -58,6 +60,7 @@ class Progress:
     then: Place = START
     responses: int = 0
     positions: int = 0
+    windows: int = 0
     left_out: int = 0
     in_part: int = 0
     refused: int = 0
@@ -78,6 +81,7 @@ class Progress:
             then=commit.then,
             responses=self.responses + commit.responses,
             positions=self.positions + commit.positions,
+            windows=commit.windows,
             left_out=self.left_out + kinds.count(LEFT_OUT),
             in_part=self.in_part + kinds.count(IN_PART),
             refused=self.refused + kinds.count(REFUSED),
@@ -121,12 +125,16 @@ class Journal:
         os.fsync(self._file.fileno())
         self.progress = self.progress.and_(commit)
 
-    def problems(self) -> Iterator[Problem]:
-        """All problems of all commits, read anew."""
+    def commits(self) -> Iterator[Commit]:
+        """All commits, read anew."""
         with self.path.open("rb") as file:
             for line, _ in lines_of(file):
                 if isinstance(line, Commit):
-                    yield from line.problems
+                    yield line
+
+    def problems(self) -> Iterator[Problem]:
+        """All problems of all commits, read anew."""
+        return (problem for commit in self.commits() for problem in commit.problems)
 
     def close(self) -> None:
         self._file.close()

@@ -69,9 +69,13 @@ class Output:
 
     def append(self, file: IO[bytes], lines: Sequence[bytes]) -> int:
         """Write rows for good; the size of the file then."""
-        if lines:
-            rows = b"".join(lines)
-            file.write(compress(rows, 3) if self.is_parquet else rows)
+        rows = b"".join(lines)
+        return self.append_as_it_is(file, compress(rows, 3) if rows and self.is_parquet else rows)
+
+    def append_as_it_is(self, file: IO[bytes], raw: bytes) -> int:
+        """The same of bytes that `append` wrote elsewhere."""
+        if raw:
+            file.write(raw)
             file.flush()
             os.fsync(file.fileno())
         return file.tell()

@@ -8,6 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import IO
 
+import msgspec
+
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.parts import has_part_of
 from shiftlens.corpora.journal import Commit, Journal, Progress
@@ -35,9 +37,16 @@ class Status:
     remark: str = ""
 
 
+def _every(_: int) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A run. `on_status` is told after each commit, and of an engine that has to be started anew."""
+    """A run. `on_status` is told after each commit, and of an engine that has to be started anew.
+
+    Of all windows, which are numbered from 0, those are scored that `take` says.
+    """
 
     engine: EngineClient
     reader: CorpusReader
@@ -45,30 +54,35 @@ class Corpus:
     output: Output
     journal: Journal
     on_status: Callable[[Status], None]
+    take: Callable[[int], bool] = _every
 
     async def run(self) -> Progress:
         """Do what is left of it. Raises ModelError and EngineError as the engine does, OSError, ShiftLensError.
 
         Whatever ends it, what is committed stays, and a later run goes on from there.
         """
+        await self.score()
+        await asyncio.to_thread(finish, self.output, self.journal)
+        self.on_status(Status(self.journal.progress, 1.0))
+        return self.journal.progress
+
+    async def score(self) -> None:
+        """Do it all but for putting the output in its place."""
         if not self.journal.progress.is_read:
             with self.output.appending(self.journal.progress.size) as file:
                 await self._windows(file)
-                size = file.tell()
-            self._commit(Commit(size=size, then=self.journal.progress.then, is_read=True))
-        if not self.journal.progress.is_end:
-            await asyncio.to_thread(self.output.finish)
-            progress = self.journal.progress
-            self._commit(Commit(size=progress.size, then=progress.then, is_read=True, is_end=True))
-        self.output.tidy()
-        return self.journal.progress
+            self.journal.commit(read_to_the_end(self.journal.progress))
 
     async def _windows(self, file: IO[bytes]) -> None:
+        number = self.journal.progress.windows
         found = windows(self.reader.read(self.journal.progress.then))
         coming = asyncio.create_task(asyncio.to_thread(_next, found))
         try:
             while (window := await coming) is not None:
                 coming = asyncio.create_task(asyncio.to_thread(_next, found))
+                number += 1
+                if not self.take(number - 1):
+                    continue
                 rows = await self._scored(window)
                 size = await asyncio.to_thread(self.output.append, file, [row.line for row in rows])
                 problems = (*window.problems, *(row.problem for row in rows if row.problem is not None))
@@ -77,6 +91,7 @@ class Corpus:
                     then=window.then,
                     responses=len(rows),
                     positions=sum(row.positions for row in rows),
+                    windows=number,
                     problems=problems,
                 )
                 await asyncio.to_thread(self.journal.commit, commit)
@@ -146,9 +161,19 @@ class Corpus:
         problem = Problem(found.file, found.at.row, found.line, f"Response {found.at.response + 1}: {why}", REFUSED)
         return _Line(encoded(unscored_row(found, self.choice.pair, "refused", why)), 0, problem)
 
-    def _commit(self, commit: Commit) -> None:
-        self.journal.commit(commit)
-        self.on_status(Status(self.journal.progress, 1.0))
+
+def read_to_the_end(progress: Progress) -> Commit:
+    """The commit that says that nothing is left to be read."""
+    return Commit(size=progress.size, then=progress.then, windows=progress.windows, is_read=True)
+
+
+def finish(output: Output, journal: Journal) -> None:
+    """Put an output in its place once all is read. May be done again where it was cut short. Raises OSError,
+    ShiftLensError."""
+    if not journal.progress.is_end:
+        output.finish()
+        journal.commit(msgspec.structs.replace(read_to_the_end(journal.progress), is_end=True))
+    output.tidy()
 
 
 @dataclass(frozen=True, slots=True)
