@@ -15,6 +15,7 @@ from shiftlens.corpora.output import Output
 from shiftlens.corpora.plan import open_journal, plan_of
 from shiftlens.corpora.reading import CorpusReader
 from shiftlens.corpora.runner import Corpus, Status
+from shiftlens.corpora.shards import join_shards, score_shard, shards_of
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Done, Refused, Score, Scored
 from shiftlens.options.choice import Choice
@@ -76,5 +77,21 @@ async def run_corpus(
         reader = CorpusReader(files, None, 10_000)
         corpus = Corpus(cast(EngineClient, engine), reader, choice, output, journal, said.append)
         return await corpus.run(), said
+    finally:
+        journal.close()
+
+
+async def in_shards(paths: Sequence[str], out: Path, count: int, *engines: Engine) -> None:
+    """What the command does on Ray, one shard after the other."""
+    output = Output(out)
+    files = corpus_files(paths)
+    plan = plan_of(output, files, CHOICE, None, 10_000)
+    journal = open_journal(output, plan)
+    try:
+        shards = shards_of(output, journal, count)
+        for shard, engine in zip(shards, engines, strict=True):
+            reader = CorpusReader(files, None, 10_000)
+            await score_shard(shard, output, plan, cast(EngineClient, engine), reader, CHOICE, lambda _: None)
+        join_shards(shards, output, journal)
     finally:
         journal.close()

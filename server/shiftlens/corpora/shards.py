@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -24,7 +25,7 @@ from shiftlens.engine.client import EngineClient
 from shiftlens.errors import ShiftLensError
 from shiftlens.options.choice import Choice
 
-_NAME = re.compile(r"\.shard-(\d+)-of-(\d+)\.")
+_NAME = re.compile(r"\.shard-(\d+)-of-(\d+)\.(?:jsonl|parquet)\.(?:part|journal)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +52,27 @@ class Shard:
 
 def shards_of(output: Output, journal: Journal, count: int) -> tuple[Shard, ...]:
     """The shards of what is left of a run. Raises ShiftLensError where it was begun with another number of them."""
-    for path in output.path.parent.glob(f"{output.path.stem}.shard-*"):
-        named = _NAME.search(path.name)
-        if named and int(named[2]) != count:
+    for path, others in _left(output):
+        if others != count:
             raise ShiftLensError(
-                f"{output.path} was begun with {named[2]} workers.",
-                f"Ask for --workers {named[2]}, or begin anew with --restart.",
+                f"{output.path} was begun with {others} workers: {path.name} is there.",
+                f"Ask for --workers {others}, or begin anew with --restart.",
             )
     return tuple(Shard(index, count, journal.progress.windows) for index in range(count))
 
 
 def drop_shards(output: Output) -> None:
     """Remove what shards of an output have left."""
-    for path in output.path.parent.glob(f"{output.path.stem}.shard-*"):
-        if _NAME.search(path.name):
-            path.unlink()
+    for path, _ in list(_left(output)):
+        path.unlink()
+
+
+def _left(output: Output) -> Iterator[tuple[Path, int]]:
+    """The files of shards of an output, with how many shards there were."""
+    for path in output.path.parent.iterdir():
+        named = _NAME.fullmatch(path.name.removeprefix(output.path.stem))
+        if named and path.name.startswith(output.path.stem):
+            yield path, int(named[2])
 
 
 async def score_shard(
