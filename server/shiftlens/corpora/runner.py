@@ -62,6 +62,9 @@ class Corpus:
         Whatever ends it, what is committed stays, and a later run goes on from there.
         """
         await self.score()
+        if self.output.is_parquet and not self.journal.progress.is_end:
+            remark = f"All is scored; {self.output.path.name} is made of it."
+            self.on_status(Status(self.journal.progress, 1.0, remark=remark))
         await asyncio.to_thread(finish, self.output, self.journal)
         self.on_status(Status(self.journal.progress, 1.0))
         return self.journal.progress
