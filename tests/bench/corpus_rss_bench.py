@@ -61,10 +61,10 @@ def corpus_rss(_rounds: int) -> Mapping[str, float]:
     with _place() as (place, environment):
         records = _records(place / "many.json", ROWS, TOKENS)
         found = {
-            f"corpus_rss_{suffix}_mib": _peak_mib(["corpus", records, "-o", place / f"many.{suffix}"], environment)
+            f"corpus_rss_{suffix}_mib": _peak_mib(("corpus", records, "-o", place / f"many.{suffix}"), environment)
             for suffix in ("jsonl", "parquet")
         }
-        analyze = ["analyze", records, "--format", "json", "--no-cache", "-o", place / "out.json"]
+        analyze = ("analyze", records, "--format", "json", "--no-cache", "-o", place / "out.json")
         return found | {"analyze_rss_mib": _peak_mib(analyze, environment)}
 
 
@@ -76,7 +76,7 @@ def corpus_growth(_rounds: int) -> Mapping[str, float]:
         many = _records(place / "many.json", MORE_ROWS, FEWER_TOKENS)
         for suffix in ("jsonl", "parquet"):
             peaks = [
-                _peak_mib(["corpus", records, "-o", place / f"{records.stem}.{suffix}"], environment)
+                _peak_mib(("corpus", records, "-o", place / f"{records.stem}.{suffix}"), environment)
                 for records in (few, many)
             ]
             found[f"corpus_rss_{suffix}_growth"] = peaks[1] / peaks[0]
