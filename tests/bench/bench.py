@@ -15,6 +15,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 import busy_bench
 import corpus_bench
+import corpus_rss_bench
 import engine_bench
 import gpu_bench
 import lora_bench
@@ -29,6 +30,7 @@ from shiftlens.engine.worker.allocator import keep_freed_memory
 BENCHES = (
     *engine_bench.BENCHES,
     *corpus_bench.BENCHES,
+    *corpus_rss_bench.BENCHES,
     *peak_bench.BENCHES,
     *lora_bench.BENCHES,
     *gpu_bench.BENCHES,

@@ -49,7 +49,9 @@ def transcript_of(text: str) -> Transcript:
 
 def outcome_of(text: str) -> OneModelScores | Refusal:
     found = transcript_of(text)
-    (outcome,) = (known.outcome for known in plan_saved_work(found, ScoreOptions()).result_of_each() if known is not None)
+    (outcome,) = (
+        known.outcome for known in plan_saved_work(found, ScoreOptions()).result_of_each() if known is not None
+    )
     assert isinstance(outcome, (OneModelScores, Refusal))
     return outcome
 

@@ -1,4 +1,4 @@
-"""The work on a transcript whose scores are those that the file itself holds: all results are there at once, no model is run."""
+"""The work on a transcript whose scores are those that the file itself holds: no model is run for its results."""
 
 from __future__ import annotations
 

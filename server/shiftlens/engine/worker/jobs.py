@@ -187,6 +187,7 @@ class Worker:
             request.responses,
             lambda: self._check(request.job),
             (request.client, request.document),
+            request.remember,
         )
         done = Done(job=request.job)
         with closing(self.session.steps(request.pair, run, self._on_loading(request.job))) as steps:
