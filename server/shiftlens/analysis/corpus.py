@@ -91,45 +91,58 @@ class _BinTally:
         self.with_kl += len(known)
 
 
-def summarise_corpus(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]) -> CorpusSummary:
-    """Put responses together, each with the name of its file and its pair.
+class CorpusTally:
+    """Responses put together one by one: memory grows with the number of files and of different tokens, not with that
+    of responses."""
 
-    Takes them one by one: memory grows with the number of files and of different tokens, not with that of responses.
-    """
-    whole = Summary(0, 0, 0, 0)
-    tenths = [_BinTally(Counter()) for _ in range(TENTHS)]
-    bins = [_BinTally(Counter()) for _ in EDGES]
-    turns: dict[int, Summary] = {}
-    files: dict[str, Summary] = {}
-    pairs: dict[tuple[str, str], Summary] = {}
-    said: Counter[bytes] = Counter()
-    shifted: Counter[bytes] = Counter()
-    for file, pair, analysis in responses:
-        whole = combine((whole, analysis.summary))
-        _add(turns, analysis.response.turn_index, analysis.summary)
-        _add(files, file, analysis.summary)
-        _add(pairs, (pair.base, pair.aligned), analysis.summary)
+    def __init__(self) -> None:
+        self._whole = Summary(0, 0, 0, 0)
+        self._tenths = [_BinTally(Counter()) for _ in range(TENTHS)]
+        self._bins = [_BinTally(Counter()) for _ in EDGES]
+        self._turns: dict[int, Summary] = {}
+        self._files: dict[str, Summary] = {}
+        self._pairs: dict[tuple[str, str], Summary] = {}
+        self._said: Counter[bytes] = Counter()
+        self._shifted: Counter[bytes] = Counter()
+
+    def add(self, file: str, pair: PairSpec, analysis: ResponseAnalysis) -> None:
+        """Count a response of a file under a pair."""
+        self._whole = combine((self._whole, analysis.summary))
+        _add(self._turns, analysis.response.turn_index, analysis.summary)
+        _add(self._files, file, analysis.summary)
+        _add(self._pairs, (pair.base, pair.aligned), analysis.summary)
         rows = analysis.scored.rows
         kl = kl_of_positions(analysis.scored)
-        for tally, first, past in (*_tenths_of(rows, tenths), *_bins_of(rows, bins)):
+        for tally, first, past in (*_tenths_of(rows, self._tenths), *_bins_of(rows, self._bins)):
             tally.add(analysis.classes[first:past], kl[first:past])
         for piece, shift in _said(analysis):
-            said[piece] += 1
-            shifted[piece] += shift == ShiftClass.SHIFTED
-    tokens = (TokenRatio(piece, said[piece], times) for piece, times in shifted.items() if times)
-    reached = sum(bool(tally.classes) for tally in bins)
-    return CorpusSummary(
-        whole=whole,
-        by_tenth=tuple(_bin(tally, at, at + 1) for at, tally in enumerate(tenths)),
-        by_position=tuple(
-            _bin(tally, first, past)
-            for tally, first, past in zip(bins[:reached], EDGES, (*EDGES[1:], None), strict=False)
-        ),
-        by_turn=tuple(sorted(turns.items())),
-        by_file=tuple(files.items()),
-        by_pair=tuple(pairs.items()),
-        tokens=tuple(sorted(tokens, key=lambda token: (-token.shifted, -token.ratio, token.piece))),
-    )
+            self._said[piece] += 1
+            self._shifted[piece] += shift == ShiftClass.SHIFTED
+
+    def summary(self) -> CorpusSummary:
+        """What has been counted so far."""
+        tokens = (TokenRatio(piece, self._said[piece], times) for piece, times in self._shifted.items() if times)
+        reached = sum(bool(tally.classes) for tally in self._bins)
+        return CorpusSummary(
+            whole=self._whole,
+            by_tenth=tuple(_bin(tally, at, at + 1) for at, tally in enumerate(self._tenths)),
+            by_position=tuple(
+                _bin(tally, first, past)
+                for tally, first, past in zip(self._bins[:reached], EDGES, (*EDGES[1:], None), strict=False)
+            ),
+            by_turn=tuple(sorted(self._turns.items())),
+            by_file=tuple(self._files.items()),
+            by_pair=tuple(self._pairs.items()),
+            tokens=tuple(sorted(tokens, key=lambda token: (-token.shifted, -token.ratio, token.piece))),
+        )
+
+
+def summarise_corpus(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]) -> CorpusSummary:
+    """Put responses together, each with the name of its file and its pair. Takes them one by one, as `CorpusTally`."""
+    tally = CorpusTally()
+    for file, pair, analysis in responses:
+        tally.add(file, pair, analysis)
+    return tally.summary()
 
 
 def _add(found: dict[K, Summary], key: K, summary: Summary) -> None:
@@ -141,8 +154,13 @@ def _tenths_of(rows: int, tallies: Sequence[_BinTally]) -> Iterator[tuple[_BinTa
 
 
 def _bins_of(rows: int, tallies: Sequence[_BinTally]) -> Iterator[tuple[_BinTally, int, int]]:
+    return ((tallies[at], first, past) for at, (first, past) in enumerate(position_bins(rows)))
+
+
+def position_bins(rows: int) -> Iterator[tuple[int, int]]:
+    """The positions [first, past) of each bin of EDGES that a response of so many positions reaches."""
     for at in range(bisect_right(EDGES, rows - 1)):
-        yield tallies[at], EDGES[at], min(rows, EDGES[at + 1]) if at + 1 < len(EDGES) else rows
+        yield EDGES[at], min(rows, EDGES[at + 1]) if at + 1 < len(EDGES) else rows
 
 
 def _said(analysis: ResponseAnalysis) -> Iterator[tuple[bytes, int]]:

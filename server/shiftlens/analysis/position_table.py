@@ -87,22 +87,17 @@ def rows(file: str, of: Analysis, compat: str | None = None) -> Iterator[Row]:
     for and the scores were made without.
     """
     asked = of.score_options.compat if compat is None else compat
-    return (row for found in of.responses for row in _rows(file, of, found, asked))
+    return (row for found in of.responses for row in rows_of_response(file, of, found, asked))
 
 
-def _rows(file: str, of: Analysis, analysis: ResponseAnalysis, compat: str) -> Iterator[Row]:
+def rows_of_response(file: str, of: Analysis, analysis: ResponseAnalysis, compat: str) -> Iterator[Row]:
+    """The rows of one response of a file, as `rows`."""
     response = analysis.response
     before: Row = (file, of.pair.base, of.pair.aligned)
     before = (*before, response.index, response.conversation, response.turn_index, response.label or None)
     for token in tokens(analysis):
         own = (*before, *_place(token), *_side(token.base), *_side(token.aligned), *_both(token, analysis))
         yield (*own, *_reference(token, analysis)) if compat == "aligntds" else own
-
-
-def logprob_difference(token: Token) -> float:
-    """Logprob of the token under the aligned model less that under the base model, in nats; NaN where one is not
-    known."""
-    return token.aligned.logprob - token.base.logprob
 
 
 def _place(token: Token) -> Row:
@@ -143,7 +138,7 @@ def _both(token: Token, analysis: ResponseAnalysis) -> Row:
     one_vocabulary = analysis.scored.comparison.alignment is None
     return (
         rank_number(token.base_rank_of_aligned_top),
-        _number(logprob_difference(token)),
+        _number(token.aligned.logprob - token.base.logprob),
         _number(token.kl),
         _number(js_between(token) if one_vocabulary else math.nan),
         _number(token.jaccard),

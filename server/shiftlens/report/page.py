@@ -7,15 +7,9 @@ template, which escapes every value, and as JSON, which the script puts in as te
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 
-from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from shiftlens import __version__
@@ -26,8 +20,9 @@ from shiftlens.analysis.profile import most_often_shifted
 from shiftlens.report.corpus import CorpusTables
 from shiftlens.report.scores import Pieces
 from shiftlens.report.sections import COMMON_TOKENS, CommonToken, ResponseSection, SummaryTable
+from shiftlens.report.templates import as_json, asset, policy, template
 from shiftlens.report.vocabulary import vocabulary_of
-from shiftlens.text.visible import harmless, visible_piece
+from shiftlens.text.visible import visible_piece
 
 GENERATOR = "ShiftLens report"
 _MARK = f'<meta name="generator" content="{GENERATOR} '
@@ -53,13 +48,15 @@ def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()
     """The page. `failed` names files that could not be analysed, with the reason."""
     pieces = Pieces()
     sections = [_file(number, file, pieces) for number, file in enumerate(files, 1)]
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = asset("page.css"), asset("page.js")
     responses = [response for file in files for response in file.analysis.responses]
     corpus = _corpus(files) if len(responses) > 1 else None
-    return _template().render(
+    return template(
+        "page.html.jinja"
+    ).render(
         version=__version__,
         generator=GENERATOR,
-        policy=_policy(style, script),
+        policy=policy(style, script),
         style=Markup(style),  # noqa: S704 (the package's own file)
         script=Markup(script),  # noqa: S704 (the package's own file)
         files=sections,
@@ -73,7 +70,7 @@ def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()
         else [],
         corpus=None if corpus is None else CorpusTables.of(corpus),
         vocabulary=vocabulary_of([file.analysis for file in files]),
-        pieces=_json(pieces.texts),
+        pieces=as_json(pieces.texts),
     )
 
 
@@ -101,43 +98,7 @@ def _file(number: int, file: ReportedFile, pieces: Pieces) -> dict[str, object]:
         "refused": file.refused,
         "remarks": file.remarks,
         "responses": [
-            ResponseSection.of(response, analysis, f"{number}-{response.response.index + 1}", pieces, _json)
+            ResponseSection.of(response, analysis, f"{number}-{response.response.index + 1}", pieces, as_json)
             for response in analysis.responses
         ],
     }
-
-
-def _json(value: object) -> Markup:
-    """JSON for a script element, which only `</script` or `<!--` could leave."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 (see above)
-
-
-def _policy(style: str, script: str) -> str:
-    return (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
-        " base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-@cache
-def _asset(name: str) -> str:
-    return resources.files("shiftlens.report").joinpath(name).read_text(encoding="utf-8")
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # No control character, bidirectional override or lone surrogate in any value, on top of the escaping.
-        finalize=lambda value: harmless(value) if type(value) is str else value,
-    )
-    environment.filters["percent"] = lambda share: f"{share:.1%}"
-    return environment.from_string(_asset("page.html.jinja"))
