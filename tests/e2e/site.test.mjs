@@ -16,7 +16,8 @@ const HOSTILE = "<img src=x onerror=alert(1)></script><script>window.owned=1</sc
 const SHOWN = HOSTILE.replace("\u202e", "<U+202E>");
 const TALKS = {
   "<b>one.txt": `User: Say ${HOSTILE}\nAssistant: Great question! It is ${HOSTILE} as you say.\n`,
-  "two.txt": "User: Tell me about iron.\nAssistant: Great question! Iron is a metal.\n\nUser: And gold?\nAssistant: So is gold.\n",
+  "two.txt":
+    "User: Tell me about iron.\nAssistant: Great question! Iron is a metal.\n\nUser: And gold?\nAssistant: So is gold.\n",
 };
 
 let browser;
@@ -36,10 +37,14 @@ before(async () => {
     await writeFile(join(talks, name), text);
   }
   const models = ["--base", pair.settings["shiftlens.base"], "--aligned", pair.settings["shiftlens.aligned"]];
-  await run(PYTHON, ["-m", "shiftlens", "site", talks, ...models, "--private-engine", "-o", join(folder, "site")], {
-    cwd: folder,
-    env: { ...process.env, SHIFTLENS_CACHE_DIR: join(folder, "cache") },
-  });
+  await run(
+    PYTHON,
+    ["-m", "shiftlens", "site", talks, ...models, "--private-engine", "-o", join(folder, "site")],
+    {
+      cwd: folder,
+      env: { ...process.env, SHIFTLENS_CACHE_DIR: join(folder, "cache") },
+    },
+  );
   page = await browser.newPage({ viewport: { width: 1500, height: 1000 } });
   page.on("request", (request) => asked.push(request.url()));
   page.on("console", (message) => errors.push(message.text()));
@@ -116,10 +121,10 @@ test("a page shows hostile text as text, and both distributions and prefixes of 
   for (const side of ["Base", "Aligned"]) {
     await page.locator("#card summary", { hasText: `${side} Prefix` }).click();
   }
-  const before = (await text.locator(".t").allTextContents()).slice(0, 2).join("");
+  const said = (await text.locator(".t").allTextContents()).slice(0, 2).join("");
   for (const prefix of await page.locator("#card .prefix div").allInnerTexts()) {
     assert.ok(prefix.includes(`Say ${SHOWN}`), prefix);
-    assert.ok(prefix.endsWith(before), prefix);
+    assert.ok(prefix.endsWith(said), prefix);
   }
   await checkHarmless();
 });
