@@ -26,7 +26,8 @@ HEAD = r"""% Written by ShiftLens: which tokens of responses alignment shifted. 
   % pdfLaTeX has no sign for most of Unicode: there, such a character stands as its code point.
   \newcommand{\slchar}[2]{{\ttfamily\footnotesize U+#1}}
 \else
-  \newcommand{\slchar}[2]{#2}
+  % What the font has no sign for stands as its code point too, instead of not at all.
+  \newcommand{\slchar}[2]{\iffontchar\font"#1 #2\else{\ttfamily\footnotesize U+#1}\fi}
 \fi
 \usepackage{color}
 \definecolor{slshifted}{rgb}{0.70,0.09,0.11}
