@@ -55,7 +55,7 @@ def test_more_than_a_notebook_can_hold_is_left_out_and_told_of() -> None:
     from dataclasses import replace
 
     one = analysis([b"a", b"b"])
-    many = replace(one, responses=one.responses * 5)
+    many = replace(one, responses=tuple(one.responses) * 5)
     html = notebook_html(many, most_positions=7)
     assert html.count("<b>Response 1</b>") == 2
     assert "3 more responses are not shown here" in html

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.hand_made import of_parts, response, scored, side
+from analysis.hand_made import base_of, of_parts, response, scored, side
 from report.page_reader import PageReader, sentences
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.facts import facts
@@ -124,7 +124,7 @@ def test_the_columns_hold_the_numbers_of_every_position() -> None:
     for row, token in enumerate(tokens(changed)):
         assert columns["class"][row] == token.shift
         assert sentences(columns, row) == [fact.sentence for fact in facts(token, changed, found.transcript, options)]
-        for name, own in (("base", token.base), ("aligned", token.aligned)):
+        for name, own in (("base", base_of(token)), ("aligned", token.aligned)):
             shown = columns[name]
             assert shown["rank"][row] == str(own.rank)
             assert math.exp(-shown["surprisal"][row] / 1000) == pytest.approx(math.exp(own.logprob), rel=1e-3)

@@ -24,7 +24,7 @@ def test_two_vocabularies_leave_out_what_is_no_number_and_keep_the_columns_in_st
     assert all("KL(aligned || base) – nats" in row for row in told)
     assert ["Realigned" in row for row in told] == [False, True, True, False]
     base = found["base"]
-    assert [surprisal is None for surprisal in base["surprisal"]] == [False, True, True, False]
+    assert [surprisal == -1 for surprisal in base["surprisal"]] == [False, True, True, False]
     assert [entropy is None for entropy in base["entropy"]] == [False, False, True, False]
     assert len(base["top"]) == len(base["topSurprisal"]) == base["k"] * 4
 

@@ -11,6 +11,7 @@ from shiftlens.analysis.classify import ranks_of_response
 from shiftlens.analysis.corpus import EDGES, position_bins
 from shiftlens.analysis.divergence import js_between
 from shiftlens.analysis.model import ResponseAnalysis, Token
+from shiftlens.analysis.position_table import logprob_difference
 from shiftlens.analysis.tokens import tokens
 
 RANK_EDGES = (1, 2, 4, 11, 101, 1_001, 10_001)
@@ -57,10 +58,13 @@ class Distances:
 
 
 def distances(analysis: ResponseAnalysis, rows: Iterable[Token] | None = None) -> tuple[Distances, ...]:
-    """Those of each position of a response, whose tokens may be given where they have been made already."""
-    one_vocabulary = analysis.scored.comparison.alignment is None
+    """Those of each position of a response, whose tokens may be given where they have been made already.
+
+    Raises ValueError for scores of one model alone.
+    """
+    one_vocabulary = analysis.pair_scores.comparison.alignment is None
     return tuple(
-        Distances(row.kl, js_between(row) if one_vocabulary else math.nan, row.aligned.logprob - row.base.logprob)
+        Distances(row.kl, js_between(row) if one_vocabulary else math.nan, logprob_difference(row))
         for row in (tokens(analysis) if rows is None else rows)
     )
 
@@ -76,7 +80,7 @@ class CurvesTally:
 
     def add(self, analysis: ResponseAnalysis, found: Sequence[Distances]) -> None:
         """Count a response, with the distances of its positions."""
-        for rank in ranks_of_response(analysis.scored):
+        for rank in ranks_of_response(analysis.pair_scores):
             if rank > 0:
                 self._ranks[max(edge for edge in RANK_EDGES if edge <= rank)] += 1
             else:

@@ -14,7 +14,7 @@ _CLOSE = 1e-12
 
 def js_between(token: Token) -> float:
     """What the Jensen-Shannon divergence over the vocabulary is at least, in nats (0 to ln 2), in a pair of one
-    vocabulary; not a number where a side has no candidates.
+    vocabulary; not a number where a side has no candidates, or is not there.
 
     The tokens whose probability is known under both models (candidates of both, and the response's own) count one by
     one. The other candidates of either model count as one group, and so do all other tokens. Putting outcomes together
@@ -22,7 +22,7 @@ def js_between(token: Token) -> float:
     of its own last candidate for each of the group, nor above what its candidates leave: of what that allows, the
     value counts that makes the divergence smallest.
     """
-    if not token.base.top or not token.aligned.top:
+    if token.base is None or not token.base.top or not token.aligned.top:
         return math.nan
     base, aligned = _known(token.base), _known(token.aligned)
     common = base.keys() & aligned.keys()

@@ -93,11 +93,17 @@ def rows(file: str, of: Analysis, compat: str | None = None) -> Iterator[Row]:
 def rows_of_response(file: str, of: Analysis, analysis: ResponseAnalysis, compat: str) -> Iterator[Row]:
     """The rows of one response of a file, as `rows`."""
     response = analysis.response
-    before: Row = (file, of.pair.base, of.pair.aligned)
+    before: Row = (file, *of.model_names)
     before = (*before, response.index, response.conversation, response.turn_index, response.label or None)
     for token in tokens(analysis):
         own = (*before, *_place(token), *_side(token.base), *_side(token.aligned), *_both(token, analysis))
         yield (*own, *_reference(token, analysis)) if compat == "aligntds" else own
+
+
+def logprob_difference(token: Token) -> float:
+    """Logprob of the token under the aligned model less that under the base model, in nats; NaN where one is not
+    known."""
+    return math.nan if token.base is None else token.aligned.logprob - token.base.logprob
 
 
 def _place(token: Token) -> Row:
@@ -120,7 +126,9 @@ def _place(token: Token) -> Row:
     )
 
 
-def _side(side: TokenSide) -> Row:
+def _side(side: TokenSide | None) -> Row:
+    if side is None:
+        return (None,) * 8
     top = side.top[0] if side.top else None
     return (
         side.id,
@@ -135,10 +143,10 @@ def _side(side: TokenSide) -> Row:
 
 
 def _both(token: Token, analysis: ResponseAnalysis) -> Row:
-    one_vocabulary = analysis.scored.comparison.alignment is None
+    one_vocabulary = not analysis.is_of_one_model and analysis.pair_scores.comparison.alignment is None
     return (
         rank_number(token.base_rank_of_aligned_top),
-        _number(token.aligned.logprob - token.base.logprob),
+        _number(logprob_difference(token)),
         _number(token.kl),
         _number(js_between(token) if one_vocabulary else math.nan),
         _number(token.jaccard),
@@ -146,8 +154,10 @@ def _both(token: Token, analysis: ResponseAnalysis) -> Row:
 
 
 def _reference(token: Token, analysis: ResponseAnalysis) -> Row:
-    found = measures_at(analysis.scored, token.index)
-    return (*(_number(found[name]) for name in _MEASURES), shown_text(analysis.scored, token.index))
+    if analysis.is_of_one_model:
+        return (None,) * len(ALIGNTDS_COLUMNS)
+    found = measures_at(analysis.pair_scores, token.index)
+    return (*(_number(found[name]) for name in _MEASURES), shown_text(analysis.pair_scores, token.index))
 
 
 def _number(value: float) -> float | None:

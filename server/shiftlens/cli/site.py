@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shiftlens.cli.files import add_file_arguments, analyse_files, stdin_of
+from shiftlens.cli.files import add_file_arguments, analyse_files, complain, stdin_of
 from shiftlens.errors import ShiftLensError
 
 if TYPE_CHECKING:
@@ -81,9 +81,14 @@ async def _written(args: argparse.Namespace, stdin: bytes, folder: Path) -> int:
 
 
 def _take(site: SiteWriter, name: str, found: Analysed | ShiftLensError) -> None:
+    from shiftlens.report.site import ONE_MODEL
+
     if isinstance(found, ShiftLensError):
         site.add_failed(name, str(found))
         return
+    for each in found.analysis.responses:
+        if each.is_of_one_model:
+            complain(name, f"response {each.response.index + 1} {ONE_MODEL}")
     remarks = (
         *(f"line {line}: {message}" for line, message in found.analysis.transcript.problems),
         *(f"response {index + 1} has no scores: {message}" for index, message in found.refused),

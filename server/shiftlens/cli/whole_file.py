@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
 def why_unwritable(output: Path) -> str | None:
@@ -22,8 +23,15 @@ def why_unwritable(output: Path) -> str | None:
 
 def write_whole(output: Path, text: str) -> None:
     """Whole or not at all: a file that is there stays until the new one is complete. Raises OSError."""
-    with replacing(output) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+    with written_whole(output) as file:
         file.write(text)
+
+
+@contextmanager
+def written_whole(output: Path) -> Iterator[TextIO]:
+    """A text file to write to, which takes the place of `output` as with `replacing`. Raises OSError."""
+    with replacing(output) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        yield file
 
 
 @contextmanager

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from shiftlens.analysis.classify import build, combine
+from shiftlens.analysis.classify import build, combined
 from shiftlens.analysis.model import Analysis, ResponseAnalysis
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Progress
 from shiftlens.errors import TranscriptError
 from shiftlens.options.choice import Choice
+from shiftlens.pipeline.put_aside import MadeWhenAsked, PutAside
 from shiftlens.pipeline.saved_results import SavedResults
 from shiftlens.pipeline.scoring_job import Finished, Update, scoring_job
 from shiftlens.pipeline.unscored import left_out, why_nothing
 from shiftlens.pipeline.work import Work, plan_work
 from shiftlens.scores.description import ModelDescription
-from shiftlens.scores.records import ScoredResponse
+from shiftlens.scores.records import OneModelScores, ScoredResponse
 from shiftlens.scores.store import ResultStore
 from shiftlens.transcripts.model import Transcript
 
@@ -50,8 +51,12 @@ async def analyse(
     *,
     store: ResultStore | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    aside: PutAside | None = None,
 ) -> Analysed:
     """Score all responses of a transcript with a part that is to be scored, but those whose scores are in the store.
+
+    With `aside`, the scores are put there, and the analyses of responses are made each time they are asked for, which
+    can be done until it is closed.
 
     Raises TranscriptError where there are none; ModelError, ScoringError and EngineError as the engine does, which is
     asked only for what is not stored.
@@ -59,7 +64,7 @@ async def analyse(
     options = choice.score_options
     if (why := why_nothing(transcript, options.parts)) is not None:
         raise TranscriptError(why[0], line=why[1])
-    work = await asyncio.to_thread(plan_work, transcript, choice.pair, options)
+    work = await asyncio.to_thread(plan_work, transcript, choice.pair, options, results=aside)
     saved = None if store is None else SavedResults(store)
     models = Finished()
     try:
@@ -71,38 +76,49 @@ async def analyse(
                 elif isinstance(event, Finished):
                     models = event
                 elif (
-                    isinstance(event, Update) and saved is not None and isinstance(event.known.outcome, ScoredResponse)
+                    isinstance(event, Update) and saved is not None and isinstance(event.result.outcome, ScoredResponse)
                 ):
-                    # First rows are not noted, so that they are not written either.
-                    saved.write({event.key: event.known.outcome})
+                    # Scores of the first positions are not noted, so that they are not written either.
+                    saved.write({event.key: event.result.outcome})
     finally:
         if saved is not None:
-            saved.write(work.complete())
+            if aside is None:
+                saved.write(work.complete())
             await saved.close()
     return analysed(work, choice, models.base, models.aligned)
 
 
 def analysed(work: Work, choice: Choice, base: ModelDescription | None, aligned: ModelDescription | None) -> Analysed:
-    """The analysis of what is known of a work, and what its models said of themselves."""
+    """The analysis of the results of a work, and what its models said of themselves."""
     options, classify = choice.score_options, choice.classify_options
-    analyses: list[ResponseAnalysis] = []
+    scored: list[int] = []
     refused: list[tuple[int, str]] = []
     not_scored: list[int] = []
-    for response, known in zip(work.transcript.responses, work.outcomes(), strict=True):
-        outcome = None if known is None else known.outcome
-        if isinstance(outcome, ScoredResponse):
-            analyses.append(build(response, outcome, classify, compat=options.compat))
+    for at, (response, key) in enumerate(zip(work.transcript.responses, work.keys, strict=True)):
+        outcome = work.results[key].outcome if key in work.results else None
+        if isinstance(outcome, (ScoredResponse, OneModelScores)):
+            scored.append(at)
         elif outcome is not None and outcome.by_choice:
             not_scored.append(response.index)
         elif outcome is not None:
             refused.append((response.index, str(outcome)))
+
+    def make(number: int) -> ResponseAnalysis:
+        at = scored[number]
+        outcome = work.results[work.keys[at]].outcome
+        if not isinstance(outcome, (ScoredResponse, OneModelScores)):
+            raise KeyError(at)
+        return build(work.transcript.responses[at], outcome, classify, compat=options.compat)
+
+    made = MadeWhenAsked(len(scored), make)
+    responses: Sequence[ResponseAnalysis] = made if isinstance(work.results, PutAside) else tuple(made)
     analysis = Analysis(
         transcript=work.transcript,
         pair=work.pair,
         score_options=options,
         classify_options=classify,
-        responses=tuple(analyses),
-        summary=combine(found.summary for found in analyses),
+        responses=responses,
+        summary=combined(found.summary for found in responses),
     )
     described = {"base": base, "aligned": aligned}
     return Analysed(analysis, described, tuple(refused), choice.problems, tuple(not_scored))

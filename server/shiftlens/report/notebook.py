@@ -6,7 +6,7 @@ token's distributions say stands in its tooltip.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shiftlens.analysis.classify import shares
@@ -16,7 +16,7 @@ from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Sum
 from shiftlens.analysis.tokens import tokens
 from shiftlens.analysis.words import positions_words, turn_words
 from shiftlens.report.scores import Span, spans_of_rows
-from shiftlens.report.sections import shown
+from shiftlens.report.sections import labels_of, shown
 from shiftlens.report.templates import template
 from shiftlens.text.visible import harmless_name, one_line, visible_piece
 
@@ -65,17 +65,26 @@ def notebook_html(analysis: Analysis, most_positions: int = MOST_POSITIONS) -> s
             break
         positions += found.scored.rows
         responses.append(_response(found, analysis))
+    alone = bool(responses) and all(found.is_of_one_model for found in analysis.responses)
     hidden = len(analysis.responses) - len(responses)
     count = f"{hidden:,} more response{'s are' if hidden > 1 else ' is'}"
     left_out = f"{count} not shown here; the summary is of all." if hidden else ""
-    pair = f"base {harmless_name(analysis.pair.base)}, aligned {harmless_name(analysis.pair.aligned)}"
-    low, high = analysis.classify_options.thresholds
-    middle = f"underlined alone is marginal, {low + 1} to {high}; " if high > low else ""
-    legend = f"Bold and underlined is shifted, base rank above {high}; {middle}the rest is unshifted."
+    names = zip(("base", "aligned"), analysis.model_names, strict=True)
+    models = ", ".join(f"{side} {harmless_name(name)}" for side, name in names if name is not None)
     return template("notebook.html.jinja").render(
-        about=f"{pair}. {_told(analysis.summary)}. {legend}",
+        about=f"{models}. {_told(analysis.summary, labels_of(alone=alone))}. {_legend(analysis, alone=alone)}",
         responses=responses,
         left_out=left_out,
+    )
+
+
+def _legend(analysis: Analysis, *, alone: bool) -> str:
+    low, high = analysis.classify_options.thresholds
+    labels = labels_of(alone=alone)
+    rank = "the model's own rank" if alone else "base rank"
+    middle = f"underlined alone is {labels['marginal']}, {low + 1} to {high}; " if high > low else ""
+    return (
+        f"Bold and underlined is {labels['shifted']}, {rank} above {high}; {middle}the rest is {labels['unshifted']}."
     )
 
 
@@ -89,7 +98,7 @@ def _response(found: ResponseAnalysis, of: Analysis) -> ShownResponse:
         number=found.response.index + 1,
         turn=turn_words(found.response, of.transcript),
         query=one_line(prompt_of(found.response), _LONGEST_QUERY),
-        told=_told(found.summary),
+        told=_told(found.summary, labels_of(alone=found.is_of_one_model)),
         parts=tuple(parts),
         notes=found.notes,
     )
@@ -102,17 +111,19 @@ def _part(span: Span, rows: Sequence[Token], found: ResponseAnalysis) -> Part:
 
 def _says(row: Token, found: ResponseAnalysis) -> str:
     name = "end of the response" if row.is_end else visible_piece(row.piece, limit=_LONGEST_TOKEN)
-    label = "class unknown" if row.shift is ShiftClass.UNKNOWN else row.shift.label
+    label = "class unknown" if row.shift is ShiftClass.UNKNOWN else row.label
     facts = ", ".join(fact.words for fact in rank_facts(row, found.scored))
     best = base_choice(row)
-    would = f", the base's first choice {best}" if best is not None else ""
+    whose = "the model's" if row.base is None else "the base's"
+    would = f", {whose} first choice {best}" if best is not None else ""
     flags = ", boundary" if row.boundary else ""
-    return f"{name}: {label}{flags}, {facts}{would}, KL {fixed(row.kl, 3)} nats"
+    distance = "" if row.base is None else f", KL {fixed(row.kl, 3)} nats"
+    return f"{name}: {label}{flags}, {facts}{would}{distance}"
 
 
-def _told(summary: Summary) -> str:
+def _told(summary: Summary, labels: Mapping[str, str]) -> str:
     found = shares(summary)
     named = (("shifted", found.shifted), ("marginal", found.marginal), ("unshifted", found.unshifted))
-    told = ", ".join(f"{share:.1%} {name}" for name, share in named)
+    told = ", ".join(f"{share:.1%} {labels[name]}" for name, share in named)
     unknown = f", {summary.unknown:,} without a class" if summary.unknown else ""
     return f"{positions_words(summary.tokens)}: {told}{unknown}"

@@ -29,7 +29,7 @@ from shiftlens.analysis.words import turn_words
 from shiftlens.report.corpus import CorpusTables
 from shiftlens.report.delimited import DelimitedWriter
 from shiftlens.report.figures import BarChart, LineChart, bar_chart, line_chart
-from shiftlens.report.sections import SummaryTable
+from shiftlens.report.sections import SummaryTable, labels_of
 from shiftlens.report.site_page import GENERATOR, Subject, render_page
 from shiftlens.report.templates import as_json, asset, policy, template
 from shiftlens.text.visible import harmless, one_line, visible_piece
@@ -37,6 +37,7 @@ from shiftlens.text.visible import harmless, one_line, visible_piece
 SCHEMA = "shiftlens-figures/1"
 SEARCHED = 500
 """How many characters of a query and of a response the search of the index looks at."""
+ONE_MODEL = "has the scores of one model alone, and pages compare two; it is in `shiftlens report`."
 _LONGEST_QUERY = 160
 _MARK = f'<meta name="generator" content="{GENERATOR} '
 _TOKENS = 100
@@ -77,9 +78,15 @@ class SiteWriter:
         return len(self._entries)
 
     def add(self, file: str, of: Analysis, models: Mapping[str, Described | None], remarks: tuple[str, ...]) -> None:
-        """Write the pages of a file. `remarks` are sentences on what of it is not there. Raises OSError."""
+        """Write the pages of a file. `remarks` are sentences on what of it is not there. Raises OSError.
+
+        A response with the scores of one model alone has no page, and a remark of its own.
+        """
         self._remarks += ((file, remark) for remark in remarks)
         for found in of.responses:
+            if found.is_of_one_model:
+                self._remarks.append((file, f"response {found.response.index + 1} {ONE_MODEL}"))
+                continue
             which = distances(found)
             subject = Subject(len(self._entries), file, of, found, which, models)
             # A page says which is the next, so that it waits for that one.
@@ -125,6 +132,7 @@ class SiteWriter:
             searched=SEARCHED,
             whole=SummaryTable.of(corpus.whole),
             corpus=CorpusTables.of(corpus),
+            labels=labels_of(alone=False),
             bars=_bars(corpus, ranks),
             lines=[chart for chart in _lines(means) if chart is not None],
         )

@@ -66,7 +66,7 @@ class Subject:
 
 
 def render_page(subject: Subject, *, is_last: bool) -> str:
-    """The page of a response, in a folder beside that of the data."""
+    """The page of a response, in a folder beside that of the data. Raises ValueError for scores of one model alone."""
     of, found = subject.of, subject.found
     rows = list(tokens(found))
     pieces = Pieces()
@@ -120,7 +120,7 @@ def render_page(subject: Subject, *, is_last: bool) -> str:
 
 def _own_columns(found: ResponseAnalysis, rows: Sequence[Token], compat: str) -> dict[str, object]:
     """What a page's script has beside a report's columns: `measures` by name and `said`, the text of each position."""
-    scored = found.scored
+    scored = found.pair_scores
     return {
         "measures": _measures(found, rows, compat),
         "said": [harmless(row.text) for row in rows],
@@ -131,11 +131,13 @@ def _own_columns(found: ResponseAnalysis, rows: Sequence[Token], compat: str) ->
 def _measures(found: ResponseAnalysis, rows: Sequence[Token], compat: str) -> dict[str, list[str]]:
     """The numbers of each position in words, by name: the reference's own, or the same formulae over what was kept."""
     if compat == "aligntds":
-        each = [measures_at(found.scored, row.index) for row in rows]
+        each = [measures_at(found.pair_scores, row.index) for row in rows]
         return {name: [number_words(name, values[name]) for values in each] for name in (each[0] if each else ())}
-    by_bytes = found.scored.comparison.alignment is not None
-    compared = [measures_of_candidates(row.base.top, row.aligned.top, by_bytes=by_bytes) for row in rows]
-    at = min(SHOWN, found.scored.base.k, found.scored.aligned.k)
+    by_bytes = found.pair_scores.comparison.alignment is not None
+    compared = [
+        measures_of_candidates(row.base.top if row.base else (), row.aligned.top, by_bytes=by_bytes) for row in rows
+    ]
+    at = min(SHOWN, found.pair_scores.base.k, found.pair_scores.aligned.k)
     names = {f"KL@{at}": "kl", f"Jaccard@{at}": "jaccard", f"WS@{at}": "weighted_sum"}
     return {
         name: [ABSENT if one is None else number_words(name, getattr(one, field)) for one in compared]
@@ -146,8 +148,8 @@ def _measures(found: ResponseAnalysis, rows: Sequence[Token], compat: str) -> di
 def _measured(of: Analysis, found: ResponseAnalysis) -> str:
     if of.score_options.compat == "aligntds":
         return "KL, Jaccard, WS and the others are the numbers of the AlignTDS code."
-    kept = min(found.scored.base.k, found.scored.aligned.k)
-    same = "bytes" if found.scored.comparison.alignment is not None else "ids"
+    kept = min(found.pair_scores.base.k, found.pair_scores.aligned.k)
+    same = "bytes" if found.pair_scores.comparison.alignment is not None else "ids"
     return (
         f"KL, Jaccard and WS follow AlignTDS's formulae, over the {kept} candidates kept, which are compared by {same};"
         " the AlignTDS code has 30 and compares strings (--compat aligntds does as it does)."
