@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.hand_made import response, scored, whole
+from analysis.test_one_model import analysed, of_file
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import Analysis
 from shiftlens.options.pair import ClassifyOptions
@@ -103,6 +104,13 @@ def test_each_token_has_the_command_of_its_class() -> None:
     assert "\\slunshifted{!{}}\\newline\n\\mbox{}%\n\\slunshifted{Yes.}" in said
     assert r"5 positions: 20.0\% shifted,{} 20.0\% marginal,{} 60.0\% unshifted" in said
     assert r"A note." in said
+
+
+def test_scores_of_one_model_alone_are_told_in_the_words_of_a_surprise() -> None:
+    said = "".join(latex_of_file("a.json", of_file(analysed())))
+    assert r"\slshifted{surprising} above 3" in said
+    assert r"3 positions: 33.3\% surprising,{} 33.3\% less expected,{} 33.3\% expected; 2 positions without" in said
+    assert "base" not in said
 
 
 def test_braces_of_a_document_balance_whatever_a_token_says() -> None:

@@ -7,6 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.test_one_model import analysed, of_file
 from report.page_reader import PageReader
 from report.test_page import HOSTILE, analysis
 from shiftlens.options.pair import PairSpec
@@ -60,3 +61,13 @@ def test_more_than_a_notebook_can_hold_is_left_out_and_told_of() -> None:
     assert html.count("<b>Response 1</b>") == 2
     assert "3 more responses are not shown here" in html
     assert notebook_html(one, most_positions=1).count("<b>Response 1</b>") == 1
+
+
+def test_scores_of_one_model_alone_are_told_in_the_words_of_a_surprise() -> None:
+    html = notebook_html(of_file(analysed()))
+    told = PageReader(html).all("p")[0].text
+    assert told.startswith("aligned some-model. 5 positions: 33.3% surprising, 33.3% less expected, 33.3% expected")
+    assert "surprising, the model's own rank above 3" in told
+    says = PageReader(html).all("span")[0].attributes["title"]
+    assert says == "a: expected, the model's own rank 1 (60.65%), the model's first choice a 60.65%"
+    assert "base" not in html.lower()

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from analysis.hand_made import response, scored, side, two_vocabularies, whole
 from analysis.test_aligntds import scored_like_g1
+from analysis.test_one_model import analysed, of_file
 from report.page_reader import PageReader
 from report.test_page import HOSTILE
 from shiftlens.analysis.aligntds import measures_at
@@ -224,6 +225,15 @@ def test_what_is_missing_is_told_on_the_index(tmp_path: Path) -> None:
     told = [remark.text for remark in index(folder).all("p", "remark")]
     assert "two is not here: This is not a transcript." in told
     assert "one: line 2: It is <broken>." in told
+
+
+def test_a_response_with_the_scores_of_one_model_alone_has_no_page_and_is_told_of(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    site_of(folder, ("one.json", of_file(analysed())), ("two", analysis([b"a"])))
+    told = [remark.text for remark in index(folder).all("p", "remark")]
+    assert any(remark.startswith("one.json: response 1 has the scores of one model alone") for remark in told)
+    assert page(folder, 0).all("div", "text")[0].text == "a■"
+    assert [path.name for path in (folder / "pages").iterdir()] == ["0.html"]
 
 
 @pytest.mark.parametrize("strange", ["notes.txt", "pages/mine.html", "data/x.csv", "pages/1.txt", ".git"])

@@ -15,7 +15,7 @@ from shiftlens.analysis.divergence import js_between
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Token, TokenSide
 from shiftlens.analysis.ranks import rank_number
 from shiftlens.analysis.tokens import tokens
-from shiftlens.scores.columns import Above
+from shiftlens.scores.columns import Above, known_id
 
 SCHEMA = "shiftlens-positions/1"
 
@@ -107,9 +107,10 @@ def logprob_difference(token: Token) -> float:
 
 
 def _place(token: Token) -> Row:
+    of_pair = token.base is not None
     return (
         token.index,
-        token.id,
+        known_id(token.id),
         token.text,
         token.piece.hex() if not token.is_end else None,
         token.start,
@@ -117,12 +118,12 @@ def _place(token: Token) -> Row:
         None if token.shift is ShiftClass.UNKNOWN else token.shift.label,
         token.kind.label,
         token.part,
-        token.boundary,
-        token.special,
-        token.off_greedy,
+        token.boundary if of_pair else None,
+        token.special if of_pair else None,
+        token.off_greedy if of_pair or token.aligned.rank is not None else None,
         token.is_end,
-        token.realigned is not None,
-        bool(token.shortened),
+        token.realigned is not None if of_pair else None,
+        bool(token.shortened) if of_pair else None,
     )
 
 
@@ -131,7 +132,7 @@ def _side(side: TokenSide | None) -> Row:
         return (None,) * 8
     top = side.top[0] if side.top else None
     return (
-        side.id,
+        None if side.id is None else known_id(side.id),
         rank_number(side.rank),
         side.rank.rank if isinstance(side.rank, Above) else None,
         _number(side.logprob),
