@@ -87,13 +87,16 @@ def rows(file: str, of: Analysis, compat: str | None = None) -> Iterator[Row]:
     for and the scores were made without.
     """
     asked = of.score_options.compat if compat is None else compat
-    return (row for found in of.responses for row in rows_of_response(file, of, found, asked))
+    names = of.model_names
+    return (row for found in of.responses for row in rows_of_response(file, names, found, asked))
 
 
-def rows_of_response(file: str, of: Analysis, analysis: ResponseAnalysis, compat: str) -> Iterator[Row]:
-    """The rows of one response of a file, as `rows`."""
+def rows_of_response(
+    file: str, models: tuple[str | None, str | None], analysis: ResponseAnalysis, compat: str
+) -> Iterator[Row]:
+    """The rows of one response of a file, as `rows`; `models` are the names of base and aligned model."""
     response = analysis.response
-    before: Row = (file, *of.model_names)
+    before: Row = (file, *models)
     before = (*before, response.index, response.conversation, response.turn_index, response.label or None)
     for token in tokens(analysis):
         own = (*before, *_place(token), *_side(token.base), *_side(token.aligned), *_both(token, analysis))

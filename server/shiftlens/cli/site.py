@@ -70,10 +70,12 @@ class _NothingError(Exception):
 
 
 async def _written(args: argparse.Namespace, stdin: bytes, folder: Path) -> int:
+    from shiftlens.pipeline.put_aside import put_aside
     from shiftlens.report.site import SiteWriter
 
     site = SiteWriter(folder)
-    all_fine = await analyse_files(args, stdin, functools.partial(_take, site))
+    aside = functools.partial(put_aside, folder.parent)
+    all_fine = await analyse_files(args, stdin, functools.partial(_take, site), aside=aside)
     if not site.pages:
         raise _NothingError
     site.finish()
@@ -86,16 +88,14 @@ def _take(site: SiteWriter, name: str, found: Analysed | ShiftLensError) -> None
     if isinstance(found, ShiftLensError):
         site.add_failed(name, str(found))
         return
-    for each in found.analysis.responses:
-        if each.is_of_one_model:
-            complain(name, f"response {each.response.index + 1} {ONE_MODEL}")
     remarks = (
         *(f"line {line}: {message}" for line, message in found.analysis.transcript.problems),
         *(f"response {index + 1} has no scores: {message}" for index, message in found.refused),
         *found.problems,
         *([found.left_out] if found.left_out else ()),
     )
-    site.add(name, found.analysis, found.models, remarks)
+    for index in site.add(name, found.analysis, found.models, remarks):
+        complain(name, f"response {index + 1} {ONE_MODEL}")
 
 
 def _files(path: str, output: Path) -> Iterator[str]:

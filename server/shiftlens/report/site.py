@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from markupsafe import Markup
@@ -77,18 +77,24 @@ class SiteWriter:
         """How many responses there are so far."""
         return len(self._entries)
 
-    def add(self, file: str, of: Analysis, models: Mapping[str, Described | None], remarks: tuple[str, ...]) -> None:
+    def add(
+        self, file: str, of: Analysis, models: Mapping[str, Described | None], remarks: tuple[str, ...]
+    ) -> list[int]:
         """Write the pages of a file. `remarks` are sentences on what of it is not there. Raises OSError.
 
-        A response with the scores of one model alone has no page, and a remark of its own.
+        A response with the scores of one model alone has no page, and a remark of its own; returns their indices.
         """
+        alone: list[int] = []
         self._remarks += ((file, remark) for remark in remarks)
         for found in of.responses:
             if found.is_of_one_model:
                 self._remarks.append((file, f"response {found.response.index + 1} {ONE_MODEL}"))
+                alone.append(found.response.index)
                 continue
             which = distances(found)
-            subject = Subject(len(self._entries), file, of, found, which, models)
+            # Of the others, which may be read from disk each time, nothing is kept.
+            of_this = replace(of, responses=(found,), summary=found.summary)
+            subject = Subject(len(self._entries), file, of_this, found, which, models)
             # A page says which is the next, so that it waits for that one.
             self._write_waiting(is_last=False)
             self._waiting = subject
@@ -106,6 +112,7 @@ class SiteWriter:
                     text=f"{file}\n{query[:SEARCHED]}\n{found.text[:SEARCHED]}",
                 )
             )
+        return alone
 
     def add_failed(self, file: str, message: str) -> None:
         """Tell of a file that could not be analysed."""
@@ -146,7 +153,7 @@ class SiteWriter:
         compat = subject.of.score_options.compat
         with (self.folder / "data" / f"{subject.id}.csv").open("w", encoding="utf-8", newline="") as out:
             table = DelimitedWriter(out, columns(compat), ",")
-            table.write(rows_of_response(subject.file, subject.of, subject.found, compat))
+            table.write(rows_of_response(subject.file, subject.of.model_names, subject.found, compat))
 
 
 def why_not_ours(folder: Path) -> str | None:
