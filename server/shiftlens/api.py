@@ -15,11 +15,13 @@ from shiftlens.analysis.position_table import SCHEMA, Row, columns, rows
 from shiftlens.analysis.stages_of_file import FileStages, stages_of_file
 from shiftlens.chat_templates.own import model_template
 from shiftlens.engine.client import EngineClient
-from shiftlens.errors import ScoringError, TranscriptError
+from shiftlens.errors import ModelError, ScoringError, TranscriptError
 from shiftlens.options.choice import Choice
 from shiftlens.options.pair import (
     AUTO_LIBRARY,
     DEFAULT_MIN_CHANGE,
+    FROM_MODELS,
+    SCORES,
     ClassifyOptions,
     PairSpec,
     ScoreOptions,
@@ -127,8 +129,9 @@ class SeveralAnalyses(Sequence[TranscriptAnalysis]):
 def analyze(
     transcript: Source,
     *,
-    base: str,
-    aligned: str,
+    base: str = ...,
+    aligned: str = ...,
+    scores: str = ...,
     base_context: str = ...,
     aligned_context: str = ...,
     classify_by: str = ...,
@@ -150,6 +153,7 @@ def analyze(
     *,
     base: str,
     aligned: list[str] | tuple[str, ...],
+    scores: str = ...,
     base_context: str = ...,
     aligned_context: str = ...,
     classify_by: str = ...,
@@ -168,8 +172,9 @@ def analyze(
 def analyze(
     transcript: Source,
     *,
-    base: str,
-    aligned: str | list[str] | tuple[str, ...],
+    base: str = "",
+    aligned: str | list[str] | tuple[str, ...] = "",
+    scores: str = FROM_MODELS,
     base_context: str = "aligntds",
     aligned_context: str = "chat",
     classify_by: str = "response",
@@ -194,6 +199,9 @@ def analyze(
     `aligned` may be a list of models, whose tokens are the same as the base model's: then the result has an analysis
     for each, and each response is read once for all.
 
+    `base` and `aligned` name the pair; with `scores="saved"` no model is run, and the logprobs that the file itself
+    holds are shown (see docs/saved-logprobs.md).
+
     Uses the engine that editor windows and other calls share, and starts it where none runs; works in a notebook too,
     which shows the result as coloured text. `score_parts` are the kinds of parts that are scored, of "answer",
     "reasoning" and "tool_call"; the others stand in the context of what comes after them. `word_lists` is a file with
@@ -209,6 +217,12 @@ def analyze(
     if not names or len(set(names)) < len(names):
         raise ValueError("`aligned` is one model, or a list of different models.")
     parts = _parts(score_parts)
+    if scores not in SCORES:
+        raise ScoringError(f"`scores` must be one of {', '.join(map(repr, SCORES))}.")
+    if scores == FROM_MODELS and not (base and all(names)):
+        raise ModelError("A pair needs both `base` and `aligned`.", 'Name both, or pass `scores="saved"`.')
+    if scores != FROM_MODELS and not isinstance(aligned, str):
+        raise ValueError("Scores that are saved in a file are of one pair: `aligned` is one model, or none.")
     name, found = _transcript(transcript, transcript_format, names[0])
     lists = None if word_lists is None else read_word_lists(word_lists)
 
@@ -232,6 +246,7 @@ def analyze(
             ),
             classify_options=ClassifyOptions(classify_by=classify_by, thresholds=thresholds, word_lists=lists),
             problems=(),
+            scores=scores,
         )
 
     choices = [choice(each) for each in names]
@@ -258,7 +273,9 @@ def _transcript(source: Source, transcript_format: str | None, aligned: str) -> 
         name, text = "", source
     else:
         name, text, named = "", _json(source), transcript_format or "openai"
-    found = read(text, filename=name or None, format=named, own_template=lambda _: model_template(aligned))
+    found = read(
+        text, filename=name or None, format=named, own_template=lambda _: model_template(aligned) if aligned else None
+    )
     if found is None:
         raise TranscriptError(
             "This is not a transcript in any format that shiftlens knows.",

@@ -173,7 +173,7 @@ def _settings(analysis: Analysis) -> Json:
         "matrix_library": analysis.pair.matrix_library,
     }
     if analysis.scores != FROM_MODELS:
-        return found | dict.fromkeys(_NOT_OF_SAVED) | {"compat": "", "scores": analysis.scores}
+        return found | dict.fromkeys(_NOT_OF_SAVED) | {"scores": analysis.scores}
     return found | dict.fromkeys(_NOT_OF_ALIGNTDS) if options.compat == "aligntds" else found
 
 

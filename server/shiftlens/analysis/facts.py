@@ -108,7 +108,8 @@ def _facts(
         yield Fact(
             "entropy", "entropy", f"base {fixed(item.base.entropy, 3)}, aligned {fixed(item.aligned.entropy, 3)} nats"
         )
-        yield Fact("context", "base context", context_words(options))
+        if isinstance(scored, ScoredResponse) and scored.base.prefix_ids:
+            yield Fact("context", "base context", context_words(options))
     elif math.isfinite(item.aligned.entropy):
         yield Fact("entropy", "entropy", f"{fixed(item.aligned.entropy, 3)} nats")
     turn = turn_words(analysis.response, transcript)

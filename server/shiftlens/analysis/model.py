@@ -18,6 +18,11 @@ from shiftlens.transcripts.model import Response, Transcript
 
 ANSWER = SCORE_PARTS[0]
 
+SAVED_TOO = (
+    "The file holds logprobs of this response itself; `--scores saved` (the setting `shiftlens.scores`) shows them,"
+    " without a model."
+)
+
 
 class ShiftClass(IntEnum):
     """How far alignment moved a position. UNKNOWN is no class: too little is known of the base rank to tell one.
@@ -246,7 +251,9 @@ class ResponseAnalysis:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader should know of this response: first what the file's reader has to say, then the scoring."""
-        return (*self.response.notes, *self.scored.notes)
+        # What a file holds names no ids of what came before.
+        unseen = (SAVED_TOO,) if self.response.turn.saved and self.scored.aligned.prefix_ids else ()
+        return (*self.response.notes, *self.scored.notes, *unseen)
 
     def part_at(self, row: int) -> str:
         """The kind of part that a position is of. Raises IndexError where there are no parts."""

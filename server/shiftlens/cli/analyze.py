@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 from shiftlens.cli.exports import FORMATS, Write, exporting, why_impossible
 from shiftlens.cli.files import add_file_arguments, analyse_files, stdin_of
 from shiftlens.cli.gate import Gate, share
+from shiftlens.cli.options import add_scores_argument
 from shiftlens.cli.whole_file import why_unwritable, written_whole
 from shiftlens.errors import ShiftLensError, TranscriptError
 from shiftlens.text.json_pieces import json_pieces
@@ -41,6 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_file_arguments(parser)
+    add_scores_argument(parser)
     parser.add_argument("--format", choices=("text", "json", *FORMATS), default="text", help="default %(default)s")
     parser.add_argument(
         "--fail-over",

@@ -18,6 +18,8 @@ COMMANDS = (
     "report",
     "site",
     "diff-vocabulary",
+    "corpus",
+    "corpus-summary",
     "stages",
     "contexts",
     "noise-floor",

@@ -19,8 +19,12 @@ from shiftlens.options.pair import (
     COMPAT_MODES,
     DEVICES,
     DTYPES,
+    FROM_FILE,
+    FROM_MODELS,
     MATRIX_LIBRARIES,
+    NO_PAIR,
     SCORE_PARTS,
+    SCORES,
     PairSpec,
     parts_named,
     pickle_allowed,
@@ -112,6 +116,16 @@ def add_numbers_arguments(parser: argparse.ArgumentParser) -> None:
     numbers.add_argument("--compat", choices=COMPAT_MODES, help="also give the numbers of the AlignTDS code")
 
 
+def add_scores_argument(parser: argparse.ArgumentParser) -> None:
+    """Whether models are run, or what the files hold is shown."""
+    parser.add_argument(
+        "--scores",
+        choices=SCORES,
+        help="run models (default), or show the logprobs that the files hold themselves, without any model"
+        " (see docs/saved-logprobs.md)",
+    )
+
+
 def context(value: str) -> str:
     """An argparse type: a named context, or `template:` and the text of the file named behind it."""
     if value in BASE_CONTEXTS:
@@ -170,6 +184,11 @@ def names_models(args: argparse.Namespace, front_matter: Mapping[str, object]) -
     return bool(args.bundled or args.base or args.aligned or front_matter.get("base") or front_matter.get("aligned"))
 
 
+def shows_saved(args: argparse.Namespace, front_matter: Mapping[str, object]) -> bool:
+    """Whether the scores that a file holds are to be shown, so that no models are needed."""
+    return (getattr(args, "scores", FROM_MODELS) or front_matter.get("scores")) == FROM_FILE
+
+
 def own_template_of(args: argparse.Namespace) -> OwnTemplate:
     """What reads a text by the chat template of the aligned model, as `choose` would choose that."""
 
@@ -197,18 +216,20 @@ def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choi
         "top_k": args.top_k,
         "score_parts": args.score_parts,
         "compat": args.compat,
+        "scores": getattr(args, "scores", FROM_MODELS),
     }
     values.update({name: value for name, value in given.items() if value is not None})
     chosen = dataclasses.replace(Settings(), **values)  # type: ignore[arg-type]
     try:
-        pair = pair_of(args, chosen.base, chosen.aligned)
+        of_file = chosen.scores == FROM_FILE
+        pair = NO_PAIR if of_file else pair_of(args, chosen.base, chosen.aligned)
     except ModelError as error:
         # What the file names may be what is missing.
         raise ModelError(" ".join((error.problem, *problems)), error.remedy) from None
     of_user = (given["base"], given["aligned"])
     pair = dataclasses.replace(pair, allow_pickle=pickle_allowed(pair.allow_pickle, (pair.base, pair.aligned), of_user))
     classify_options = dataclasses.replace(chosen.classify_options, word_lists=args.word_lists)
-    return Choice(pair, chosen.score_options, classify_options, problems)
+    return Choice(pair, chosen.score_options, classify_options, problems, chosen.scores)
 
 
 def pair_of(args: argparse.Namespace, base: str, aligned: str) -> PairSpec:

@@ -195,9 +195,9 @@ def print_analysis(paint: Painter, file: str, analysis: Analysis) -> None:
     paint.legend(alone=alone)
     if analysis.scores != FROM_MODELS:
         paint.line("Scores are those that the file holds; no model was run.")
-    elif analysis.score_options.compat == "aligntds":
+    if analysis.score_options.compat == "aligntds":
         paint.line("Classes are those of AlignTDS: they follow the aligned model's first choice at each position.")
-    elif analysis.classify_options.classify_by == "aligned-top1":
+    elif analysis.scores == FROM_MODELS and analysis.classify_options.classify_by == "aligned-top1":
         paint.line("Classes follow the aligned model's first choice at each position, not the response's token.")
     for response in analysis.responses:
         paint.line()
@@ -227,8 +227,10 @@ def _cut(span: Highlight, start: int, end: int) -> Highlight:
 
 def _models_words(analysis: Analysis) -> str:
     base, aligned = analysis.model_names
-    if analysis.scores == FROM_MODELS or base is not None:
+    if analysis.scores == FROM_MODELS:
         return f"base {base}, aligned {aligned}"
+    if not all(response.is_of_one_model for response in analysis.responses):
+        return "a base and an aligned model that the file does not name"
     return f"model {aligned}" if aligned else "of a model that the file does not name"
 
 

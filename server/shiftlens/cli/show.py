@@ -8,7 +8,7 @@ import functools
 import sys
 
 from shiftlens.cli.files import add_file_arguments, analyst, complain, stdin_of, tell_of_gaps
-from shiftlens.cli.options import names_models, own_template_of
+from shiftlens.cli.options import add_scores_argument, names_models, own_template_of, shows_saved
 from shiftlens.errors import ShiftLensError
 
 
@@ -20,6 +20,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         " front matter, the responses are coloured as `analyze` colours them; without, no model is loaded.",
     )
     add_file_arguments(parser)
+    add_scores_argument(parser)
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default %(default)s")
     parser.set_defaults(run=functools.partial(run, parser))
 
@@ -43,7 +44,8 @@ async def _show(args: argparse.Namespace, stdin: bytes) -> int:
             shown = "<stdin>" if name == STDIN else name
             try:
                 page = build_page(sources_in(name, stdin, args.max_bytes, args.transcript_format, own))
-                if not names_models(args, page.transcript.front_matter) or not page.transcript.responses:
+                matter = page.transcript.front_matter
+                if not (shows_saved(args, matter) or names_models(args, matter)) or not page.transcript.responses:
                     paint.page(page.text, page.headings, ())
                     continue
                 found = await analyse_transcript(shown, page.transcript)
@@ -54,6 +56,8 @@ async def _show(args: argparse.Namespace, stdin: bytes) -> int:
             all_fine &= tell_of_gaps(shown, found)
             paint.page(page.text, page.headings, found.analysis.responses)
             paint.line()
-            paint.legend()
-            paint.summary("All responses", found.analysis.summary)
+            responses = found.analysis.responses
+            alone = bool(responses) and all(response.is_of_one_model for response in responses)
+            paint.legend(alone=alone)
+            paint.summary("All responses", found.analysis.summary, alone=alone)
     return 0 if all_fine else 1

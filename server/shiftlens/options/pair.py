@@ -57,6 +57,10 @@ class PairSpec:
     allow_pickle: bool = False
 
 
+NO_PAIR = PairSpec(base="", aligned="")
+"""What stands for the pair where no models are run, since scores are those that a file holds."""
+
+
 def pickle_allowed(wanted: bool, names: tuple[str, str], of_user: tuple[str | None, str | None]) -> bool:
     """Whether the models `names` may be pickles: only if the user wants that, and has named both of them."""
     return wanted and set(names) <= {*of_user, BUNDLED_BASE, BUNDLED_ALIGNED}

@@ -16,7 +16,9 @@ from shiftlens.options.pair import (
     DEFAULT_IDLE_MINUTES,
     DEVICES,
     DTYPES,
+    FROM_MODELS,
     MATRIX_LIBRARIES,
+    SCORES,
     ClassifyOptions,
     ScoreOptions,
     parts_named,
@@ -37,6 +39,7 @@ _FILE_KEYS = (
     "topK",
     "scoreParts",
     "compat",
+    "scores",
 )
 _SHORT_FILE_KEYS = {"parts": "scoreParts"}
 _SEPARATOR = re.compile(r"[-_]+([a-z])")
@@ -80,6 +83,7 @@ class Settings:
     allow_download: bool = False
     allow_pickle: bool = False
     compat: str = ""
+    scores: str = FROM_MODELS
     format: str = ""
     result_cache: bool = True
     share_engine: bool = True
@@ -87,6 +91,7 @@ class Settings:
     code_lenses: bool = True
     inlay_hints: bool = False
     run_diagnostics: bool = False
+    inline_completions: bool = False
 
     @property
     def score_options(self) -> ScoreOptions:
@@ -206,6 +211,7 @@ _CHECKS: dict[str, tuple[str, Check]] = {
     "allowDownload": ("allow_download", _flag),
     "allowPickle": ("allow_pickle", _flag),
     "compat": ("compat", _one_of(("", *COMPAT_MODES))),
+    "scores": ("scores", _one_of(SCORES)),
     "format": ("format", _text),
     "resultCache": ("result_cache", _flag),
     "shareEngine": ("share_engine", _flag),
@@ -213,6 +219,7 @@ _CHECKS: dict[str, tuple[str, Check]] = {
     "codeLenses": ("code_lenses", _flag),
     "inlayHints": ("inlay_hints", _flag),
     "runDiagnostics": ("run_diagnostics", _flag),
+    "inlineCompletions": ("inline_completions", _flag),
 }
 
 

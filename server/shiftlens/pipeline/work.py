@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 
+from shiftlens.analysis.model import SAVED_TOO
 from shiftlens.analysis.parts import has_part_of
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.pipeline.unscored import why_not
-from shiftlens.scores.outcomes import ContentKey, Refusal, Result, content_key
+from shiftlens.scores.outcomes import ContentKey, Outcome, Refusal, Result, content_key
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import Requests, ResponseToScore
 from shiftlens.transcripts.model import Transcript
@@ -43,6 +44,16 @@ class Work:
             for key, result in self.results.items()
             if isinstance(result.outcome, ScoredResponse) and not result.partial
         }
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether any content has the scores of all its positions."""
+        found = self.results.values()
+        return any(isinstance(result.outcome, ScoredResponse) and not result.partial for result in found)
+
+    def complete_outcomes(self) -> list[tuple[ContentKey, Outcome]]:
+        """All outcomes that are complete, scores and refusals."""
+        return [(key, result.outcome) for key, result in self.results.items() if not result.partial]
 
     def missing(self) -> dict[ContentKey, ResponseToScore]:
         """What has no scores yet, each content once."""
@@ -89,4 +100,6 @@ def plan_work(
     for key, response in zip(keys, transcript.responses, strict=True):
         if not has_part_of(response, options.parts):
             results[key] = Result(Refusal(why_not(response), by_choice=True))
+        elif response.without_prompt:
+            results[key] = Result(Refusal(response.without_prompt, SAVED_TOO if response.turn.saved else ""))
     return Work(transcript, pair, options, requests, keys, only, document, results)

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from shiftlens import __version__
 from shiftlens.analysis.classify import Shares, shares
 from shiftlens.analysis.contract import Described, prompt_of, summary_json
-from shiftlens.analysis.corpus import Bin, CorpusSummary, CorpusTally
+from shiftlens.analysis.corpus import Bin, CorpusSummary, CorpusTally, counted
 from shiftlens.analysis.curves import CurvesTally, Means, RankHistogram, distances
 from shiftlens.analysis.model import Analysis, Summary
 from shiftlens.analysis.position_table import columns, rows_of_response
@@ -98,7 +98,7 @@ class SiteWriter:
             # A page says which is the next, so that it waits for that one.
             self._write_waiting(is_last=False)
             self._waiting = subject
-            self._corpus.add(file, of.pair, found)
+            self._corpus.add(counted(file, of.pair, found, [each.js_at_least for each in which]))
             self._curves.add(found, which)
             query = prompt_of(found.response)
             self._entries.append(
@@ -188,11 +188,11 @@ def _write(path: Path, text: str) -> None:
 
 
 def _bars(corpus: CorpusSummary, ranks: RankHistogram) -> list[BarChart]:
-    counted = sum(each.positions for each in ranks.bins) or 1
+    positions = sum(each.positions for each in ranks.bins) or 1
     ranked = []
     for each in ranks.bins:
         told = f"base rank {_range(each.first, each.past)}: {each.positions:,} positions"
-        ranked.append((_short(each.first, each.past), told, [("", each.positions / counted)]))
+        ranked.append((_short(each.first, each.past), told, [("", each.positions / positions)]))
     kinds = []
     for kind, of in corpus.whole.by_kind:
         found = shares(of)

@@ -75,7 +75,7 @@ def render_page(subject: Subject, *, is_last: bool) -> str:
         own = _own_columns(found, rows, of.score_options.compat)
         return as_json({**columns, **own} if isinstance(columns, dict) else columns)
 
-    response = ResponseSection.of(found, of, "page", pieces, scores)
+    response = ResponseSection.of(found, rows, of, "page", pieces, scores)
     style, script = asset("page.css") + asset("site.css"), asset("page.js")
     count = f"{len(rows):,}"
     page = Page(

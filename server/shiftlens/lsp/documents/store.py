@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.analysis.runs import Run
 from shiftlens.lsp.documents.paints import Paint
-from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.options.pair import FROM_FILE, FROM_MODELS, NO_PAIR, ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.outcomes import Refusal
+from shiftlens.scores.records import OneModelScores
 from shiftlens.transcripts.model import Transcript
 
 
@@ -51,6 +52,20 @@ class DocumentAnalysis:
     classify_options: ClassifyOptions
     results: tuple[ResponseResult, ...]
     paints: tuple[Paint, ...]
+
+    @property
+    def scores(self) -> str:
+        """Where the scores come from, one of `options.pair.SCORES`."""
+        return FROM_FILE if self.pair == NO_PAIR else FROM_MODELS
+
+    @property
+    def model_names(self) -> tuple[str | None, str | None]:
+        """The base and the aligned model; where scores are those of the file, None and the models that it names."""
+        if self.pair != NO_PAIR:
+            return self.pair.base, self.pair.aligned
+        scored = (result.analysis.scored for result in self.results if result.analysis is not None)
+        names = dict.fromkeys(each.model_name for each in scored if isinstance(each, OneModelScores))
+        return None, ", ".join(name for name in names if name) or None
 
     @property
     def is_complete(self) -> bool:

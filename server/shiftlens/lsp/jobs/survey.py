@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from pathlib import Path
 
 from pygls.uris import to_fs_path
@@ -13,7 +14,9 @@ from shiftlens.lsp.jobs.document_work import DocumentWork
 from shiftlens.lsp.jobs.readings import reading_of
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.lsp.views.requests import Json, analysis_answer
+from shiftlens.options.pair import FROM_MODELS
 from shiftlens.options.pair_choice import choose_pair
+from shiftlens.pipeline.saved_work import plan_saved_work
 from shiftlens.pipeline.scoring_job import recall
 from shiftlens.pipeline.work import plan_work
 from shiftlens.transcripts.files import decode
@@ -34,12 +37,16 @@ async def survey(session: Session, uri: str) -> Json | None:
     if document is None or document.parsed is None or transcript is None or not transcript.responses:
         return None
     choice = choose_pair(settings, transcript.front_matter, session.pair, trusted=session.trusted)
-    if choice.pair is None:
+    if choice.scores != FROM_MODELS:
+        work = await asyncio.to_thread(plan_saved_work, transcript, choice.score_options)
+        choice = dataclasses.replace(choice, score_options=work.options)
+    elif choice.pair is None:
         return None
-    work = await asyncio.to_thread(plan_work, transcript, choice.pair, choice.score_options)
-    # What is on disk stays there alone: a folder of such files would push what open documents show out of memory.
-    await recall(work, None, session.outcomes)
-    await recall(work, session.saved if settings.result_cache else None, None)
+    else:
+        work = await asyncio.to_thread(plan_work, transcript, choice.pair, choice.score_options)
+        # What is on disk stays there alone: a folder of such files would push what open documents show out of memory.
+        await recall(work, None, session.outcomes)
+        await recall(work, session.saved if settings.result_cache else None, None)
     found = DocumentWork(document, 0, document.text, choice, work)
     view = await asyncio.to_thread(found.view, None)
     document.status = found.status()

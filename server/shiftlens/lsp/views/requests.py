@@ -15,6 +15,7 @@ from shiftlens.analysis.words import base_context_of, part_words, trained_words,
 from shiftlens.lsp.documents.locate import Place
 from shiftlens.lsp.documents.open import OpenDocument, span_range
 from shiftlens.lsp.documents.store import DocumentAnalysis, ResponseResult
+from shiftlens.options.pair import FROM_MODELS
 from shiftlens.pipeline.unscored import why_not_part
 from shiftlens.scores.columns import Above, known_id
 from shiftlens.scores.records import OneModelScores, ScoredResponse
@@ -43,13 +44,14 @@ def analysis_answer(document: OpenDocument, analysis: DocumentAnalysis | None, u
     }
     if analysis is None:
         return answer
-    edits = document.edits_since(analysis)
+    edits, of_file = document.edits_since(analysis), analysis.scores != FROM_MODELS
     return answer | {
-        "models": {"base": analysis.pair.base or None, "aligned": analysis.pair.aligned or None},
+        "models": dict(zip(("base", "aligned"), analysis.model_names, strict=True)),
         "settings": {
-            "baseContext": base_context_of(analysis.score_options),
+            "baseContext": None if of_file else base_context_of(analysis.score_options),
             # The reference has a way of its own.
-            "classifyBy": None if analysis.score_options.compat else analysis.classify_options.classify_by,
+            "classifyBy": None if of_file or analysis.score_options.compat else analysis.classify_options.classify_by,
+            "scores": analysis.scores,
             "scoreParts": list(analysis.score_options.parts),
             "thresholds": list(analysis.classify_options.thresholds),
         },
@@ -82,9 +84,9 @@ def token_answer(document: OpenDocument, place: Place, unit: Unit) -> Json:
         "tokenCount": None if analysis is None else analysis.token_count,
         "partial": place.result.partial,
         "refusal": _why_not(place),
-        "range": None if span is None else _range(document, span, unit),
+        "range": None if span is None else range_json(document, span, unit),
         "models": _models(place),
-        "baseContext": base_context_of(place.analysis.score_options),
+        "baseContext": base_context_of(place.analysis.score_options) if place.analysis.scores == FROM_MODELS else None,
         "prefix": sides,
         "notes": [] if analysis is None else list(analysis.notes),
         "tokens": tokens,
@@ -143,7 +145,7 @@ def _response(
         "turn": turn_words(analysis.transcript.responses[index], analysis.transcript),
         "label": analysis.transcript.responses[index].label,
         "training": trained_words(analysis.transcript.responses[index]),
-        "range": None if span is None else _range(document, span, unit),
+        "range": None if span is None else range_json(document, span, unit),
         "summary": None if found is None else summary_json(found.summary),
         "notes": [] if found is None else list(found.notes),
     }
@@ -227,7 +229,8 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _range(document: OpenDocument, span: tuple[int, int], unit: Unit) -> Json:
+def range_json(document: OpenDocument, span: tuple[int, int], unit: Unit) -> Json:
+    """A span of the present text as the protocol has ranges."""
     found = span_range(document.lines, *span, unit)
     return {
         "start": {"line": found.start.line, "character": found.start.character},
