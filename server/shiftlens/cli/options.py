@@ -192,9 +192,12 @@ def shows_saved(args: argparse.Namespace, front_matter: Mapping[str, object]) ->
 def own_template_of(args: argparse.Namespace) -> OwnTemplate:
     """What reads a text by the chat template of the aligned model, as `choose` would choose that."""
 
+    chosen = BUNDLED_ALIGNED if args.bundled else args.aligned
+
+    # Nothing of the arguments but a name: what reads is sent to other processes (`corpora.on_ray`).
     def own_template(front_matter: Mapping[str, object]) -> ModelTemplate | None:
         values, _ = read_front_matter_values(front_matter)
-        name = BUNDLED_ALIGNED if args.bundled else args.aligned or values.get("aligned")
+        name = chosen or values.get("aligned")
         return model_template(str(name)) if name else None
 
     return own_template
