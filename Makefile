@@ -67,9 +67,10 @@ $(BUNDLED): $(EXTENSION)/bundle_server.py $(EXTENSION)/lock_server.py $(EXTENSIO
 	$(BIN)/python $(EXTENSION)/bundle_server.py
 
 # A real VS Code in a real browser; the first time, setup.sh builds one and keeps it in the user's cache folder.
+# E2E_FILES="review.test.mjs ..." runs only these.
 e2e: setup vsix
 	tests/e2e/setup.sh
-	$(NPM) --prefix tests/e2e test
+	$(NPM) --prefix tests/e2e test -- $(E2E_FILES)
 
 # The extension installs its server with pip: about a minute, and a gigabyte on disk while it runs.
 e2e-install: vsix

@@ -1,5 +1,6 @@
 // Wires the parts to the editor's events.
 import * as vscode from "vscode";
+import { registerAgentTools } from "./commands/agents";
 import { registerCommands } from "./commands/commands";
 import { CommandContexts } from "./commands/contexts";
 import { ModelPicker } from "./commands/models";
@@ -70,6 +71,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     heat,
     contexts,
     redrawOnChange(() => running.client),
+    registerAgentTools(running, logs, context.extensionPath),
     registerCommands({ server: running, logs, installer, models, responses, pages, heat, navigation }),
     vscode.workspace.onDidChangeConfiguration(async (event) => {
       if (changesLanguages(event)) {

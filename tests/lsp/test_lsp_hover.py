@@ -21,7 +21,7 @@ from shiftlens.lsp.views.build import build_view
 from shiftlens.lsp.views.hover import Card, hover_cards, render_markdown, render_plaintext
 from shiftlens.lsp.views.requests import token_answer
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.outcomes import Known
+from shiftlens.scores.outcomes import Result
 from shiftlens.scores.records import AnyScores
 from shiftlens.text.trail import Edits
 from shiftlens.text.visible import visible_note, visible_piece
@@ -96,7 +96,7 @@ def _place(scores: AnyScores, row: int, answer: str) -> Place:
     pair = PairSpec(base="b", aligned="a")
     view = build_view(
         None,
-        [Known(scores)],
+        [Result(scores)],
         version=1,
         text=text,
         transcript=transcript,

@@ -23,7 +23,7 @@ from shiftlens.lsp.views.occurrences import occurrences
 from shiftlens.lsp.views.run_diagnostics import MOST_RUNS, run_diagnostics
 from shiftlens.lsp.views.selection import selection_range
 from shiftlens.options.pair import ClassifyOptions, ScoreOptions
-from shiftlens.scores.outcomes import Known, Refusal
+from shiftlens.scores.outcomes import Refusal, Result
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.edits import Edit
 from shiftlens.text.lines import LineIndex
@@ -44,12 +44,12 @@ def talk(*shifts: str) -> str:
     return "".join(f"User: q\nAssistant: {'a ' * len(each)}\n" for each in shifts)
 
 
-def analysed(text: str, known: Sequence[Known | None]) -> DocumentAnalysis:
+def analysed(text: str, results: Sequence[Result | None]) -> DocumentAnalysis:
     transcript = read(text, filename="talk.txt")
     assert transcript is not None
     return build_view(
         None,
-        known,
+        results,
         version=1,
         text=text,
         transcript=transcript,
@@ -60,7 +60,7 @@ def analysed(text: str, known: Sequence[Known | None]) -> DocumentAnalysis:
 
 
 def of(*shifts: str) -> DocumentAnalysis:
-    return analysed(talk(*shifts), [Known(scores(each)) for each in shifts])
+    return analysed(talk(*shifts), [Result(scores(each)) for each in shifts])
 
 
 def unchanged(analysis: DocumentAnalysis) -> Edits:
@@ -106,7 +106,7 @@ def test_a_client_with_commands_of_its_own_is_offered_these() -> None:
 
 
 def test_a_lens_of_first_scores_says_that_there_will_be_more() -> None:
-    partial = analysed(talk("SSuu"), [Known(scores("SS", whole=False), partial=True)])
+    partial = analysed(talk("SSuu"), [Result(scores("SS", whole=False), partial=True)])
     assert [title for _, title, _ in titles(partial, OWN_COMMANDS)] == [
         "2 tokens so far: 100.0% shifted, 0.0% marginal, 0.0% unshifted",
         "first shifted",
@@ -116,7 +116,7 @@ def test_a_lens_of_first_scores_says_that_there_will_be_more() -> None:
 
 def test_a_response_without_scores_has_a_lens_to_score_it() -> None:
     text = talk("uu", "uu", "uu")
-    refused, by_choice = Known(Refusal("Too long.", "Cut it.")), Known(Refusal("No part.", "", by_choice=True))
+    refused, by_choice = Result(Refusal("Too long.", "Cut it.")), Result(Refusal("No part.", "", by_choice=True))
     found = titles(analysed(text, [None, refused, by_choice]))
     assert found == [
         (1, "no scores yet: score this response", "shiftlens.scoreResponses"),
@@ -159,14 +159,14 @@ def test_a_hint_says_what_the_base_model_would_have_said() -> None:
 def test_a_hint_is_short_and_of_visible_characters() -> None:
     pieces = ["\u202e" + "w" * 30, " b"]
     text = f"User: q\nAssistant: {''.join(pieces)}\n"
-    analysis = analysed(text, [Known(scored(pieces, [9, 1, 1]))])
+    analysis = analysed(text, [Result(scored(pieces, [9, 1, 1]))])
     (hint,) = inlay_hints(analysis, unchanged(analysis), LineIndex(text), 0, len(text), "utf-16")
     assert hint.label == "base: U+202Ewwwwwwwwwwwww… 100.00%"
 
 
 def test_the_hint_of_a_token_that_ends_a_line_stands_on_that_line() -> None:
     text = "User: q\nAssistant: one\ntwo\n\nsix\n"
-    analysis = analysed(text, [Known(scored(["one\n", "two", "\n\n", "six"], [9, 1, 9, 1, 1]))])
+    analysis = analysed(text, [Result(scored(["one\n", "two", "\n\n", "six"], [9, 1, 9, 1, 1]))])
     found = inlay_hints(analysis, unchanged(analysis), LineIndex(text), 0, len(text), "utf-16")
     assert [(hint.position.line, hint.position.character) for hint in found] == [(1, 14), (2, 3)]
 
@@ -174,7 +174,7 @@ def test_the_hint_of_a_token_that_ends_a_line_stands_on_that_line() -> None:
 def test_a_token_whose_base_candidates_are_not_known_has_no_hint() -> None:
     numbers = scores("uS")
     none = replace(numbers.base, top_ids=array("i", [0, -1, 2]).tobytes())
-    analysis = analysed(talk("uS"), [Known(replace(numbers, base=none))])
+    analysis = analysed(talk("uS"), [Result(replace(numbers, base=none))])
     assert inlay_hints(analysis, unchanged(analysis), LineIndex(analysis.text), 0, len(analysis.text), "utf-16") == []
 
 
@@ -280,7 +280,9 @@ def test_the_same_token_is_highlighted_wherever_it_stands_by_class() -> None:
     base, aligned = (replace(side, ids=ids, pieces=pieces_of) for side in (numbers.base, numbers.aligned))
     named = replace(numbers, base=base, aligned=aligned)
     text = "User: q\nAssistant: b b c b\nUser: r\nAssistant: b b c b\n"
-    analysis = analysed(text, [Known(named), Known(replace(named, base=replace(named.base, rank=named.aligned.rank)))])
+    analysis = analysed(
+        text, [Result(named), Result(replace(named, base=replace(named.base, rank=named.aligned.rank)))]
+    )
     place = place_at(OpenDocument(URI, 1, text), analysis, types.Position(1, len("Assistant: b")), "utf-16")
     assert place is not None
     found = occurrences(place, LineIndex(text), "utf-16")

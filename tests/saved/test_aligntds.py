@@ -66,7 +66,7 @@ def test_both_models_and_the_classes_of_the_reference_are_shown() -> None:
     assert transcript.problems == ()
     assert transcript.responses[0].context[0].text == "Why?"
     work = plan_saved_work(transcript, ScoreOptions())
-    (known,) = work.outcomes()
+    (known,) = work.result_of_each()
     assert known is not None
     assert isinstance(known.outcome, ScoredResponse)
     assert work.options.compat == "aligntds"
@@ -102,7 +102,7 @@ def test_both_models_and_the_classes_of_the_reference_are_shown() -> None:
 def test_a_string_that_two_candidates_have_leaves_the_rank_open() -> None:
     twice = (("The", "Thank", "Thank"), *BASE[1:])
     transcript = transcript_of(record(formatted_base=side(twice, PROMPT)))
-    (known,) = plan_saved_work(transcript, ScoreOptions()).outcomes()
+    (known,) = plan_saved_work(transcript, ScoreOptions()).result_of_each()
     assert known is not None
     assert isinstance(known.outcome, ScoredResponse)
     found = build(transcript.responses[0], known.outcome, ClassifyOptions(), compat="aligntds")
@@ -116,7 +116,7 @@ def test_texts_that_do_not_go_on_are_refused() -> None:
     position = broken["position_2"]
     assert isinstance(position, dict)
     position["prefix"] = "other"
-    (known,) = plan_saved_work(transcript_of(record(formatted_inst=broken)), ScoreOptions()).outcomes()
+    (known,) = plan_saved_work(transcript_of(record(formatted_inst=broken)), ScoreOptions()).result_of_each()
     assert known is not None
     assert isinstance(known.outcome, Refusal)
     assert "does not go on" in known.outcome.problem

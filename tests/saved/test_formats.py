@@ -49,7 +49,9 @@ def transcript_of(text: str) -> Transcript:
 
 def outcome_of(text: str) -> OneModelScores | Refusal:
     found = transcript_of(text)
-    (outcome,) = (known.outcome for known in plan_saved_work(found, ScoreOptions()).outcomes() if known is not None)
+    (outcome,) = (
+        known.outcome for known in plan_saved_work(found, ScoreOptions()).result_of_each() if known is not None
+    )
     assert isinstance(outcome, (OneModelScores, Refusal))
     return outcome
 
@@ -241,14 +243,14 @@ def test_each_answer_of_a_conversation_has_its_own_of_the_prompts_logprobs() -> 
     roles = ["user", "assistant"] * 2
     messages = [{"role": role, "content": text} for role, text in zip(roles, said, strict=True)]
     found = transcript_of(json.dumps({"messages": messages, "prompt_logprobs": [None, *entries]}))
-    outcomes = [known.outcome for known in plan_saved_work(found, ScoreOptions()).outcomes() if known is not None]
+    outcomes = [known.outcome for known in plan_saved_work(found, ScoreOptions()).result_of_each() if known is not None]
     assert [each.piece(0) for each in outcomes if isinstance(each, OneModelScores)] == [b"one", b"two"]
 
 
 def test_a_response_without_logprobs_is_told_as_left_out() -> None:
     lines = [{"prompt": "q", "completion": "a b", "logprobs": [ITEM_A, ITEM_B]}, {"prompt": "q", "completion": "c"}]
     found = transcript_of("\n".join(map(json.dumps, lines)))
-    outcomes = [known.outcome for known in plan_saved_work(found, ScoreOptions()).outcomes() if known is not None]
+    outcomes = [known.outcome for known in plan_saved_work(found, ScoreOptions()).result_of_each() if known is not None]
     assert isinstance(outcomes[0], OneModelScores)
     assert outcomes[1] == Refusal("The file holds no logprobs of this response.")
 

@@ -90,7 +90,7 @@ export interface NextAnswer {
 /** Where a model is, and how many bytes its files have there. */
 export interface LocalModel {
   name: string;
-  where: "bundled" | "folder" | "cache" | "missing";
+  where: "bundled" | "folder" | "file" | "cache" | "missing";
   size: number;
 }
 

@@ -172,6 +172,14 @@ def _by_kind(found: Iterable[tuple[str, Summary]]) -> tuple[tuple[str, Summary],
     return tuple((kind, combine(kinds[kind])) for kind in names)
 
 
+def combined(summaries: Iterable[Summary]) -> Summary:
+    """As `combine`, of any number of summaries, of which a few are held at a time."""
+    found = Summary(0, 0, 0, 0)
+    for summary in summaries:
+        found = combine((found, summary))
+    return found
+
+
 def combine(summaries: Iterable[Summary]) -> Summary:
     """The summary of all their positions together."""
     every = tuple(summaries)

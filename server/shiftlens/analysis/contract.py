@@ -123,13 +123,16 @@ def to_json(
     models: Mapping[str, Described | None] | None = None,
     refused: Sequence[tuple[int, str]] = (),
     not_scored: Sequence[int] = (),
+    lazily: bool = False,
 ) -> Json:
     """The object of one file.
 
-    `models` has the keys "base" and "aligned"; `refused` and `not_scored` name responses without scores.
+    `models` has the keys "base" and "aligned"; `refused` and `not_scored` name responses without scores. With
+    `lazily`, responses and their tokens are iterators, each of which can be taken once (see `text.json_pieces`).
     """
     described = models or {}
     options = analysis.score_options
+    responses = (_response(response, options.compat, lazily=lazily) for response in analysis.responses)
     return {
         "schema": SCHEMA,
         "file": file,
@@ -140,7 +143,7 @@ def to_json(
             for side, name in zip(("base", "aligned"), analysis.model_names, strict=True)
         },
         "settings": _settings(analysis),
-        "responses": [_response(response, options.compat) for response in analysis.responses],
+        "responses": responses if lazily else list(responses),
         "problems": [{"line": line, "message": message} for line, message in analysis.transcript.problems],
         "refused": [{"index": index, "message": message} for index, message in refused],
         "not_scored": list(not_scored),
@@ -226,8 +229,9 @@ def _model(name: str, described: Described | None) -> Json:
     }
 
 
-def _response(analysis: ResponseAnalysis, compat: str) -> Json:
+def _response(analysis: ResponseAnalysis, compat: str, *, lazily: bool) -> Json:
     response, scored = analysis.response, analysis.scored
+    every = (token_json(token, analysis, compat) for token in tokens(analysis))
     return {
         "index": response.index,
         "conversation": response.conversation,
@@ -244,7 +248,7 @@ def _response(analysis: ResponseAnalysis, compat: str) -> Json:
             "base": _prefix(scored.base) if isinstance(scored, ScoredResponse) else None,
             "aligned": _prefix(scored.aligned) if isinstance(scored, ScoredResponse) else None,
         },
-        "tokens": [token_json(token, analysis, compat) for token in tokens(analysis)],
+        "tokens": every if lazily else list(every),
         "summary": summary_json(analysis.summary),
         "notes": list(analysis.notes),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -232,6 +232,13 @@ class ResponseAnalysis:
         """Whether the classes go by the rank of the one model that there is, since no base model's is known."""
         return not isinstance(self.scored, ScoredResponse)
 
+    @property
+    def pair_scores(self) -> ScoredResponse:
+        """The scores of both models. Raises ValueError where there is one model alone."""
+        if not isinstance(self.scored, ScoredResponse):
+            raise ValueError(f"response {self.response.index + 1} has the scores of one model alone")
+        return self.scored
+
     def label_of(self, shift: ShiftClass) -> str:
         """A class in words, as it is meant here."""
         return shift.own_label if self.is_of_one_model else shift.label
@@ -265,7 +272,7 @@ class Analysis:
     pair: PairSpec
     score_options: ScoreOptions
     classify_options: ClassifyOptions
-    responses: tuple[ResponseAnalysis, ...]
+    responses: Sequence[ResponseAnalysis]
     summary: Summary
     scores: str = FROM_MODELS
 

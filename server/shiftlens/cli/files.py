@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, Protocol
 
 from shiftlens.cli.options import (
     add_numbers_arguments,
@@ -20,6 +20,7 @@ from shiftlens.errors import ShiftLensError
 if TYPE_CHECKING:
     from shiftlens.engine.client import EngineClient
     from shiftlens.pipeline.analyse import Analysed
+    from shiftlens.pipeline.put_aside import PutAside
     from shiftlens.scores.store import ResultStore
     from shiftlens.transcripts.model import Transcript
 
@@ -61,11 +62,16 @@ def stdin_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> bytes
 
 
 async def analyse_files(
-    args: argparse.Namespace, stdin: bytes, each: Callable[[str, Analysed | ShiftLensError], None]
+    args: argparse.Namespace,
+    stdin: bytes,
+    each: Callable[[str, Analysed | ShiftLensError], None],
+    *,
+    aside: Callable[[], AbstractContextManager[PutAside | None]] = nullcontext,
 ) -> bool:
     """Give `each` the name of every file with its analysis, or with why there is none; whether all went well.
 
-    What went wrong is told on standard error as well.
+    What went wrong is told on standard error as well. `aside` opens a place to put the scores of a file aside, until
+    `each` has returned.
     """
     from shiftlens.pipeline.reading import read_transcript
     from shiftlens.transcripts.file_bytes import STDIN
@@ -82,18 +88,21 @@ async def analyse_files(
                     max_bytes=args.max_bytes,
                     own_template=own_template_of(args),
                 )
-                found = await analyse_transcript(shown, transcript)
+                with aside() as place:
+                    found = await analyse_transcript(shown, transcript, place)
+                    all_fine &= tell_of_gaps(shown, found)
+                    each(shown, found)
             except ShiftLensError as error:
                 all_fine = False
                 complain(shown, str(error))
                 each(shown, error)
-                continue
-            all_fine &= tell_of_gaps(shown, found)
-            each(shown, found)
     return all_fine
 
 
-Analyst = Callable[[str, "Transcript"], Awaitable["Analysed"]]
+class Analyst(Protocol):
+    """Analyses a transcript under the name it is given; see `pipeline.analyse` for `aside`."""
+
+    def __call__(self, shown: str, transcript: Transcript, aside: PutAside | None = None) -> Awaitable[Analysed]: ...
 
 
 @asynccontextmanager
@@ -107,10 +116,10 @@ async def analyst(args: argparse.Namespace) -> AsyncIterator[Analyst]:
 
     async with engine_and_store(args) as (engine, store):
 
-        async def analyse_transcript(shown: str, transcript: Transcript) -> Analysed:
+        async def analyse_transcript(shown: str, transcript: Transcript, aside: PutAside | None = None) -> Analysed:
             choice = choose(args, transcript.front_matter)
             with progress_on(sys.stderr, shown) as on_progress:
-                return await analyse(engine, transcript, choice, store=store, on_progress=on_progress)
+                return await analyse(engine, transcript, choice, store=store, on_progress=on_progress, aside=aside)
 
         yield analyse_transcript
 

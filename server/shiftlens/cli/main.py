@@ -18,14 +18,18 @@ COMMANDS = (
     "report",
     "diff-vocabulary",
     "stages",
+    "contexts",
+    "noise-floor",
     "continue",
     "rank",
+    "cross-sample",
     "generate",
     "formats",
     "cache",
     "demo",
     "doctor",
     "serve",
+    "mcp",
 )
 
 # No module can be imported by the name of a keyword.

@@ -40,7 +40,9 @@ _MOST_CANDIDATES = 100
 def add_pair_arguments(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     """--base, --aligned, --bundled and how to load them. With `several`, --aligned is a list, without --bundled."""
     models = parser.add_argument_group("models")
-    models.add_argument("--base", metavar="NAME", help="base model: a Hugging Face name, a folder, or vllm:URL#NAME")
+    models.add_argument(
+        "--base", metavar="NAME", help="base model: a Hugging Face name, a folder, a .gguf file, or vllm:URL#NAME"
+    )
     if several:
         models.add_argument(
             "--aligned", metavar="NAME", action="append", help="an aligned model; once for each stage, in their order"
@@ -48,7 +50,9 @@ def add_pair_arguments(parser: argparse.ArgumentParser, *, several: bool = False
         parser.set_defaults(bundled=False)
     else:
         models.add_argument(
-            "--aligned", metavar="NAME", help="aligned model: a Hugging Face name, a folder, or vllm:URL#NAME"
+            "--aligned",
+            metavar="NAME",
+            help="aligned model: a Hugging Face name, a folder, a .gguf file, or vllm:URL#NAME",
         )
         models.add_argument(
             "--bundled",

@@ -37,6 +37,8 @@ MARKS = {
     ShiftClass.UNKNOWN: ("", ""),
 }
 
+_GREY_STYLE, _GREY_MARKS = "dim", ("~", "~")
+
 _TRAINED = {
     Trained.YES: "Trained on",
     Trained.PARTLY: "Trained on in part",
@@ -67,6 +69,8 @@ class Painter:
 
     console: Console
     colored: bool
+    greyed: bool = False
+    """Whether what has no class is dim, or between `~`."""
 
     def line(self, text: Text | str = "") -> None:
         """Write a line as it is: no markup, no emoji codes, no wrapping of our own."""
@@ -146,13 +150,16 @@ class Painter:
             # A line break has no shape of its own to be coloured.
             shown = shown.replace("\n", "⏎\n")
         if self.colored:
-            painted.append(shown, style=STYLES[shift])
+            painted.append(shown, style=_GREY_STYLE if self._is_grey(shift) else STYLES[shift])
         else:
-            before, behind = MARKS[shift]
+            before, behind = _GREY_MARKS if self._is_grey(shift) else MARKS[shift]
             painted.append(f"{before}{shown}{behind}")
 
+    def _is_grey(self, shift: ShiftClass) -> bool:
+        return self.greyed and shift is ShiftClass.UNKNOWN
 
-def painter(file: IO[str], color: str) -> Painter:
+
+def painter(file: IO[str], color: str, *, greyed: bool = False) -> Painter:
     """A painter that decides by `color` (one of COLORS), the environment (NO_COLOR) and the file."""
     wanted = color == "always" or (color == "auto" and file.isatty() and not os.environ.get("NO_COLOR"))
     console = Console(
@@ -164,7 +171,7 @@ def painter(file: IO[str], color: str) -> Painter:
         emoji=False,
         highlight=False,
     )
-    return Painter(console, wanted and console.color_system is not None)
+    return Painter(console, wanted and console.color_system is not None, greyed)
 
 
 def kind_lines(summary: Summary, *, alone: bool = False) -> list[str]:

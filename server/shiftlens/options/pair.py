@@ -44,12 +44,14 @@ class PairSpec:
     `allow_download` lets the engine fetch a model that is not in the local cache; `allow_pickle` lets it load a
     checkpoint that has no safetensors. Both are off unless the user turns them on in user scope. A pickle can run code,
     so that `allow_pickle` stays off where a file to be analysed chose a model (see `pickle_allowed`).
+    `base_dtype` is the base model's where it is another one than `dtype` (see `pipeline.noise_floor`); "" is the same.
     """
 
     base: str
     aligned: str
     device: str = "auto"
     dtype: str = "auto"
+    base_dtype: str = ""
     matrix_library: str = AUTO_LIBRARY
     allow_download: bool = False
     allow_pickle: bool = False

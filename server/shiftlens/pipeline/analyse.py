@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from shiftlens.analysis.classify import build, combine
+from shiftlens.analysis.classify import build, combined
 from shiftlens.analysis.model import Analysis, ResponseAnalysis
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Progress
 from shiftlens.errors import TranscriptError
 from shiftlens.options.choice import Choice
 from shiftlens.options.pair import FROM_MODELS
+from shiftlens.pipeline.put_aside import MadeWhenAsked, PutAside
 from shiftlens.pipeline.saved_results import SavedResults
 from shiftlens.pipeline.saved_work import plan_saved_work, why_no_scores
 from shiftlens.pipeline.scoring_job import Finished, Update, scoring_job
@@ -52,8 +53,12 @@ async def analyse(
     *,
     store: ResultStore | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    aside: PutAside | None = None,
 ) -> Analysed:
     """Score all responses of a transcript with a part that is to be scored, but those whose scores are in the store.
+
+    With `aside`, the scores are put there, and the analyses of responses are made each time they are asked for, which
+    can be done until it is closed.
 
     Raises TranscriptError where there are none; ModelError, ScoringError and EngineError as the engine does, which is
     asked only for what is not stored.
@@ -63,7 +68,7 @@ async def analyse(
         raise TranscriptError(why[0], line=why[1])
     if choice.scores != FROM_MODELS:
         return await asyncio.to_thread(analysed_as_saved, transcript, choice)
-    work = await asyncio.to_thread(plan_work, transcript, choice.pair, options)
+    work = await asyncio.to_thread(plan_work, transcript, choice.pair, options, results=aside)
     saved = None if store is None else SavedResults(store)
     models = Finished()
     try:
@@ -75,13 +80,14 @@ async def analyse(
                 elif isinstance(event, Finished):
                     models = event
                 elif (
-                    isinstance(event, Update) and saved is not None and isinstance(event.known.outcome, ScoredResponse)
+                    isinstance(event, Update) and saved is not None and isinstance(event.result.outcome, ScoredResponse)
                 ):
-                    # First rows are not noted, so that they are not written either.
-                    saved.write({event.key: event.known.outcome})
+                    # Scores of the first positions are not noted, so that they are not written either.
+                    saved.write({event.key: event.result.outcome})
     finally:
         if saved is not None:
-            saved.write(work.complete())
+            if aside is None:
+                saved.write(work.complete())
             await saved.close()
     return analysed(work, choice, models.base, models.aligned)
 
@@ -95,27 +101,37 @@ def analysed_as_saved(transcript: Transcript, choice: Choice) -> Analysed:
 
 
 def analysed(work: Work, choice: Choice, base: ModelDescription | None, aligned: ModelDescription | None) -> Analysed:
-    """The analysis of what is known of a work, and what its models said of themselves."""
+    """The analysis of the results of a work, and what its models said of themselves."""
     options, classify = choice.score_options, choice.classify_options
-    analyses: list[ResponseAnalysis] = []
+    scored: list[int] = []
     refused: list[tuple[int, str]] = []
     not_scored: list[int] = []
-    for response, known in zip(work.transcript.responses, work.outcomes(), strict=True):
-        outcome = None if known is None else known.outcome
+    for at, (response, key) in enumerate(zip(work.transcript.responses, work.keys, strict=True)):
+        outcome = work.results[key].outcome if key in work.results else None
         if isinstance(outcome, (ScoredResponse, OneModelScores)):
-            analyses.append(build(response, outcome, classify, compat=options.compat))
+            scored.append(at)
         elif outcome is not None and outcome.by_choice:
             not_scored.append(response.index)
         elif outcome is not None:
             refused.append((response.index, str(outcome)))
+
+    def make(number: int) -> ResponseAnalysis:
+        at = scored[number]
+        outcome = work.results[work.keys[at]].outcome
+        if not isinstance(outcome, (ScoredResponse, OneModelScores)):
+            raise KeyError(at)
+        return build(work.transcript.responses[at], outcome, classify, compat=options.compat)
+
+    made = MadeWhenAsked(len(scored), make)
+    responses: Sequence[ResponseAnalysis] = made if isinstance(work.results, PutAside) else tuple(made)
     analysis = Analysis(
         scores=choice.scores,
         transcript=work.transcript,
         pair=work.pair,
         score_options=options,
         classify_options=classify,
-        responses=tuple(analyses),
-        summary=combine(found.summary for found in analyses),
+        responses=responses,
+        summary=combined(found.summary for found in responses),
     )
     described = {"base": base, "aligned": aligned}
     return Analysed(analysis, described, tuple(refused), choice.problems, tuple(not_scored))

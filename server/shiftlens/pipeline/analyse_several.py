@@ -48,8 +48,8 @@ async def analyse_several(
                 elif isinstance(event, FinishedEach):
                     models = event
                 elif isinstance(event, Update) and saved is not None:
-                    outcome = event.known.outcome
-                    if isinstance(outcome, ScoredResponse) and not event.known.partial:
+                    outcome = event.result.outcome
+                    if isinstance(outcome, ScoredResponse) and not event.result.partial:
                         saved.write({event.key: outcome})
     finally:
         if saved is not None:

@@ -12,7 +12,7 @@ from shiftlens.pipeline.work import Work
 from shiftlens.saved.scores import saved_scores
 from shiftlens.saved.tokens import SavedError
 from shiftlens.scores.keys import key_of
-from shiftlens.scores.outcomes import Known, Outcome, OutcomeCache, Refusal
+from shiftlens.scores.outcomes import Outcome, OutcomeCache, Refusal, Result
 from shiftlens.scores.requests import Requests
 from shiftlens.transcripts.model import Response, SavedKind, Transcript
 
@@ -55,14 +55,13 @@ def plan_saved_work(
     kinds = {saved.kind for response in transcript.responses for saved in response.turn.saved}
     options = replace(options, compat="aligntds" if kinds == {SavedKind.ALIGNTDS} else "")
     keys = tuple(_key(response, options.parts) for response in transcript.responses)
-    known: dict[bytes, Known] = {}
+    results: dict[bytes, Result] = {}
     for key, response in zip(keys, transcript.responses, strict=True):
-        if key not in known:
+        if key not in results:
             outcome = None if cache is None else cache.get(key)
-            known[key] = Known(outcome if outcome is not None else _outcome(response, options.parts))
-    return Work(
-        transcript, NO_PAIR, options, Requests(transcript.responses, transcript.format), keys, only, document, known
-    )
+            results[key] = Result(outcome if outcome is not None else _outcome(response, options.parts))
+    requests = Requests(transcript.responses, transcript.format)
+    return Work(transcript, NO_PAIR, options, requests, keys, only, document, results)
 
 
 def _key(response: Response, parts: Collection[str]) -> bytes:

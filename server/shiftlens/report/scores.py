@@ -66,23 +66,17 @@ class Span:
     """The name of the part that begins with the span, in a response of several."""
 
 
+def spans(analysis: ResponseAnalysis) -> list[Span]:
+    """The spans of a response in order."""
+    rows = list(tokens(analysis))
+    return _spans(analysis, _groups(analysis, rows))
+
+
 def spans_and_scores(analysis: ResponseAnalysis, of: Analysis, pieces: Pieces) -> tuple[list[Span], Json]:
     """The spans of a response of `of` in order, and its columns. What a piece says goes into `pieces`."""
     rows = list(tokens(analysis))
     groups = _groups(analysis, rows)
-    of_parts = analysis.summary.is_of_parts
-    headings = {part.first: part_words(part.kind) for part in analysis.parts if part.end > part.first}
-    spans = [
-        Span(
-            "".join(row.text for row in group),
-            worst_class(row.shift for row in group),
-            any(row.boundary or row.realigned is not None for row in group),
-            group[0].is_end,
-            next((headings[row.index] for row in group if row.index in headings), "") if of_parts else "",
-        )
-        for group in groups
-    ]
-    return spans, {
+    return _spans(analysis, groups), {
         "first": [group[0].index for group in groups],
         "piece": [pieces.place(row.piece) for row in rows],
         "class": [int(row.shift) for row in rows],
@@ -92,6 +86,21 @@ def spans_and_scores(analysis: ResponseAnalysis, of: Analysis, pieces: Pieces) -
         "base": _base(analysis, rows, pieces),
         "aligned": _side(analysis.scored.aligned, [row.aligned for row in rows], pieces),
     }
+
+
+def _spans(analysis: ResponseAnalysis, groups: Sequence[Sequence[Token]]) -> list[Span]:
+    of_parts = analysis.summary.is_of_parts
+    headings = {part.first: part_words(part.kind) for part in analysis.parts if part.end > part.first}
+    return [
+        Span(
+            "".join(row.text for row in group),
+            worst_class(row.shift for row in group),
+            any(row.boundary or row.realigned is not None for row in group),
+            group[0].is_end,
+            next((headings[row.index] for row in group if row.index in headings), "") if of_parts else "",
+        )
+        for group in groups
+    ]
 
 
 def _groups(analysis: ResponseAnalysis, rows: Sequence[Token]) -> list[list[Token]]:

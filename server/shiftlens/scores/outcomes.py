@@ -1,4 +1,4 @@
-"""What is known of responses by their content: scores, or why there are none. Those used last are kept in memory."""
+"""Results of responses by their content: scores, or why there are none. Those used last are cached in memory."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ Outcome = AnyScores | Refusal
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of one content; with `partial`, only its first positions."""
+class Result:
+    """What scoring one content gave; with `partial`, so far, and only of its first positions."""
 
     outcome: Outcome
     partial: bool = False

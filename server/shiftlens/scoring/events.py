@@ -21,13 +21,15 @@ class Opened:
 class Progress:
     """How far the scoring is, from 0 to 1, and the response that is being scored: its index, and how many there are.
 
-    `aligned` tells for which of several aligned models that is so.
+    `aligned` tells for which of several aligned models that is so. `said` is what else is to be said, "" for nothing:
+    how fast a server is, or what it lets us wait for.
     """
 
     fraction: float
     index: int
     count: int
     aligned: int = 0
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ class Worker:
             elif isinstance(request, ScoreSeveral):
                 yield from self._score_several(request)
             elif isinstance(request, Describe):
-                self._describe(request)
+                yield from self._describe(request)
             elif isinstance(request, Continue):
                 yield from self._continue(request)
             elif isinstance(request, Rank):
@@ -162,8 +162,10 @@ class Worker:
 
         return report
 
-    def _describe(self, request: Describe) -> None:
-        base, aligned = self.session.describe(request.pair, self._on_loading(request.job))
+    def _describe(self, request: Describe) -> Iterator[None]:
+        base, aligned = yield from self.session.describing(
+            request.pair, self._on_loading(request.job), lambda: self._check(request.job)
+        )
         self._send(Described(job=request.job, base=base, aligned=aligned, engine=_state()))
 
     def _score(self, request: Score) -> Iterator[None]:
@@ -250,7 +252,7 @@ def _reply(job: int, event: events.Progress | events.Scored | events.Refused) ->
             job=job,
             phase="scoring",
             fraction=event.fraction,
-            message=f"Scoring response {event.index + 1} of {event.count}",
+            message=f"Scoring response {event.index + 1} of {event.count}{', ' if event.said else ''}{event.said}",
             part=(event.index + 1, event.count),
         )
     if isinstance(event, events.Refused):

@@ -15,7 +15,7 @@ from shiftlens.transcripts.model import Transcript
 
 @dataclass(frozen=True, slots=True)
 class ResponseResult:
-    """What is known of one response: `analysis` of all its positions or (`partial`) of the first, or a `refusal`.
+    """What is shown of one response: `analysis` of all its positions or (`partial`) of the first, or a `refusal`.
 
     `paints` are the colours of those positions, `runs` the runs of shifted tokens among them.
     """
@@ -37,7 +37,7 @@ class ResponseResult:
 
 @dataclass(frozen=True, slots=True)
 class DocumentAnalysis:
-    """What is known of one version of a document.
+    """What one version of a document shows.
 
     `text` is the text that every offset refers to; `results` has one entry for each response of the transcript;
     `paints` are the colours of all responses in order, those of a response that is not scored yet carried over from

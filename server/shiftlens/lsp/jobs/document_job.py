@@ -1,4 +1,4 @@
-"""The job of one document: read it, colour what is known, have the engine score the rest."""
+"""The job of one document: read it, colour what is cached or stored, have the engine score the rest."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ class DocumentJob:
             await asyncio.sleep(_SECONDS_BETWEEN_COLOURS)
 
     async def _colour(self, work: DocumentWork) -> None:
-        """Show what is known so far."""
+        """Show the results so far."""
         session = self._session
         before = session.store.shown(self._document.uri)
         view = await asyncio.to_thread(work.view, before)

@@ -1,4 +1,4 @@
-"""One run of the job of a document: what goes in, what is known so far, and where the document stands with that."""
+"""One run of the job of a document: what goes in, the results so far, and where the document stands with that."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class DocumentWork:
     work: Work
 
     def view(self, before: DocumentAnalysis | None) -> DocumentAnalysis:
-        """What the document shows with what is known now; colours of `before` stay where there are no scores yet."""
+        """What the document shows with the results so far; colours of `before` stay where there are no scores yet."""
         edits = None if before is None else self.document.edits_between(before, self.version, self.text)
         return build_view(
             before,
-            self.work.outcomes(),
+            self.work.result_of_each(),
             version=self.version,
             text=self.text,
             transcript=self.work.transcript,
@@ -44,14 +44,14 @@ class DocumentWork:
     def status(self) -> Status:
         """Where the document stands when nothing more is done."""
         work, choice = self.work, self.choice
-        refusals = [known.outcome for known in work.known.values() if isinstance(known.outcome, Refusal)]
+        refusals = [result.outcome for result in work.results.values() if isinstance(result.outcome, Refusal)]
         if (why := why_nothing(work.transcript, choice.score_options.parts)) is not None:
             return Status(State.NO_RESPONSE, why[0])
         refused = sum(not refusal.by_choice for refusal in refusals)
         message = f"{refused} of {len(work.keys)} responses could not be scored." if refused else ""
         if not work.is_missing_any:
             return Status(State.READY, message)
-        scored = sum(key in work.known for key in work.keys)
+        scored = sum(key in work.results for key in work.keys)
         part = (scored, len(work.keys)) if scored else None
         if choice.only_stored:
             shown = " Scores of before are shown." if part else ""

@@ -1,4 +1,4 @@
-"""What is known of a transcript that no editor has open: read from disk, with the scores that are kept. No model."""
+"""A transcript that no editor has open: read from disk, with the scores that are stored. No model."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ async def survey(session: Session, uri: str) -> Json | None:
     path = to_fs_path(uri)
     if path is None:
         return None
-    known = uri in session.documents
+    is_open = uri in session.documents
     settings = await session.configuration.settings(uri)
-    if not known:
+    if not is_open:
         session.configuration.forget(uri)
     reading = reading_of(session, uri, settings)
     document = await asyncio.to_thread(_read, uri, Path(path), reading)

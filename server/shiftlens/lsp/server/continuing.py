@@ -28,11 +28,10 @@ from shiftlens.scores.continuations import (
     Voice,
     WrittenToken,
     text_of,
+    voice_name,
     voices,
 )
 from shiftlens.scores.requests import to_score
-
-_NAMES = {BASE_ALPHA: "base", ALIGNED_ALPHA: "aligned"}
 
 
 def register_continuing(server: ShiftLensServer) -> None:
@@ -137,10 +136,7 @@ def _header(
         "temperature": sampling.temperature,
         "topP": sampling.top_p,
         "maxTokens": sampling.max_tokens,
-        "voices": [
-            {"name": _NAMES.get(each.alpha, f"alpha {each.alpha:g}"), "alpha": each.alpha, "seed": each.seed}
-            for each in wanted
-        ],
+        "voices": [{"name": voice_name(each), "alpha": each.alpha, "seed": each.seed} for each in wanted],
     }
 
 

@@ -10,7 +10,7 @@ from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.requests import ResponseToScore
 from shiftlens.scoring.inputs.fitting import prepare_fitted
 from shiftlens.scoring.inputs.prepare import Prepared
-from shiftlens.scoring.inputs.tokenized import TokenizedModel
+from shiftlens.scoring.inputs.tokenized import TokenizedBackend, TokenizedModel
 from shiftlens.scoring.inputs.tokens import TextEncoder
 from shiftlens.scoring.models.compatible import token_difference
 from shiftlens.scoring.opening.pair import vocabulary_notes
@@ -29,6 +29,27 @@ class Side:
     def description(self) -> ModelDescription:
         return self.backend.identity
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the model is not loaded here."""
+        return isinstance(self.tokens, TokenizedBackend)
+
+
+@dataclass(frozen=True, slots=True)
+class SideView:
+    """What a side is, without the model itself."""
+
+    description: ModelDescription
+
+
+@dataclass(frozen=True, slots=True)
+class PairView:
+    """What a pair is, without the models: to be held while they may be evicted."""
+
+    base: SideView
+    aligned: SideView
+    encoders: tuple[TextEncoder, TextEncoder]
+
 
 @dataclass(frozen=True, slots=True)
 class SidePair:
@@ -44,6 +65,11 @@ class SidePair:
         """The tokenizers of the base and the aligned model."""
         return self.base.tokens.encoder, self.aligned.tokens.encoder
 
+    @property
+    def view(self) -> PairView:
+        """The pair without the models."""
+        return PairView(SideView(self.base.description), SideView(self.aligned.description), self.encoders)
+
     def prepare(self, response: ResponseToScore, options: ScoreOptions) -> Prepared:
         """What to feed to both for a response, with what is to be said of the pair. Raises ScoringError."""
         models = self.base.tokens, self.aligned.tokens
@@ -55,13 +81,12 @@ def side_pair(base: Side, aligned: Side, notes: tuple[str, ...] = ()) -> SidePai
     differ = token_difference(base.tokens, aligned.tokens)
     about_files = dict.fromkeys((*base.tokens.notes, *aligned.tokens.notes))
     about_alone = () if differ else (_ALONE,)
-    about_sides = [note for side in (base, aligned) for note in _about(side)]
-    every = (*notes, *vocabulary_notes(differ), *about_alone, *dict.fromkeys(about_sides), *about_files)
+    every = (*notes, *vocabulary_notes(differ), *about_alone, *about_files)
     return SidePair(base, aligned, every, same_tokens=not differ)
 
 
-def _about(side: Side) -> list[str]:
-    """What a backend can't tell, in sentences."""
+def about(side: Side) -> tuple[str, ...]:
+    """What a backend can't tell, in sentences. Of a server that is known only once it has answered."""
     name, can = side.tokens.name, side.backend.capabilities
     found = []
     if not can.full_vocabulary:
@@ -71,4 +96,4 @@ def _about(side: Side) -> list[str]:
         found.append(f"{name} gives ranks only of tokens among its candidates{among}.")
     if not can.entropy:
         found.append(f"{name} gives no entropy.")
-    return found
+    return tuple(found)

@@ -59,8 +59,8 @@ def with_record_mask(record: Record, said: tuple[Said, ...]) -> tuple[Said, ...]
 
 def both(first: Turn, second: Turn) -> Trained:
     """What holds of two pieces of one turn together."""
-    known = {turn.trained for turn in (first, second)} - {Trained.UNKNOWN}
-    return known.pop() if len(known) == 1 else Trained.PARTLY if known else Trained.UNKNOWN
+    told = {turn.trained for turn in (first, second)} - {Trained.UNKNOWN}
+    return told.pop() if len(told) == 1 else Trained.PARTLY if told else Trained.UNKNOWN
 
 
 def _without_speaker(record: Record, said: tuple[Said, ...]) -> tuple[Said, ...]:
