@@ -12,7 +12,7 @@ from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.analysis.tokens import tokens
 from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.pipeline.saved_work import plan_saved_work
+from shiftlens.pipeline.saved_work import offered_scores, plan_saved_work
 from shiftlens.scores.columns import Above, int32, rank_of
 from shiftlens.scores.outcomes import Refusal
 from shiftlens.scores.records import OneModelScores, SideScores
@@ -261,3 +261,12 @@ def _is_text(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def test_a_list_of_numbers_beside_an_answer_is_refused_and_not_offered() -> None:
+    found = transcript_of(json.dumps({"prompt": "q", "completion": "a b", "logprobs": [-0.5, -1.5]}))
+    assert offered_scores(found) == ""
+    (result,) = plan_saved_work(found, ScoreOptions()).result_of_each()
+    assert result is not None
+    assert isinstance(result.outcome, Refusal)
+    assert "without their tokens" in result.outcome.problem
