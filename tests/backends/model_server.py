@@ -6,8 +6,10 @@ What it gets wrong is set by a test: a `twist` of the rows of an answer, `failur
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,6 +47,7 @@ class ModelServer:
     version: str = "1.2.3"
     key: str = ""
     token_ids: bool = True
+    compact: bool = True
     off_by: int = 0
     places: dict[str, str] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
@@ -275,8 +278,30 @@ class _Handler(BaseHTTPRequestHandler):
         for row in rows[start + 1 :]:
             own.append([None, 0, None] if row is None else [row.logprob, row.own, None])
             tops.append(None if row is None or row.top is None else [[v, t, None] for t, v in row.top.items()])
-        meta = {"prompt_tokens": len(rows), "cached_tokens": 0, "input_token_logprobs": own, "input_top_logprobs": tops}
+        meta = {"prompt_tokens": len(rows), "cached_tokens": 0, "input_token_logprobs": own}
+        if server.compact and body.get("return_flat_raw_top_logprobs_b64"):
+            meta.update(_compact(tops, body["top_logprobs_num"]))
+        else:
+            meta["input_top_logprobs"] = tops
         return {"text": "", "meta_info": meta}
+
+
+def _compact(tops: list[Any], k: int) -> dict[str, Any]:
+    """Candidates as SGLang writes them without nested lists: the nulls in front are counted, and others not allowed."""
+    nulls = next((at for at, top in enumerate(tops) if top is not None), len(tops))
+    rows = tops[nulls:]
+    if any(row is None or len(row) != k for row in rows):
+        return {"input_top_logprobs": tops}
+    values = b"".join(struct.pack("<f", value) for row in rows for value, _, _ in row)
+    ids = b"".join(struct.pack("<i", token) for row in rows for _, token, _ in row)
+    return {
+        "input_top_logprobs_val_flat_b64": base64.b64encode(values).decode(),
+        "input_top_logprobs_idx_flat_b64": base64.b64encode(ids).decode(),
+        "input_top_logprobs_val_flat_b64_dtype": "float32",
+        "input_top_logprobs_idx_flat_b64_dtype": "int32",
+        "input_top_logprobs_shape": [len(rows), k],
+        "input_top_logprobs_null_prefix": nulls,
+    }
 
 
 def status(code: int, **headers: str) -> Callable[[_Handler], None]:

@@ -47,11 +47,11 @@ class Engine:
     cancelled: set[int] = dataclasses.field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._worker = Worker(self.said.append, self.cancelled.__contains__, session())
-        self._turns = Turns(self._worker.session)
+        self.worker = Worker(self.said.append, self.cancelled.__contains__, session())
+        self._turns = Turns(self.worker.session)
 
     def ask(self, job: Job) -> None:
-        self._turns.add(job.client, self._worker.steps(job), lambda: self._worker.needs(job))
+        self._turns.add(job.client, self.worker.steps(job), lambda: self.worker.needs(job))
 
     def go_on_until(self, holds: Callable[[], object]) -> None:
         while not holds():
@@ -107,6 +107,17 @@ def test_a_server_that_hangs_at_the_first_question_holds_up_nobody_and_can_be_ca
     engine.cancelled.add(1)
     engine.go_on_until(lambda: engine.has_said(Cancelled, 1))
     assert server.left.wait(20)
+
+
+def test_a_job_that_waits_for_a_server_alone_needs_no_model_in_memory(server: ModelServer) -> None:
+    server.failures = [hang] * 50
+    engine, job = Engine(), served_job(server)
+    engine.ask(job)
+    assert engine.worker.needs(job) == (job.pair,)
+    engine.go_on_until(lambda: server.hung.is_set() and not engine.worker.needs(job))
+    assert sum(isinstance(reply, Progress) and reply.part is not None for reply in engine.said) == len(TEXTS)
+    engine.cancelled.add(1)
+    engine.go_on_until(lambda: engine.has_said(Cancelled, 1))
 
 
 def test_a_model_here_is_not_in_use_while_a_server_hangs(server: ModelServer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from hypothesis import given
@@ -12,6 +12,7 @@ from lsprotocol import types
 
 from lsp.test_lsp_views import PAIR, scored
 from shiftlens.analysis.runs import MOST_APART
+from shiftlens.analysis.tokens import kl_of_positions
 from shiftlens.lsp.documents.locate import place_at
 from shiftlens.lsp.documents.open import OpenDocument
 from shiftlens.lsp.documents.store import DocumentAnalysis
@@ -21,13 +22,15 @@ from shiftlens.lsp.views.lenses import OWN_COMMANDS, code_lenses
 from shiftlens.lsp.views.navigation import Stop, densest_run, first_shifted, next_run, next_token
 from shiftlens.lsp.views.occurrences import occurrences
 from shiftlens.lsp.views.run_diagnostics import MOST_RUNS, run_diagnostics
-from shiftlens.lsp.views.selection import selection_range
+from shiftlens.lsp.views.selection import TurnSpans, selection_range
+from shiftlens.lsp.views.token_table import token_table
 from shiftlens.options.pair import ClassifyOptions, ScoreOptions
 from shiftlens.scores.outcomes import Refusal, Result
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.edits import Edit
 from shiftlens.text.lines import LineIndex
 from shiftlens.text.trail import Edits
+from shiftlens.transcripts.model import Turn
 from shiftlens.transcripts.read import read
 
 RANKS = {"u": 1, "m": 2, "S": 9, "?": 0}
@@ -255,7 +258,9 @@ def test_a_selection_grows_from_the_token_to_its_run_its_turn_and_the_conversati
     at = analysis.text.index("a a") + 4
     position = types.Position(1, len("Assistant: ") + 4)
     place = place_at(document, analysis, position, "utf-16")
-    found: types.SelectionRange | None = selection_range(analysis.transcript, place, document.lines, at, "utf-16")
+    found: types.SelectionRange | None = selection_range(
+        TurnSpans.of(analysis.transcript), place, document.lines, at, "utf-16"
+    )
     selected = []
     while found is not None:
         start, end = (document.lines.offset(p.line, p.character) for p in (found.range.start, found.range.end))
@@ -266,10 +271,51 @@ def test_a_selection_grows_from_the_token_to_its_run_its_turn_and_the_conversati
 
 def test_a_selection_without_scores_is_of_turns() -> None:
     analysis = of("uS")
-    found = selection_range(analysis.transcript, None, LineIndex(analysis.text), len("User: "), "utf-16")
+    found = selection_range(TurnSpans.of(analysis.transcript), None, LineIndex(analysis.text), len("User: "), "utf-16")
     assert (found.range.start.character, found.range.end.character) == (6, 7)
-    empty = selection_range(None, None, LineIndex(analysis.text), 3, "utf-16")
+    empty = selection_range(TurnSpans(), None, LineIndex(analysis.text), 3, "utf-16")
     assert (empty.range.start, empty.range.end, empty.parent) == (types.Position(0, 3), types.Position(0, 3), None)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 10)), max_size=12), st.integers(0, 35), st.integers(0, 4))
+def test_the_turns_around_a_place_are_found_as_by_a_walk_through_all(
+    starts: list[tuple[int, int]], first: int, length: int
+) -> None:
+    spans = sorted((start, start + of) for start, of in starts)
+    turns = TurnSpans(tuple(spans), tuple(max(end for _, end in spans[: at + 1]) for at in range(len(spans))))
+    past = first + length
+    found = sorted(turns.around(first, past))
+    assert found == [span for span in spans if span[0] <= first and past <= span[1]]
+
+
+def test_a_token_whose_class_is_not_known_has_its_numbers_in_the_table() -> None:
+    analysis = of("u?S")
+    table = token_table(analysis, unchanged(analysis), LineIndex(analysis.text), "utf-16")
+    assert table["classes"] == [2, None, 0]
+    assert table["ranges"] == [1, 11, 13, 1, 13, 15, 1, 15, 16]
+    numbers = analysis.results[0].analysis
+    assert numbers is not None
+    assert table["kl"] == [float(f"{kl:.4g}") for kl in kl_of_positions(numbers.scored)[:3]]
+    assert None not in (table["baseProb"])  # type: ignore[operator]
+
+
+def test_many_cursors_read_the_turns_of_a_file_once() -> None:
+    reads = 0
+
+    class Counted(tuple[Turn, ...]):
+        def __iter__(self) -> Iterator[Turn]:
+            nonlocal reads
+            reads += 1
+            return super().__iter__()
+
+    analysis = of("uSuS", "uu")
+    transcript = replace(analysis.transcript, conversations=tuple(map(Counted, analysis.transcript.conversations)))
+    turns = TurnSpans.of(transcript)
+    once = reads
+    for at in range(len(analysis.text)):
+        selection_range(turns, None, LineIndex(analysis.text), at, "utf-16")
+    assert once > 0
+    assert reads == once
 
 
 def test_the_same_token_is_highlighted_wherever_it_stands_by_class() -> None:

@@ -55,6 +55,9 @@ class Unigram:
     def connect(self, check: Callable[[], None]) -> Iterator[Waiting]:  # noqa: ARG002 (of the protocol)
         return iter(())
 
+    def try_out(self, ids: Sequence[int], k: int, check: Callable[[], None]) -> Iterator[Waiting]:  # noqa: ARG002
+        return iter(())
+
     def score(
         self, inputs: Sequence[SideInput], k: int, check: Callable[[], None]
     ) -> Generator[tuple[int, SideNumbers], None, None]:

@@ -75,9 +75,18 @@ export function registerAgentTools(server: Server, logs: Logs, safeFolder: strin
       return make(found.command, found.args);
     },
   };
+  let registration: vscode.Disposable;
+  try {
+    registration = lm.registerMcpServerDefinitionProvider(PROVIDER, provider);
+  } catch (error) {
+    // VS Code 1.100 wants the provider to be contributed under a name that no other version knows.
+    logs.main.info(`This VS Code takes no tools for agents: ${error}`);
+    changed.dispose();
+    return new vscode.Disposable(() => undefined);
+  }
   return vscode.Disposable.from(
     changed,
-    lm.registerMcpServerDefinitionProvider(PROVIDER, provider),
+    registration,
     vscode.workspace.onDidGrantWorkspaceTrust(() => changed.fire()),
     vscode.workspace.onDidChangeWorkspaceFolders(() => changed.fire()),
     vscode.workspace.onDidChangeConfiguration((event) => event.affectsConfiguration(SECTION) && changed.fire()),

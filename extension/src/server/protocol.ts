@@ -40,6 +40,7 @@ export const PAGE_REFRESH = "workspace/textDocumentContent/refresh";
 export const TOKEN = "shiftlens/token";
 export const TOKENS = "shiftlens/tokens";
 export const NEXT = "shiftlens/next";
+export const CONTINUE = "shiftlens/continue";
 
 /** Our commands that code lenses may name: the first gets a URI and a position, the second a URI. */
 export const LENS_COMMANDS = ["shiftlens.showDistributions", "shiftlens.openReport"];
@@ -55,6 +56,7 @@ export const ServerCommand = {
   localModels: "shiftlens.localModels",
   report: "shiftlens.report",
   debugInformation: "shiftlens.debugInformation",
+  insertAlternative: "shiftlens.insertAlternative",
 } as const;
 
 /** A position or range as the protocol has them; columns in UTF-16 units here. */
@@ -84,6 +86,38 @@ export interface NextAnswer {
   wrapped: boolean;
   tokens: number;
   shifted: number;
+  range: { start: Position; end: Position };
+}
+
+export interface ContinueParams {
+  uri: string;
+  position: Position;
+  alpha?: number;
+  partialResultToken: string;
+}
+
+/** What CONTINUE tells first: where it goes on, what the response says there, and which voices write. */
+export interface ContinueHeader {
+  models: { base: string; aligned: string };
+  said: string;
+  notes: string[];
+  voices: { name: string; alpha: number; seed: number | null }[];
+}
+
+/** A token of a voice; `end` says why its last one is the last. */
+export interface ContinueToken {
+  voice: number;
+  text: string;
+  end: "end" | "close" | "length" | "room" | null;
+}
+
+/** Each partial result: the first has the header, all others have tokens. */
+export type ContinuePart = Partial<ContinueHeader> & { tokens: ContinueToken[] };
+
+/** The answer to `insertAlternative`; null where no scored token stands. `as` says in words how it was written. */
+export interface AlternativeAnswer {
+  written: "conversation" | "turn" | "exchange";
+  as: string;
   range: { start: Position; end: Position };
 }
 

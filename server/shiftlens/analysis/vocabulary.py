@@ -117,29 +117,46 @@ class _Tally:
             _keep(self.suppressions, (-place.change, -number, place), limit)
 
 
-def vocabulary_shift(analyses: Iterable[tuple[str, ResponseAnalysis]], *, places: int = 5) -> VocabularyShift:
-    """Compare the candidates at every position of responses, each with the name of its file.
+@dataclass(slots=True)
+class VocabularyTally:
+    """Compares the candidates at every position of responses, which are given one by one and need not be there later.
 
-    Takes them one by one; memory grows with the number of different tokens. `places` are kept of each token, promoted
-    and suppressed.
+    Memory grows with the number of different tokens. `places` are listed of each token, promoted and suppressed.
     """
-    tallies: dict[Key, _Tally] = {}
-    positions = left_out = 0
-    for file, analysis in analyses:
+
+    places: int = 5
+    _positions: int = 0
+    _left_out: int = 0
+    _tallies: dict[Key, _Tally] = field(default_factory=dict)
+
+    def add(self, file: str, analysis: ResponseAnalysis, items: Iterable[Token] | None = None) -> None:
+        """Take in a response of a file; `items` are its tokens, where they are there already."""
         if not isinstance(analysis.scored, ScoredResponse):
-            left_out += analysis.scored.rows
-            continue
+            self._left_out += analysis.scored.rows
+            return
         ends = analysis.scored.base.end_id, analysis.scored.aligned.end_id
-        for item in tokens(analysis):
+        for item in tokens(analysis) if items is None else items:
             if item.realigned is not None or item.base is None or not item.base.top or not item.aligned.top:
-                left_out += 1
+                self._left_out += 1
                 continue
-            positions += 1
+            self._positions += 1
             for key, place in _changes(item, item.base, ends, file, analysis.response.index):
-                tallies.setdefault(key, _Tally()).add(place, positions, places)
-    found = [_token_shift(key, tally) for key, tally in tallies.items()]
-    # Of equal changes, by bytes, so that the order is always the same.
-    return VocabularyShift(positions, left_out, tuple(sorted(found, key=lambda t: (-t.change, t.piece))))
+                self._tallies.setdefault(key, _Tally()).add(place, self._positions, self.places)
+
+    def shift(self) -> VocabularyShift:
+        """What came of all responses so far."""
+        found = [_token_shift(key, tally) for key, tally in self._tallies.items()]
+        # Of equal changes, by bytes, so that the order is always the same.
+        ordered = tuple(sorted(found, key=lambda token: (-token.change, token.piece)))
+        return VocabularyShift(self._positions, self._left_out, ordered)
+
+
+def vocabulary_shift(analyses: Iterable[tuple[str, ResponseAnalysis]], *, places: int = 5) -> VocabularyShift:
+    """Compare the candidates at every position of responses, each with the name of its file."""
+    tally = VocabularyTally(places)
+    for file, analysis in analyses:
+        tally.add(file, analysis)
+    return tally.shift()
 
 
 def _changes(

@@ -117,6 +117,13 @@ class RemoteBackend(Backend, Protocol):
         """Have the model tell what it is, if that is not known yet. Waits as `score` does. Raises ModelError."""
         ...
 
+    def try_out(self, ids: Sequence[int], k: int, check: Callable[[], None]) -> Iterator[Waiting]:
+        """See by a text whether the model's numbers can be used, as `score` does by itself. Waits as that does.
+
+        Raises ModelError where they can't.
+        """
+        ...
+
     @property
     def tokenizer(self) -> str:
         """What names the tokenizer of its ids: a folder, or a name of the hub."""

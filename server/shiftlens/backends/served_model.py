@@ -86,6 +86,11 @@ class ServedModel:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def try_out(self, ids: Sequence[int], k: int) -> None:
+        """Probe the server by a text. Raises what `score` does."""
+        await self.connect()
+        await self.look_again(ids[: min(LONGEST, self.most_ids or LONGEST)], k)
+
     async def look_again(self, sample: Sequence[int], k: int) -> None:
         """Ask what the server is, and probe it unless it is still on a connection on which it was probed.
 

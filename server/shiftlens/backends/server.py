@@ -79,15 +79,12 @@ class ServerBackend:
 
     def connect(self, check: Callable[[], None]) -> Iterator[Waiting]:
         """See `protocol.RemoteBackend.connect`."""
-        if self._model.told is not None:
-            return
+        if self._model.told is None:
+            yield from self._done(self._model.connect, check)
 
-        async def connect(_tell: Callable[[None], None]) -> None:
-            await self._model.connect()
-
-        for event in self._worked(connect, check):
-            if isinstance(event, Waiting):
-                yield event
+    def try_out(self, ids: Sequence[int], k: int, check: Callable[[], None]) -> Iterator[Waiting]:
+        """See `protocol.RemoteBackend.try_out`."""
+        yield from self._done(lambda: self._model.try_out(ids, k), check)
 
     def score(self, inputs: Sequence[SideInput], k: int, check: Callable[[], None]) -> Generator[SideEvent, None, None]:
         """See `protocol.Backend.score`. Requests go on between two steps; stopping breaks them off."""
@@ -101,6 +98,18 @@ class ServerBackend:
             else:
                 index, came = event
                 yield index, came if isinstance(came, SideNumbers) else as_refused(self._name, came)
+
+    def _done(
+        self, work: Callable[[], Coroutine[Any, Any, None]], check: Callable[[], None]
+    ) -> Generator[Waiting, None, None]:
+        """Work in the loop that tells nothing. Raises ModelError."""
+
+        async def silent(_tell: Callable[[None], None]) -> None:
+            await work()
+
+        for event in self._worked(silent, check):
+            if isinstance(event, Waiting):
+                yield event
 
     def _worked(
         self, work: Callable[[Callable[[T], None]], Coroutine[Any, Any, None]], check: Callable[[], None]

@@ -38,10 +38,15 @@ def add_reading_arguments(parser: argparse.ArgumentParser, *, several: bool = Fa
     add_pair_arguments(parser, several=several)
     add_numbers_arguments(parser)
     parser.add_argument("--transcript-format", metavar="NAME", help="read the files as this format, detect nothing")
-    parser.add_argument("--max-bytes", type=_positive, default=_DEFAULT_MAX_BYTES, help="default %(default)s")
+    parser.add_argument("--max-bytes", type=whole_bytes, default=_DEFAULT_MAX_BYTES, help="default %(default)s")
     parser.add_argument(
         "--no-cache", action="store_true", help="score anew, neither reading nor keeping scores (see `shiftlens cache`)"
     )
+    add_engine_argument(parser)
+
+
+def add_engine_argument(parser: argparse.ArgumentParser) -> None:
+    """Whether the engine is shared."""
     parser.add_argument(
         "--private-engine",
         action="store_true",
@@ -159,7 +164,8 @@ def complain(file: str, message: str) -> None:
     print(f"{harmless_name(file)}: {harmless(message)}", file=sys.stderr)
 
 
-def _positive(value: str) -> int:
+def whole_bytes(value: str) -> int:
+    """An argparse type: a number of bytes."""
     if value.isdecimal() and int(value) > 0:
         return int(value)
     raise argparse.ArgumentTypeError(f"{value!r} is not a number of bytes")

@@ -17,6 +17,8 @@ COMMANDS = (
     "show",
     "report",
     "diff-vocabulary",
+    "corpus",
+    "corpus-summary",
     "stages",
     "contexts",
     "noise-floor",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +22,12 @@ def why_unwritable(output: Path) -> str | None:
     return None
 
 
-def write_whole(output: Path, text: str) -> None:
-    """Whole or not at all: a file that is there stays until the new one is complete. Raises OSError."""
-    with written_whole(output) as file:
+def write_whole(output: Path, text: str, *, new: bool = False) -> None:
+    """Whole or not at all: a file that is there stays until the new one is complete.
+
+    With `new` it stays for good, also one that came to be a moment ago: FileExistsError. Raises OSError.
+    """
+    with replacing(output, new=new) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         file.write(text)
 
 
@@ -35,10 +39,11 @@ def written_whole(output: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def replacing(output: Path) -> Iterator[Path]:
+def replacing(output: Path, *, new: bool = False) -> Iterator[Path]:
     """A file of its own to write to, which takes the place of `output` at the end, and goes where anything is raised.
 
-    Raises OSError.
+    With `new` it takes no other's place, also not that of one that came to be a moment ago: FileExistsError. Raises
+    OSError.
     """
     target = output.resolve()
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
@@ -48,10 +53,32 @@ def replacing(output: Path) -> Iterator[Path]:
         # A file of its own would have had these permissions; a temporary one is for its owner alone.
         mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
         Path(name).chmod(mode)
-        Path(name).replace(target)
+        if new:
+            _put_new(Path(name), target)
+        else:
+            Path(name).replace(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _put_new(complete: Path, target: Path) -> None:
+    """Give a complete file its name, if nothing has that. Raises FileExistsError and other OSErrors."""
+    try:
+        # One step in which nobody else can take the name, unlike a look before a renaming.
+        os.link(complete, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links: the name is taken first, and given up where the text does not fit.
+        with complete.open("rb") as source, target.open("xb") as file:
+            try:
+                shutil.copyfileobj(source, file)
+                file.flush()
+            except BaseException:
+                target.unlink(missing_ok=True)
+                raise
+    complete.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -91,6 +91,7 @@ class Settings:
     code_lenses: bool = True
     inlay_hints: bool = False
     run_diagnostics: bool = False
+    inline_completions: bool = False
 
     @property
     def score_options(self) -> ScoreOptions:
@@ -218,6 +219,7 @@ _CHECKS: dict[str, tuple[str, Check]] = {
     "codeLenses": ("code_lenses", _flag),
     "inlayHints": ("inlay_hints", _flag),
     "runDiagnostics": ("run_diagnostics", _flag),
+    "inlineCompletions": ("inline_completions", _flag),
 }
 
 

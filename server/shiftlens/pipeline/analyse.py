@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from shiftlens.analysis.classify import build, combined
 from shiftlens.analysis.model import Analysis, ResponseAnalysis
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Progress
-from shiftlens.errors import TranscriptError
+from shiftlens.errors import ShiftLensError, TranscriptError
 from shiftlens.options.choice import Choice
 from shiftlens.options.pair import FROM_MODELS
+from shiftlens.options.server_names import is_server_name
 from shiftlens.pipeline.put_aside import MadeWhenAsked, PutAside
 from shiftlens.pipeline.saved_results import SavedResults
 from shiftlens.pipeline.saved_work import plan_saved_work, why_no_scores
@@ -21,9 +23,12 @@ from shiftlens.pipeline.scoring_job import Finished, Update, scoring_job
 from shiftlens.pipeline.unscored import left_out, why_nothing
 from shiftlens.pipeline.work import Work, plan_work
 from shiftlens.scores.description import ModelDescription
+from shiftlens.scores.outcomes import Refusal, Result
 from shiftlens.scores.records import OneModelScores, ScoredResponse
 from shiftlens.scores.store import ResultStore
 from shiftlens.transcripts.model import Transcript
+
+E = TypeVar("E")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,8 @@ async def analyse(
     can be done until it is closed.
 
     Raises TranscriptError where there are none; ModelError, ScoringError and EngineError as the engine does, which is
-    asked only for what is not stored.
+    asked only for what is not stored. Of a model on a server nothing is stored: what was scored before such an error is
+    returned, and the other responses are refused with it.
     """
     options = choice.score_options
     if (why := why_nothing(transcript, options.parts)) is not None:
@@ -70,26 +76,48 @@ async def analyse(
         return await asyncio.to_thread(analysed_as_saved, transcript, choice)
     work = await asyncio.to_thread(plan_work, transcript, choice.pair, options, results=aside)
     saved = None if store is None else SavedResults(store)
-    models = Finished()
+    models: object = None
     try:
-        async with aclosing(scoring_job(work, engine, saved=saved)) as events:
+        models = await last_event(scoring_job(work, engine, saved=saved), (work,), saved, on_progress)
+    except ShiftLensError as error:
+        served = is_server_name(choice.pair.base) or is_server_name(choice.pair.aligned)
+        if not served or not work.has_scores:
+            raise
+        work.results.update(dict.fromkeys(work.missing(), Result(Refusal(error.problem, error.remedy))))
+    base, aligned = (models.base, models.aligned) if isinstance(models, Finished) else (None, None)
+    return analysed(work, choice, base, aligned)
+
+
+async def last_event(
+    job: AsyncGenerator[E, None],
+    works: Sequence[Work],
+    saved: SavedResults | None,
+    on_progress: Callable[[Progress], None] | None,
+) -> E | None:
+    """Follow a job on these works to its end: tell its progress, and store each result when it is there.
+
+    Where the job is given up, or fails, what was scored until then is stored.
+    """
+    last: E | None = None
+    try:
+        async with aclosing(job) as events:
             async for event in events:
-                if isinstance(event, Progress):
-                    if on_progress is not None:
-                        on_progress(event)
-                elif isinstance(event, Finished):
-                    models = event
-                elif (
-                    isinstance(event, Update) and saved is not None and isinstance(event.result.outcome, ScoredResponse)
-                ):
-                    # Scores of the first positions are not noted, so that they are not written either.
-                    saved.write({event.key: event.result.outcome})
+                last = event
+                if isinstance(event, Progress) and on_progress is not None:
+                    on_progress(event)
+                elif isinstance(event, Update) and saved is not None:
+                    outcome = event.result.outcome
+                    if isinstance(outcome, ScoredResponse) and not event.result.partial:
+                        saved.write({event.key: outcome})
     finally:
         if saved is not None:
-            if aside is None:
+            for work in works:
+                # What was put aside is written as it comes: all of it at once would not fit in memory.
+                if isinstance(work.results, PutAside):
+                    continue
                 saved.write(work.complete())
             await saved.close()
-    return analysed(work, choice, models.base, models.aligned)
+    return last
 
 
 def analysed_as_saved(transcript: Transcript, choice: Choice) -> Analysed:

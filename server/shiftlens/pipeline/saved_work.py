@@ -1,4 +1,4 @@
-"""The work on a transcript whose scores are those that the file itself holds: all is known at once, no model is run."""
+"""The work on a transcript whose scores are those that the file itself holds: no model is run for its results."""
 
 from __future__ import annotations
 
@@ -60,8 +60,9 @@ def plan_saved_work(
         if key not in results:
             outcome = None if cache is None else cache.get(key)
             results[key] = Result(outcome if outcome is not None else _outcome(response, options.parts))
-    requests = Requests(transcript.responses, transcript.format)
-    return Work(transcript, NO_PAIR, options, requests, keys, only, document, results)
+    return Work(
+        transcript, NO_PAIR, options, Requests(transcript.responses, transcript.format), keys, only, document, results
+    )
 
 
 def _key(response: Response, parts: Collection[str]) -> bytes:

@@ -45,8 +45,14 @@ class Work:
             if isinstance(result.outcome, ScoredResponse) and not result.partial
         }
 
+    @property
+    def has_scores(self) -> bool:
+        """Whether any content has the scores of all its positions."""
+        found = self.results.values()
+        return any(isinstance(result.outcome, ScoredResponse) and not result.partial for result in found)
+
     def complete_outcomes(self) -> list[tuple[ContentKey, Outcome]]:
-        """What is known in full of each content, scores or a refusal."""
+        """All outcomes that are complete, scores and refusals."""
         return [(key, result.outcome) for key, result in self.results.items() if not result.partial]
 
     def missing(self) -> dict[ContentKey, ResponseToScore]:

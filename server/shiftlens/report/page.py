@@ -23,11 +23,12 @@ from shiftlens.analysis.contract import Described
 from shiftlens.analysis.corpus import CorpusSummary, summarise_corpus
 from shiftlens.analysis.model import Analysis, ResponseAnalysis
 from shiftlens.analysis.profile import most_often_shifted
+from shiftlens.analysis.tokens import tokens
 from shiftlens.options.pair import FROM_MODELS
 from shiftlens.report.corpus import CorpusTables
 from shiftlens.report.scores import Pieces
 from shiftlens.report.sections import COMMON_TOKENS, CommonToken, ResponseSection, SummaryTable, labels_of
-from shiftlens.report.vocabulary import vocabulary_of
+from shiftlens.report.vocabulary import VocabularyOfReport
 from shiftlens.text.visible import harmless, visible_piece
 
 GENERATOR = "ShiftLens report"
@@ -53,7 +54,9 @@ class ReportedFile:
 def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()) -> str:
     """The page. `failed` names files that could not be analysed, with the reason."""
     pieces = Pieces()
-    sections = [_file(number, file, pieces) for number, file in enumerate(files, 1)]
+    vocabulary = VocabularyOfReport([file.analysis for file in files])
+    sections = [_file(number, file, pieces, vocabulary) for number, file in enumerate(files, 1)]
+    lists = vocabulary.lists()
     style, script = _asset("page.css"), _asset("page.js")
     every = [response for file in files for response in file.analysis.responses]
     # Classes of the two kinds of scores mean different things, so that they are not counted together.
@@ -79,7 +82,8 @@ def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()
         if len(responses) > 1
         else [],
         corpus=None if corpus is None else CorpusTables.of(corpus),
-        vocabulary=vocabulary_of([file.analysis for file in files]),
+        vocabulary=None if isinstance(lists, str) else lists,
+        why_no_vocabulary=lists if isinstance(lists, str) else "",
         pieces=_json(pieces.texts),
     )
 
@@ -99,8 +103,15 @@ def is_report(start: bytes) -> bool:
     return _MARK.encode() in start[:_MARK_WITHIN]
 
 
-def _file(number: int, file: ReportedFile, pieces: Pieces) -> dict[str, object]:
+def _file(number: int, file: ReportedFile, pieces: Pieces, vocabulary: VocabularyOfReport) -> dict[str, object]:
     analysis = file.analysis
+    responses: list[ResponseSection] = []
+    for response in analysis.responses:
+        # Put together once for all that is told of them, and let go of with the response.
+        rows = list(tokens(response))
+        vocabulary.add(number, response, rows)
+        key = f"{number}-{response.response.index + 1}"
+        responses.append(ResponseSection.of(response, rows, analysis, key, pieces, _json))
     return {
         "number": number,
         "name": file.name,
@@ -113,10 +124,7 @@ def _file(number: int, file: ReportedFile, pieces: Pieces) -> dict[str, object]:
         "refused": file.refused,
         "remarks": file.remarks,
         "alone": bool(analysis.responses) and all(response.is_of_one_model for response in analysis.responses),
-        "responses": [
-            ResponseSection.of(response, analysis, f"{number}-{response.response.index + 1}", pieces, _json)
-            for response in analysis.responses
-        ],
+        "responses": responses,
     }
 
 

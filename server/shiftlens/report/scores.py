@@ -72,9 +72,11 @@ def spans(analysis: ResponseAnalysis) -> list[Span]:
     return _spans(analysis, _groups(analysis, rows))
 
 
-def spans_and_scores(analysis: ResponseAnalysis, of: Analysis, pieces: Pieces) -> tuple[list[Span], Json]:
-    """The spans of a response of `of` in order, and its columns. What a piece says goes into `pieces`."""
-    rows = list(tokens(analysis))
+def spans_and_scores(
+    analysis: ResponseAnalysis, rows: Sequence[Token], of: Analysis, pieces: Pieces
+) -> tuple[list[Span], Json]:
+    """The spans of a response of `of` in order, and its columns. `rows` are all of its tokens; what a piece says goes
+    into `pieces`."""
     groups = _groups(analysis, rows)
     return _spans(analysis, groups), {
         "first": [group[0].index for group in groups],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
@@ -10,7 +10,7 @@ from markupsafe import Markup
 from shiftlens.analysis.classify import Shares, shares, shares_without_flagged
 from shiftlens.analysis.contract import prompt_of
 from shiftlens.analysis.facts import capitalised
-from shiftlens.analysis.model import CLASSES, Analysis, ResponseAnalysis, ShiftClass, Summary
+from shiftlens.analysis.model import CLASSES, Analysis, ResponseAnalysis, ShiftClass, Summary, Token
 from shiftlens.analysis.profile import by_tenth, most_often_shifted
 from shiftlens.analysis.words import part_words, trained_words, turn_words
 from shiftlens.report.scores import Pieces, Span, spans_and_scores
@@ -90,12 +90,13 @@ class ResponseSection:
     def of(
         cls,
         analysis: ResponseAnalysis,
+        rows: Sequence[Token],
         of: Analysis,
         key: str,
         pieces: Pieces,
         as_json: Callable[[object], Markup],
     ) -> ResponseSection:
-        spans, scores = spans_and_scores(analysis, of, pieces)
+        spans, scores = spans_and_scores(analysis, rows, of, pieces)
         scored = analysis.scored
         return cls(
             key=key,

@@ -11,6 +11,8 @@ from shiftlens.errors import ScoringError
 
 BASE_ALPHA, ALIGNED_ALPHA = -1.0, 0.0
 DEFAULT_TOKENS = 40
+DEFAULT_SAMPLES = 4
+"""How many continuations cross-sampling draws of each arm."""
 MOST_TOKENS = 4096
 MOST_SAMPLES = 100
 MOST_SEED = (1 << 63) - 1

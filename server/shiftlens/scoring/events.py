@@ -57,6 +57,14 @@ class Refused:
     aligned: int = 0
 
 
-Event = Opened | Progress | Scored | Refused
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """From here on, until another one says otherwise, the run needs its models in memory or waits for one that is
+    elsewhere. Without any, it needs them."""
+
+    models: bool
+
+
+Event = Opened | Progress | Scored | Refused | Needs
 Events = tuple[Event, ...]
 """What one step of the work gave: nothing, or several events."""

@@ -17,7 +17,7 @@ from shiftlens.scores.continuations import Begun
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.requests import ResponseToScore
 from shiftlens.scoring.alone.opening import SideOpener
-from shiftlens.scoring.alone.sides import SidePair
+from shiftlens.scoring.alone.sides import SidePair, about
 from shiftlens.scoring.continuing.run import Continuing, Written, continuations
 from shiftlens.scoring.events import Event, Events, Opened
 from shiftlens.scoring.models.hub import hub_access
@@ -211,6 +211,25 @@ class Session:
                 return sides.base.description, sides.aligned.description
         with self.open(spec, on_progress) as pair:
             return pair.base.description, pair.aligned.description
+
+    def trying_out(
+        self, spec: PairSpec, check: Callable[[], None] = lambda: None
+    ) -> Generator[None, None, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """See in steps whether the models of a pair that are elsewhere give numbers that can be used.
+
+        The result has sentences on each that is: what it can't tell, and what makes its tokens. Raises ModelError.
+        """
+        found: list[tuple[str, ...]] = []
+        for name in (spec.base, spec.aligned):
+            if not self._sides.is_remote(name, spec):
+                found.append(())
+                continue
+            with self._sides.side(name, spec, _quiet) as side:
+                for _ in side.try_out(ScoreOptions().top_k, check):
+                    yield
+                found.append((*side.origins, *about(side)))
+        base, aligned = found
+        return base, aligned
 
     def models(self) -> tuple[CachedModel, ...]:
         """Every model in memory, and its bytes."""

@@ -84,7 +84,7 @@ def token_answer(document: OpenDocument, place: Place, unit: Unit) -> Json:
         "tokenCount": None if analysis is None else analysis.token_count,
         "partial": place.result.partial,
         "refusal": _why_not(place),
-        "range": None if span is None else _range(document, span, unit),
+        "range": None if span is None else range_json(document, span, unit),
         "models": _models(place),
         "baseContext": base_context_of(place.analysis.score_options) if place.analysis.scores == FROM_MODELS else None,
         "prefix": sides,
@@ -145,7 +145,7 @@ def _response(
         "turn": turn_words(analysis.transcript.responses[index], analysis.transcript),
         "label": analysis.transcript.responses[index].label,
         "training": trained_words(analysis.transcript.responses[index]),
-        "range": None if span is None else _range(document, span, unit),
+        "range": None if span is None else range_json(document, span, unit),
         "summary": None if found is None else summary_json(found.summary),
         "notes": [] if found is None else list(found.notes),
     }
@@ -229,7 +229,8 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _range(document: OpenDocument, span: tuple[int, int], unit: Unit) -> Json:
+def range_json(document: OpenDocument, span: tuple[int, int], unit: Unit) -> Json:
+    """A span of the present text as the protocol has ranges."""
     found = span_range(document.lines, *span, unit)
     return {
         "start": {"line": found.start.line, "character": found.start.character},

@@ -30,7 +30,11 @@ class SideOpener:
 
     def has_remote(self, spec: PairSpec) -> bool:
         """Whether a model of the pair is elsewhere."""
-        return any(self._remote(name, spec) is not None for name in (spec.base, spec.aligned))
+        return any(self.is_remote(name, spec) for name in (spec.base, spec.aligned))
+
+    def is_remote(self, name: str, spec: PairSpec) -> bool:
+        """Whether this model of the pair is elsewhere."""
+        return self._remote(name, spec) is not None
 
     def needed(self, spec: PairSpec) -> list[Needed]:
         """What the models of the pair that are here need. Fetches nothing. Raises ModelError."""

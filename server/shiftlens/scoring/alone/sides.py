@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from shiftlens.backends.protocol import Backend
+from shiftlens.backends.protocol import Backend, Waiting
 from shiftlens.options.pair import ScoreOptions
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.requests import ResponseToScore
@@ -14,6 +15,8 @@ from shiftlens.scoring.inputs.tokenized import TokenizedBackend, TokenizedModel
 from shiftlens.scoring.inputs.tokens import TextEncoder
 from shiftlens.scoring.models.compatible import token_difference
 from shiftlens.scoring.opening.pair import vocabulary_notes
+
+_A_TEXT = "The sky is blue because air scatters blue light more than red light, and sunsets are red for that reason."
 
 _ALONE = "Each model was scored by itself, so that there is no KL."
 
@@ -34,12 +37,25 @@ class Side:
         """Whether the model is not loaded here."""
         return isinstance(self.tokens, TokenizedBackend)
 
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """What makes the tokens of a model that is elsewhere."""
+        if not isinstance(self.tokens, TokenizedBackend):
+            return ()
+        return (f"Its tokens are made here, by the tokenizer of {self.tokens.backend.tokenizer}.",)
+
+    def try_out(self, k: int, check: Callable[[], None]) -> Iterator[Waiting]:
+        """See whether a model that is elsewhere gives numbers that can be used. Raises ModelError."""
+        if isinstance(self.tokens, TokenizedBackend):
+            yield from self.tokens.backend.try_out(self.tokens.encoder.encode(_A_TEXT).ids, k, check)
+
 
 @dataclass(frozen=True, slots=True)
 class SideView:
     """What a side is, without the model itself."""
 
     description: ModelDescription
+    is_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +84,8 @@ class SidePair:
     @property
     def view(self) -> PairView:
         """The pair without the models."""
-        return PairView(SideView(self.base.description), SideView(self.aligned.description), self.encoders)
+        base, aligned = (SideView(side.description, side.is_elsewhere) for side in (self.base, self.aligned))
+        return PairView(base, aligned, self.encoders)
 
     def prepare(self, response: ResponseToScore, options: ScoreOptions) -> Prepared:
         """What to feed to both for a response, with what is to be said of the pair. Raises ScoringError."""

@@ -117,17 +117,20 @@ def estimated_bytes(source: ModelSource, spec: PairSpec, kind: str, *, full_mode
         return 0
     if not full_model:
         return sum(file.stat().st_size for file in folder.glob("adapter_model.safetensors"))
-    elements, on_disk = _weight_sizes(source.full_model, folder, spec.allow_pickle)
+    try:
+        elements, on_disk = _weight_sizes(source.full_model, folder, spec.allow_pickle)
+    except (ModelError, OSError):
+        return 0
     return elements * item if elements and item else on_disk
 
 
 @functools.lru_cache(maxsize=256)
 def _weight_sizes(name: str, folder: Path, allow_pickle: bool) -> tuple[int, int]:
-    """Asked for at each step while jobs wait for models, so that files are read only once."""
-    try:
-        return weight_sizes(name, folder, allow_pickle=allow_pickle)
-    except (ModelError, OSError):
-        return 0, 0
+    """Asked for at each step while jobs wait for models, so that files are read only once.
+
+    Files that can't be read are looked at again the next time: they may be whole by then.
+    """
+    return weight_sizes(name, folder, allow_pickle=allow_pickle)
 
 
 def _gguf_elements(file: Path) -> int:

@@ -11,7 +11,7 @@ from shiftlens.backends.protocol import SideEvent, SideInput, SideNumbers, SideR
 from shiftlens.errors import ModelError, ScoringError
 from shiftlens.scoring.alone.combine import pair_tensors_of, record_of
 from shiftlens.scoring.alone.sides import PairView, Side, SidePair, about
-from shiftlens.scoring.events import Events, Progress, Refused, Scored
+from shiftlens.scoring.events import Events, Needs, Progress, Refused, Scored
 from shiftlens.scoring.inputs.prepare import Prepared, PreparedSide
 from shiftlens.scoring.inputs.template_limits import template_budget
 from shiftlens.scoring.numbers import products
@@ -44,6 +44,8 @@ class SideRun:
         """Do it. A step is the preparation of a response, the numbers of one side, or a short wait for a model that is
         elsewhere. Raises ModelError, and what `check` raises."""
         for portion in portions(self._count):
+            if portion.start:
+                yield (Needs(models=True),)
             ready: dict[int, Prepared] = {}
             with self._open() as pair:
                 view = pair.view
@@ -75,7 +77,12 @@ class SideRun:
         one_side: dict[int, SideNumbers] = {}
         answers = 0
         sides = [self._one_side(which, view, inputs[which], notes) for which in (_BASE, _ALIGNED)]
+        elsewhere = (view.base.is_elsewhere, view.aligned.is_elsewhere)
         for which, event in _in_turns(sides):
+            if event is None:
+                if not elsewhere[which]:
+                    yield (Needs(models=False),)
+                continue
             if isinstance(event, Waiting):
                 yield self._waiting(event, portion, answers / 2 / len(indices))
                 continue
@@ -163,8 +170,8 @@ class SideRun:
         return ModelError(f"{error.problem} {so_far}", error.remedy)
 
 
-def _in_turns(sides: Sequence[Generator[SideEvent, None, None]]) -> Iterator[tuple[int, SideEvent]]:
-    """What comes of both sides, which take turns until each has ended."""
+def _in_turns(sides: Sequence[Generator[SideEvent, None, None]]) -> Iterator[tuple[int, SideEvent | None]]:
+    """What comes of both sides, which take turns until each has ended; None is the last of each."""
     left = dict(enumerate(sides))
     try:
         while left:
@@ -172,8 +179,7 @@ def _in_turns(sides: Sequence[Generator[SideEvent, None, None]]) -> Iterator[tup
                 event = next(side, None)
                 if event is None:
                     del left[which]
-                else:
-                    yield which, event
+                yield which, event
     finally:
         for side in left.values():
             side.close()

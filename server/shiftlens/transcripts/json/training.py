@@ -90,11 +90,13 @@ def _said(message: Record) -> Iterator[tuple[str, Trained]]:
 
 def _flag(message: Record, key: str) -> Trained:
     value = message.plain(key)
-    # A number that is no mask may stand under these names, such as the loss of an evaluation.
     if isinstance(value, (bool, int, float)) and (value in (0, 1) or (key == "weight" and value > 0)):
         return Trained.YES if value > 0 else Trained.NO
     if key == "weight" or isinstance(value, str):
         message.log.say(f"`{key}` says neither that the turn is trained on nor that it is not.", message.start)
+    elif value is not None:
+        # Such as the loss of an evaluation. Without the number, so that a file tells it once.
+        message.log.say(f"`{key}` is a number other than 0 and 1, so it was taken for no loss mask.", message.start)
     return Trained.UNKNOWN
 
 
