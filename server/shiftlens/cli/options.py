@@ -174,7 +174,9 @@ def candidates(value: str) -> int:
 
 
 def check_pair_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """End with a usage error where --bundled and another model are both asked for."""
+    """End with a usage error where --bundled and another model are both asked for, or models where none are run."""
+    if getattr(args, "scores", None) == FROM_FILE and (args.bundled or args.base or args.aligned):
+        parser.error("--scores saved shows what the files hold and runs no model; leave it out, or the models")
     if args.bundled and (args.base or args.aligned):
         parser.error("--bundled names both models; leave out --base and --aligned, or leave out --bundled")
 

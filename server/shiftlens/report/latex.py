@@ -93,10 +93,10 @@ _NAMED = {
 def latex_of_file(file: str, analysis: Analysis) -> Iterator[str]:
     """The document's lines on one file: its responses, coloured, with their shares. Goes between HEAD and FOOT."""
     yield f"\\section*{{{escaped(harmless_name(file))}}}\n"
-    names = zip(("base", "aligned"), analysis.model_names, strict=True)
-    pair = ", ".join(f"{side} {name}" for side, name in names if name is not None)
-    yield f"{escaped(harmless_name(pair))}\n\n"
+    base, aligned = analysis.model_names
     alone = bool(analysis.responses) and all(found.is_of_one_model for found in analysis.responses)
+    pair = f"model {aligned or 'not named in the file'}" if alone else f"base {base}, aligned {aligned}"
+    yield f"{escaped(harmless_name(pair))}\n\n"
     labels = labels_of(alone=alone)
     low, high = analysis.classify_options.thresholds
     middle = f"\\slmarginal{{{labels['marginal']}}} {low + 1} to {high}, " if high > low else ""
