@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -79,15 +79,28 @@ async def analyse(
                     # First rows are not noted, so that they are not written either.
                     saved.write({event.key: event.known.outcome})
     except ShiftLensError as error:
-        served = is_server_name(choice.pair.base) or is_server_name(choice.pair.aligned)
-        if not served or not work.complete():
+        if not keep_scored([work], error):
             raise
-        work.known.update(dict.fromkeys(work.missing(), Known(Refusal(error.problem, error.remedy))))
     finally:
         if saved is not None:
             saved.write(work.complete())
             await saved.close()
     return analysed(work, choice, models.base, models.aligned)
+
+
+def keep_scored(works: Sequence[Work], error: ShiftLensError) -> bool:
+    """Refuse with an error what it kept from being scored, if there are scores that would be lost with it.
+
+    There are none under a pair of models that are here, whose scores are on the disk.
+    """
+    served = [work for work in works if is_server_name(work.pair.base) or is_server_name(work.pair.aligned)]
+    if not any(work.complete() for work in served):
+        return False
+    for work in works:
+        ended = {key for key, known in work.known.items() if not known.partial}
+        left = [key for key in work.keys if key not in ended]
+        work.known.update(dict.fromkeys(left, Known(Refusal(error.problem, error.remedy))))
+    return True
 
 
 def analysed(work: Work, choice: Choice, base: ModelDescription | None, aligned: ModelDescription | None) -> Analysed:

@@ -8,9 +8,9 @@ from contextlib import aclosing
 
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Progress
-from shiftlens.errors import TranscriptError
+from shiftlens.errors import ShiftLensError, TranscriptError
 from shiftlens.options.choice import Choice
-from shiftlens.pipeline.analyse import Analysed, analysed
+from shiftlens.pipeline.analyse import Analysed, analysed, keep_scored
 from shiftlens.pipeline.saved_results import SavedResults
 from shiftlens.pipeline.scoring_job import Update
 from shiftlens.pipeline.several_job import FinishedEach, several_job
@@ -51,6 +51,9 @@ async def analyse_several(
                     outcome = event.known.outcome
                     if isinstance(outcome, ScoredResponse) and not event.known.partial:
                         saved.write({event.key: outcome})
+    except ShiftLensError as error:
+        if not keep_scored(works, error):
+            raise
     finally:
         if saved is not None:
             for work in works:
