@@ -76,14 +76,7 @@ async def analyse(
         return await asyncio.to_thread(analysed_as_saved, transcript, choice)
     work = await asyncio.to_thread(plan_work, transcript, choice.pair, options, results=aside)
     saved = None if store is None else SavedResults(store)
-    models: object = None
-    try:
-        models = await last_event(scoring_job(work, engine, saved=saved), (work,), saved, on_progress)
-    except ShiftLensError as error:
-        served = is_server_name(choice.pair.base) or is_server_name(choice.pair.aligned)
-        if not served or not work.has_scores:
-            raise
-        work.results.update(dict.fromkeys(work.missing(), Result(Refusal(error.problem, error.remedy))))
+    models = await last_event(scoring_job(work, engine, saved=saved), (work,), saved, on_progress)
     base, aligned = (models.base, models.aligned) if isinstance(models, Finished) else (None, None)
     return analysed(work, choice, base, aligned)
 
@@ -96,7 +89,8 @@ async def last_event(
 ) -> E | None:
     """Follow a job on these works to its end: tell its progress, and store each result when it is there.
 
-    Where the job is given up, or fails, what was scored until then is stored.
+    Where the job is given up, or fails, what was scored until then is stored; a failure that `keep_scored` takes care
+    of is not raised.
     """
     last: E | None = None
     try:
@@ -109,6 +103,9 @@ async def last_event(
                     outcome = event.result.outcome
                     if isinstance(outcome, ScoredResponse) and not event.result.partial:
                         saved.write({event.key: outcome})
+    except ShiftLensError as error:
+        if not keep_scored(works, error):
+            raise
     finally:
         if saved is not None:
             for work in works:
@@ -126,6 +123,21 @@ def analysed_as_saved(transcript: Transcript, choice: Choice) -> Analysed:
         raise TranscriptError(why)
     work = plan_saved_work(transcript, choice.score_options)
     return analysed(work, replace(choice, score_options=work.options), None, None)
+
+
+def keep_scored(works: Sequence[Work], error: ShiftLensError) -> bool:
+    """Refuse with an error what it kept from being scored, if there are scores that would be lost with it.
+
+    There are none under a pair of models that are here, whose scores are on the disk.
+    """
+    served = [work for work in works if is_server_name(work.pair.base) or is_server_name(work.pair.aligned)]
+    if not any(work.has_scores for work in served):
+        return False
+    for work in works:
+        ended = {key for key, result in work.results.items() if not result.partial}
+        left = [key for key in work.keys if key not in ended]
+        work.results.update(dict.fromkeys(left, Result(Refusal(error.problem, error.remedy))))
+    return True
 
 
 def analysed(work: Work, choice: Choice, base: ModelDescription | None, aligned: ModelDescription | None) -> Analysed:
