@@ -21,8 +21,7 @@ from shiftlens.options.pair import BUNDLED_ALIGNED
 from shiftlens.scores.location import CACHE_DIR_VARIABLE
 
 ROWS, TOKENS = 200, 500
-MORE_ROWS, FEWER_TOKENS = 2000, 20
-"""The growth is measured on short responses, of which a window holds the most: 2000 of 500 tokens take minutes."""
+MORE_ROWS = 2000
 
 _WORDS = [
     "the",
@@ -72,8 +71,8 @@ def corpus_growth(_rounds: int) -> Mapping[str, float]:
     """The peak at many rows over that at few."""
     with _place() as (place, environment):
         found = {}
-        few = _records(place / "few.json", ROWS, FEWER_TOKENS)
-        many = _records(place / "many.json", MORE_ROWS, FEWER_TOKENS)
+        few = _records(place / "few.json", ROWS, TOKENS)
+        many = _records(place / "many.json", MORE_ROWS, TOKENS)
         for suffix in ("jsonl", "parquet"):
             peaks = [
                 _peak_mib(("corpus", records, "-o", place / f"{records.stem}.{suffix}"), environment)

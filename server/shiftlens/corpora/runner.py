@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import IO
+from dataclasses import dataclass, field
+from typing import IO, ParamSpec, TypeVar
 
 import msgspec
 
@@ -26,6 +28,9 @@ from shiftlens.scores.records import ScoredResponse
 
 _TRIES = 3
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -39,6 +44,11 @@ class Status:
 
 def _every(_: int) -> bool:
     return True
+
+
+def _two_threads() -> ThreadPoolExecutor:
+    # One that reads and one that writes. Each thread keeps memory that it has freed, so that more would take more.
+    return ThreadPoolExecutor(2, "corpus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class Corpus:
     journal: Journal
     on_status: Callable[[Status], None]
     take: Callable[[int], bool] = _every
+    threads: ThreadPoolExecutor = field(default_factory=_two_threads)
 
     async def run(self) -> Progress:
         """Do what is left of it. Raises ModelError and EngineError as the engine does, OSError, ShiftLensError.
@@ -79,15 +90,15 @@ class Corpus:
     async def _windows(self, file: IO[bytes]) -> None:
         number = self.journal.progress.windows
         found = windows(self.reader.read(self.journal.progress.then))
-        coming = asyncio.create_task(asyncio.to_thread(_next, found))
+        coming = self._in_thread(_next, found)
         try:
             while (window := await coming) is not None:
-                coming = asyncio.create_task(asyncio.to_thread(_next, found))
+                coming = self._in_thread(_next, found)
                 number += 1
                 if not self.take(number - 1):
                     continue
                 rows = await self._scored(window)
-                size = await asyncio.to_thread(self.output.append, file, [row.line for row in rows])
+                size = await self._in_thread(self.output.append, file, [row.line for row in rows])
                 problems = (*window.problems, *(row.problem for row in rows if row.problem is not None))
                 commit = Commit(
                     size=size,
@@ -97,7 +108,7 @@ class Corpus:
                     windows=number,
                     problems=problems,
                 )
-                await asyncio.to_thread(self.journal.commit, commit)
+                await self._in_thread(self.journal.commit, commit)
                 self.on_status(Status(self.journal.progress, window.done, problems))
         finally:
             # The thread can't be stopped, and reads from files that are closed otherwise.
@@ -148,11 +159,14 @@ class Corpus:
             async for event in events:
                 if isinstance(event, Scored) and not event.partial:
                     # In a thread: what comes meanwhile is read, so that the engine never waits to be heard.
-                    lines[event.index] = await asyncio.to_thread(self._line, wanted[event.index], event.scored)
+                    lines[event.index] = await self._in_thread(self._line, wanted[event.index], event.scored)
                 elif isinstance(event, Refused):
                     why = f"{event.problem} {event.remedy}".strip()
                     lines[event.index] = self._refused(wanted[event.index], why)
         return [lines[at] for at in range(len(wanted))]
+
+    def _in_thread(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self.threads, functools.partial(work, *args, **named))
 
     def _line(self, found: Found, scored: ScoredResponse) -> _Line:
         options = self.choice.score_options
