@@ -36,11 +36,22 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_file_arguments(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default %(default)s")
+    parser.add_argument(
+        "--save",
+        action="store_true",
+        help="write the scores beside each file as well, as PATH.shiftlens.arrow: they are shown where no model is"
+        " (docs/sidecars.md)",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
     parser.set_defaults(run=functools.partial(run, parser))
 
 
 def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    if args.save:
+        # Before hours of scoring, not after.
+        for name in args.paths:
+            if (complaint := _why_no_sidecar(name)) is not None:
+                parser.error(complaint)
     stdin = stdin_of(parser, args)
     try:
         with _opened(args.output) as out:
@@ -49,6 +60,17 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         if args.output and error.filename == args.output:
             parser.error(f"{args.output} can't be written: {error.strerror}")
         raise
+
+
+def _why_no_sidecar(name: str) -> str | None:
+    from shiftlens.cli.whole_file import why_unwritable
+    from shiftlens.scores.sidecar.file import sidecar_path
+    from shiftlens.transcripts.file_bytes import STDIN
+
+    if name == STDIN:
+        return "--save writes beside a file, and standard input is none"
+    # A file that is not there is told when it is read.
+    return why_unwritable(sidecar_path(Path(name))) if Path(name).is_file() else None
 
 
 async def _analyze(args: argparse.Namespace, stdin: bytes, out: TextIO) -> int:

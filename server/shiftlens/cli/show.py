@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import functools
 import sys
+from pathlib import Path
 
 from shiftlens.cli.files import add_file_arguments, analyst, complain, stdin_of, tell_of_gaps
 from shiftlens.cli.options import names_models, own_template_of
@@ -17,7 +18,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "show",
         help="show a file of conversations as a page of turns",
         description="Show a file of conversations as a page of turns. With a pair of models, or one named in the file's"
-        " front matter, the responses are coloured as `analyze` colours them; without, no model is loaded.",
+        " front matter, the responses are coloured as `analyze` colours them; without, no model is loaded, and the"
+        " scores of a sidecar are shown where there is one.",
     )
     add_file_arguments(parser)
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default %(default)s")
@@ -43,7 +45,8 @@ async def _show(args: argparse.Namespace, stdin: bytes) -> int:
             shown = "<stdin>" if name == STDIN else name
             try:
                 page = build_page(sources_in(name, stdin, args.max_bytes, args.transcript_format, own))
-                if not names_models(args, page.transcript.front_matter) or not page.transcript.responses:
+                has_scores = names_models(args, page.transcript.front_matter) or _has_sidecar(args, name)
+                if not has_scores or not page.transcript.responses:
                     paint.page(page.text, page.headings, ())
                     continue
                 found = await analyse_transcript(shown, page.transcript)
@@ -57,3 +60,9 @@ async def _show(args: argparse.Namespace, stdin: bytes) -> int:
             paint.legend()
             paint.summary("All responses", found.analysis.summary)
     return 0 if all_fine else 1
+
+
+def _has_sidecar(args: argparse.Namespace, name: str) -> bool:
+    from shiftlens.scores.sidecar.file import sidecar_path
+
+    return args.sidecars != "never" and not args.no_cache and sidecar_path(Path(name)).is_file()

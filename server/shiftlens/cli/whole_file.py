@@ -18,13 +18,14 @@ def why_unwritable(output: Path) -> str | None:
     return None
 
 
-def write_whole(output: Path, text: str) -> None:
+def write_whole(output: Path, content: str | bytes) -> None:
     """Whole or not at all: a file that is there stays until the new one is complete. Raises OSError."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
     target = output.resolve()
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
         # A file of its own would have had these permissions; a temporary one is for its owner alone.
         mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
         Path(name).chmod(mode)

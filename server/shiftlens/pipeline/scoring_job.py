@@ -7,7 +7,7 @@ The command line, Python, the editor's documents and its survey of closed files 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from shiftlens.pipeline.work import Work
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.outcomes import ContentKey, Known, OutcomeCache, Refusal
 from shiftlens.scores.pair_results import PairResults
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ResponseToScore
 
 
@@ -51,16 +52,18 @@ async def scoring_job(
     *,
     saved: SavedResults | None = None,
     cache: OutcomeCache | None = None,
+    beside: Mapping[bytes, ScoredResponse] | None = None,
 ) -> AsyncGenerator[JobEvent, None]:
     """Do the job; `work.known` has each thing before its event. Recalled comes first, Finished last.
 
     `cache` holds outcomes in memory, `saved` those on disk: without one of them it is not looked at and nothing is kept
-    there. Without an engine, nothing is scored. What was scored is noted in `saved`, whose `write` puts it on the disk.
+    there. `beside` are the scores of a file beside the transcript, by the digest of what was asked, which stay there
+    alone. Without an engine, nothing is scored. What was scored is noted in `saved`, whose `write` puts it on the disk.
 
     A caller that stops after Recalled asks no engine; closing the generator (use `contextlib.aclosing`) cancels the job
     in the engine. Raises ModelError, ScoringError and EngineError as the engine does.
     """
-    kept = await recall(work, saved, cache)
+    kept = await recall(work, saved, cache, beside)
     yield Recalled()
     done: Done | None = None
     wanted = work.wanted()
@@ -97,8 +100,25 @@ def known_of(event: Scored | Refused) -> Known:
     return Known(Refusal(event.problem, event.remedy))
 
 
-async def recall(work: Work, saved: SavedResults | None, cache: OutcomeCache | None) -> PairResults | None:
-    """Take what is known from memory, and from the disk what is not. The results on disk, where they were looked at."""
+async def recall(
+    work: Work,
+    saved: SavedResults | None,
+    cache: OutcomeCache | None,
+    beside: Mapping[bytes, ScoredResponse] | None = None,
+) -> PairResults | None:
+    """Take what is known from memory, from the disk what is not, and the rest from the file beside the transcript. The
+    results on disk, where they were looked at."""
+    kept = await _recall_own(work, saved, cache)
+    if beside:
+        for at, key in enumerate(work.keys):
+            known = None if key in work.known else beside.get(work.requests.digest(at))
+            if known is not None:
+                work.known[key] = Known(known)
+                work.from_sidecar.add(key)
+    return kept
+
+
+async def _recall_own(work: Work, saved: SavedResults | None, cache: OutcomeCache | None) -> PairResults | None:
     if cache is not None:
         for key in work.keys:
             outcome = cache.get(key)

@@ -19,7 +19,7 @@ class Work:
 
     `keys` has the content of each response of the transcript; several may have the same, which is scored once. `only`
     are the responses that were asked for, by index, None for all. `document` names the text for the engine, which keeps
-    for edits of it what it computed.
+    for edits of it what it computed. `from_sidecar` are those whose scores came from a file beside the transcript.
     """
 
     transcript: Transcript
@@ -30,6 +30,7 @@ class Work:
     only: frozenset[int] | None = None
     document: str = ""
     known: dict[ContentKey, Known] = field(default_factory=dict)
+    from_sidecar: set[ContentKey] = field(default_factory=set)
 
     def outcomes(self) -> tuple[Known | None, ...]:
         """What is known of each response of the transcript, in their order."""
@@ -78,10 +79,13 @@ def plan_work(
     *,
     only: frozenset[int] | None = None,
     document: str = "",
+    requests: Requests | None = None,
 ) -> Work:
-    """What there is to do for a transcript. Of a response without a part that is to be scored it is known at once that
-    it has no scores."""
-    requests = Requests(transcript.responses, transcript.format)
+    """What there is to do for a transcript, whose `requests` may be there already.
+
+    Of a response without a part that is to be scored it is known at once that it has no scores.
+    """
+    requests = Requests(transcript.responses, transcript.format) if requests is None else requests
     keys = tuple(content_key(requests.digest(at), pair, options) for at in range(len(requests)))
     not_scored = {
         key: Known(Refusal(why_not(response), by_choice=True))

@@ -15,6 +15,7 @@ from shiftlens.lsp.client.progress import WorkDone
 from shiftlens.lsp.client.status import State, Status
 from shiftlens.lsp.documents.diagnostics import diagnostics_of
 from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument
+from shiftlens.lsp.jobs.beside import decided_with_sidecar
 from shiftlens.lsp.jobs.diagnose import publish_diagnostics, publish_problems, publish_runs
 from shiftlens.lsp.jobs.document_work import DocumentWork
 from shiftlens.lsp.jobs.offer import offer_pair
@@ -26,6 +27,7 @@ from shiftlens.options.settings import Settings
 from shiftlens.pipeline.scoring_job import JobEvent, Update, scoring_job
 from shiftlens.pipeline.unscored import why_nothing
 from shiftlens.pipeline.work import plan_work
+from shiftlens.scores.requests import Requests
 
 _LOADING_SHARE = 0.3
 _SECONDS_BETWEEN_COLOURS = 0.25
@@ -75,8 +77,12 @@ class DocumentJob:
         if why is not None and not parsed.transcript.responses:
             self._show_nothing(Status(State.NO_RESPONSE, why[0]))
             return None
+        requests = Requests(parsed.transcript.responses, parsed.transcript.format)
+        choice, decided = await asyncio.to_thread(
+            decided_with_sidecar, session, document.uri, choice, settings, requests
+        )
         if choice.pair is None:
-            self._show_nothing(Status(State.NO_PAIR, choice.why_not))
+            self._show_nothing(Status(State.NO_PAIR, f"{choice.why_not} {decided.remark}".strip()))
             offer_pair(session, choice.why_not, self._use_bundled)
             return None
         work = await asyncio.to_thread(
@@ -86,15 +92,18 @@ class DocumentJob:
             choice.score_options,
             only=self._task.only,
             document=document.uri,
+            requests=requests,
         )
-        return DocumentWork(document, parsed.version, parsed.text, choice, work)
+        return DocumentWork(document, parsed.version, parsed.text, choice, work, decided)
 
     async def _scored(self, work: DocumentWork, settings: Settings) -> None:
         session, trigger = self._session, self._task.trigger
         saved = session.saved if settings.result_cache else None
         if trigger is Trigger.COMMAND:
             session.outcomes.forget_refusals(work.work.asked_for())
-        async with aclosing(scoring_job(work.work, session.engine, saved=saved, cache=session.outcomes)) as events:
+        beside = work.decided.beside.scores
+        job = scoring_job(work.work, session.engine, saved=saved, cache=session.outcomes, beside=beside)
+        async with aclosing(job) as events:
             await anext(events)
             await self._colour(work)
             wanted = len(work.work.wanted())
@@ -109,7 +118,11 @@ class DocumentJob:
                 session.set_up_engine(settings)
                 await self._in_turn(work, events)
             else:
-                session.set_status(self._document, work.status(), version=work.version)
+                status = work.status()
+                session.set_status(self._document, status, version=work.version)
+                if wanted and trigger is Trigger.COMMAND:
+                    # Who asks for scores is to see why none come.
+                    session.editor.show_message(types.MessageType.Warning, f"ShiftLens: {status.message}")
         if saved is not None and trigger is not Trigger.EDIT:
             saved.write(work.work.complete())
 
