@@ -120,7 +120,8 @@ def decide(
         return Decided(pair, options, NOTHING, remark=beside.problem)
     own, own_options = sidecar.about.pair, sidecar.about.options.score_options()
     if pair is None:
-        return Decided(own, own_options, beside, "No pair of models is chosen here.")
+        why_not = why_not_loadable(own) or "No pair of models is chosen here."
+        return Decided(own, own_options, beside, why_not)
     if use == "always":
         return Decided(own, own_options, beside, "Scores beside a file are shown before those of the chosen pair.")
     why_not = why_not_loadable(pair)

@@ -63,8 +63,9 @@ class DocumentWork:
             return Status(State.READY, message)
         part = (scored, total) if scored else None
         if choice.only_stored:
-            shown = source or ("Scores of before are shown." if part else "")
-            return Status(State.NOT_SCORED, f"{choice.why_not} {shown} {self.decided.remark}".strip(), part=part)
+            shown = "Scores of before are shown." if part and not source else ""
+            told = (source, choice.why_not, shown, self.decided.remark)
+            return Status(State.NOT_SCORED, " ".join(each for each in told if each), part=part)
         if part is None:
             return Status(State.NOT_SCORED, 'Not scored yet: run "ShiftLens: Score This File" to do so.')
         rest = 'Run "ShiftLens: Score This File" for the rest.'
