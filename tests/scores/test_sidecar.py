@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import struct
 from pathlib import Path
 
@@ -155,6 +156,26 @@ def _batches(data: bytes) -> list[Batch]:
     arrow = open_arrow(data, 10)
     heads = [arrow.head(at, 1000) for at in range(len(arrow.batches))]
     return [Batch(head.rows, arrow.columns(head, 1 << 20), head.metadata) for head in heads]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes in folders")
+def test_what_is_no_ordinary_file_is_not_waited_for(tmp_path: Path) -> None:
+    path = sidecar_path(tmp_path / "talk.txt")
+    os.mkfifo(path)
+    with pytest.raises(SidecarError, match="is no ordinary file"):
+        open_sidecar(path)
+
+
+def test_a_sidecar_that_changes_between_two_looks_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    sidecar = open_sidecar(path)
+    path.write_bytes(_with_about(path.read_bytes(), written="2001-01-01"))
+    asked = requests()
+    with pytest.raises(SidecarError, match="changed while it was read"):
+        sidecar.scores({asked.digest(0): asked[0]})
+    path.unlink()
+    with pytest.raises(SidecarError, match="is gone"):
+        sidecar.scores({asked.digest(0): asked[0]})
 
 
 def test_scores_of_another_response_are_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.records import ScoringModel
+from shiftlens.scores.sidecar.bad import BadSidecar
 
 FORMAT = "shiftlens-sidecar"
 VERSION = 1
@@ -119,17 +120,17 @@ _abouts = msgspec.json.Decoder(About)
 
 
 def read_about(metadata: Mapping[str, str]) -> About:
-    """Raises ValueError, with what is wrong, to follow "the file"."""
+    """Raises BadSidecar."""
     text = metadata.get(METADATA_KEY, "")
     try:
         told = _versions.decode(text)
         if told.format == FORMAT and told.version > VERSION:
-            raise ValueError(f"is of format version {told.version}, and this ShiftLens reads up to version {VERSION}")
+            raise BadSidecar(f"is of format version {told.version}, and this ShiftLens reads up to version {VERSION}")
         if told.format != FORMAT:
-            raise ValueError("is no sidecar of ShiftLens")
+            raise BadSidecar("is no sidecar of ShiftLens")
         return _abouts.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise ValueError("is no sidecar of ShiftLens" if not text else "has broken metadata") from None
+        raise BadSidecar("is no sidecar of ShiftLens" if not text else "has broken metadata") from None
 
 
 def text_digest(text: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -26,16 +28,25 @@ from shiftlens.scores.sidecar.about import (
     read_about,
     text_digest,
 )
+from shiftlens.scores.sidecar.bad import BadSidecar
 from shiftlens.scores.sidecar.check import rows_at_most, why_unfit
 from shiftlens.scores.sidecar.rest import REST_KEY, Prefixes, pack_rest, prefixes_of, unpack_rest
 from shiftlens.scores.sidecar.rows import from_rows, to_rows
 from shiftlens.scores.sidecar.schema import FIELDS, NAMES
 
+if TYPE_CHECKING:
+    from shiftlens.scores.arrow.read import ArrowFile
+    from shiftlens.scores.arrow.table import Column
+
 SUFFIX = ".shiftlens.arrow"
-MOST_FILE_BYTES = 512 << 20
+MOST_FILE_BYTES = 256 << 20
 MOST_RESPONSES = 100_000
 MOST_ROWS = 1 << 24
-_MOST_BYTES_OF_RESPONSE = 512 << 20
+_MOST_BYTES_OF_RESPONSE = 96 << 20
+_MOST_BYTES_OF_ROW = 4096
+_MOST_BYTES_OF_FILE = 512 << 20
+"""What may be unpacked of all responses together."""
+_MOST_BYTES_OF_RESTS = 256 << 20
 _MOST_PREFIXES = 256 << 20
 
 
@@ -97,34 +108,43 @@ def sidecar_bytes(
 
 def open_sidecar(path: Path) -> Sidecar:
     """Read what a sidecar says of itself. Raises SidecarError, FileNotFoundError."""
+    arrow, about = _read(path)
+    if len(arrow.batches) != len(about.responses):
+        raise _unusable(path, "has another number of responses than it says")
+    return Sidecar(path, about)
+
+
+def _read(path: Path) -> tuple[ArrowFile, About]:
     from shiftlens.scores.arrow.read import ArrowError, open_arrow
 
     try:
+        found = path.stat()
+        # What is no ordinary file may have no end, or nobody who writes it.
+        if not stat.S_ISREG(found.st_mode):
+            raise _unusable(path, "is no ordinary file")
+        if found.st_size > MOST_FILE_BYTES:
+            raise _unusable(path, f"has more than {MOST_FILE_BYTES:,} bytes")
         with path.open("rb") as file:
-            data = file.read(MOST_FILE_BYTES + 1)
+            data = file.read(MOST_FILE_BYTES)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise _unusable(path, f"can't be read ({error.strerror})") from None
-    if len(data) > MOST_FILE_BYTES:
-        raise _unusable(path, f"has more than {MOST_FILE_BYTES:,} bytes")
     try:
         arrow = open_arrow(data, MOST_RESPONSES)
         about = read_about(arrow.metadata)
-    except (ArrowError, ValueError) as error:
+    except (ArrowError, BadSidecar) as error:
         raise _unusable(path, str(error)) from None
     if arrow.fields != FIELDS:
         raise _unusable(path, "has other columns than a sidecar")
-    if len(arrow.batches) != len(about.responses):
-        raise _unusable(path, "has another number of responses than it says")
-    return Sidecar(path, about, data)
+    return arrow, about
 
 
 class Sidecar:
-    """An opened sidecar. Scores are decoded when they are asked for, and kept as long as this is."""
+    """An opened sidecar. Scores are read when they are asked for, and kept as long as this is."""
 
-    def __init__(self, path: Path, about: About, data: bytes) -> None:
-        self.path, self.about, self._data = path, about, data
+    def __init__(self, path: Path, about: About) -> None:
+        self.path, self.about, self._left = path, about, _MOST_BYTES_OF_FILE
         self._decoded: dict[str, ScoredResponse] = {}
         self._at = {each.request: at for at, each in enumerate(about.responses)}
 
@@ -149,31 +169,45 @@ class Sidecar:
         return {digest: self._decoded[digest.hex()] for digest in new}
 
     def _decode(self, wanted: Mapping[str, ResponseToScore]) -> None:
-        from shiftlens.scores.arrow.read import ArrowError, open_arrow
+        from shiftlens.scores.arrow.read import ArrowError
 
         try:
-            arrow = open_arrow(self._data, MOST_RESPONSES)
-            before, carried = Prefixes(), 0
+            arrow, about = _read(self.path)
+            if about != self.about:
+                raise BadSidecar("changed while it was read")
+            before, carried, left = Prefixes(), 0, _MOST_BYTES_OF_RESTS
             last = max(self._at[digest] for digest in wanted)
             for at, of in enumerate(self.about.responses[: last + 1]):
                 head = arrow.head(at, MOST_ROWS)
-                rest = unpack_rest(head.metadata.get(REST_KEY, ""))
+                rest, size = unpack_rest(head.metadata.get(REST_KEY, ""), left)
+                left -= size
                 before = prefixes_of(rest, before)
                 carried += sum(map(len, before.texts)) + 8 * sum(map(len, before.ids))
                 if carried > _MOST_PREFIXES:
-                    raise ValueError("repeats more context than fits in memory")
+                    raise BadSidecar("repeats more context than fits in memory")
                 request = wanted.get(of.request)
                 if request is None:
                     continue
                 if head.rows > rows_at_most(request):
-                    raise ValueError("has more tokens than the text of the response has bytes")
-                columns = dict(zip(NAMES, arrow.columns(head, _MOST_BYTES_OF_RESPONSE), strict=True))
+                    raise BadSidecar("has more tokens than the text of the response has bytes")
+                most = min(_MOST_BYTES_OF_RESPONSE, self._left, _MOST_BYTES_OF_ROW * rows_at_most(request))
+                columns = dict(zip(NAMES, arrow.columns(head, most), strict=True))
+                self._left -= sum(map(_bytes_in, columns.values()))
                 scored = from_rows(head.rows, columns, rest, before)
                 if why := why_unfit(scored, request):
-                    raise ValueError(f"can't be used: its scores of response {of.index + 1} {why}")
+                    raise BadSidecar(f"can't be used: its scores of response {of.index + 1} {why}")
                 self._decoded[of.request] = scored
-        except (ArrowError, ValueError, KeyError, IndexError, OverflowError) as error:
+        except FileNotFoundError:
+            raise _unusable(self.path, "is gone") from None
+        except (ArrowError, BadSidecar) as error:
             raise _unusable(self.path, str(error)) from None
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError):
+            raise _unusable(self.path, "is damaged") from None
+
+
+def _bytes_in(column: Column) -> int:
+    own = len(column.data) + len(column.offsets) + len(column.valid or b"")
+    return own if column.items is None else own + _bytes_in(column.items)
 
 
 def _unusable(path: Path, why: str) -> SidecarError:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from shiftlens.scores.records import ScoredResponse, ScoringModel, SideScores
+from shiftlens.scores.sidecar.bad import BadSidecar
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -89,11 +90,11 @@ def side_rest(side: SideScores, named: dict[int, bytes], before_text: str, befor
 
 
 def prefixes_of(rest: Rest, before: Prefixes) -> Prefixes:
-    """What the models were given before this response. Raises ValueError where that can't be."""
+    """What the models were given before this response. Raises BadSidecar where that can't be."""
     texts, ids = [], []
     for side, text, known in zip((rest.base, rest.aligned), before.texts, before.ids, strict=True):
         if not 0 <= side.text_kept <= len(text) or not 0 <= side.ids_kept <= len(known):
-            raise ValueError("the context of a response is not there")
+            raise BadSidecar("lacks the context of a response")
         texts.append(text[: side.text_kept] + side.text)
         ids.append(known[: side.ids_kept] + side.ids)
     return Prefixes((texts[0], texts[1]), (ids[0], ids[1]))
@@ -112,13 +113,14 @@ def pack_rest(rest: Rest) -> str:
     return base64.b64encode(zstd.compress(_encoder.encode(rest))).decode("ascii")
 
 
-def unpack_rest(text: str) -> Rest:
-    """Raises ValueError where it is damaged, or takes more than MOST_REST_BYTES."""
+def unpack_rest(text: str, most_bytes: int) -> tuple[Rest, int]:
+    """The rest, and how many bytes it takes unpacked. Raises BadSidecar where that is more, or it is damaged."""
     try:
         decompressor = zstd.ZstdDecompressor()
-        raw = decompressor.decompress(base64.b64decode(text, validate=True), max_length=MOST_REST_BYTES)
+        most = min(most_bytes, MOST_REST_BYTES)
+        raw = decompressor.decompress(base64.b64decode(text, validate=True), max_length=most)
         if not decompressor.eof:
-            raise ValueError("the context of a response is too long, or cut off")
-        return _rests.decode(raw)
+            raise BadSidecar("has a context of a response that is too long, or cut off")
+        return _rests.decode(raw), len(raw)
     except (binascii.Error, zstd.ZstdError, EOFError, msgspec.DecodeError, RecursionError, UnicodeError) as error:
-        raise ValueError("what is said of a response is damaged") from error
+        raise BadSidecar("has damaged metadata of a response") from error

@@ -14,6 +14,7 @@ from typing import cast
 from shiftlens.scores.arrow.table import Column, blobs, lists, nothing, numbers
 from shiftlens.scores.columns import float32, float32_column, int32, int32_column
 from shiftlens.scores.records import Alignment, Comparison, ScoredResponse, SideScores
+from shiftlens.scores.sidecar.bad import BadSidecar
 from shiftlens.scores.sidecar.rest import Prefixes, Rest, SideRest, side_rest
 from shiftlens.scores.sidecar.schema import FIELDS
 
@@ -51,10 +52,10 @@ def to_rows(index: int, scored: ScoredResponse, before: Prefixes) -> tuple[int, 
 
 
 def from_rows(rows: int, columns: dict[str, Column], rest: Rest, prefixes: Prefixes) -> ScoredResponse:
-    """The scores of a response. Raises ValueError where the columns contradict each other."""
+    """The scores of a response. Raises ValueError (BadSidecar with words) where the columns contradict each other."""
     own = rows if rest.aligned_rows is None else rest.aligned_rows
     if not 0 <= own <= rows:
-        raise ValueError("there are fewer rows than tokens")
+        raise BadSidecar("has fewer rows than tokens")
     base_rows = range(rows) if rest.aligned_rows is None else range(own, rows)
     alignment = None
     if rest.aligned_rows is not None:
@@ -117,7 +118,7 @@ def _side(
 ) -> SideScores:
     tops, masses, pieces = (columns[f"{name}_top_{what}"] for what in ("ids", "logprobs", "tokens"))
     if tops.offsets != masses.offsets or tops.offsets != pieces.offsets:
-        raise ValueError("a list of candidates has more ids than logprobs or tokens")
+        raise BadSidecar("has a list of candidates with more ids than logprobs or tokens")
     every_id, every_mass = int32(cast(Column, tops.items).data), float32(cast(Column, masses.items).data)
     top_ids: list[int] = []
     top_logprobs: list[float] = []
@@ -125,7 +126,7 @@ def _side(
         first, end = tops.span(row)
         missing = rest.k - (end - first)
         if missing < 0:
-            raise ValueError("a list of candidates is longer than it says")
+            raise BadSidecar("has a list of candidates that is longer than it says")
         top_ids += [*every_id[first:end], *[_MISSING[0]] * missing]
         top_logprobs += [*every_mass[first:end], *[_MISSING[1]] * missing]
     own_ids = _cut(columns[f"{name}_id"], at, 4)
@@ -184,7 +185,7 @@ def _ranks_from(name: str, columns: dict[str, Column], at: range) -> bytes:
     found: list[int] = []
     for row in at:
         if min(exact[row], above[row]) < 0 or (exact[row] and above[row]):
-            raise ValueError("a rank is both exact and bounded, or below 0")
+            raise BadSidecar("has a rank that is both exact and bounded, or below 0")
         found.append(exact[row] or -above[row])
     return int32_column(found)
 
