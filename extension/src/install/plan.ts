@@ -200,7 +200,7 @@ export function whatHappens(platform: NodeJS.Platform, python: Python, storage: 
   return [
     `pip downloads PyTorch, Transformers and what they need: ${size}. On disk it is about 1.2 GB without GPU parts. ` +
       "The hash of each package is checked, except of PyTorch and its GPU parts, which differ from build to build.",
-    `"${REVIEW_ONLY}" leaves out all that runs models: some 5 MB of downloads and 75 MB on disk. It shows scores that ` +
+    `"${REVIEW_ONLY}" leaves out all that runs models: some 5 MB of downloads and 80 MB on disk. It shows scores that ` +
       'were saved beside transcripts ("shiftlens analyze FILE --save", on a machine with the models) and scores nothing. ' +
       "The models' part can be installed later.",
     `ShiftLens itself and its two tiny models come with this extension.`,
