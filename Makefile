@@ -14,7 +14,7 @@ BUNDLED := $(EXTENSION)/bundled/bundled.json
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test test-python test-fast test-extension lint lock e2e e2e-install docs pictures vsix bench oracles oracle-contexts \
-	oracle-inspect e2e-servers stress stress-short clean
+	oracle-inspect e2e-servers editors stress stress-short clean
 
 setup: $(VENV)/.installed
 
@@ -68,9 +68,10 @@ $(BUNDLED): $(EXTENSION)/bundle_server.py $(EXTENSION)/lock_server.py $(EXTENSIO
 	$(BIN)/python $(EXTENSION)/bundle_server.py
 
 # A real VS Code in a real browser; the first time, setup.sh builds one and keeps it in the user's cache folder.
+# E2E_FILES="review.test.mjs ..." runs only these.
 e2e: setup vsix
 	tests/e2e/setup.sh
-	$(NPM) --prefix tests/e2e test
+	$(NPM) --prefix tests/e2e test -- $(E2E_FILES)
 
 # The extension installs its server with pip: about a minute, and a gigabyte on disk while it runs.
 e2e-install: vsix
@@ -125,7 +126,13 @@ build/vllm/.installed: tests/oracles/vllm.lock
 
 # What docs/servers.md says of vLLM, seen: the bundled pair's own numbers come back from it.
 e2e-servers: setup build/vllm/.installed
-	$(BIN)/python tests/oracles/with_vllm.py build/vllm/bin/python $(BIN)/python -m pytest tests/oracles/test_vllm.py -s
+	SHIFTLENS_VLLM=1 $(BIN)/python -m pytest tests/oracles/test_vllm.py -s
+	$(BIN)/python tests/bench/bench.py --rounds 3 server_overhead
+
+# Other editors, in a terminal, with the settings of docs/editors.md; those that are not installed are skipped, which is told.
+# On Debian: emacs-nox, elpa-lsp-mode and elpa-eglot. SHIFTLENS_NVIM names a Neovim from 0.11 on, else that of the PATH runs.
+editors: setup
+	$(BIN)/python -m pytest -v -rs tests/editors
 
 # Ratios, each measured side by side in one run; takes minutes and wants a quiet machine.
 bench: setup build/peers/.installed

@@ -1,5 +1,6 @@
 // Wires the parts to the editor's events.
 import * as vscode from "vscode";
+import { registerAgentTools } from "./commands/agents";
 import { registerCommands } from "./commands/commands";
 import { CommandContexts } from "./commands/contexts";
 import { ModelPicker } from "./commands/models";
@@ -10,6 +11,7 @@ import { onActiveInterpreterChange } from "./server/pythonExtension";
 import { type Reactions, Server } from "./server/server";
 import { changesLanguages, changesProcess, documentSelector } from "./server/settings";
 import { redrawOnChange, TokenStyling } from "./views/colours/middleware";
+import { Continuations } from "./views/continuation/view";
 import { ConversationPages } from "./views/conversation/pages";
 import { Heat } from "./views/heat/view";
 import { Navigation } from "./views/navigation";
@@ -55,6 +57,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const distributions = new DistributionsView(context.extensionUri, () => running.client, navigation);
   const responses = new ResponsesView(() => running.client, context.workspaceState);
   const pages = new ConversationPages(() => running.client);
+  const continuations = new Continuations(() => running.client);
   const heat = new Heat(() => running.client, context.workspaceState);
   const contexts = new CommandContexts();
   const models = new ModelPicker(() => running.client, context.globalState);
@@ -67,10 +70,22 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     installer,
     responses,
     pages,
+    continuations,
     heat,
     contexts,
     redrawOnChange(() => running.client),
-    registerCommands({ server: running, logs, installer, models, responses, pages, heat, navigation }),
+    registerAgentTools(running, logs, context.extensionPath),
+    registerCommands({
+      server: running,
+      logs,
+      installer,
+      models,
+      responses,
+      pages,
+      continuations,
+      heat,
+      navigation,
+    }),
     vscode.workspace.onDidChangeConfiguration(async (event) => {
       if (changesLanguages(event)) {
         status.selector = documentSelector();

@@ -11,9 +11,17 @@ from typing import TypeVar
 from shiftlens.analysis.model import Analysis
 from shiftlens.chat_templates.own import model_template
 from shiftlens.engine.client import EngineClient
-from shiftlens.errors import ScoringError, TranscriptError
+from shiftlens.errors import ModelError, ScoringError, TranscriptError
 from shiftlens.options.choice import Choice
-from shiftlens.options.pair import AUTO_LIBRARY, ClassifyOptions, PairSpec, ScoreOptions, parts_named
+from shiftlens.options.pair import (
+    AUTO_LIBRARY,
+    FROM_MODELS,
+    SCORES,
+    ClassifyOptions,
+    PairSpec,
+    ScoreOptions,
+    parts_named,
+)
 from shiftlens.options.word_lists import read_word_lists
 from shiftlens.pipeline.analyse import analyse
 from shiftlens.transcripts.files import decode
@@ -25,8 +33,9 @@ T = TypeVar("T")
 def analyze(
     transcript: str | Path,
     *,
-    base: str,
-    aligned: str,
+    base: str = "",
+    aligned: str = "",
+    scores: str = FROM_MODELS,
     base_context: str = "aligntds",
     aligned_context: str = "chat",
     classify_by: str = "response",
@@ -44,24 +53,29 @@ def analyze(
 ) -> Analysis:
     """Score and classify every response of a transcript: its text as a str, or a file as a Path.
 
-    Uses the engine that editor windows and other calls share, and starts it where none runs; works in a notebook too.
-    `score_parts` are the kinds of parts that are scored, of "answer", "reasoning" and "tool_call"; the others stand in
-    the context of what comes after them. `word_lists` is a file with lists in place of the package's, by which the kind
-    of a token is told (see docs/kinds.md). `analysis.tokens.tokens` gives a response's positions one by one,
-    `analysis.contract.to_json` the whole as the command line's JSON.
+    `base` and `aligned` name the pair; with `scores="saved"` no model is run, and the logprobs that the file itself
+    holds are shown (see docs/saved-logprobs.md). Uses the engine that editor windows and other calls share, and starts
+    it where none runs; works in a notebook too. `score_parts` are the kinds of parts that are scored, of "answer",
+    "reasoning" and "tool_call"; the others stand in the context of what comes after them. `word_lists` is a file with
+    lists in place of the package's, by which the kind of a token is told (see docs/kinds.md). `analysis.tokens.tokens`
+    gives a response's positions one by one, `analysis.contract.to_json` the whole as the command line's JSON.
 
     Raises TranscriptError for what is no transcript, ModelError for a pair that can't be used, ScoringError where a
     response can't be scored or a part is not one of these, WordListError (a ValueError) for a bad file of word lists,
     EngineError where the engine process fails.
     """
     parts = _parts(score_parts)
+    if scores not in SCORES:
+        raise ScoringError(f"`scores` must be one of {', '.join(map(repr, SCORES))}.")
+    if scores == FROM_MODELS and not (base and aligned):
+        raise ModelError("A pair needs both `base` and `aligned`.", 'Name both, or pass `scores="saved"`.')
     is_file = isinstance(transcript, Path)
     text = decode(transcript.read_bytes()) if isinstance(transcript, Path) else transcript
     found = read(
         text,
         filename=str(transcript) if is_file else None,
         format=transcript_format,
-        own_template=lambda _: model_template(aligned),
+        own_template=lambda _: model_template(aligned) if aligned else None,
     )
     if found is None:
         raise TranscriptError(
@@ -91,6 +105,7 @@ def analyze(
             word_lists=None if word_lists is None else read_word_lists(word_lists),
         ),
         problems=(),
+        scores=scores,
     )
 
     async def run() -> Analysis:

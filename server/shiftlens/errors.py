@@ -47,3 +47,7 @@ class ScoringError(ShiftLensError):
 
 class EngineError(ShiftLensError):
     """The engine process can't be started, or ended before it answered."""
+
+
+class PackageError(ShiftLensError):
+    """What was asked for takes a package that does not come with ShiftLens and is not installed."""

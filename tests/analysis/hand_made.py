@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 
 from shiftlens.analysis.classify import combine
-from shiftlens.analysis.model import Analysis, ResponseAnalysis
+from shiftlens.analysis.model import Analysis, ResponseAnalysis, Token, TokenSide
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.records import Alignment, Comparison, ScoredResponse, ScoringModel, SideScores
 from shiftlens.text.source_map import SourceMap
@@ -24,6 +24,12 @@ def ints(values: Iterable[int]) -> bytes:
 
 def floats(values: Iterable[float]) -> bytes:
     return array("f", values).tobytes()
+
+
+def base_of(token: Token) -> TokenSide:
+    """The base model's view of a position in scores of a pair."""
+    assert token.base is not None
+    return token.base
 
 
 def asked(question: str) -> Turn:

@@ -48,10 +48,11 @@ def test_without_shifted_tokens_there_is_no_run() -> None:
 
 
 def test_a_run_names_its_tokens_and_its_place() -> None:
-    (run,) = runs(analysed("uSuS"))
+    whole = analysed("uSuS")
+    (run,) = runs(whole)
     assert run == Run(1, 4, 2, 101, 104)
-    assert run.words == "3 tokens, 2 shifted"
-    assert Run(0, 1, 1, 0, 1).words == "1 token, 1 shifted"
+    assert run.words_in(whole) == "3 tokens, 2 shifted"
+    assert Run(0, 1, 1, 0, 1).words_in(whole) == "1 token, 1 shifted"
 
 
 def test_the_end_of_a_response_is_in_no_run() -> None:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from analysis.hand_made import BASE_END_ID, END_ID, response, scored, side
+from analysis.hand_made import BASE_END_ID, END_ID, base_of, response, scored, side
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.tokens import token, tokens
 from shiftlens.options.pair import ClassifyOptions
@@ -17,10 +17,10 @@ def test_a_token_tells_both_sides_candidates() -> None:
     aligned = side(2, tops=[[11, 12]] * 2)
     one = token(build(response("a"), scored([b"a"], base=base, aligned=aligned), ClassifyOptions()), 0)
     assert (one.id, one.text, one.start, one.end, one.shift.label) == (100, "a", 100, 101, "shifted")
-    assert (one.base.rank, one.base.id, one.aligned.id) == (4, 100, 100)
-    assert [c.piece for c in one.base.top] == [b" the", b"\xf0\x9f"]
-    assert one.base.top[0].prob == pytest.approx(0.5)
-    assert one.base.missing_mass == pytest.approx(0.25)
+    assert (base_of(one).rank, base_of(one).id, one.aligned.id) == (4, 100, 100)
+    assert [c.piece for c in base_of(one).top] == [b" the", b"\xf0\x9f"]
+    assert base_of(one).top[0].prob == pytest.approx(0.5)
+    assert base_of(one).missing_mass == pytest.approx(0.25)
     assert one.jaccard == pytest.approx(1 / 3)
     assert one.kl == 0.25
 
@@ -29,7 +29,7 @@ def test_each_side_scores_its_own_id_at_the_end() -> None:
     end = token(build(response("a"), scored([b"a"]), ClassifyOptions()), 1)
     assert end.is_end
     assert (end.text, end.start, end.end) == ("", 101, 101)
-    assert (end.id, end.base.id, end.aligned.id) == (END_ID, BASE_END_ID, END_ID)
+    assert (end.id, base_of(end).id, end.aligned.id) == (END_ID, BASE_END_ID, END_ID)
 
 
 def test_the_last_of_the_first_rows_is_not_the_end() -> None:

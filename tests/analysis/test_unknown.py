@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.hand_made import response, scored, whole
+from analysis.hand_made import base_of, response, scored, whole
 from analysis.test_contract import as_json
 from shiftlens.analysis.classify import build, combine, shares
 from shiftlens.analysis.highlights import highlights
@@ -94,5 +94,5 @@ def test_without_kl_and_entropy_there_is_no_number() -> None:
     found = build(response("a"), dataclasses.replace(scores, base=base, comparison=comparison), ClassifyOptions())
     item = token(found, 0)
     assert math.isnan(item.kl)
-    assert math.isnan(item.base.entropy)
+    assert math.isnan(base_of(item).entropy)
     assert whole(found).summary.tokens == 2

@@ -1,12 +1,15 @@
 """An HTTP server that answers as vLLM, SGLang or OpenAI's older completions are documented to, with a model's scores.
 
-What it gets wrong is set by a test: a `twist` of the rows of an answer, or `failures` for the next requests.
+What it gets wrong is set by a test: a `twist` of the rows of an answer, `failures` for the next requests for scores,
+`get_failures` for the next others, or `fails_at`, which says by its ids what becomes of a text.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -44,11 +47,14 @@ class ModelServer:
     version: str = "1.2.3"
     key: str = ""
     token_ids: bool = True
+    compact: bool = True
     off_by: int = 0
     places: dict[str, str] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
     twist: Twist = list
     failures: list[Callable[[_Handler], None]] = field(default_factory=list)
+    get_failures: list[Callable[[_Handler], None]] = field(default_factory=list)
+    fails_at: Callable[[Sequence[int]], Callable[[_Handler], None] | None] = lambda _: None
     on_score: Callable[[], None] = lambda: None
     asked: list[dict[str, Any]] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
@@ -140,6 +146,7 @@ class _Http(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     served: ModelServer
+    ids: list[int]
 
     def setup(self) -> None:
         super().setup()
@@ -154,7 +161,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         server = self.served
-        if self.path == "/v1/models":
+        if server.get_failures:
+            server.get_failures.pop(0)(self)
+        elif self.path == "/v1/models":
             self.answer({"object": "list", "data": [self._card(name) for name in server.folders]})
         elif self.path == "/version" and server.kind == "vllm":
             self.answer({"version": server.version})
@@ -172,10 +181,14 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         server.asked.append(body)
         server.on_score()
+        self.ids = body.get("prompt") or body.get("input_ids") or []
+        at_this = server.fails_at(self.ids)
         if server.key and self.headers["Authorization"] != f"Bearer {server.key}":
             self.answer({"error": "Unauthorized"}, status=401)
         elif server.failures:
             server.failures.pop(0)(self)
+        elif at_this is not None:
+            at_this(self)
         elif self.path == "/generate":
             self.answer(self._generate(body))
         elif self.path == "/v1/completions":
@@ -265,8 +278,30 @@ class _Handler(BaseHTTPRequestHandler):
         for row in rows[start + 1 :]:
             own.append([None, 0, None] if row is None else [row.logprob, row.own, None])
             tops.append(None if row is None or row.top is None else [[v, t, None] for t, v in row.top.items()])
-        meta = {"prompt_tokens": len(rows), "cached_tokens": 0, "input_token_logprobs": own, "input_top_logprobs": tops}
+        meta = {"prompt_tokens": len(rows), "cached_tokens": 0, "input_token_logprobs": own}
+        if server.compact and body.get("return_flat_raw_top_logprobs_b64"):
+            meta.update(_compact(tops, body["top_logprobs_num"]))
+        else:
+            meta["input_top_logprobs"] = tops
         return {"text": "", "meta_info": meta}
+
+
+def _compact(tops: list[Any], k: int) -> dict[str, Any]:
+    """Candidates as SGLang writes them without nested lists: the nulls in front are counted, and others not allowed."""
+    nulls = next((at for at, top in enumerate(tops) if top is not None), len(tops))
+    rows = tops[nulls:]
+    if any(row is None or len(row) != k for row in rows):
+        return {"input_top_logprobs": tops}
+    values = b"".join(struct.pack("<f", value) for row in rows for value, _, _ in row)
+    ids = b"".join(struct.pack("<i", token) for row in rows for _, token, _ in row)
+    return {
+        "input_top_logprobs_val_flat_b64": base64.b64encode(values).decode(),
+        "input_top_logprobs_idx_flat_b64": base64.b64encode(ids).decode(),
+        "input_top_logprobs_val_flat_b64_dtype": "float32",
+        "input_top_logprobs_idx_flat_b64_dtype": "int32",
+        "input_top_logprobs_shape": [len(rows), k],
+        "input_top_logprobs_null_prefix": nulls,
+    }
 
 
 def status(code: int, **headers: str) -> Callable[[_Handler], None]:
@@ -290,6 +325,19 @@ def hang(handler: _Handler) -> None:
     if handler.connection.recv(1) == b"":
         handler.served.left.set()
     handler.close_connection = True
+
+
+def ends_with(folder: Path, text: str) -> Callable[[Sequence[int]], bool]:
+    """Whether ids are of a text with this end, and have the end of a response behind it."""
+    tail = AutoTokenizer.from_pretrained(folder)(text, add_special_tokens=False)["input_ids"]
+    return lambda ids: list(ids[-1 - len(tail) : -1]) == tail
+
+
+def empty(handler: _Handler) -> None:
+    """200, and nothing."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
 
 
 def page(handler: _Handler) -> None:

@@ -10,14 +10,19 @@ import json
 import sys
 from pathlib import Path
 
+# Of a script, Python knows the folder alone; the tests' helpers are one above it.
+sys.path.append(str(Path(__file__).parents[1]))
+
 import busy_bench
 import corpus_bench
+import corpus_rss_bench
 import engine_bench
 import gpu_bench
 import lora_bench
 import peak_bench
 import peers_bench
 import reader_bench
+import served_bench
 import server_bench
 
 from shiftlens.engine.worker.allocator import keep_freed_memory
@@ -25,6 +30,7 @@ from shiftlens.engine.worker.allocator import keep_freed_memory
 BENCHES = (
     *engine_bench.BENCHES,
     *corpus_bench.BENCHES,
+    *corpus_rss_bench.BENCHES,
     *peak_bench.BENCHES,
     *lora_bench.BENCHES,
     *gpu_bench.BENCHES,
@@ -32,6 +38,7 @@ BENCHES = (
     *busy_bench.BENCHES,
     *reader_bench.BENCHES,
     *peers_bench.BENCHES,
+    *served_bench.BENCHES,
 )
 TARGETS = {name: target for bench in BENCHES for name, target in bench.targets.items()}
 OUT = Path("build/bench.json")
@@ -48,6 +55,9 @@ def main() -> None:
     keep_freed_memory()
     for bench in BENCHES:
         if not wanted & set(bench.targets) or (bench.linux_only and sys.platform != "linux"):
+            continue
+        if bench.needs is not None and not bench.needs.exists():
+            print(f"{', '.join(bench.targets)}: left out, since there is no {bench.needs}", flush=True)
             continue
         found = {name: value for name, value in bench.run(args.rounds).items() if name in wanted}
         # After each bench: an interrupted run keeps what it has measured.

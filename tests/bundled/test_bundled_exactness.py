@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.hand_made import base_of
 from passes import opened_pair, score_rows
 from plain_scoring import kl, plain_rows
 from shiftlens.analysis.classify import build
@@ -57,7 +58,7 @@ def _check(pair: OpenedPair, text: str, source_format: str, response: Response) 
     _assert_spans(text, source_format, found, response)
     ties = 0
     for token in found[:: 1 + len(found) // MOST_ROWS]:
-        sides = ((pair.base, prepared.base, token.base), (pair.aligned, prepared.aligned, token.aligned))
+        sides = ((pair.base, prepared.base, base_of(token)), (pair.aligned, prepared.aligned, token.aligned))
         plains = []
         for opened, side, ours in sides:
             assert ours.id is not None

@@ -38,6 +38,17 @@ def model(folder: Path, *, jinja: str = "", config: dict[str, Any] | None = None
     return str(folder)
 
 
+def test_a_model_on_a_server_has_the_template_of_the_tokenizer_that_it_names(tmp_path: Path) -> None:
+    served = "vllm:http://localhost:8000#tuned"
+    named = f"{served};tokenizer={model(tmp_path / 'model', jinja=GUILLEMETS)}"
+    found = model_template(named)
+    assert found.marks is not None
+    assert found.model == named
+    assert "`;tokenizer=PLACE`" in model_template(served).reason
+    assert model_template(f"{served};tokenizer={tmp_path / 'none'}").reason.startswith(str(tmp_path / "none"))
+    assert model_template("vllm:nonsense").marks is None
+
+
 @pytest.mark.parametrize(
     "where",
     [

@@ -66,7 +66,8 @@ def test_a_second_analysis_is_the_same_and_starts_no_engine(folder: Path, tiny_p
     shown = json.loads(shiftlens("cache", "--format", "json"))
     assert shown["schema"] == "shiftlens-cache/1"
     assert Path(shown["path"]).parent == folder / "cache"
-    assert (shown["entries"], shown["limit"]) == (3, 256 << 20)
+    # What each model gave for three responses.
+    assert (shown["entries"], shown["sides"], shown["limit"]) == (3, 6, 256 << 20)
     assert 0 < shown["bytes"] < shown["file_bytes"]
 
     cleared = json.loads(shiftlens("cache", "clear", "--format", "json"))
@@ -83,7 +84,9 @@ def test_without_the_cache_no_score_is_written(folder: Path, tiny_pair: PairSpec
 
 def test_the_cache_is_shown_and_cleared_where_there_is_none(folder: Path) -> None:
     assert str(folder / "cache") in shiftlens("cache")
-    assert "Results: 0" in shiftlens("cache", "show")
+    shown = shiftlens("cache", "show")
+    assert "Results: 0" in shown
+    assert "Sides:   0" in shown
     assert "Removed 0 results." in shiftlens("cache", "clear")
     assert not (folder / "cache").exists()
 

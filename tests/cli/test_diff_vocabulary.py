@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import argparse
+import gc
 import json
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from analysis.hand_made import scored
+from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.bundled.paths import transcripts
+from shiftlens.cli import diff_vocabulary
+from shiftlens.cli.files import Analyst
+from shiftlens.cli.main import main
+from shiftlens.options.choice import Choice
+from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.pipeline.analyse import Analysed, analysed
+from shiftlens.pipeline.put_aside import PutAside
+from shiftlens.pipeline.work import plan_work
+from shiftlens.scores.outcomes import Result
+from shiftlens.transcripts.model import Transcript
 
+ANSWER = b"Great question! Air scatters blue light."
+PAIR = PairSpec(base="b", aligned="a")
 TALK = "User: Why is the sky blue?\n\nAssistant: Great question! Air scatters blue light.\n"
 
 
@@ -91,3 +109,29 @@ def test_nothing_that_could_be_analysed_is_told_of(tmp_path: Path) -> None:
     text, told = ran(tmp_path / "absent.txt", "--bundled", code=1)
     assert text == ""
     assert "Nothing could be analysed." in told
+
+
+def test_of_a_corpus_the_analyses_of_one_file_are_in_memory_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / f"{number}.txt" for number in range(4)]
+    for path in paths:
+        path.write_text(TALK, encoding="utf-8")
+    in_memory: list[int] = []
+
+    async def analyse(shown: str, transcript: Transcript, aside: PutAside | None = None) -> Analysed:  # noqa: ARG001
+        in_memory.append(sum(isinstance(each, ResponseAnalysis) for each in gc.get_objects()))
+        work = plan_work(transcript, PAIR, ScoreOptions())
+        work.results.update(dict.fromkeys(work.keys, Result(scored([bytes([byte]) for byte in ANSWER]))))
+        return analysed(work, Choice(PAIR, ScoreOptions(), ClassifyOptions(), ()), None, None)
+
+    @asynccontextmanager
+    async def analyst(_: argparse.Namespace) -> AsyncIterator[Analyst]:
+        yield analyse
+
+    monkeypatch.setattr(diff_vocabulary, "analyst", analyst)
+    gc.collect()
+    assert main(["diff-vocabulary", "--bundled", *map(str, paths)]) == 0
+    assert f"{4 * (len(ANSWER) + 1)} positions compared" in capsys.readouterr().out
+    assert len(in_memory) == len(paths)
+    assert set(in_memory) == {in_memory[0]}

@@ -42,6 +42,38 @@ def test_both_models_on_a_server_give_the_classes_of_the_pair_here(tmp_path: Pat
     assert any("no KL" in note for note in ours["notes"])
 
 
+def doctor(*arguments: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "shiftlens", "doctor", *arguments]
+    done = subprocess.run(command, capture_output=True, timeout=120)
+    return done.returncode, done.stdout.decode()
+
+
+def test_doctor_tries_served_models_out_and_says_what_they_give_and_nothing_of_threads() -> None:
+    folders = {name: Path(resolve_model_name(f"bundled:{name}")) for name in ("base", "aligned")}
+    with serving(ModelServer("vllm", folders, max_logprobs=5)) as server:
+        pair = ("--base", server.name("base"), "--aligned", server.name("aligned"))
+        code, said = doctor(*pair)
+        report = json.loads(doctor(*pair, "--format", "json")[1])
+        mixed = doctor("--base", BUNDLED_BASE, "--aligned", server.name("aligned"))[1]
+    assert code == 0, said
+    assert "ok    engine: starts; both models of this pair are on servers" in said
+    for name, folder in folders.items():
+        assert f"ok    {name}: {server.name(name)}: served by vllm 1.2.3 from {folder}" in said
+        assert ", texts of up to 2,046 tokens. Its numbers were tried out." in said
+        assert f"Its tokens are made here, by the tokenizer of {folder}." in said
+        assert f"{server.name(name)} gives ranks only of tokens among its candidates (5 at the most)." in said
+    assert report["engine"]["threads"] is None
+    assert "for matrix products with this pair" in mixed
+
+
+def test_doctor_says_why_a_server_s_numbers_are_not_used() -> None:
+    served = ModelServer("openai", {"aligned": Path(resolve_model_name(BUNDLED_ALIGNED))}, off_by=1)
+    with serving(served) as server:
+        code, said = doctor("--base", BUNDLED_BASE, "--aligned", server.name("aligned"))
+    assert code == 1
+    assert f"FAIL  models: {server.name('aligned')} is not used: the server says other things of a position" in said
+
+
 def test_a_file_that_names_a_server_is_not_followed(tmp_path: Path) -> None:
     talk = tmp_path / "talk.md"
     talk.write_text(f"---\nshiftlens:\n  base: 'vllm:http://127.0.0.1:9#x'\n---\n{TALK}", encoding="utf-8")

@@ -17,6 +17,7 @@ from shiftlens.analysis.highlights import Highlight
 from shiftlens.analysis.model import Analysis, ShiftClass, Summary
 from shiftlens.cli.main import main
 from shiftlens.cli.paint import painter, print_analysis
+from shiftlens.cli.progress import progress_on
 from shiftlens.cli.reference import print_reference
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.text.source_map import SourceMap
@@ -38,6 +39,17 @@ def test_a_header_is_one_short_line() -> None:
     assert one_line("\n\n  first\x1b  \nsecond") == "first␛"
     assert one_line("x" * 200, 10) == "x" * 9 + "…"
     assert one_line("") == ""
+
+
+def test_what_is_printed_into_a_file_does_not_go_to_the_terminal_of_the_progress_bar(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out, terminal = io.StringIO(), Terminal()
+    monkeypatch.setattr(sys, "stdout", out)
+    with progress_on(terminal, "talk.txt"):
+        print("a row")
+    assert out.getvalue() == "a row\n"
+    assert "a row" not in terminal.getvalue()
 
 
 def test_without_colours_marks_tell_the_classes() -> None:

@@ -18,6 +18,7 @@ const LARGE = {
   num_key_value_heads: 12,
   initializer_range: 0.05,
 };
+const CLICK_MS = 10_000;
 const ANSWER = "Great question! I hope this helps. The quick brown fox jumps over the lazy dog.";
 const CHAT = Array.from({ length: 5 }, (_, at) => `User: Question ${at}\nAssistant: ${ANSWER} ${at}\n`).join("");
 
@@ -83,16 +84,20 @@ test("a pair is loaded by percent, and responses are counted while they are scor
 });
 
 test("loading can be cancelled from the status item, and begun again", async () => {
-  await editor.command("ShiftLens: Unload the Models");
-  await editor.until("the engine's end", async () => (await code.pids("shiftlens.engine")).length === 0);
-  await editor.click(await editor.find("Question 0"));
-  // A new question before them makes every response new.
-  await editor.page.keyboard.type("Another ");
-  await editor.waitForStatus("Loading models");
-  const card = await editor.openStatus();
-  await editor.screenshot("status-card");
-  await card.getByRole("button", { name: "Cancel" }).click();
-  await editor.waitForStatus("Not scored");
+  // On a busy machine the models may be there before the card is open.
+  await editor.until("a loading that is cancelled", async () => {
+    await editor.command("ShiftLens: Unload the Models");
+    await editor.until("the engine's end", async () => (await code.pids("shiftlens.engine")).length === 0);
+    await editor.click(await editor.find("Question 0"));
+    // A new question before them makes every response new.
+    await editor.page.keyboard.type("Another ");
+    await editor.waitForStatus("Loading models");
+    const card = await editor.openStatus();
+    await editor.screenshot("status-card");
+    await card.getByRole("button", { name: "Cancel" }).click({ timeout: CLICK_MS });
+    await editor.until("an end", async () => /Not scored|Shifts shown/.test(await editor.status()));
+    return (await editor.status()).includes("Not scored");
+  });
   assert.match(await editor.status(), /cancelled/);
   await (await editor.openStatus()).getByRole("button", { name: "Score" }).click();
   await editor.waitForStatus("Shifts shown");

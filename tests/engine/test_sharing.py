@@ -23,7 +23,7 @@ from shiftlens.engine.frames import encode_frame
 from shiftlens.engine.protocol import Describe, Scored
 from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE, Endpoint, endpoint_for, program_build
 from shiftlens.engine.sharing.host_protocol import FromClient, Hello, Welcome
-from shiftlens.engine.sharing.hosting import LINGER_VARIABLE
+from shiftlens.engine.sharing.hosting import LINGER_VARIABLE, when_to_end
 from shiftlens.engine.sharing.joining import Connection, connect
 from shiftlens.engine.sharing.running import running_engines
 from shiftlens.engine.worker.urgency import NICENESS
@@ -189,25 +189,52 @@ async def test_an_engine_without_work_ends_and_the_next_job_starts_another(tiny_
             await until_gone(pid)
 
 
-async def test_the_client_that_wants_the_engine_longest_keeps_it(tiny_pair: PairSpec) -> None:
+@pytest.mark.parametrize(
+    ("jobs", "allowed", "ends_at"),
+    [
+        (0, [5.0, 60.0], 160.0),
+        (0, [5.0, 0.0], None),
+        (0, [5.0], 105.0),
+        (1, [5.0], None),
+        (0, [], 130.0),
+        (1, [], None),
+    ],
+)
+def test_the_client_that_wants_the_engine_longest_keeps_it(
+    jobs: int, allowed: list[float], ends_at: float | None
+) -> None:
+    assert when_to_end(jobs=jobs, allowed=allowed, used_at=100.0, alone_until=130.0) == ends_at
+
+
+async def test_a_client_that_wants_the_engine_less_long_lets_it_end(tiny_pair: PairSpec) -> None:
     async with clients(2, idle_minutes=NO_TIME) as (one, other):
         other.idle_minutes = 0
         await asyncio.gather(one.describe(tiny_pair), other.describe(tiny_pair))
         pid = one.pid
-        await asyncio.sleep(1)
-        assert one.pid == other.pid == pid
         other.idle_minutes = NO_TIME
         await other.describe(tiny_pair)
         await until_gone(pid)
 
 
-async def test_jobs_asked_while_an_engine_ends_are_done_by_the_next(tiny_pair: PairSpec) -> None:
-    async with clients(1, idle_minutes=NO_TIME / 20) as (client,):
-        for pause in range(0, 12, 2):
-            scored: list[Scored] = []
-            await score(client, tiny_pair, ScoreOptions(), [SHORT], on_scored=scored.append)
-            assert len(scored) == 1
-            await asyncio.sleep(0.005 * pause)
+@pytest.mark.parametrize("seen", ["answer", "no socket", "told", "no process"])
+async def test_jobs_asked_while_an_engine_ends_are_done_by_the_next(
+    tiny_pair: PairSpec, folder: Path, seen: str
+) -> None:
+    async with clients(1, idle_minutes=0 if seen == "answer" else NO_TIME / 20) as (client,):
+        await client.describe(tiny_pair)
+        pid = client.pid
+        if seen == "answer":
+            client.idle_minutes = NO_TIME / 2000
+            await client.describe(tiny_pair)
+        elif seen == "no socket":
+            await until(lambda: not any(path.is_socket() for path in folder.iterdir()))
+        elif seen == "told":
+            await until(lambda: client.pid is None)
+        else:
+            await until_gone(pid)
+        scored: list[Scored] = []
+        await score(client, tiny_pair, ScoreOptions(), [SHORT], on_scored=scored.append)
+        assert len(scored) == 1
 
 
 async def test_an_engine_that_is_gone_before_it_is_asked_is_replaced(

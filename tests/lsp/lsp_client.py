@@ -53,6 +53,8 @@ def capabilities(
         ),
         workspace=types.WorkspaceClientCapabilities(
             configuration=configuration,
+            apply_edit=True,
+            workspace_edit=types.WorkspaceEditClientCapabilities(document_changes=True),
             semantic_tokens=types.SemanticTokensWorkspaceClientCapabilities(refresh_support=refresh),
             code_lens=types.CodeLensWorkspaceClientCapabilities(refresh_support=refresh),
             inlay_hint=types.InlayHintWorkspaceClientCapabilities(refresh_support=refresh),
@@ -66,6 +68,7 @@ def capabilities(
             inlay_hint=types.InlayHintClientCapabilities(),
             folding_range=types.FoldingRangeClientCapabilities(range_limit=5000, line_folding_only=True),
             selection_range=types.SelectionRangeClientCapabilities(),
+            inline_completion=types.InlineCompletionClientCapabilities(),
             document_highlight=types.DocumentHighlightClientCapabilities(),
             document_symbol=types.DocumentSymbolClientCapabilities(hierarchical_document_symbol_support=nests_symbols),
         ),
@@ -96,6 +99,7 @@ class EditorClient(LanguageClient):
         self.lens_refreshes = 0
         self.hint_refreshes = 0
         self.shown: list[types.ShowDocumentParams] = []
+        self.edits: list[types.ApplyWorkspaceEditParams] = []
         self.stale_pages: list[str] = []
         self.events: list[object] = []
         self.configuration_requests = 0
@@ -170,6 +174,12 @@ class EditorClient(LanguageClient):
             self.shown.append(params)
             self._news.set()
             return types.ShowDocumentResult(success=True)
+
+        @self.feature(types.WORKSPACE_APPLY_EDIT)
+        def on_edit(params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
+            self.edits.append(params)
+            self._news.set()
+            return types.ApplyWorkspaceEditResult(applied=True)
 
         @self.feature(types.WORKSPACE_TEXT_DOCUMENT_CONTENT_REFRESH)
         def on_page_refresh(params: types.TextDocumentContentRefreshParams) -> None:

@@ -21,8 +21,8 @@ from shiftlens.lsp.views.build import build_view
 from shiftlens.lsp.views.hover import Card, hover_cards, render_markdown, render_plaintext
 from shiftlens.lsp.views.requests import token_answer
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.outcomes import Known
-from shiftlens.scores.records import ScoredResponse
+from shiftlens.scores.outcomes import Result
+from shiftlens.scores.records import AnyScores
 from shiftlens.text.trail import Edits
 from shiftlens.text.visible import visible_note, visible_piece
 from shiftlens.transcripts.model import Transcript
@@ -84,19 +84,19 @@ def test_the_panel_is_sent_every_fact_of_a_token(name: str) -> None:
     assert {fact.keys() == {"kind", "label", "text", "sentence"} for fact in one["facts"]} == {True}
 
 
-def _facts(scores: ScoredResponse, row: int, answer: str) -> str:
+def _facts(scores: AnyScores, row: int, answer: str) -> str:
     (card,) = hover_cards(_place(scores, row, answer), "")
     return render_plaintext((card,))
 
 
-def _place(scores: ScoredResponse, row: int, answer: str) -> Place:
+def _place(scores: AnyScores, row: int, answer: str) -> Place:
     text = "a" * 100 + answer
     one = response(answer)
     transcript = Transcript("labels", "", (one,))
     pair = PairSpec(base="b", aligned="a")
     view = build_view(
         None,
-        [Known(scores)],
+        [Result(scores)],
         version=1,
         text=text,
         transcript=transcript,

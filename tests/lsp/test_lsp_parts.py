@@ -20,7 +20,7 @@ from shiftlens.lsp.views.report_html import report_html
 from shiftlens.lsp.views.requests import analysis_answer, token_answer
 from shiftlens.lsp.views.token_table import token_table
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.outcomes import Known, Refusal
+from shiftlens.scores.outcomes import Refusal, Result
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.source_map import SourceMap
 from shiftlens.text.trail import Edits
@@ -52,10 +52,10 @@ def scores(
     return of_parts(scored(pieces, with_end=with_end, base_ranks=ranks), which)
 
 
-def view(one: Response, known: Known | None, before: DocumentAnalysis | None = None) -> DocumentAnalysis:
+def view(one: Response, result: Result | None, before: DocumentAnalysis | None = None) -> DocumentAnalysis:
     return build_view(
         before,
-        (known,),
+        (result,),
         version=1,
         text=TEXT,
         transcript=Transcript("openai", "", (one,), conversations=((),)),
@@ -80,12 +80,12 @@ WHOLE = scores(PIECES, (0, 1), ranks=[1, 9, 2, 9, 1])
 
 
 def test_colours_come_in_the_order_of_the_file() -> None:
-    shown = view(response(THOUGHT, SAID), Known(WHOLE))
+    shown = view(response(THOUGHT, SAID), Result(WHOLE))
     assert [TEXT[p.start : p.end] for p in shown.paints] == ["y", "es", "hm", " so"]
 
 
 def test_every_character_leads_to_its_token_and_the_end_stands_behind_the_answer() -> None:
-    shown = view(response(THOUGHT, SAID), Known(WHOLE))
+    shown = view(response(THOUGHT, SAID), Result(WHOLE))
     assert texts(at(shown, TEXT.index("yes"))) == ["y"]
     assert texts(at(shown, TEXT.index("hm") + 1)) == ["hm"]
     assert texts(at(shown, TEXT.index("yes") + 3)) == ["es", "END"]
@@ -96,8 +96,8 @@ def test_every_character_leads_to_its_token_and_the_end_stands_behind_the_answer
 
 def test_first_rows_leave_old_colours_where_there_are_no_scores_yet() -> None:
     one = response(THOUGHT, SAID)
-    before = view(one, Known(WHOLE))
-    first = Known(scores([b"hm"], (0, 1), with_end=False, ranks=[9]), partial=True)
+    before = view(one, Result(WHOLE))
+    first = Result(scores([b"hm"], (0, 1), with_end=False, ranks=[9]), partial=True)
     shown = view(one, first, before)
     assert [TEXT[p.start : p.end] for p in shown.paints] == ["y", "es", "hm", " so"]
     assert shown.paints[2].type_index != before.paints[2].type_index
@@ -111,7 +111,7 @@ def test_responses_that_lie_one_within_another_are_coloured_in_order_and_once() 
     outer, inner = response(THOUGHT, SAID), response(part(PartKind.TEXT, "thought"), index=1)
     shown = build_view(
         None,
-        (Known(WHOLE), Known(scores([b"thought"], (0,)))),
+        (Result(WHOLE), Result(scores([b"thought"], (0,)))),
         version=1,
         text=TEXT,
         transcript=Transcript("openai", "", (outer, inner)),
@@ -127,7 +127,7 @@ def test_a_hover_names_the_part_and_the_turn() -> None:
     one = response(THOUGHT, SAID, conversation=1, turn_index=2, label="chosen")
     shown = build_view(
         None,
-        (Known(WHOLE),),
+        (Result(WHOLE),),
         version=1,
         text=TEXT,
         transcript=Transcript("openai", "", (one,), conversations=((), tuple(one.context))),
@@ -154,7 +154,7 @@ def test_the_list_of_responses_tells_which_answer_each_is_and_how_much_of_the_fi
     )
     shown = build_view(
         None,
-        (Known(WHOLE),),
+        (Result(WHOLE),),
         version=1,
         text=TEXT,
         transcript=transcript,
@@ -170,7 +170,7 @@ def test_the_list_of_responses_tells_which_answer_each_is_and_how_much_of_the_fi
 
 
 def test_a_part_that_is_not_scored_says_so_and_the_response_has_no_end() -> None:
-    shown = view(response(SAID, CALLED), Known(scores([b"y", b"es"], (0,), with_end=False)))
+    shown = view(response(SAID, CALLED), Result(scores([b"y", b"es"], (0,), with_end=False)))
     place = at(shown, TEXT.index("f()") + 1)
     assert place is not None
     assert (place.tokens, place.left_out) == ((), "tool_call")
@@ -184,7 +184,7 @@ def test_a_part_that_is_not_scored_says_so_and_the_response_has_no_end() -> None
 
 
 def test_the_list_of_responses_has_shares_by_part() -> None:
-    shown = view(response(THOUGHT, SAID), Known(WHOLE))
+    shown = view(response(THOUGHT, SAID), Result(WHOLE))
     document = OpenDocument(URI, 1, TEXT)
     answer: Any = analysis_answer(document, shown, "utf-16")
     found = answer["responses"][0]
@@ -192,13 +192,13 @@ def test_the_list_of_responses_has_shares_by_part() -> None:
         ("answer", 3, 1),
         ("reasoning", 2, 1),
     ]
-    plain = view(response(SAID), Known(scores([b"yes"], (0,))))
+    plain = view(response(SAID), Result(scores([b"yes"], (0,))))
     answer = analysis_answer(document, plain, "utf-16")
     assert "byPart" not in answer["responses"][0]["summary"]
 
 
 def test_the_list_of_responses_has_shares_by_kind_and_a_token_its_kind() -> None:
-    shown = view(response(THOUGHT, SAID), Known(WHOLE))
+    shown = view(response(THOUGHT, SAID), Result(WHOLE))
     document = OpenDocument(URI, 1, TEXT)
     answer: Any = analysis_answer(document, shown, "utf-16")
     summary = answer["responses"][0]["summary"]
@@ -216,7 +216,7 @@ def test_the_list_of_responses_has_shares_by_kind_and_a_token_its_kind() -> None
 
 
 def test_a_response_that_is_not_to_be_scored_is_no_refusal() -> None:
-    shown = view(response(CALLED), Known(Refusal("This turn is a tool call alone.", by_choice=True)))
+    shown = view(response(CALLED), Result(Refusal("This turn is a tool call alone.", by_choice=True)))
     answer: Any = analysis_answer(OpenDocument(URI, 1, TEXT), shown, "utf-16")
     found = answer["responses"][0]
     assert (found["state"], found["message"]) == ("notScored", "This turn is a tool call alone.")
@@ -226,7 +226,7 @@ def test_a_report_of_an_open_file_says_once_what_is_not_scored() -> None:
     one, two = response(THOUGHT, SAID), response(CALLED, index=1)
     shown = build_view(
         None,
-        (Known(WHOLE), Known(Refusal("This turn is a tool call alone.", by_choice=True))),
+        (Result(WHOLE), Result(Refusal("This turn is a tool call alone.", by_choice=True))),
         version=1,
         text=TEXT,
         transcript=Transcript("openai", "", (one, two)),
@@ -252,7 +252,7 @@ def test_a_selection_touches_the_responses_whose_parts_it_touches() -> None:
 
 
 def test_the_table_of_tokens_has_every_token_at_its_place() -> None:
-    shown = view(response(THOUGHT, SAID), Known(WHOLE))
+    shown = view(response(THOUGHT, SAID), Result(WHOLE))
     document = OpenDocument(URI, 1, TEXT)
     table: Any = token_table(shown, Edits.between(TEXT, TEXT), document.lines, "utf-16")
     ranges = table["ranges"]

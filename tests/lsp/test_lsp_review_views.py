@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from hypothesis import given
@@ -12,6 +12,7 @@ from lsprotocol import types
 
 from lsp.test_lsp_views import PAIR, scored
 from shiftlens.analysis.runs import MOST_APART
+from shiftlens.analysis.tokens import kl_of_positions
 from shiftlens.lsp.documents.locate import place_at
 from shiftlens.lsp.documents.open import OpenDocument
 from shiftlens.lsp.documents.store import DocumentAnalysis
@@ -21,13 +22,15 @@ from shiftlens.lsp.views.lenses import OWN_COMMANDS, code_lenses
 from shiftlens.lsp.views.navigation import Stop, densest_run, first_shifted, next_run, next_token
 from shiftlens.lsp.views.occurrences import occurrences
 from shiftlens.lsp.views.run_diagnostics import MOST_RUNS, run_diagnostics
-from shiftlens.lsp.views.selection import selection_range
+from shiftlens.lsp.views.selection import TurnSpans, selection_range
+from shiftlens.lsp.views.token_table import token_table
 from shiftlens.options.pair import ClassifyOptions, ScoreOptions
-from shiftlens.scores.outcomes import Known, Refusal
+from shiftlens.scores.outcomes import Refusal, Result
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.edits import Edit
 from shiftlens.text.lines import LineIndex
 from shiftlens.text.trail import Edits
+from shiftlens.transcripts.model import Turn
 from shiftlens.transcripts.read import read
 
 RANKS = {"u": 1, "m": 2, "S": 9, "?": 0}
@@ -44,12 +47,12 @@ def talk(*shifts: str) -> str:
     return "".join(f"User: q\nAssistant: {'a ' * len(each)}\n" for each in shifts)
 
 
-def analysed(text: str, known: Sequence[Known | None]) -> DocumentAnalysis:
+def analysed(text: str, results: Sequence[Result | None]) -> DocumentAnalysis:
     transcript = read(text, filename="talk.txt")
     assert transcript is not None
     return build_view(
         None,
-        known,
+        results,
         version=1,
         text=text,
         transcript=transcript,
@@ -60,7 +63,7 @@ def analysed(text: str, known: Sequence[Known | None]) -> DocumentAnalysis:
 
 
 def of(*shifts: str) -> DocumentAnalysis:
-    return analysed(talk(*shifts), [Known(scores(each)) for each in shifts])
+    return analysed(talk(*shifts), [Result(scores(each)) for each in shifts])
 
 
 def unchanged(analysis: DocumentAnalysis) -> Edits:
@@ -106,7 +109,7 @@ def test_a_client_with_commands_of_its_own_is_offered_these() -> None:
 
 
 def test_a_lens_of_first_scores_says_that_there_will_be_more() -> None:
-    partial = analysed(talk("SSuu"), [Known(scores("SS", whole=False), partial=True)])
+    partial = analysed(talk("SSuu"), [Result(scores("SS", whole=False), partial=True)])
     assert [title for _, title, _ in titles(partial, OWN_COMMANDS)] == [
         "2 tokens so far: 100.0% shifted, 0.0% marginal, 0.0% unshifted",
         "first shifted",
@@ -116,7 +119,7 @@ def test_a_lens_of_first_scores_says_that_there_will_be_more() -> None:
 
 def test_a_response_without_scores_has_a_lens_to_score_it() -> None:
     text = talk("uu", "uu", "uu")
-    refused, by_choice = Known(Refusal("Too long.", "Cut it.")), Known(Refusal("No part.", "", by_choice=True))
+    refused, by_choice = Result(Refusal("Too long.", "Cut it.")), Result(Refusal("No part.", "", by_choice=True))
     found = titles(analysed(text, [None, refused, by_choice]))
     assert found == [
         (1, "no scores yet: score this response", "shiftlens.scoreResponses"),
@@ -159,14 +162,14 @@ def test_a_hint_says_what_the_base_model_would_have_said() -> None:
 def test_a_hint_is_short_and_of_visible_characters() -> None:
     pieces = ["\u202e" + "w" * 30, " b"]
     text = f"User: q\nAssistant: {''.join(pieces)}\n"
-    analysis = analysed(text, [Known(scored(pieces, [9, 1, 1]))])
+    analysis = analysed(text, [Result(scored(pieces, [9, 1, 1]))])
     (hint,) = inlay_hints(analysis, unchanged(analysis), LineIndex(text), 0, len(text), "utf-16")
     assert hint.label == "base: U+202Ewwwwwwwwwwwww… 100.00%"
 
 
 def test_the_hint_of_a_token_that_ends_a_line_stands_on_that_line() -> None:
     text = "User: q\nAssistant: one\ntwo\n\nsix\n"
-    analysis = analysed(text, [Known(scored(["one\n", "two", "\n\n", "six"], [9, 1, 9, 1, 1]))])
+    analysis = analysed(text, [Result(scored(["one\n", "two", "\n\n", "six"], [9, 1, 9, 1, 1]))])
     found = inlay_hints(analysis, unchanged(analysis), LineIndex(text), 0, len(text), "utf-16")
     assert [(hint.position.line, hint.position.character) for hint in found] == [(1, 14), (2, 3)]
 
@@ -174,7 +177,7 @@ def test_the_hint_of_a_token_that_ends_a_line_stands_on_that_line() -> None:
 def test_a_token_whose_base_candidates_are_not_known_has_no_hint() -> None:
     numbers = scores("uS")
     none = replace(numbers.base, top_ids=array("i", [0, -1, 2]).tobytes())
-    analysis = analysed(talk("uS"), [Known(replace(numbers, base=none))])
+    analysis = analysed(talk("uS"), [Result(replace(numbers, base=none))])
     assert inlay_hints(analysis, unchanged(analysis), LineIndex(analysis.text), 0, len(analysis.text), "utf-16") == []
 
 
@@ -255,7 +258,9 @@ def test_a_selection_grows_from_the_token_to_its_run_its_turn_and_the_conversati
     at = analysis.text.index("a a") + 4
     position = types.Position(1, len("Assistant: ") + 4)
     place = place_at(document, analysis, position, "utf-16")
-    found: types.SelectionRange | None = selection_range(analysis.transcript, place, document.lines, at, "utf-16")
+    found: types.SelectionRange | None = selection_range(
+        TurnSpans.of(analysis.transcript), place, document.lines, at, "utf-16"
+    )
     selected = []
     while found is not None:
         start, end = (document.lines.offset(p.line, p.character) for p in (found.range.start, found.range.end))
@@ -266,10 +271,51 @@ def test_a_selection_grows_from_the_token_to_its_run_its_turn_and_the_conversati
 
 def test_a_selection_without_scores_is_of_turns() -> None:
     analysis = of("uS")
-    found = selection_range(analysis.transcript, None, LineIndex(analysis.text), len("User: "), "utf-16")
+    found = selection_range(TurnSpans.of(analysis.transcript), None, LineIndex(analysis.text), len("User: "), "utf-16")
     assert (found.range.start.character, found.range.end.character) == (6, 7)
-    empty = selection_range(None, None, LineIndex(analysis.text), 3, "utf-16")
+    empty = selection_range(TurnSpans(), None, LineIndex(analysis.text), 3, "utf-16")
     assert (empty.range.start, empty.range.end, empty.parent) == (types.Position(0, 3), types.Position(0, 3), None)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 10)), max_size=12), st.integers(0, 35), st.integers(0, 4))
+def test_the_turns_around_a_place_are_found_as_by_a_walk_through_all(
+    starts: list[tuple[int, int]], first: int, length: int
+) -> None:
+    spans = sorted((start, start + of) for start, of in starts)
+    turns = TurnSpans(tuple(spans), tuple(max(end for _, end in spans[: at + 1]) for at in range(len(spans))))
+    past = first + length
+    found = sorted(turns.around(first, past))
+    assert found == [span for span in spans if span[0] <= first and past <= span[1]]
+
+
+def test_a_token_whose_class_is_not_known_has_its_numbers_in_the_table() -> None:
+    analysis = of("u?S")
+    table = token_table(analysis, unchanged(analysis), LineIndex(analysis.text), "utf-16")
+    assert table["classes"] == [2, None, 0]
+    assert table["ranges"] == [1, 11, 13, 1, 13, 15, 1, 15, 16]
+    numbers = analysis.results[0].analysis
+    assert numbers is not None
+    assert table["kl"] == [float(f"{kl:.4g}") for kl in kl_of_positions(numbers.scored)[:3]]
+    assert None not in (table["baseProb"])  # type: ignore[operator]
+
+
+def test_many_cursors_read_the_turns_of_a_file_once() -> None:
+    reads = 0
+
+    class Counted(tuple[Turn, ...]):
+        def __iter__(self) -> Iterator[Turn]:
+            nonlocal reads
+            reads += 1
+            return super().__iter__()
+
+    analysis = of("uSuS", "uu")
+    transcript = replace(analysis.transcript, conversations=tuple(map(Counted, analysis.transcript.conversations)))
+    turns = TurnSpans.of(transcript)
+    once = reads
+    for at in range(len(analysis.text)):
+        selection_range(turns, None, LineIndex(analysis.text), at, "utf-16")
+    assert once > 0
+    assert reads == once
 
 
 def test_the_same_token_is_highlighted_wherever_it_stands_by_class() -> None:
@@ -280,7 +326,9 @@ def test_the_same_token_is_highlighted_wherever_it_stands_by_class() -> None:
     base, aligned = (replace(side, ids=ids, pieces=pieces_of) for side in (numbers.base, numbers.aligned))
     named = replace(numbers, base=base, aligned=aligned)
     text = "User: q\nAssistant: b b c b\nUser: r\nAssistant: b b c b\n"
-    analysis = analysed(text, [Known(named), Known(replace(named, base=replace(named.base, rank=named.aligned.rank)))])
+    analysis = analysed(
+        text, [Result(named), Result(replace(named, base=replace(named.base, rank=named.aligned.rank)))]
+    )
     place = place_at(OpenDocument(URI, 1, text), analysis, types.Position(1, len("Assistant: b")), "utf-16")
     assert place is not None
     found = occurrences(place, LineIndex(text), "utf-16")

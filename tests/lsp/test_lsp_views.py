@@ -9,7 +9,7 @@ from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.lsp.views.build import build_view
 from shiftlens.lsp.views.semantic_tokens import TOKEN_TYPES
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.outcomes import Known, Refusal
+from shiftlens.scores.outcomes import Refusal, Result
 from shiftlens.scores.records import Comparison, ScoredResponse, ScoringModel, SideScores
 from shiftlens.transcripts.read import read
 
@@ -52,13 +52,13 @@ def scored(pieces: list[str], ranks: list[int], *, whole: bool = True) -> Scored
 
 
 def view(
-    text: str, known: Known | None, before: DocumentAnalysis | None = None, pair: PairSpec = PAIR
+    text: str, result: Result | None, before: DocumentAnalysis | None = None, pair: PairSpec = PAIR
 ) -> DocumentAnalysis:
     transcript = read(text, filename="talk.txt")
     assert transcript is not None
     return build_view(
         before,
-        (known,),
+        (result,),
         version=1,
         text=text,
         transcript=transcript,
@@ -73,7 +73,7 @@ def shown(analysis: DocumentAnalysis) -> list[tuple[str, str]]:
 
 
 PIECES = ["one", " two", " six"]
-WHOLE = Known(scored(PIECES, [1, 2, 9, 1]))
+WHOLE = Result(scored(PIECES, [1, 2, 9, 1]))
 COLOURS = [("one", "unshifted"), (" two", "marginal"), (" six", "shifted")]
 
 
@@ -97,7 +97,7 @@ def test_an_edited_response_keeps_the_colours_around_the_edit() -> None:
 
 
 def test_the_first_rows_come_before_old_colours_of_the_rest() -> None:
-    first = Known(scored(["one"], [9], whole=False), partial=True)
+    first = Result(scored(["one"], [9], whole=False), partial=True)
     assert shown(view(TEXT, first, view(TEXT, WHOLE))) == [("one", "shifted"), *COLOURS[1:]]
     assert shown(view(TEXT, first)) == [("one", "shifted")]
     assert not view(TEXT, first).is_complete
@@ -108,7 +108,7 @@ def test_colours_of_another_pair_are_not_kept() -> None:
 
 
 def test_a_refused_response_has_no_colours_and_is_final() -> None:
-    refused = view(TEXT, Known(Refusal("Too long.")), view(TEXT, WHOLE))
+    refused = view(TEXT, Result(Refusal("Too long.")), view(TEXT, WHOLE))
     assert refused.paints == ()
     assert refused.is_complete
 
@@ -124,9 +124,9 @@ def test_an_analysis_that_still_holds_is_not_made_again() -> None:
 
 def test_a_response_that_is_as_it_was_is_not_built_anew() -> None:
     outcome = scored(["one", " two", " six"], [1, 2, 9, 1])
-    first = view(TEXT, Known(outcome))
-    again = view(TEXT, Known(outcome), first)
+    first = view(TEXT, Result(outcome))
+    again = view(TEXT, Result(outcome), first)
     assert again.results[0] is first.results[0]
     assert all(one is other for one, other in zip(again.paints, first.paints, strict=True))
-    other = view(TEXT, Known(scored(["one", " two", " six"], [1, 1, 1, 1])), first)
+    other = view(TEXT, Result(scored(["one", " two", " six"], [1, 1, 1, 1])), first)
     assert [paint.type_index for paint in other.paints] != [paint.type_index for paint in first.paints]

@@ -74,8 +74,8 @@ async def test_what_is_new_comes_between_what_was_known_and_the_end() -> None:
     job = work()
     found = await events(job, engine)
     assert [type(event) for event in found] == [Recalled, Progress, Update, Update, Finished]
-    assert [event.known.partial for event in found if isinstance(event, Update)] == [True, False]
-    assert job.known[job.keys[1]].outcome == scores()
+    assert [event.result.partial for event in found if isinstance(event, Update)] == [True, False]
+    assert job.results[job.keys[1]].outcome == scores()
 
 
 async def test_who_stops_after_what_was_known_asks_no_engine() -> None:
@@ -103,7 +103,7 @@ async def test_responses_of_one_content_are_asked_for_once_and_all_have_the_scor
     engine = Engine(answer(0))
     await events(job, engine)
     assert len(engine.asked[0].responses) == 1
-    assert [None if known is None else known.outcome for known in job.outcomes()] == [scores()] * 2
+    assert [None if result is None else result.outcome for result in job.result_of_each()] == [scores()] * 2
 
 
 async def test_only_what_was_asked_for_is_scored() -> None:
@@ -111,7 +111,7 @@ async def test_only_what_was_asked_for_is_scored() -> None:
     job = work(only=frozenset({2}))
     await events(job, engine)
     assert [response.text for response in engine.asked[0].responses] == ["ef"]
-    assert [known is not None for known in job.outcomes()] == [False, False, True]
+    assert [result is not None for result in job.result_of_each()] == [False, False, True]
 
 
 async def test_a_cache_in_memory_holds_scores_and_refusals_but_no_first_rows() -> None:
@@ -122,7 +122,7 @@ async def test_a_cache_in_memory_holds_scores_and_refusals_but_no_first_rows() -
     engine = Engine(answer(0))
     await events(job, engine, cache=cache)
     assert [response.text for response in engine.asked[0].responses] == ["cd"]
-    assert job.known[job.keys[2]].outcome == Refusal("Too long.", "Shorten it.")
+    assert job.results[job.keys[2]].outcome == Refusal("Too long.", "Shorten it.")
 
 
 async def test_a_job_with_nothing_left_to_score_asks_no_engine() -> None:

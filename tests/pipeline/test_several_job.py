@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.doing import do
-from shiftlens.engine.client import EngineClient
-from shiftlens.engine.protocol import Answer, Event, Job, Progress, Reply, ScoreSeveral
-from shiftlens.engine.worker.jobs import Worker
+from pipeline.in_process import InProcess
+from shiftlens.engine.protocol import Job, Progress, ScoreSeveral
 from shiftlens.options.choice import Choice
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.pipeline.analyse import Analysed, analyse
@@ -25,22 +22,6 @@ from shiftlens.transcripts.read import read
 from tiny_models import byte_level_tokenizer, save_model
 
 TALK = "User: Why?\n\nAssistant: Because air scatters it.\n\nUser: Why not?\n\nAssistant: No.\n"
-
-
-class InProcess(EngineClient):
-    """Does jobs in this process, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[Job] = []
-
-    async def run(self, request: Job) -> AsyncGenerator[Event | Answer, None]:  # type: ignore[override]
-        self.asked.append(request)
-        replies: list[Reply] = []
-        do(Worker(replies.append, lambda _job: False), request)
-        for reply in replies:
-            assert isinstance(reply, (Event, Answer)), reply
-            yield reply
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.hand_made import of_parts, response, scored, side
+from analysis.hand_made import base_of, of_parts, response, scored, side
 from report.page_reader import PageReader, sentences
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.facts import facts
-from shiftlens.analysis.model import Analysis
-from shiftlens.analysis.tokens import tokens
+from shiftlens.analysis.model import Analysis, ResponseAnalysis, Token
+from shiftlens.analysis.tokens import token, tokens
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.report.page import ReportedFile, is_report, render
 from shiftlens.text.source_map import SourceMap
@@ -121,10 +121,10 @@ def test_the_columns_hold_the_numbers_of_every_position() -> None:
     assert [pieces[place] for place in columns["piece"]] == ["a", "b", "</s>"]
     assert columns["hasEnd"]
     assert pieces[columns["base"]["end"]] == "<eot>"
-    for row, token in enumerate(tokens(changed)):
-        assert columns["class"][row] == token.shift
-        assert sentences(columns, row) == [fact.sentence for fact in facts(token, changed, found.transcript, options)]
-        for name, own in (("base", token.base), ("aligned", token.aligned)):
+    for row, item in enumerate(tokens(changed)):
+        assert columns["class"][row] == item.shift
+        assert sentences(columns, row) == [fact.sentence for fact in facts(item, changed, found.transcript, options)]
+        for name, own in (("base", base_of(item)), ("aligned", item.aligned)):
             shown = columns[name]
             assert shown["rank"][row] == str(own.rank)
             assert math.exp(-shown["surprisal"][row] / 1000) == pytest.approx(math.exp(own.logprob), rel=1e-3)
@@ -258,6 +258,34 @@ def test_files_of_different_pairs_have_no_vocabulary_in_common() -> None:
     assert len(page.all("table", "vocabulary")) == 2
     page = PageReader(render([ReportedFile("one", found), ReportedFile("two", other)]))
     assert page.all("table", "vocabulary") == []
+    assert "they are those of one pair of models, and these files are of 2." in said_of_vocabulary(page)
+
+
+def said_of_vocabulary(page: PageReader) -> str:
+    (said,) = (each.text for each in page.all("p", "remark") if "promoted and suppressed" in each.text)
+    return said
+
+
+def test_a_report_without_tokens_promoted_and_suppressed_says_why() -> None:
+    one, same = response("a"), [[11, 10], [11, 10]]
+    equal = scored([b"a"], base=side(2, tops=same), aligned=side(2, tops=same))
+    found = dataclasses.replace(analysis([b"a"]), responses=(build(one, equal, ClassifyOptions()),))
+    assert "over 2 positions none is promoted or suppressed" in said_of_vocabulary(page_of(found))
+    none = scored([b"a"], base=side(2, tops=[[-1, -1]] * 2), aligned=side(2, tops=same))
+    found = dataclasses.replace(found, responses=(build(one, none, ClassifyOptions()),))
+    assert "both models have candidates at none of 2 positions" in said_of_vocabulary(page_of(found))
+
+
+def test_a_token_is_put_together_once_for_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def counted(of: ResponseAnalysis, row: int) -> Token:
+        made.append(row)
+        return token(of, row)
+
+    monkeypatch.setattr("shiftlens.analysis.tokens.token", counted)
+    page_of(analysis([b"Great", b" question", b"!"]))
+    assert made == [0, 1, 2, 3]
 
 
 def test_several_responses_have_shares_by_position_and_file_and_tokens_with_their_shift_ratio() -> None:

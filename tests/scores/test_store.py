@@ -18,6 +18,7 @@ import pytest
 
 from shiftlens.errors import ShiftLensError
 from shiftlens.scores import database
+from shiftlens.scores import store as result_store
 from shiftlens.scores.database import broken
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.records import ScoredResponse
@@ -135,6 +136,30 @@ def test_the_file_does_not_grow_past_the_limit_by_much(tmp_path: Path, scored: M
     for n in range(60):
         store.put(_key(n), _large(scored, n))
     assert store.stats().file_bytes < 2 * store.limit_bytes
+
+
+def test_a_store_far_below_its_limit_adds_nothing_up_when_a_result_is_put(
+    tmp_path: Path, scored: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added_up: list[str] = []
+
+    def count(connection: sqlite3.Connection, table: str) -> int:
+        added_up.append(table)
+        return bytes_in(connection, table)
+
+    bytes_in = result_store._bytes_in
+    monkeypatch.setattr(result_store, "_bytes_in", count)
+    store = ResultStore(tmp_path / "r.sqlite3", limit_bytes=40 * _held(scored))
+    for n in range(10):
+        store.put(_key(n), _large(scored, n))
+    added_up.clear()
+    for n in range(10, 20):
+        store.put(_key(n), _large(scored, n))
+    assert added_up == []
+    for n in range(20, 60):
+        store.put(_key(n), _large(scored, n))
+    assert added_up
+    assert store.stats().bytes <= store.limit_bytes
 
 
 def test_a_lower_limit_holds_from_the_next_result_on(store: ResultStore, scored: Make) -> None:

@@ -12,7 +12,7 @@ import torch
 from passes import NATS
 from scoring.unigram import NAME, Unigram, Unigrams, logprobs
 from shiftlens.analysis.classify import build
-from shiftlens.backends.protocol import SideInput
+from shiftlens.backends.protocol import SideInput, SideNumbers, Waiting
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.columns import Above, float32, int32, rank_of
 from shiftlens.scores.records import ScoredResponse
@@ -147,7 +147,10 @@ def test_a_local_model_beside_one_elsewhere_is_the_only_one_loaded(tiny_pair: Pa
         ids = side.tokens.encoder.encode(TEXT).ids
         (end,) = side.tokens.end_ids()[:1]
         asked = SideInput(ids[:4], ids[4:], end)
-        ((index, numbers),) = side.backend.score([asked], K, lambda: None)
+        (event,) = side.backend.score([asked], K, lambda: None)
+    assert not isinstance(event, Waiting)
+    index, numbers = event
+    assert isinstance(numbers, SideNumbers)
     assert (index, len(numbers.logprob)) == (0, 4 * asked.rows)
     assert numbers.k == K
     assert [model.name for model in session.models()] == [tiny_pair.aligned]

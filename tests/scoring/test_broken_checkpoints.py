@@ -18,7 +18,8 @@ from shiftlens.engine.protocol import Describe, Described, Failed, Reply
 from shiftlens.engine.worker.jobs import Worker
 from shiftlens.errors import ModelError
 from shiftlens.options.pair import PairSpec
-from shiftlens.scoring.models.loading import choose_dtype, load_model
+from shiftlens.scoring.models.devices import choose_dtype
+from shiftlens.scoring.models.loading import load_model
 from tiny_models import byte_level_tokenizer, save_model
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 4\n"

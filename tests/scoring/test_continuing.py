@@ -173,6 +173,37 @@ def test_samples_are_the_same_for_the_same_seed_and_state_their_end(tiny_pair: P
     assert alone == [first[6]]
 
 
+@pytest.mark.parametrize("alpha", [-1.0, 0.0])
+def test_a_voice_goes_on_behind_the_token_that_it_is_given(tiny_pair: PairSpec, alpha: float) -> None:
+    session, given = Session(), 77
+    _, (found,) = written(session, tiny_pair, asked(3, Voice(alpha, None, given), max_tokens=TOKENS))
+    with session.open(tiny_pair) as pair:
+        place = place_in(pair, RESPONSE, ScoreOptions(), 3)
+        model, side = (pair.base, place.base) if alpha else (pair.aligned, place.aligned)
+        expected = generated(model, (*side.before, given), sorted(side.end_ids), TOKENS - 1)
+        assert ids_of(found) == [given, *expected]
+        (row,) = plain_rows(model.loaded.model, side.before, [given], [given])
+        assert found[0].logprob == pytest.approx(row.logprob, abs=1e-4)
+    assert [token.is_given for token in found] == [True] + [False] * (len(found) - 1)
+
+
+def test_a_voice_that_is_given_the_end_of_the_text_ends_with_it(tiny_pair: PairSpec) -> None:
+    session = Session()
+    with session.open(tiny_pair) as pair:
+        end = min(place_in(pair, RESPONSE, ScoreOptions(), 3).aligned.end_ids)
+    _, (found,) = written(session, tiny_pair, asked(3, Voice(0.0, 1, end)))
+    assert [(token.id, token.end) for token in found] == [(end, "end")]
+
+
+def test_in_a_pair_of_two_vocabularies_a_voice_is_given_text(two_vocabularies: PairSpec) -> None:
+    wanted = [Voice(alpha, None, "ing there") for alpha in (-1.0, 0.0)]
+    _, found = written(Session(), two_vocabularies, asked(2, *wanted, max_tokens=20))
+    for tokens in found:
+        given = [token for token in tokens if token.is_given]
+        assert text_of(token.piece for token in given) == "ing there"
+        assert tokens[: len(given)] == given
+
+
 def test_what_is_kept_for_edits_is_gone_on_from_and_stays_as_it_is(
     tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +261,8 @@ def test_a_model_that_takes_no_more_ends_a_continuation_with_that_reason(tmp_pat
         (asked(0), "at least one"),
         (asked(0, Voice(float("nan"))), "finite alpha"),
         (asked(0, Voice(0.0, -1)), "seeds"),
+        (asked(0, Voice(0.0, None, 10**6)), "no token with the id 1000000"),
+        (asked(0, Voice(0.0, None, "")), "some text"),
         (asked(0, BASE, temperature=0.0), "temperature"),
         (asked(0, BASE, top_p=0.0), "top_p"),
         (asked(0, BASE, max_tokens=0), "tokens"),

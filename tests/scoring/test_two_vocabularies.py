@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.hand_made import base_of
 from engine.doing import do
 from passes import opened_pair
 from plain_scoring import PlainRow, plain_rows
@@ -19,6 +20,7 @@ from shiftlens.engine.protocol import Refused, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.columns import Above, Rank
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.opening.pair import OpenedPair
@@ -87,26 +89,27 @@ def test_every_number_is_that_of_a_plain_loop_over_each_models_own_tokens(pair: 
             first, count = covering[0], len(covering)
             assert (own_starts[first], own.byte_ends[covering[-1]]) == (start, end)
         mine = base[first : first + count]
+        theirs = base_of(row)
         if row.realigned is None:
             assert count == 1
-            assert_own(row.base.rank, row.base.logprob, mine[0])
+            assert_own(theirs.rank, theirs.logprob, mine[0])
             seen["one"] += 1
         else:
             seen["group"] += 1
             assert row.realigned.base_tokens == count
             assert row.realigned.base_logprob == pytest.approx(sum(p.logprob for p in mine), abs=NATS * count)
-            assert row.base.logprob != row.base.logprob
-            assert row.base.id is None
-            assert isinstance(row.base.rank, int)
-            assert abs(row.base.rank - max(p.rank for p in mine)) <= max(near(p) for p in mine)
+            assert theirs.logprob != theirs.logprob
+            assert theirs.id is None
+            assert isinstance(theirs.rank, int)
+            assert abs(theirs.rank - max(p.rank for p in mine)) <= max(near(p) for p in mine)
         if row.realigned is None or row.realigned.first == row.index:
             best = [base_encoder.pieces[int(i)] for i in mine[0].logprobs.argsort(descending=True)[:10]]
-            assert sum(a.piece == b for a, b in zip(row.base.top, best, strict=True)) >= 8
-            for candidate, prob in zip(row.base.top, mine[0].logprobs.exp().sort(descending=True).values, strict=False):
+            assert sum(a.piece == b for a, b in zip(theirs.top, best, strict=True)) >= 8
+            for candidate, prob in zip(theirs.top, mine[0].logprobs.exp().sort(descending=True).values, strict=False):
                 assert candidate.prob == pytest.approx(float(prob), rel=1e-3)
-            shared = {c.piece for c in row.base.top} & {c.piece for c in row.aligned.top}
-            either = {c.piece for c in row.base.top} | {c.piece for c in row.aligned.top}
-            if len({c.piece for c in row.base.top}) == len(row.base.top) == len({c.piece for c in row.aligned.top}):
+            shared = {c.piece for c in theirs.top} & {c.piece for c in row.aligned.top}
+            either = {c.piece for c in theirs.top} | {c.piece for c in row.aligned.top}
+            if len({c.piece for c in theirs.top}) == len(theirs.top) == len({c.piece for c in row.aligned.top}):
                 assert row.jaccard == pytest.approx(len(shared) / len(either))
             top = row.aligned.top[0]
             where = [i for i in range(pair.base.loaded.vocabulary) if base_encoder.pieces[i] == top.piece]
@@ -116,7 +119,7 @@ def test_every_number_is_that_of_a_plain_loop_over_each_models_own_tokens(pair: 
                 ranks = {int((mine[0].logprobs > mine[0].logprobs[i]).sum()) + 1 for i in where}
                 assert any(abs(rank_of_top - rank) <= 2 for rank in ranks)
         else:
-            assert row.base.top == ()
+            assert theirs.top == ()
             assert row.base_rank_of_aligned_top is None
         assert row.kl != row.kl
     assert min(seen.values()) > 3
@@ -148,7 +151,7 @@ def test_each_side_of_two_vocabularies_is_cut_where_its_own_tokens_outgrow_it(tm
                 [],
                 [[*own.ids, prepared.base.end_id][last]],
             )
-            assert_own(row.base.rank, row.base.logprob, plain)
+            assert_own(base_of(row).rank, base_of(row).logprob, plain)
             seen += 1
     assert seen > 3
 
@@ -157,6 +160,7 @@ def test_a_pair_of_one_vocabulary_has_no_tokens_of_its_own(tiny_pair: PairSpec) 
     pair = opened_pair(tiny_pair)
     prepared, analysis = analysed(pair, TEXT, "aligntds")
     assert prepared.base_encoding is None
+    assert isinstance(analysis.scored, ScoredResponse)
     assert analysis.scored.comparison.alignment is None
     assert analysis.summary.realigned == 0
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shiftlens.backends.protocol import Capabilities, SideInput, SideNumbers
+from shiftlens.backends.protocol import Capabilities, SideInput, SideNumbers, Waiting
 from shiftlens.options.pair import PairSpec
 from shiftlens.scores.columns import float32_column, int32_column
 from shiftlens.scores.description import ModelDescription
@@ -52,9 +52,15 @@ class Unigram:
     def capabilities(self) -> Capabilities:
         return Capabilities(exact_ranks=False, entropy=self.entropy, most_top_k=self.most_top_k)
 
+    def connect(self, check: Callable[[], None]) -> Iterator[Waiting]:  # noqa: ARG002 (of the protocol)
+        return iter(())
+
+    def try_out(self, ids: Sequence[int], k: int, check: Callable[[], None]) -> Iterator[Waiting]:  # noqa: ARG002
+        return iter(())
+
     def score(
         self, inputs: Sequence[SideInput], k: int, check: Callable[[], None]
-    ) -> Iterator[tuple[int, SideNumbers]]:
+    ) -> Generator[tuple[int, SideNumbers], None, None]:
         every = logprobs(self.vocabulary)
         entropy = -sum(math.exp(each) * each for each in every)
         # In another order than asked, as servers answer.

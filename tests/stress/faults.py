@@ -239,7 +239,8 @@ async def stopped_server(place: Home) -> None:
     await server.settled(URI, 1)
     os.kill(server.process.pid, signal.SIGSTOP)
     asked = [server.ask("shiftlens/analysis", {"uri": URI}) for _ in range(500)]
-    await asyncio.sleep(1)
+    while psutil.Process(server.process.pid).status() != psutil.STATUS_STOPPED:
+        await asyncio.sleep(0.02)
     os.kill(server.process.pid, signal.SIGCONT)
     for each in asked:
         _promise("result" in await server.within(each, "an answer"), "each request is answered")

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -207,12 +208,9 @@ class Home:
 
     async def left_over(self, seconds: float = 5.0) -> int:
         """Processes that have not ended so long after their clients have; they are ended then."""
-        left = self.processes()
-        for _ in range(int(seconds / 0.25)):
-            if not left:
-                return 0
-            await asyncio.sleep(0.25)
-            left = self.processes()
+        deadline = time.monotonic() + seconds
+        while (left := self.processes()) and time.monotonic() < deadline:
+            await asyncio.sleep(0.1)
         for each in left:
             with contextlib.suppress(psutil.Error):
                 each.kill()

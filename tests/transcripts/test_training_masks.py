@@ -41,8 +41,7 @@ PIECES = [{"begin_offset": 0, "end_offset": 0, "train": False}, {"begin_offset":
         ({"train_detail": PIECES[:1]}, Trained.NO),
         ({"train": True, "train_detail": PIECES}, Trained.PARTLY),
         ({"train": False, "weight": 0}, Trained.NO),
-        # The loss of an evaluation is no mask.
-        ({"loss": 2.31}, Trained.UNKNOWN),
+        ({"loss": None}, Trained.UNKNOWN),
     ],
 )
 @pytest.mark.parametrize("shape", ["openai", "sharegpt", "message-lines"])
@@ -57,6 +56,16 @@ def test_a_message_says_whether_it_is_trained_on(shape: str, flags: dict[str, ob
     assert found.format == shape
     assert masks(found) == [trained.value]
     assert found.problems == ()
+
+
+@pytest.mark.parametrize("key", ["loss", "loss_mask", "train", "training"])
+def test_a_number_that_is_no_mask_such_as_the_loss_of_an_evaluation_is_told_once(key: str) -> None:
+    found = found_in({"messages": [USER, {**ANSWER, key: 2.31}, USER, {**ANSWER, key: -1}]})
+    assert masks(found) == [Trained.UNKNOWN.value] * 2
+    ((line, problem),) = found.problems
+    assert line == 1
+    assert problem.startswith(f"`{key}` is a number other than 0 and 1, so it was taken for no loss mask.")
+    assert problem.endswith("(The same holds 1 times more.)")
 
 
 def test_only_what_the_assistant_says_is_trained_on() -> None:

@@ -4,6 +4,7 @@ import type { Installer } from "../install/installer";
 import type { Logs } from "../server/log";
 import { type Direction, type Position, ServerCommand, type Target } from "../server/protocol";
 import type { Server } from "../server/server";
+import type { Continuations } from "../views/continuation/view";
 import type { ConversationPages } from "../views/conversation/pages";
 import type { Heat } from "../views/heat/view";
 import type { Navigation } from "../views/navigation";
@@ -28,6 +29,7 @@ export interface Components {
   models: ModelPicker;
   responses: ResponsesView;
   pages: ConversationPages;
+  continuations: Continuations;
   heat: Heat;
   navigation: Navigation;
 }
@@ -39,6 +41,7 @@ export function registerCommands({
   models,
   responses,
   pages,
+  continuations,
   heat,
   navigation,
 }: Components): vscode.Disposable {
@@ -186,6 +189,8 @@ export function registerCommands({
     previousShifted: () => go("token", "previous"),
     nextRun: () => go("run", "next"),
     previousRun: () => go("run", "previous"),
+    compareContinuation: () => continuations.compare(),
+    insertContinuation: () => continuations.insert(),
     toggleInlayHints: () => toggle("inlayHints"),
     toggleRunDiagnostics: () => toggle("runDiagnostics"),
     showDistributions,

@@ -82,6 +82,8 @@ export async function startClient(
   for (const feature of features) {
     client.registerFeature(feature);
   }
+  // Of what is proposed, this version of the client has inline completions alone.
+  client.registerProposedFeatures();
   client.onNotification(STATUS, (params: StatusParams) => listener.status(params));
   client.onRequest(PAGE_REFRESH, ({ uri }: { uri: string }) => listener.pageChanged(uri));
   client.onNotification(OPEN_SETTINGS, () =>

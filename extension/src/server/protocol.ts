@@ -40,6 +40,7 @@ export const PAGE_REFRESH = "workspace/textDocumentContent/refresh";
 export const TOKEN = "shiftlens/token";
 export const TOKENS = "shiftlens/tokens";
 export const NEXT = "shiftlens/next";
+export const CONTINUE = "shiftlens/continue";
 
 /** Our commands that code lenses may name: the first gets a URI and a position, the second a URI. */
 export const LENS_COMMANDS = ["shiftlens.showDistributions", "shiftlens.openReport"];
@@ -55,6 +56,7 @@ export const ServerCommand = {
   localModels: "shiftlens.localModels",
   report: "shiftlens.report",
   debugInformation: "shiftlens.debugInformation",
+  insertAlternative: "shiftlens.insertAlternative",
 } as const;
 
 /** A position or range as the protocol has them; columns in UTF-16 units here. */
@@ -87,10 +89,42 @@ export interface NextAnswer {
   range: { start: Position; end: Position };
 }
 
+export interface ContinueParams {
+  uri: string;
+  position: Position;
+  alpha?: number;
+  partialResultToken: string;
+}
+
+/** What CONTINUE tells first: where it goes on, what the response says there, and which voices write. */
+export interface ContinueHeader {
+  models: { base: string; aligned: string };
+  said: string;
+  notes: string[];
+  voices: { name: string; alpha: number; seed: number | null }[];
+}
+
+/** A token of a voice; `end` says why its last one is the last. */
+export interface ContinueToken {
+  voice: number;
+  text: string;
+  end: "end" | "close" | "length" | "room" | null;
+}
+
+/** Each partial result: the first has the header, all others have tokens. */
+export type ContinuePart = Partial<ContinueHeader> & { tokens: ContinueToken[] };
+
+/** The answer to `insertAlternative`; null where no scored token stands. `as` says in words how it was written. */
+export interface AlternativeAnswer {
+  written: "conversation" | "turn" | "exchange";
+  as: string;
+  range: { start: Position; end: Position };
+}
+
 /** Where a model is, and how many bytes its files have there. */
 export interface LocalModel {
   name: string;
-  where: "bundled" | "folder" | "cache" | "missing";
+  where: "bundled" | "folder" | "file" | "cache" | "missing";
   size: number;
 }
 
@@ -101,7 +135,7 @@ export interface LocalModels {
 }
 
 export interface Candidate {
-  id: number;
+  id: number | null;
   text: string;
   prob: number | null;
   isResponse: boolean;
@@ -137,9 +171,11 @@ export interface Fact {
  */
 export interface Token {
   index: number;
-  id: number;
+  id: number | null;
   text: string;
   class: "shifted" | "marginal" | "unshifted" | null;
+  /** The class in words, which are others in scores of one model alone. An older server sends none. */
+  classText?: string | null;
   isEnd: boolean;
   part: string;
   /** What kind of token it is ("content", "format" and so on). An older server sends none. */
@@ -148,7 +184,8 @@ export interface Token {
   boundary: boolean;
   offGreedy: boolean;
   shortened: ("base" | "aligned")[];
-  base: Side;
+  /** Null in scores of one model alone, as a file may hold them; then `aligned` is that model's. */
+  base: Side | null;
   aligned: Side;
   baseRankOfAlignedTop: number | null;
   /** For a token that the base model, of another vocabulary, cuts in another way: a sentence that says how. */
@@ -173,8 +210,8 @@ export interface TokenAnswer {
   partial: boolean;
   refusal: string | null;
   range: { start: Position; end: Position } | null;
-  models: { base: string; aligned: string };
-  baseContext: string;
+  models: { base: string | null; aligned: string | null };
+  baseContext: string | null;
   prefix: { base: string; aligned: string } | null;
   notes: string[];
   tokens: Token[];
@@ -206,7 +243,7 @@ export type ResponseState = "pending" | "partial" | "scored" | "refused" | "notS
 export interface AnalysisAnswer {
   uri: string;
   state: State;
-  models?: { base: string; aligned: string } | null;
+  models?: { base: string | null; aligned: string | null } | null;
   problems?: number;
   responses: {
     index: number;

@@ -19,7 +19,7 @@ from shiftlens.analysis.ranks import classes_of, worst_rank
 from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.options.pair import SCORE_PARTS, ClassifyOptions
 from shiftlens.scores.columns import UNKNOWN_RANK, int32
-from shiftlens.scores.records import ScoredResponse
+from shiftlens.scores.records import AnyScores, ScoredResponse
 from shiftlens.text.source_map import SourceMap
 from shiftlens.text.spans import token_spans
 from shiftlens.transcripts.model import Response
@@ -36,18 +36,19 @@ class Shares:
 
 
 def build(
-    response: Response, scored: ScoredResponse, classify_options: ClassifyOptions, *, compat: str = ""
+    response: Response, scored: AnyScores, classify_options: ClassifyOptions, *, compat: str = ""
 ) -> ResponseAnalysis:
     """Classify the positions of a scored response, or the first of them, and find their parts and places in the file.
 
     With compat="aligntds" the class follows the reference: the 0-based index, among the base model's first 10
-    strings, of the aligned model's first (TR@10). Raises ValueError where the columns don't fit the text.
+    strings, of the aligned model's first (TR@10). In scores of one model alone it follows that model's own rank of the
+    response's token, whatever the options say. Raises ValueError where the columns don't fit the text.
     """
     text, source = response.passage(scored.parts)
     byte_ends = scored.byte_ends
     spans = token_spans(text, byte_ends, source)
     parts = part_positions(response.turn.parts, scored.parts, byte_ends)
-    classes = classes_of(base_ranks(scored, classify_options.classify_by, compat), classify_options.thresholds)
+    classes = classes_of(class_ranks(scored, classify_options.classify_by, compat), classify_options.thresholds)
     has_end = ends_response(response.turn.parts, scored.parts, byte_ends) and scored.ids[-1] == scored.aligned.end_id
     kinds = kinds_of(
         text, spans.text_ends, scored.aligned.special, parts, has_end=has_end, word_lists=classify_options.word_lists
@@ -77,6 +78,18 @@ def in_own_text(analysis: ResponseAnalysis) -> ResponseAnalysis:
     return replace(analysis, source=source, starts=spans.starts, ends=spans.ends)
 
 
+def class_ranks(scored: AnyScores, classify_by: str, compat: str = "") -> Sequence[int]:
+    """The rank that each position's class follows, as a column of ranks has it (`columns.rank_of`)."""
+    if isinstance(scored, ScoredResponse):
+        return base_ranks(scored, classify_by, compat)
+    return int32(scored.aligned.rank)
+
+
+def boundary_of(scored: AnyScores) -> bytes:
+    """uint8 [n], 1 where the boundary of prompt and response may explain a shift."""
+    return scored.comparison.boundary if isinstance(scored, ScoredResponse) else bytes(scored.rows)
+
+
 def base_ranks(scored: ScoredResponse, classify_by: str, compat: str = "") -> Sequence[int]:
     """The base rank that each position's class follows, as a column of ranks has it (`columns.rank_of`)."""
     if compat == "aligntds":
@@ -102,9 +115,9 @@ def ranks_of_response(scored: ScoredResponse) -> Sequence[int]:
     return found
 
 
-def realigned_positions(scored: ScoredResponse) -> bytes:
+def realigned_positions(scored: AnyScores) -> bytes:
     """uint8 [n], 1 where a position is not exactly one token of the base model; empty in a pair of one vocabulary."""
-    alignment = scored.comparison.alignment
+    alignment = scored.comparison.alignment if isinstance(scored, ScoredResponse) else None
     return b"" if alignment is None else bytes(not alignment.is_one_to_one(row) for row in range(scored.rows))
 
 
@@ -126,24 +139,24 @@ def summarise(classes: bytes, boundary: bytes, realigned: bytes = b"") -> Summar
     )
 
 
-def _summary(classes: bytes, scored: ScoredResponse, parts: Sequence[PartPositions], kinds: bytes) -> Summary:
-    realigned = realigned_positions(scored)
+def _summary(classes: bytes, scored: AnyScores, parts: Sequence[PartPositions], kinds: bytes) -> Summary:
+    realigned, boundary = realigned_positions(scored), boundary_of(scored)
 
     def of(first: int, end: int) -> Summary:
-        return summarise(classes[first:end], scored.comparison.boundary[first:end], realigned[first:end])
+        return summarise(classes[first:end], boundary[first:end], realigned[first:end])
 
     by_part = _by_kind((part.kind, of(part.first, part.end)) for part in parts if part.end > part.first)
-    return replace(of(0, scored.rows), by_part=by_part, by_kind=_by_token_kind(classes, scored, realigned, kinds))
+    return replace(of(0, scored.rows), by_part=by_part, by_kind=_by_token_kind(classes, boundary, realigned, kinds))
 
 
 def _by_token_kind(
-    classes: bytes, scored: ScoredResponse, realigned: bytes, kinds: bytes
+    classes: bytes, boundary: bytes, realigned: bytes, kinds: bytes
 ) -> tuple[tuple[TokenKind, Summary], ...]:
     """One summary for each kind of token that there is."""
 
     def of(kind: TokenKind) -> Summary:
         chosen = kinds.translate(bytes(value == kind for value in range(256)))
-        columns = (classes, scored.comparison.boundary, realigned)
+        columns = (classes, boundary, realigned)
         return summarise(*(bytes(compress(column, chosen)) for column in columns))
 
     return tuple((kind, of(kind)) for kind in TokenKind if kind in kinds)
@@ -157,6 +170,14 @@ def _by_kind(found: Iterable[tuple[str, Summary]]) -> tuple[tuple[str, Summary],
     order = {kind: index for index, kind in enumerate(SCORE_PARTS)}
     names = sorted(kinds, key=lambda kind: order.get(kind, len(order)))
     return tuple((kind, combine(kinds[kind])) for kind in names)
+
+
+def combined(summaries: Iterable[Summary]) -> Summary:
+    """As `combine`, of any number of summaries, of which a few are held at a time."""
+    found = Summary(0, 0, 0, 0)
+    for summary in summaries:
+        found = combine((found, summary))
+    return found
 
 
 def combine(summaries: Iterable[Summary]) -> Summary:

@@ -63,6 +63,12 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
 - A model has its "name" alone where nothing is known of what was loaded. `max_positions` is null where it has no limit.
 - Of a model on a server only what the server tells is known: `parameters` and `vocabulary` are null, `architecture`,
   `dtype`, `fingerprint` and `matrix_library` are empty.
+- With the option `scores` = "saved", scores are those that the file itself holds, and the settings have "scores":
+  "saved"; those that such scores were not made with are null. A response of which the file holds the logprobs of one
+  model alone has "model", its name or null, and "classes_by": "own-rank": "aligned" is that model, whatever its kind,
+  and classes follow its own rank ("shifted" is a token that surprised it, not one that alignment moved). There, `base`,
+  `boundary`, `special`, `base_rank_of_aligned_top`, `kl` and `jaccard@10` are null, and so are both prefixes. An `id`
+  is null where the file names tokens by their texts alone. In `models`, what is not known is null.
 - A model that is an adapter has "adapter_of", the name of the whole model that it is put on.
 - There is no NaN and no infinity: such a number is null.
 """
@@ -78,7 +84,8 @@ from shiftlens.analysis.contract_tokens import Json, token_json
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, Summary
 from shiftlens.analysis.parts import part_name
 from shiftlens.analysis.tokens import tokens
-from shiftlens.scores.records import SideScores
+from shiftlens.options.pair import FROM_MODELS
+from shiftlens.scores.records import AnyScores, ScoredResponse, SideScores
 from shiftlens.transcripts.model import PartKind, Response, Role, Trained
 
 SCHEMA = "shiftlens/1"
@@ -116,24 +123,27 @@ def to_json(
     models: Mapping[str, Described | None] | None = None,
     refused: Sequence[tuple[int, str]] = (),
     not_scored: Sequence[int] = (),
+    lazily: bool = False,
 ) -> Json:
     """The object of one file.
 
-    `models` has the keys "base" and "aligned"; `refused` and `not_scored` name responses without scores.
+    `models` has the keys "base" and "aligned"; `refused` and `not_scored` name responses without scores. With
+    `lazily`, responses and their tokens are iterators, each of which can be taken once (see `text.json_pieces`).
     """
     described = models or {}
     options = analysis.score_options
+    responses = (_response(response, options.compat, lazily=lazily) for response in analysis.responses)
     return {
         "schema": SCHEMA,
         "file": file,
         "format": analysis.transcript.format,
         "detected_by": analysis.transcript.detected_by,
         "models": {
-            "base": _model(analysis.pair.base, described.get("base")),
-            "aligned": _model(analysis.pair.aligned, described.get("aligned")),
+            side: None if name is None else _model(name, described.get(side))
+            for side, name in zip(("base", "aligned"), analysis.model_names, strict=True)
         },
         "settings": _settings(analysis),
-        "responses": [_response(response, options.compat) for response in analysis.responses],
+        "responses": responses if lazily else list(responses),
         "problems": [{"line": line, "message": message} for line, message in analysis.transcript.problems],
         "refused": [{"index": index, "message": message} for index, message in refused],
         "not_scored": list(not_scored),
@@ -143,6 +153,8 @@ def to_json(
 
 # What the reference has of its own, so that naming the user's choice would be wrong.
 _NOT_OF_ALIGNTDS = ("base_context", "aligned_context", "classify_by", "top_k")
+# What no scores in a file were made with, as far as anybody knows.
+_NOT_OF_SAVED = (*_NOT_OF_ALIGNTDS, "device", "dtype", "matrix_library")
 
 
 def _settings(analysis: Analysis) -> Json:
@@ -160,6 +172,8 @@ def _settings(analysis: Analysis) -> Json:
         "dtype": analysis.pair.dtype,
         "matrix_library": analysis.pair.matrix_library,
     }
+    if analysis.scores != FROM_MODELS:
+        return found | dict.fromkeys(_NOT_OF_SAVED) | {"scores": analysis.scores}
     return found | dict.fromkeys(_NOT_OF_ALIGNTDS) if options.compat == "aligntds" else found
 
 
@@ -215,8 +229,9 @@ def _model(name: str, described: Described | None) -> Json:
     }
 
 
-def _response(analysis: ResponseAnalysis, compat: str) -> Json:
+def _response(analysis: ResponseAnalysis, compat: str, *, lazily: bool) -> Json:
     response, scored = analysis.response, analysis.scored
+    every = (token_json(token, analysis, compat) for token in tokens(analysis))
     return {
         "index": response.index,
         "conversation": response.conversation,
@@ -228,11 +243,21 @@ def _response(analysis: ResponseAnalysis, compat: str) -> Json:
         "start": response.turn.source_start,
         "end": response.turn.source_end,
         **_parts(analysis),
-        "prefix": {"base": _prefix(scored.base), "aligned": _prefix(scored.aligned)},
-        "tokens": [token_json(token, analysis, compat) for token in tokens(analysis)],
+        **_of_one_model(scored),
+        "prefix": {
+            "base": _prefix(scored.base) if isinstance(scored, ScoredResponse) else None,
+            "aligned": _prefix(scored.aligned) if isinstance(scored, ScoredResponse) else None,
+        },
+        "tokens": every if lazily else list(every),
         "summary": summary_json(analysis.summary),
         "notes": list(analysis.notes),
     }
+
+
+def _of_one_model(scored: AnyScores) -> Json:
+    if isinstance(scored, ScoredResponse):
+        return {}
+    return {"model": scored.model_name or None, "classes_by": "own-rank"}
 
 
 def _parts(analysis: ResponseAnalysis) -> Json:

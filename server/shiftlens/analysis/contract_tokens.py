@@ -7,26 +7,32 @@ import math
 from shiftlens.analysis.aligntds import measures_at, shown_text
 from shiftlens.analysis.model import ANSWER, Candidate, ResponseAnalysis, ShiftClass, Token, TokenSide
 from shiftlens.analysis.ranks import rank_number
-from shiftlens.scores.columns import Above
+from shiftlens.scores.columns import Above, known_id
+from shiftlens.scores.records import ScoredResponse
 
 Json = dict[str, object]
 
 
 def token_json(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
     """The object of one position."""
-    names_id = analysis.scored.comparison.alignment is not None
-    sides = {"base": _side(token.base, token, names_id=names_id), "aligned": _side(token.aligned, token)}
+    scored = analysis.scored
+    pair = scored if isinstance(scored, ScoredResponse) else None
+    names_id = pair is not None and pair.comparison.alignment is not None
+    sides = {
+        "base": None if token.base is None else _side(token.base, token, names_id=names_id),
+        "aligned": _side(token.aligned, token),
+    }
     found: Json = {
         "index": token.index,
-        "id": token.id,
+        "id": known_id(token.id),
         "text": token.text,
         "start": token.start,
         "end": token.end,
         "class": None if token.shift is ShiftClass.UNKNOWN else token.shift.label,
         "kind": token.kind.label,
-        "boundary": token.boundary,
-        "special": token.special,
-        "off_greedy": token.off_greedy,
+        "boundary": None if pair is None else token.boundary,
+        "special": None if pair is None else token.special,
+        "off_greedy": None if pair is None and token.aligned.rank is None else token.off_greedy,
         **sides,
         "base_rank_of_aligned_top": rank_number(token.base_rank_of_aligned_top),
         "kl": _number(token.kl),
@@ -46,17 +52,17 @@ def token_json(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
     if token.shortened:
         found["context"] = "shortened"
         for side in token.shortened:
-            found[side] = {**sides[side], "context": "shortened"}
+            found[side] = {**(sides[side] or {}), "context": "shortened"}
     if not _is_text(token.piece):
         found["bytes"] = token.piece.hex()
-    if compat == "aligntds":
-        numbers = {name: _number(value) for name, value in measures_at(analysis.scored, token.index).items()}
-        found["aligntds"] = {**numbers, "token": shown_text(analysis.scored, token.index)}
+    if compat == "aligntds" and pair is not None:
+        numbers = {name: _number(value) for name, value in measures_at(pair, token.index).items()}
+        found["aligntds"] = {**numbers, "token": shown_text(pair, token.index)}
     return found
 
 
 def _side(side: TokenSide, token: Token, *, names_id: bool = False) -> Json:
-    own: Json = {"id": side.id} if names_id or side.id != token.id else {}
+    own: Json = {"id": side.id if side.id is None else known_id(side.id)} if names_id or side.id != token.id else {}
     bound: Json = {"rank_above": side.rank.rank} if isinstance(side.rank, Above) else {}
     return {
         **own,
@@ -72,7 +78,7 @@ def _side(side: TokenSide, token: Token, *, names_id: bool = False) -> Json:
 
 def _candidate(candidate: Candidate) -> Json:
     found: Json = {
-        "id": candidate.id,
+        "id": known_id(candidate.id),
         "text": candidate.piece.decode("utf-8", "replace"),
         "prob": _number(candidate.prob),
     }

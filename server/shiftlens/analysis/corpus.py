@@ -7,7 +7,7 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from shiftlens.analysis.classify import combine
@@ -28,7 +28,7 @@ class Bin:
     `tokens` are those that have a class.
 
     `mean_kl` is the mean of KL(aligned || base) in nats over the `with_kl` positions that have one; not a number where
-    none has.
+    none has. `mean_js` is that of a lower bound of the Jensen-Shannon divergence (see `divergence.js_at_least`).
     """
 
     first: int
@@ -39,6 +39,8 @@ class Bin:
     shifted: int
     with_kl: int
     mean_kl: float
+    with_js: int = 0
+    mean_js: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,60 +78,106 @@ class CorpusSummary:
     tokens: tuple[TokenRatio, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a corpus's summary takes of one response. n is the number of its positions.
+
+    - pair: the names of base and aligned model; turn: its number in the conversation, from 0.
+    - classes: uint8 [n], values of `ShiftClass`; kl, js: [n], in nats, not a number where not known. `js` may be empty.
+    - said: the bytes and the class of each position that has text of its own and a class.
+    """
+
+    file: str
+    pair: tuple[str, str]
+    turn: int
+    summary: Summary
+    classes: bytes
+    kl: Sequence[float]
+    js: Sequence[float]
+    said: Iterable[tuple[bytes, int]]
+
+
 @dataclass(slots=True)
 class _BinTally:
-    """Counts of a bin so far, by class, and the sum of KL."""
+    """Counts of a bin so far, by class, and the sums of KL and JS."""
 
-    classes: Counter[int]
+    classes: Counter[int] = field(default_factory=Counter)
     kl: float = 0.0
     with_kl: int = 0
+    js: float = 0.0
+    with_js: int = 0
 
-    def add(self, classes: bytes, kl: Sequence[float]) -> None:
-        self.classes.update(classes)
-        known = [value for value in kl if math.isfinite(value)]
-        self.kl += math.fsum(known)
-        self.with_kl += len(known)
+    def add(self, counted: Counted, first: int, past: int) -> None:
+        """Count the positions [first, past) of a response."""
+        self.classes.update(counted.classes[first:past])
+        kl, js = (list(filter(math.isfinite, column[first:past])) for column in (counted.kl, counted.js))
+        self.kl += math.fsum(kl)
+        self.with_kl += len(kl)
+        self.js += math.fsum(js)
+        self.with_js += len(js)
+
+
+class CorpusTally:
+    """Puts responses together one by one: memory grows with the number of files and of different tokens alone."""
+
+    def __init__(self) -> None:
+        self._whole = Summary(0, 0, 0, 0)
+        self._tenths = [_BinTally() for _ in range(TENTHS)]
+        self._bins = [_BinTally() for _ in EDGES]
+        self._turns: dict[int, Summary] = {}
+        self._files: dict[str, Summary] = {}
+        self._pairs: dict[tuple[str, str], Summary] = {}
+        self._said: Counter[bytes] = Counter()
+        self._shifted: Counter[bytes] = Counter()
+
+    def add(self, counted: Counted) -> None:
+        """Count one more response."""
+        self._whole = combine((self._whole, counted.summary))
+        _add(self._turns, counted.turn, counted.summary)
+        _add(self._files, counted.file, counted.summary)
+        _add(self._pairs, counted.pair, counted.summary)
+        rows = len(counted.classes)
+        for tally, first, past in (*_tenths_of(rows, self._tenths), *_bins_of(rows, self._bins)):
+            tally.add(counted, first, past)
+        for piece, shift in counted.said:
+            self._said[piece] += 1
+            self._shifted[piece] += shift == ShiftClass.SHIFTED
+
+    def summary(self) -> CorpusSummary:
+        """What all of them are together."""
+        tokens = (TokenRatio(piece, self._said[piece], times) for piece, times in self._shifted.items() if times)
+        reached = sum(bool(tally.classes) for tally in self._bins)
+        return CorpusSummary(
+            whole=self._whole,
+            by_tenth=tuple(_bin(tally, at, at + 1) for at, tally in enumerate(self._tenths)),
+            by_position=tuple(
+                _bin(tally, first, past)
+                for tally, first, past in zip(self._bins[:reached], EDGES, (*EDGES[1:], None), strict=False)
+            ),
+            by_turn=tuple(sorted(self._turns.items())),
+            by_file=tuple(self._files.items()),
+            by_pair=tuple(self._pairs.items()),
+            tokens=tuple(sorted(tokens, key=lambda token: (-token.shifted, -token.ratio, token.piece))),
+        )
 
 
 def summarise_corpus(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]) -> CorpusSummary:
-    """Put responses together, each with the name of its file and its pair.
-
-    Takes them one by one: memory grows with the number of files and of different tokens, not with that of responses.
-    """
-    whole = Summary(0, 0, 0, 0)
-    tenths = [_BinTally(Counter()) for _ in range(TENTHS)]
-    bins = [_BinTally(Counter()) for _ in EDGES]
-    turns: dict[int, Summary] = {}
-    files: dict[str, Summary] = {}
-    pairs: dict[tuple[str, str], Summary] = {}
-    said: Counter[bytes] = Counter()
-    shifted: Counter[bytes] = Counter()
+    """Put responses together, each with the name of its file and its pair; without JS."""
+    tally = CorpusTally()
     for file, pair, analysis in responses:
-        whole = combine((whole, analysis.summary))
-        _add(turns, analysis.response.turn_index, analysis.summary)
-        _add(files, file, analysis.summary)
-        _add(pairs, (pair.base, pair.aligned), analysis.summary)
-        rows = analysis.scored.rows
-        kl = kl_of_positions(analysis.scored)
-        for tally, first, past in (*_tenths_of(rows, tenths), *_bins_of(rows, bins)):
-            tally.add(analysis.classes[first:past], kl[first:past])
-        for piece, shift in _said(analysis):
-            said[piece] += 1
-            shifted[piece] += shift == ShiftClass.SHIFTED
-    tokens = (TokenRatio(piece, said[piece], times) for piece, times in shifted.items() if times)
-    reached = sum(bool(tally.classes) for tally in bins)
-    return CorpusSummary(
-        whole=whole,
-        by_tenth=tuple(_bin(tally, at, at + 1) for at, tally in enumerate(tenths)),
-        by_position=tuple(
-            _bin(tally, first, past)
-            for tally, first, past in zip(bins[:reached], EDGES, (*EDGES[1:], None), strict=False)
-        ),
-        by_turn=tuple(sorted(turns.items())),
-        by_file=tuple(files.items()),
-        by_pair=tuple(pairs.items()),
-        tokens=tuple(sorted(tokens, key=lambda token: (-token.shifted, -token.ratio, token.piece))),
-    )
+        tally.add(
+            Counted(
+                file=file,
+                pair=(pair.base, pair.aligned),
+                turn=analysis.response.turn_index,
+                summary=analysis.summary,
+                classes=analysis.classes,
+                kl=kl_of_positions(analysis.scored),
+                js=(),
+                said=_said(analysis),
+            )
+        )
+    return tally.summary()
 
 
 def _add(found: dict[K, Summary], key: K, summary: Summary) -> None:
@@ -154,5 +202,7 @@ def _said(analysis: ResponseAnalysis) -> Iterator[tuple[bytes, int]]:
 
 def _bin(tally: _BinTally, first: int, past: int | None) -> Bin:
     unshifted, marginal, shifted = (tally.classes[shift] for shift in CLASSES)
-    mean = tally.kl / tally.with_kl if tally.with_kl else math.nan
-    return Bin(first, past, unshifted + marginal + shifted, unshifted, marginal, shifted, tally.with_kl, mean)
+    kl = tally.kl / tally.with_kl if tally.with_kl else math.nan
+    js = tally.js / tally.with_js if tally.with_js else math.nan
+    counts = (unshifted + marginal + shifted, unshifted, marginal, shifted)
+    return Bin(first, past, *counts, tally.with_kl, kl, tally.with_js, js)

@@ -16,7 +16,8 @@ from shiftlens.analysis.ranks import rank_words
 from shiftlens.analysis.tokens import JACCARD_AT
 from shiftlens.analysis.words import base_context_of, number_words, part_words, trained_words, turn_words
 from shiftlens.options.pair import ScoreOptions
-from shiftlens.scores.records import ScoredResponse, SideScores
+from shiftlens.scores.columns import known_id
+from shiftlens.scores.records import AnyScores, ScoredResponse, SideScores
 from shiftlens.text.visible import shorten, visible_note, visible_piece, visible_text
 from shiftlens.transcripts.model import Transcript
 
@@ -43,6 +44,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 """All kinds, in the order in which `facts` tells them."""
 
 ABSENT = "–"
+OWN_RANK = "the model's own rank"
 LONGEST_TOKEN = 40
 
 _NUMBERS = frozenset({"rank", "distance", "position"})
@@ -96,15 +98,20 @@ def _facts(
 ) -> Iterator[Fact]:
     scored = analysis.scored
     yield from rank_facts(item, scored)
-    yield Fact("distance", "KL(aligned || base)", f"{fixed(item.kl, 3)} nats")
-    compared = min(JACCARD_AT, len(item.base.top), len(item.aligned.top)) or JACCARD_AT
-    yield Fact("distance", f"Jaccard@{compared}", fixed(item.jaccard, 2))
+    if item.base is not None:
+        yield Fact("distance", "KL(aligned || base)", f"{fixed(item.kl, 3)} nats")
+        compared = min(JACCARD_AT, len(item.base.top), len(item.aligned.top)) or JACCARD_AT
+        yield Fact("distance", f"Jaccard@{compared}", fixed(item.jaccard, 2))
     count = analysis.token_count
     yield Fact("position", "position", f"after the last of {count}" if item.is_end else f"{item.index + 1} of {count}")
-    yield Fact(
-        "entropy", "entropy", f"base {fixed(item.base.entropy, 3)}, aligned {fixed(item.aligned.entropy, 3)} nats"
-    )
-    yield Fact("context", "base context", context_words(options))
+    if item.base is not None:
+        yield Fact(
+            "entropy", "entropy", f"base {fixed(item.base.entropy, 3)}, aligned {fixed(item.aligned.entropy, 3)} nats"
+        )
+        if isinstance(scored, ScoredResponse) and scored.base.prefix_ids:
+            yield Fact("context", "base context", context_words(options))
+    elif math.isfinite(item.aligned.entropy):
+        yield Fact("entropy", "entropy", f"{fixed(item.aligned.entropy, 3)} nats")
     turn = turn_words(analysis.response, transcript)
     if turn:
         yield Fact("response", f"response {analysis.response.index + 1}", visible_note(turn))
@@ -113,13 +120,13 @@ def _facts(
     yield Fact("tokenKind", "kind", item.kind.words)
     if trained := trained_words(analysis.response):
         yield Fact("training", "training", trained)
-    if options.compat == "aligntds":
+    if options.compat == "aligntds" and isinstance(scored, ScoredResponse):
         yield reference(scored, item.index)
     if len(character) > 1 and not item.is_end:
         number = [token.index for token in character].index(item.index) + 1
         listed = ", ".join(visible_piece(token.piece) for token in character)
         yield Fact("character", f"part {number} of {len(character)} of one character", listed)
-    if item.is_end and _ends_differ(item, scored):
+    if item.is_end and item.base is not None and isinstance(scored, ScoredResponse) and _ends_differ(item, scored):
         base, aligned = _name(item.base, scored.base), _name(item.aligned, scored.aligned)
         ends = f"the base model with {base}, the aligned model with {aligned}"
         yield Fact("ends", "each model ends in its own way", ends)
@@ -133,15 +140,19 @@ def _facts(
     if item.shortened:
         models = "both models" if len(item.shortened) > 1 else f"the {item.shortened[0]} model"
         yield Fact("shortened", "shortened context", f"{models} did not see the beginning of it here")
-    if item.off_greedy:
+    if item.off_greedy and not isinstance(scored, ScoredResponse):
+        yield Fact("offGreedy", "off greedy", "the model's most likely token is another one")
+    elif item.off_greedy and isinstance(scored, ScoredResponse):
         where = f"base rank {rank_words(item.base_rank_of_aligned_top)}"
         if item.base_rank_of_aligned_top is None and scored.comparison.alignment is not None:
             where = "not a token of the base model's here"
         yield Fact("offGreedy", "off greedy", f"the aligned model's most likely token is another one ({where})")
 
 
-def rank_facts(item: Token, scored: ScoredResponse) -> tuple[Fact, Fact]:
+def rank_facts(item: Token, scored: AnyScores) -> tuple[Fact, ...]:
     """The rank of a token under each model, with its probability."""
+    if item.base is None or not isinstance(scored, ScoredResponse):
+        return (_rank(OWN_RANK, item.aligned, scored.aligned),)
     return _rank("base rank", item.base, scored.base), _rank("aligned rank", item.aligned, scored.aligned)
 
 
@@ -169,15 +180,23 @@ def realigned(group: Realigned) -> Fact:
 
 
 def base_choice(item: Token, limit: int = LONGEST_TOKEN) -> str | None:
-    """The base model's most likely token at a position and its probability; None where that is not known.
+    """The base model's most likely token at a position and its probability; None where that is not known. Of scores of
+    one model alone, that model's.
 
     The token is at most `limit` characters long.
     """
-    if not item.base.top:
+    top = (item.base or item.aligned).top
+    if not top:
         return None
-    best = item.base.top[0]
-    text = visible_piece(best.piece, limit=limit) or f"id {best.id}"
+    best = top[0]
+    text = visible_piece(best.piece, limit=limit) or id_words(best.id)
     return f"{text} {probability(best.prob)}"
+
+
+def id_words(token: int) -> str:
+    """What a token without text is called."""
+    known = known_id(token)
+    return "a token without a known text" if known is None else f"id {known}"
 
 
 def context_words(options: ScoreOptions) -> str:
@@ -212,7 +231,7 @@ def _rank(label: str, side: TokenSide, of: SideScores) -> Fact:
 def _ends_differ(item: Token, scored: ScoredResponse) -> bool:
     """Whether the two models end a response with other tokens; those of two vocabularies are told apart by bytes."""
     if scored.comparison.alignment is None:
-        return item.base.id != item.aligned.id
+        return item.base is not None and item.base.id != item.aligned.id
     pieces = [side.pieces.get(side.end_id, b"") for side in (scored.base, scored.aligned)]
     return pieces[0] != pieces[1] or not pieces[0]
 

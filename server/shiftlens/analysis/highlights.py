@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, worst_class
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.spans import character_at, gaps
 
 
@@ -102,12 +103,13 @@ def _past_split(analysis: ResponseAnalysis, row: int) -> int:
 
 
 def _of_row(analysis: ResponseAnalysis, row: int, start: int, end: int) -> Highlight:
+    scored = analysis.scored
     return Highlight(
         start,
         end,
         ShiftClass(analysis.classes[row]),
-        bool(analysis.scored.aligned.special[row]),
-        bool(analysis.scored.comparison.boundary[row]),
+        bool(scored.aligned.special[row]),
+        isinstance(scored, ScoredResponse) and bool(scored.comparison.boundary[row]),
         bool(analysis.off_greedy[row]),
     )
 

@@ -5,22 +5,30 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from shiftlens.analysis.token_kind import TokenKind
-from shiftlens.options.pair import SCORE_PARTS, ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.options.pair import FROM_MODELS, SCORE_PARTS, ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.columns import Rank
-from shiftlens.scores.records import ScoredResponse
+from shiftlens.scores.records import AnyScores, OneModelScores, ScoredResponse
 from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.model import Response, Transcript
 
 ANSWER = SCORE_PARTS[0]
 
+SAVED_TOO = (
+    "The file holds logprobs of this response itself; `--scores saved` (the setting `shiftlens.scores`) shows them,"
+    " without a model."
+)
+
 
 class ShiftClass(IntEnum):
-    """How far alignment moved a position. UNKNOWN is no class: too little is known of the base rank to tell one."""
+    """How far alignment moved a position. UNKNOWN is no class: too little is known of the base rank to tell one.
+
+    In scores of one model alone, the class goes by that model's own rank, and says how much the token surprised it.
+    """
 
     UNSHIFTED = 0
     MARGINAL = 1
@@ -31,6 +39,18 @@ class ShiftClass(IntEnum):
     def label(self) -> str:
         return self.name.lower()
 
+    @property
+    def own_label(self) -> str:
+        """The class where it goes by the rank of the one model that there is."""
+        return _OWN_LABELS[self]
+
+
+_OWN_LABELS = {
+    ShiftClass.UNSHIFTED: "expected",
+    ShiftClass.MARGINAL: "less expected",
+    ShiftClass.SHIFTED: "surprising",
+    ShiftClass.UNKNOWN: "unknown",
+}
 
 CLASSES = (ShiftClass.UNSHIFTED, ShiftClass.MARGINAL, ShiftClass.SHIFTED)
 """The classes proper, which legends and shares name."""
@@ -44,8 +64,8 @@ def worst_class(shifts: Iterable[ShiftClass]) -> ShiftClass:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A token that a model might have put at a position. `id` is the model's own, `piece` its bytes, `prob` over the
-    vocabulary."""
+    """A token that a model might have put at a position. `id` is the model's own, or stands for it where that is not
+    known (see `scores.columns.known_id`); `piece` its bytes, `prob` over the vocabulary."""
 
     id: int
     piece: bytes
@@ -98,7 +118,7 @@ class Token:
     spans behind it, and `piece` holds each one's own bytes. `is_end` marks the position after the last token, which has
     no text. `shortened` names the sides that did not see the whole context. `off_greedy` says that the aligned model's
     most likely token is another one. `part` is the kind of part of the token, one of `options.pair.SCORE_PARTS`.
-    `kl` is not a number where it is not known.
+    `kl` is not a number where it is not known. In scores of one model alone there is no `base`.
     """
 
     index: int
@@ -112,7 +132,7 @@ class Token:
     boundary: bool
     off_greedy: bool
     is_end: bool
-    base: TokenSide
+    base: TokenSide | None
     aligned: TokenSide
     base_rank_of_aligned_top: Rank
     kl: float
@@ -121,6 +141,11 @@ class Token:
     realigned: Realigned | None = None
     part: str = "answer"
     kind: TokenKind = TokenKind.CONTENT
+
+    @property
+    def label(self) -> str:
+        """The class in words."""
+        return self.shift.label if self.base is not None else self.shift.own_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +213,7 @@ class ResponseAnalysis:
     """
 
     response: Response
-    scored: ScoredResponse
+    scored: AnyScores
     text: str
     source: SourceMap
     classes: bytes
@@ -203,6 +228,22 @@ class ResponseAnalysis:
     kinds: bytes = b""
 
     @property
+    def is_of_one_model(self) -> bool:
+        """Whether the classes go by the rank of the one model that there is, since no base model's is known."""
+        return not isinstance(self.scored, ScoredResponse)
+
+    @property
+    def pair_scores(self) -> ScoredResponse:
+        """The scores of both models. Raises ValueError where there is one model alone."""
+        if not isinstance(self.scored, ScoredResponse):
+            raise ValueError(f"response {self.response.index + 1} has the scores of one model alone")
+        return self.scored
+
+    def label_of(self, shift: ShiftClass) -> str:
+        """A class in words, as it is meant here."""
+        return shift.own_label if self.is_of_one_model else shift.label
+
+    @property
     def token_count(self) -> int:
         """Number of positions without the end of the response."""
         return self.scored.rows - self.has_end
@@ -210,7 +251,9 @@ class ResponseAnalysis:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader should know of this response: first what the file's reader has to say, then the scoring."""
-        return (*self.response.notes, *self.scored.notes)
+        # What a file holds names no ids of what came before.
+        unseen = (SAVED_TOO,) if self.response.turn.saved and self.scored.aligned.prefix_ids else ()
+        return (*self.response.notes, *self.scored.notes, *unseen)
 
     def part_at(self, row: int) -> str:
         """The kind of part that a position is of. Raises IndexError where there are no parts."""
@@ -221,12 +264,23 @@ class ResponseAnalysis:
 class Analysis:
     """All responses of one file under one pair and one set of options.
 
-    `responses` holds those scored so far, in file order.
+    `responses` holds those scored so far, in file order. `scores` is one of `options.pair.SCORES`: where they were had
+    from the file itself, there may be no pair (its names are empty), nor one model of all responses.
     """
 
     transcript: Transcript
     pair: PairSpec
     score_options: ScoreOptions
     classify_options: ClassifyOptions
-    responses: tuple[ResponseAnalysis, ...]
+    responses: Sequence[ResponseAnalysis]
     summary: Summary
+    scores: str = FROM_MODELS
+
+    @property
+    def model_names(self) -> tuple[str | None, str | None]:
+        """The base and the aligned model, None where there is none. Of scores of the file itself, those named there."""
+        if self.scores == FROM_MODELS:
+            return self.pair.base, self.pair.aligned
+        alone = (each.scored.model_name for each in self.responses if isinstance(each.scored, OneModelScores))
+        names = tuple(dict.fromkeys(name for name in alone if name))
+        return self.pair.base or None, self.pair.aligned or ", ".join(names) or None

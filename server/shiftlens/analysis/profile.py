@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from shiftlens.analysis.classify import Shares, combine, shares, summarise
+from shiftlens.analysis.classify import Shares, boundary_of, combine, shares, summarise
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, Summary
 from shiftlens.transcripts.model import Trained
 
@@ -15,7 +15,7 @@ TENTHS = 10
 
 def by_tenth(analysis: ResponseAnalysis) -> tuple[Shares, ...]:
     """Shares of each tenth of the positions, first to last; some are empty in a response of fewer than ten."""
-    classes, boundary = analysis.classes, analysis.scored.comparison.boundary
+    classes, boundary = analysis.classes, boundary_of(analysis.scored)
     return tuple(
         shares(summarise(classes[first:past], boundary[first:past]))
         for first, past in itertools.pairwise(tenth_edges(analysis.scored.rows))

@@ -39,10 +39,10 @@ class Run:
         a lone token."""
         return self.shifted * self.shifted / self.tokens
 
-    @property
-    def words(self) -> str:
+    def words_in(self, analysis: ResponseAnalysis) -> str:
         """How many tokens, and how many of them are shifted."""
-        return f"{self.tokens:,} token{'' if self.tokens == 1 else 's'}, {self.shifted:,} shifted"
+        label = analysis.label_of(ShiftClass.SHIFTED)
+        return f"{self.tokens:,} token{'' if self.tokens == 1 else 's'}, {self.shifted:,} {label}"
 
 
 def runs(analysis: ResponseAnalysis) -> tuple[Run, ...]:

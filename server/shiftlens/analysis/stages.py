@@ -21,7 +21,7 @@ from shiftlens.analysis.model import Candidate, ResponseAnalysis, ShiftClass
 from shiftlens.analysis.tokens import base_logprobs
 from shiftlens.options.pair import DEFAULT_MIN_CHANGE
 from shiftlens.scores.columns import Rank, float32, int32, rank_of
-from shiftlens.scores.records import ScoredResponse, SideScores
+from shiftlens.scores.records import AnyScores, ScoredResponse, SideScores
 
 
 class UnlikeStagesError(ValueError):
@@ -107,13 +107,14 @@ def stages_rows(analyses: Sequence[ResponseAnalysis], min_change: float = DEFAUL
     """
     if not analyses:
         raise ValueError("no analyses")
-    for number, analysis in enumerate(analyses[1:], start=1):
-        if why := _why_unlike(analyses[0].scored, analysis.scored):
+    scores = [_of_pair(analysis.scored) for analysis in analyses]
+    for number, scored in enumerate(scores[1:], start=1):
+        if why := _why_unlike(scores[0], scored):
             raise UnlikeStagesError(number, why)
     first = analyses[0]
-    base = _base_column(first.scored)
+    base = _base_column(scores[0])
     columns = [_column(analysis.scored.aligned) for analysis in analyses]
-    by_bytes = first.scored.comparison.alignment is not None
+    by_bytes = scores[0].comparison.alignment is not None
     found = []
     for row in range(first.scored.rows):
         stages = tuple(
@@ -164,6 +165,12 @@ def summarise_stages(rows: Iterable[StagesRow], stages: int) -> StagesSummary:
         else:
             counts[row.first] += 1
     return StagesSummary(positions, tuple(counts), unmoved, unknown)
+
+
+def _of_pair(scored: AnyScores) -> ScoredResponse:
+    if not isinstance(scored, ScoredResponse):
+        raise ValueError("scores of one model alone have no stages")
+    return scored
 
 
 def _why_unlike(first: ScoredResponse, other: ScoredResponse) -> str:

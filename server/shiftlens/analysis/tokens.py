@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from shiftlens.analysis.model import Candidate, Realigned, ResponseAnalysis, ShiftClass, Token, TokenSide
 from shiftlens.analysis.ranks import worst_rank
 from shiftlens.analysis.token_kind import TokenKind
-from shiftlens.scores.columns import float32, int32, rank_of, uint32
-from shiftlens.scores.records import ScoredResponse, SideScores
+from shiftlens.scores.columns import NO_CANDIDATE, float32, int32, rank_of, uint32
+from shiftlens.scores.records import AnyScores, Comparison, ScoredResponse, SideScores
 
 JACCARD_AT = 10
+
+_NO_COMPARISON = Comparison(base_rank_of_aligned_top=b"", kl=b"", boundary=b"")
 
 
 def token(analysis: ResponseAnalysis, row: int) -> Token:
@@ -19,10 +21,12 @@ def token(analysis: ResponseAnalysis, row: int) -> Token:
     scored = analysis.scored
     if not 0 <= row < scored.rows:
         raise IndexError(f"no row {row} among {scored.rows}")
-    comparison = scored.comparison
     begin = analysis.text_ends[row - 1] if row else 0
     at_end = analysis.has_end and row == scored.rows - 1
-    base, aligned = base_side(scored, row), side_at(scored.aligned, row)
+    pair = scored if isinstance(scored, ScoredResponse) else None
+    comparison = _NO_COMPARISON if pair is None else pair.comparison
+    base, aligned = None if pair is None else base_side(pair, row), side_at(scored.aligned, row)
+    ranks = int32(comparison.base_rank_of_aligned_top)
     return Token(
         index=row,
         id=scored.ids[row],
@@ -32,16 +36,16 @@ def token(analysis: ResponseAnalysis, row: int) -> Token:
         end=analysis.ends[row],
         shift=ShiftClass(analysis.classes[row]),
         special=bool(scored.aligned.special[row]),
-        boundary=bool(comparison.boundary[row]),
+        boundary=bool(comparison.boundary and comparison.boundary[row]),
         off_greedy=bool(analysis.off_greedy[row]),
         is_end=at_end,
         base=base,
         aligned=aligned,
-        base_rank_of_aligned_top=rank_of(int32(comparison.base_rank_of_aligned_top)[row]),
+        base_rank_of_aligned_top=rank_of(ranks[row]) if ranks else None,
         kl=float32(comparison.kl)[row] if comparison.kl else math.nan,
-        jaccard=jaccard(base, aligned, by_bytes=comparison.alignment is not None),
+        jaccard=math.nan if base is None else jaccard(base, aligned, by_bytes=comparison.alignment is not None),
         shortened=shortened(scored, row),
-        realigned=realigned(scored, row),
+        realigned=None if pair is None else realigned(pair, row),
         part=analysis.part_at(row),
         kind=TokenKind(analysis.kinds[row]) if analysis.kinds else TokenKind.CONTENT,
     )
@@ -67,8 +71,11 @@ def base_side(scored: ScoredResponse, row: int) -> TokenSide:
     )
 
 
-def base_logprobs(scored: ScoredResponse) -> Sequence[float]:
-    """The base model's logprob of each position's token, not a number where that is not exactly one of its own."""
+def base_logprobs(scored: AnyScores) -> Sequence[float]:
+    """The base model's logprob of each position's token, not a number where that is not exactly one of its own, nor
+    where there is no base model."""
+    if not isinstance(scored, ScoredResponse):
+        return [math.nan] * scored.rows
     logprobs, alignment = float32(scored.base.logprob), scored.comparison.alignment
     if alignment is None:
         return logprobs
@@ -76,9 +83,10 @@ def base_logprobs(scored: ScoredResponse) -> Sequence[float]:
     return [logprobs[first[row]] if alignment.is_one_to_one(row) else math.nan for row in range(scored.rows)]
 
 
-def kl_of_positions(scored: ScoredResponse) -> Sequence[float]:
+def kl_of_positions(scored: AnyScores) -> Sequence[float]:
     """KL(aligned || base) of each position in nats, not a number where it is not known."""
-    return float32(scored.comparison.kl) if scored.comparison.kl else [math.nan] * scored.rows
+    kl = scored.comparison.kl if isinstance(scored, ScoredResponse) else b""
+    return float32(kl) if kl else [math.nan] * scored.rows
 
 
 def side_at(side: SideScores, row: int) -> TokenSide:
@@ -94,13 +102,15 @@ def side_at(side: SideScores, row: int) -> TokenSide:
         top=tuple(
             Candidate(candidate, side.pieces.get(candidate, b""), math.exp(logprob))
             for candidate, logprob in zip(ids, logprobs, strict=True)
-            if candidate >= 0
+            if candidate != NO_CANDIDATE
         ),
     )
 
 
-def shortened(scored: ScoredResponse, row: int) -> tuple[str, ...]:
+def shortened(scored: AnyScores, row: int) -> tuple[str, ...]:
     """The sides, "base" and "aligned", that did not see the whole context at a position."""
+    if not isinstance(scored, ScoredResponse):
+        return ()
     alignment = scored.comparison.alignment
     base_row = row if alignment is None else alignment.base_rows(row).stop - 1
     rows = (("base", scored.base, base_row), ("aligned", scored.aligned, row))

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from shiftlens.analysis.model import ResponseAnalysis, Token, TokenSide
 from shiftlens.analysis.tokens import tokens
+from shiftlens.scores.records import ScoredResponse
 
 Key = tuple[bytes, bool]
 """The bytes of a token, and whether it is the end of a turn (then without bytes)."""
@@ -116,34 +117,56 @@ class _Tally:
             _keep(self.suppressions, (-place.change, -number, place), limit)
 
 
-def vocabulary_shift(analyses: Iterable[tuple[str, ResponseAnalysis]], *, places: int = 5) -> VocabularyShift:
-    """Compare the candidates at every position of responses, each with the name of its file.
+@dataclass(slots=True)
+class VocabularyTally:
+    """Compares the candidates at every position of responses, which are given one by one and need not be there later.
 
-    Takes them one by one; memory grows with the number of different tokens. `places` are kept of each token, promoted
-    and suppressed.
+    Memory grows with the number of different tokens. `places` are listed of each token, promoted and suppressed.
     """
-    tallies: dict[Key, _Tally] = {}
-    positions = left_out = 0
-    for file, analysis in analyses:
+
+    places: int = 5
+    _positions: int = 0
+    _left_out: int = 0
+    _tallies: dict[Key, _Tally] = field(default_factory=dict)
+
+    def add(self, file: str, analysis: ResponseAnalysis, items: Iterable[Token] | None = None) -> None:
+        """Take in a response of a file; `items` are its tokens, where they are there already."""
+        if not isinstance(analysis.scored, ScoredResponse):
+            self._left_out += analysis.scored.rows
+            return
         ends = analysis.scored.base.end_id, analysis.scored.aligned.end_id
-        for item in tokens(analysis):
-            if item.realigned is not None or not item.base.top or not item.aligned.top:
-                left_out += 1
+        for item in tokens(analysis) if items is None else items:
+            if item.realigned is not None or item.base is None or not item.base.top or not item.aligned.top:
+                self._left_out += 1
                 continue
-            positions += 1
-            for key, place in _changes(item, ends, file, analysis.response.index):
-                tallies.setdefault(key, _Tally()).add(place, positions, places)
-    found = [_token_shift(key, tally) for key, tally in tallies.items()]
-    # Of equal changes, by bytes, so that the order is always the same.
-    return VocabularyShift(positions, left_out, tuple(sorted(found, key=lambda t: (-t.change, t.piece))))
+            self._positions += 1
+            for key, place in _changes(item, item.base, ends, file, analysis.response.index):
+                self._tallies.setdefault(key, _Tally()).add(place, self._positions, self.places)
+
+    def shift(self) -> VocabularyShift:
+        """What came of all responses so far."""
+        found = [_token_shift(key, tally) for key, tally in self._tallies.items()]
+        # Of equal changes, by bytes, so that the order is always the same.
+        ordered = tuple(sorted(found, key=lambda token: (-token.change, token.piece)))
+        return VocabularyShift(self._positions, self._left_out, ordered)
 
 
-def _changes(item: Token, ends: tuple[int, int], file: str, response: int) -> Iterator[tuple[Key, Place]]:
+def vocabulary_shift(analyses: Iterable[tuple[str, ResponseAnalysis]], *, places: int = 5) -> VocabularyShift:
+    """Compare the candidates at every position of responses, each with the name of its file."""
+    tally = VocabularyTally(places)
+    for file, analysis in analyses:
+        tally.add(file, analysis)
+    return tally.shift()
+
+
+def _changes(
+    item: Token, of_base: TokenSide, ends: tuple[int, int], file: str, response: int
+) -> Iterator[tuple[Key, Place]]:
     own = END if item.is_end else (item.piece, False)
-    base, aligned = _listed(item.base, own, ends[0]), _listed(item.aligned, own, ends[1])
+    base, aligned = _listed(of_base, own, ends[0]), _listed(item.aligned, own, ends[1])
     for key in {**aligned, **base}:
         b, a = base.get(key, _ABSENT), aligned.get(key, _ABSENT)
-        rises = a.prob - b.prob - _unlisted(item.base, a.ids - b.ids)
+        rises = a.prob - b.prob - _unlisted(of_base, a.ids - b.ids)
         falls = b.prob - a.prob - _unlisted(item.aligned, b.ids - a.ids)
         change = rises if rises > 0 else -falls if falls > 0 else 0.0
         told = b.prob if b.ids else None, a.prob if a.ids else None

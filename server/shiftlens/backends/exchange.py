@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ssl
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import msgspec
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from shiftlens.errors import ModelError
 
@@ -18,6 +19,10 @@ IN_FLIGHT = 16
 _BUSY = frozenset({408, 425, 429, 500})
 _MAY_BE_ANOTHER = frozenset({502, 503, 504})
 """What a gateway answers while the server behind it is away; another one may come back."""
+
+_FAULTY = 500
+_TRIES_OF_FAULTY = 5
+"""How often a request is tried that the server answers with 500: there may be a fault in it that one text meets."""
 
 _LONGEST_TOLD = 300
 
@@ -29,6 +34,7 @@ class Patience:
     - connect: for a connection; answer: for an answer, or its next bytes.
     - again: how long a request is tried again that failed in a way that passes (a lost connection, a busy server).
     - at_first: the same for a server that never answered yet.
+    - alive: for an answer to a small request, where a large one went without.
     - first_wait, longest_wait: the bounds of the waits between two tries, which double.
     """
 
@@ -36,16 +42,20 @@ class Patience:
     answer: float = 300.0
     again: float = 180.0
     at_first: float = 4.0
+    alive: float = 60.0
     first_wait: float = 0.5
     longest_wait: float = 15.0
 
 
 class Unanswered(Exception):
-    """No answer this time; why, as a part of a sentence that follows "the server". `after` is when to try again."""
+    """No answer this time; why, as a part of a sentence that follows "the server". `after` is when to try again.
 
-    def __init__(self, why: str, after: float = 0.0) -> None:
+    `faulty`: the server answers, but has met a fault.
+    """
+
+    def __init__(self, why: str, after: float = 0.0, *, faulty: bool = False) -> None:
         super().__init__(why)
-        self.why, self.after = why, after
+        self.why, self.after, self.faulty = why, after, faulty
 
 
 class Refusal(Exception):
@@ -58,12 +68,14 @@ class Refusal(Exception):
 
 class Exchange:
     """The connections to one server. `lost` counts how often an answer was lost with its connection, `opened` how many
-    connections were made. To be used in one event loop.
+    connections were made. `trouble` says why a request is about to be tried again, "" since one was answered.
+    To be used in the event loop of `io_loop`.
     """
 
     def __init__(self, url: str, key: str | None, patience: Patience) -> None:
-        self.url, self._patience = url, patience
+        self.url, self.patience = url, patience
         self.lost = self.opened = 0
+        self.trouble = ""
         self._has_answered = False
         # Redirects are not followed: the text goes to the server that was named, and to no other.
         self._client = httpx.AsyncClient(
@@ -77,21 +89,29 @@ class Exchange:
         await self._client.aclose()
 
     def tries(self) -> AsyncRetrying:
-        """Tries of something that raises Unanswered, with waits between them; the last one is raised."""
-        patience = self._patience
+        """Tries of something that raises Unanswered, with waits between them; the last one is raised.
+
+        How long they go on counts from the first failure: before, a request may have waited for others.
+        """
+        patience = self.patience
         usual = wait_random_exponential(multiplier=patience.first_wait, max=patience.longest_wait)
+        first_failure: float | None = None
 
         def wait(state: RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome is not None else None
-            told = error.after if isinstance(error, Unanswered) else 0.0
-            return max(usual(state), min(told, patience.again))
+            error = _error_of(state)
+            self.trouble = "" if error is None else error.why
+            return max(usual(state), 0.0 if error is None else min(error.after, patience.again))
 
-        return AsyncRetrying(
-            retry=retry_if_exception_type(Unanswered),
-            stop=lambda state: stop_after_delay(patience.again if self._has_answered else patience.at_first)(state),
-            wait=wait,
-            reraise=True,
-        )
+        def stop(state: RetryCallState) -> bool:
+            nonlocal first_failure
+            now = time.monotonic()
+            first_failure = now if first_failure is None else first_failure
+            error = _error_of(state)
+            if error is not None and error.faulty and state.attempt_number >= _TRIES_OF_FAULTY:
+                return True
+            return now - first_failure >= (patience.again if self._has_answered else patience.at_first)
+
+        return AsyncRetrying(retry=retry_if_exception_type(Unanswered), stop=stop, wait=wait, reraise=True)
 
     async def get(self, path: str) -> bytes | None:
         """What a path answers with, None where there is none. Raises Unanswered, Refusal and ModelError."""
@@ -120,7 +140,9 @@ class Exchange:
         if status in _MAY_BE_ANOTHER:
             self.lost += 1
         if status in _BUSY or status in _MAY_BE_ANOTHER:
-            raise Unanswered(f"answers {status} ({_told(response)})", _seconds(response.headers.get("Retry-After")))
+            after = _seconds(response.headers.get("Retry-After"))
+            raise Unanswered(f"answers {status} ({_told(response)})", after, faulty=status == _FAULTY)
+        self.trouble = ""
         if status in (401, 403):
             raise ModelError(
                 f"The server {self.url} refuses the key, or wants one (status {status}).",
@@ -144,12 +166,17 @@ class Exchange:
                 )
             cause = cause.__cause__ or cause.__context__
         if isinstance(error, httpx.ConnectTimeout):
-            return Unanswered(f"takes no connection within {self._patience.connect:g} seconds")
+            return Unanswered(f"takes no connection within {self.patience.connect:g} seconds")
         if isinstance(error, httpx.TimeoutException):
-            return Unanswered(f"has sent nothing for {self._patience.answer:g} seconds")
+            return Unanswered(f"has sent nothing for {self.patience.answer:g} seconds")
         if isinstance(error, httpx.ConnectError):
             return Unanswered("can't be reached")
         return Unanswered("broke off the connection in the middle of an answer")
+
+
+def _error_of(state: RetryCallState) -> Unanswered | None:
+    error = state.outcome.exception() if state.outcome is not None else None
+    return error if isinstance(error, Unanswered) else None
 
 
 def _told(response: httpx.Response) -> str:

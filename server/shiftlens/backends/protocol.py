@@ -6,7 +6,7 @@ KL; in every other case each model is scored by itself, by this protocol, and wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,6 +67,25 @@ class SideNumbers:
     top_logprobs: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class SideRefused:
+    """Why a model gives no numbers of one input, and what to do."""
+
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing is there yet; `why` is a part of a sentence that says what is wrong, "" where nothing is."""
+
+    why: str = ""
+
+
+SideEvent = tuple[int, SideNumbers | SideRefused] | Waiting
+"""What is new of some inputs: what came of one of them, by its index, or nothing."""
+
+
 class Backend(Protocol):
     """A model that takes ids and gives numbers. It is used from one thread."""
 
@@ -78,19 +97,32 @@ class Backend(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
-    def score(
-        self, inputs: Sequence[SideInput], k: int, check: Callable[[], None]
-    ) -> Iterator[tuple[int, SideNumbers]]:
-        """The index of each input and its numbers, in any order.
+    def score(self, inputs: Sequence[SideInput], k: int, check: Callable[[], None]) -> Generator[SideEvent, None, None]:
+        """What comes of each input, in any order; up to `k` candidates are wanted.
 
-        Up to `k` candidates are wanted. `check` is called every now and then, and may raise to stop. Raises
-        ScoringError for an input that can't be scored, which ends the iteration.
+        A backend that has to wait yields Waiting at least every fifth of a second, so that others have their turn and a
+        stop is seen. `check` is called every now and then, and may raise to stop. Closing the generator stops as well.
+        Raises ModelError where the model can be used no more; the inputs that nothing was said of are not scored.
         """
         ...
 
 
 class RemoteBackend(Backend, Protocol):
-    """A backend whose model is not loaded here. Its texts are made into ids by a tokenizer that is."""
+    """A backend whose model is not loaded here. Its texts are made into ids by a tokenizer that is.
+
+    Until `connect` has ended, the other properties and methods may wait for the model.
+    """
+
+    def connect(self, check: Callable[[], None]) -> Iterator[Waiting]:
+        """Have the model tell what it is, if that is not known yet. Waits as `score` does. Raises ModelError."""
+        ...
+
+    def try_out(self, ids: Sequence[int], k: int, check: Callable[[], None]) -> Iterator[Waiting]:
+        """See by a text whether the model's numbers can be used, as `score` does by itself. Waits as that does.
+
+        Raises ModelError where they can't.
+        """
+        ...
 
     @property
     def tokenizer(self) -> str:

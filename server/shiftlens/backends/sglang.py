@@ -1,7 +1,12 @@
-"""SGLang's `/generate` with `return_logprob`, which scores from `logprob_start_len` on."""
+"""SGLang's `/generate` with `return_logprob`, which scores from `logprob_start_len` on.
+
+Candidates are asked for as base64 of two arrays. Versions that don't know that answer with nested lists instead.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +14,7 @@ import msgspec
 
 from shiftlens.backends.dialect import Get, Question, Told, decoded, places_of, served_model, version_at
 from shiftlens.backends.positions import BadAnswer, Position, position
+from shiftlens.scores.columns import float32, int32
 
 _Entry = tuple[float | None, int, Any]
 """A logprob, the id that it is of, and its text, which is not asked for."""
@@ -17,6 +23,12 @@ _Entry = tuple[float | None, int, Any]
 class _Meta(msgspec.Struct):
     input_token_logprobs: list[_Entry] | None = None
     input_top_logprobs: list[list[_Entry] | None] | None = None
+    input_top_logprobs_val_flat_b64: str | None = None
+    input_top_logprobs_idx_flat_b64: str | None = None
+    input_top_logprobs_val_flat_b64_dtype: str = "float32"
+    input_top_logprobs_idx_flat_b64_dtype: str = "int32"
+    input_top_logprobs_shape: list[int] = []
+    input_top_logprobs_null_prefix: int = 0
     prompt_tokens: int | None = None
 
 
@@ -53,6 +65,8 @@ class SGLang:
             "logprob_start_len": first - 1,
             "top_logprobs_num": k,
             "return_text_in_logprobs": False,
+            "return_flat_raw_top_logprobs": True,
+            "return_flat_raw_top_logprobs_b64": True,
         }
         if told.parent:
             body["lora_path"] = told.id
@@ -60,9 +74,9 @@ class SGLang:
 
     def read(self, body: bytes, ids: Sequence[int], first: int, k: int) -> list[Position]:
         meta = decoded(body, _Answer).meta_info
-        if meta is None or meta.input_token_logprobs is None or meta.input_top_logprobs is None:
+        if meta is None or meta.input_token_logprobs is None:
             raise BadAnswer("answers without the logprobs of the prompt")
-        own, tops = meta.input_token_logprobs, meta.input_top_logprobs
+        own, tops = meta.input_token_logprobs, _candidates(meta)
         counted = meta.prompt_tokens in (None, len(ids))
         if not counted or len(own) != len(ids) - first + 1 or [each[1] for each in own] != list(ids[first - 1 :]):
             raise BadAnswer(f"scored other tokens than the {len(ids)} it was given")
@@ -74,6 +88,30 @@ class SGLang:
         for at, ((logprob, token, _), top) in enumerate(zip(own[1:], tops[1:], strict=True), start=first):
             if logprob is None or not top:
                 raise BadAnswer(f"gives no logprobs at position {at} of {len(ids)}")
-            candidates = {other: value for value, other, _ in top if value is not None}
-            found.append(position(token, logprob, candidates, k))
+            found.append(position(token, logprob, top, k))
         return found
+
+
+def _candidates(meta: _Meta) -> list[dict[int, float] | None]:
+    """The logprobs of candidates by their ids, for each position, None where there are none. Raises BadAnswer."""
+    values, ids = meta.input_top_logprobs_val_flat_b64, meta.input_top_logprobs_idx_flat_b64
+    if values is None or ids is None:
+        if meta.input_top_logprobs is None:
+            raise BadAnswer("answers without the logprobs of the prompt")
+        return [
+            None if top is None else {other: value for value, other, _ in top if value is not None}
+            for top in meta.input_top_logprobs
+        ]
+    types = (meta.input_top_logprobs_val_flat_b64_dtype, meta.input_top_logprobs_idx_flat_b64_dtype)
+    shape, nulls = meta.input_top_logprobs_shape, meta.input_top_logprobs_null_prefix
+    if types != ("float32", "int32") or len(shape) != 2 or min(*shape, nulls) < 0:
+        raise BadAnswer("answers in another shape than documented (of the arrays of candidates)")
+    try:
+        columns = base64.b64decode(values, validate=True), base64.b64decode(ids, validate=True)
+    except binascii.Error:
+        raise BadAnswer("answers with arrays of candidates that are not base64") from None
+    rows, k = shape
+    if any(len(column) != 4 * rows * k for column in columns):
+        raise BadAnswer("gives candidates of another number of positions than it gives logprobs of")
+    pairs = list(zip(int32(columns[1]), float32(columns[0]), strict=True))
+    return [*[None] * nulls, *(dict(pairs[row * k : (row + 1) * k]) for row in range(rows))]

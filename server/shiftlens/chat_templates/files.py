@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shiftlens.model_files.adapter_files import adapter_folder
+from shiftlens.model_files.gguf_file import gguf_path, read_gguf
 from shiftlens.model_files.local import model_folder
 
 _MOST_BYTES = 8 << 20
@@ -37,6 +38,9 @@ def template_files(name: str) -> TemplateFiles | None:
     `name` is as `model_files.local.model_folder` takes it. An adapter without a template of its own has that of the
     model below it.
     """
+    file = gguf_path(name)
+    if file is not None:
+        return _in_gguf(file)
     folder = model_folder(name)
     if folder is None:
         return None
@@ -49,6 +53,15 @@ def template_files(name: str) -> TemplateFiles | None:
         return None
     adapted = model_folder(adapter.adapted_model) if adapter is not None and adapter.adapted_model else None
     return None if adapted is None else _in_folder(adapted)
+
+
+def _in_gguf(file: Path) -> TemplateFiles | None:
+    """Without its special tokens, which are numbers in a GGUF file."""
+    try:
+        text = read_gguf(file).text("tokenizer.chat_template")
+    except (OSError, ValueError):
+        return None
+    return TemplateFiles(text, ()) if text else None
 
 
 def _in_folder(folder: Path) -> TemplateFiles | None:

@@ -15,6 +15,8 @@ from pathlib import Path
 import msgspec
 
 from shiftlens.chat_templates.files import TemplateFiles, template_files
+from shiftlens.errors import ModelError
+from shiftlens.options.server_names import read_server_name
 from shiftlens.scores.location import cache_folder
 from shiftlens.transcripts.template_marks import ModelTemplate, TemplateMarks
 
@@ -42,15 +44,31 @@ class _NotAnswered(Exception):
 def model_template(name: str) -> ModelTemplate:
     """The marks of the chat template of a model, or why there are none. Blocks for up to SECONDS, the first time.
 
-    Nothing is downloaded: `name` is as `model_files.local.model_folder` takes it.
+    Nothing is downloaded: `name` is as `model_files.local.model_folder` takes it, or the name of a model on a server,
+    whose template is that of the tokenizer that it names.
     """
-    files = template_files(name)
+    place, remedy = _place_of(name)
+    files = template_files(place)
     if files is None:
-        return ModelTemplate(name, reason=f"{name} has no chat template on this machine, and nothing is downloaded.")
+        why = f"{place} has no chat template on this machine, and nothing is downloaded."
+        return ModelTemplate(name, reason=f"{why} {remedy}".strip())
     derived = _derived(files)
     if derived.marks is None:
         return ModelTemplate(name, reason=f"No text can be read by the chat template of {name}: {derived.reason}.")
     return ModelTemplate(name, derived.marks)
+
+
+def _place_of(name: str) -> tuple[str, str]:
+    """Where the tokenizer of a model is, and what the user can do where it is not there."""
+    try:
+        server = read_server_name(name)
+    except ModelError:
+        return name, ""
+    if server is None:
+        return name, ""
+    if server.tokenizer:
+        return server.tokenizer, ""
+    return name, "Name a folder with the model's tokenizer by `;tokenizer=PLACE` behind the model's name."
 
 
 _one_at_a_time = threading.Lock()

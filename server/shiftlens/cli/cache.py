@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
             "schema": SCHEMA,
             "path": str(stats.path),
             "entries": stats.entries,
+            "sides": stats.sides,
             "bytes": stats.bytes,
             "limit": stats.limit_bytes,
             "file_bytes": stats.file_bytes,
@@ -59,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"Removed {removed:,} results.")
     print(harmless(f"Path:    {stats.path}"))
     print(f"Results: {stats.entries:,}")
+    print(f"Sides:   {stats.sides:,} (what one model gave for a response, once for all models it is compared with)")
     print(f"Size:    {_in_words(stats.bytes)} of at most {_in_words(stats.limit_bytes)}")
     return 0
 

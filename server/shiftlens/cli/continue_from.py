@@ -55,13 +55,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(run=functools.partial(run, parser))
 
 
-def add_sampling_arguments(parser: argparse.ArgumentParser, *, tokens: int = 40) -> None:
+def add_sampling_arguments(parser: argparse.ArgumentParser, *, tokens: int = 40, samples: int = 0) -> None:
     """How many continuations, how they are drawn, and how long they may be."""
     parser.add_argument(
         "--samples",
         type=whole_number(0),
         metavar="N",
-        default=0,
+        default=samples,
         help="draw so many beside the greedy one (default %(default)s)",
     )
     parser.add_argument(
@@ -207,16 +207,13 @@ class TextStream:
 
 
 def _title(voice: Voice, sampling: Sampling) -> str:
+    from shiftlens.scores.continuations import voice_name
+
     name = voice_name(voice)
     if voice.seed is None:
         return f"{name}, greedy"
     top_p = "" if sampling.top_p == 1.0 else f", top-p {sampling.top_p:g}"
     return f"{name}, seed {voice.seed}, temperature {sampling.temperature:g}{top_p}"
-
-
-def voice_name(voice: Voice) -> str:
-    """Which model speaks, in a word or two."""
-    return {-1.0: "base", 0.0: "aligned"}.get(voice.alpha, f"alpha {voice.alpha:g}")
 
 
 def _written(tokens: list[WrittenToken]) -> bytes:
@@ -232,7 +229,7 @@ def _same_characters(told: _Told, voice: int) -> int:
 
 
 def _json(asked: Asked, told: _Told, sampling: Sampling) -> Json:
-    from shiftlens.scores.continuations import text_of
+    from shiftlens.scores.continuations import text_of, voice_name
 
     begun, pair = told.begun, asked.choice.pair
     return {

@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shiftlens.cli.files import add_file_arguments, analyst, complain, stdin_of, tell_of_gaps
+from shiftlens.cli.files import Analyst, add_file_arguments, analyst, complain, stdin_of, tell_of_gaps
 from shiftlens.cli.one_position import whole_number
 from shiftlens.cli.options import own_template_of
 from shiftlens.cli.whole_file import why_unwritable, write_whole
 from shiftlens.errors import ShiftLensError
 
 if TYPE_CHECKING:
-    from shiftlens.analysis.model import ResponseAnalysis
-    from shiftlens.analysis.vocabulary import Place, TokenShift, VocabularyShift
+    from shiftlens.analysis.vocabulary import Place, TokenShift, VocabularyShift, VocabularyTally
     from shiftlens.options.pair import PairSpec
     from shiftlens.text.lines import LineIndex
 
@@ -77,59 +76,63 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 @dataclass(slots=True)
 class _Found:
-    """The responses of all files of one pair, and the lines of each file."""
+    """What came of all files of one pair, and the lines of each file."""
 
+    shift: VocabularyShift
     pair: PairSpec | None = None
-    responses: list[tuple[str, ResponseAnalysis]] = field(default_factory=list)
     lines: dict[str, LineIndex] = field(default_factory=dict)
-
-    def shift(self, places: int) -> VocabularyShift:
-        from shiftlens.analysis.vocabulary import vocabulary_shift
-
-        return vocabulary_shift(self.responses, places=places)
 
 
 async def _analysed(args: argparse.Namespace, stdin: bytes) -> tuple[_Found, bool]:
+    from shiftlens.analysis.vocabulary import VocabularyTally
+
+    tally, all_fine = VocabularyTally(args.places), True
+    found = _Found(tally.shift())
+    async with analyst(args) as analyse_transcript:
+        for name in args.paths:
+            # What is tallied is let go of file by file: the analyses of a corpus would not fit into memory.
+            all_fine &= await _add_file(args, stdin, name, analyse_transcript, found, tally)
+    found.shift = tally.shift()
+    return found, all_fine
+
+
+async def _add_file(
+    args: argparse.Namespace, stdin: bytes, name: str, analyse: Analyst, found: _Found, tally: VocabularyTally
+) -> bool:
+    """Whether all of the file was analysed and is in the tally now."""
     from shiftlens.pipeline.reading import read_with_text
     from shiftlens.text.lines import LineIndex
     from shiftlens.transcripts.file_bytes import STDIN
 
-    found, all_fine = _Found(), True
-    async with analyst(args) as analyse_transcript:
-        for name in args.paths:
-            shown = "<stdin>" if name == STDIN else name
-            try:
-                transcript, text = read_with_text(
-                    name,
-                    stdin,
-                    format_name=args.transcript_format,
-                    max_bytes=args.max_bytes,
-                    own_template=own_template_of(args),
-                )
-                done = await analyse_transcript(shown, transcript)
-            except ShiftLensError as error:
-                all_fine = False
-                complain(shown, str(error))
-                continue
-            pair = done.analysis.pair
-            if found.pair is not None and (pair.base, pair.aligned) != (found.pair.base, found.pair.aligned):
-                all_fine = False
-                complain(
-                    shown, f"left out, since its pair ({pair.base}, {pair.aligned}) is not that of the files before."
-                )
-                continue
-            found.pair = pair
-            found.lines[shown] = LineIndex(text)
-            found.responses += ((shown, response) for response in done.analysis.responses)
-            all_fine &= tell_of_gaps(shown, done)
-    return found, all_fine
+    shown = "<stdin>" if name == STDIN else name
+    try:
+        transcript, text = read_with_text(
+            name,
+            stdin,
+            format_name=args.transcript_format,
+            max_bytes=args.max_bytes,
+            own_template=own_template_of(args),
+        )
+        done = await analyse(shown, transcript)
+    except ShiftLensError as error:
+        complain(shown, str(error))
+        return False
+    pair = done.analysis.pair
+    if found.pair is not None and (pair.base, pair.aligned) != (found.pair.base, found.pair.aligned):
+        complain(shown, f"left out, since its pair ({pair.base}, {pair.aligned}) is not that of the files before.")
+        return False
+    found.pair = pair
+    found.lines[shown] = LineIndex(text)
+    for response in done.analysis.responses:
+        tally.add(shown, response)
+    return tell_of_gaps(shown, done)
 
 
 def _text(found: _Found, args: argparse.Namespace) -> str:
     from shiftlens.analysis.words import positions_words
     from shiftlens.text.visible import harmless_name
 
-    shift = found.shift(args.places)
+    shift = found.shift
     pair = found.pair
     lines = [
         f"base {pair.base}, aligned {pair.aligned}" if pair else "",
@@ -178,7 +181,7 @@ def _where(found: _Found, place: Place) -> str:
 
 
 def _json(found: _Found, args: argparse.Namespace) -> str:
-    shift = found.shift(args.places)
+    shift = found.shift
     pair = found.pair
     value: Json = {
         "schema": SCHEMA,

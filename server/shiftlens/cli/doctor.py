@@ -127,17 +127,20 @@ async def _engine(
     finally:
         await engine.close()
     models = {"base": described.base, "aligned": described.aligned}
+    about = {"base": described.about_base, "aligned": described.about_aligned}
     checks = [
-        Check(
-            name,
-            True,
-            f"{model.name}: {_adapter_words(model)}{_model_words(model)}",
-        )
+        Check(name, True, f"{model.name}: {_adapter_words(model)}{_model_words(model, about[name])}")
         for name, model in models.items()
     ]
     builtins = {name: _as_json(model) for name, model in models.items()}
-    started = Check("engine", True, f"starts; {_state_in_words(described.engine)}")
-    return [started, *checks], builtins, msgspec.to_builtins(described.engine), engines
+    state: dict[str, object] = msgspec.to_builtins(described.engine)
+    if all(about.values()):
+        # Nothing is computed here.
+        started = Check("engine", True, "starts; both models of this pair are on servers")
+        state["threads"] = None
+    else:
+        started = Check("engine", True, f"starts; {_state_in_words(described.engine)}")
+    return [started, *checks], builtins, state, engines
 
 
 def _state_in_words(state: EngineState) -> str:
@@ -155,9 +158,11 @@ def _as_json(model: ModelDescription) -> dict[str, object]:
     return {**told, "parameters": model.parameters or None, "vocabulary": model.vocabulary or None}
 
 
-def _model_words(model: ModelDescription) -> str:
-    if not model.parameters:
-        return f"served by {model.device}, which does not tell its architecture, size and dtype"
+def _model_words(model: ModelDescription, about: tuple[str, ...]) -> str:
+    if about:
+        place = f" from {model.path}" if model.path else ""
+        most = f", texts of up to {model.max_positions:,} tokens" if model.max_positions else ""
+        return f"served by {model.device}{place}{most}. Its numbers were tried out. {' '.join(about)}"
     return (
         f"{model.architecture}, {model.parameters:,} parameters, vocabulary {model.vocabulary:,},"
         f" {model.dtype} on {model.device}, matrix products by {model.matrix_library}"

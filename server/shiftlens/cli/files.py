@@ -7,9 +7,9 @@ import asyncio
 import dataclasses
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from shiftlens.cli.options import (
     add_numbers_arguments,
@@ -19,13 +19,14 @@ from shiftlens.cli.options import (
     own_template_of,
 )
 from shiftlens.errors import ModelError, ShiftLensError
-from shiftlens.options.pair import PairSpec
+from shiftlens.options.pair import FROM_MODELS, PairSpec
 from shiftlens.options.settings import SIDECARS
 
 if TYPE_CHECKING:
     from shiftlens.engine.client import EngineClient
     from shiftlens.options.choice import Choice
     from shiftlens.pipeline.analyse import Analysed
+    from shiftlens.pipeline.put_aside import PutAside
     from shiftlens.pipeline.sidecars import Decided
     from shiftlens.scores.store import ResultStore
     from shiftlens.transcripts.model import Transcript
@@ -55,10 +56,15 @@ def add_reading_arguments(parser: argparse.ArgumentParser, *, several: bool = Fa
     add_pair_arguments(parser, several=several)
     add_numbers_arguments(parser)
     parser.add_argument("--transcript-format", metavar="NAME", help="read the files as this format, detect nothing")
-    parser.add_argument("--max-bytes", type=_positive, default=_DEFAULT_MAX_BYTES, help="default %(default)s")
+    parser.add_argument("--max-bytes", type=whole_bytes, default=_DEFAULT_MAX_BYTES, help="default %(default)s")
     parser.add_argument(
         "--no-cache", action="store_true", help="score anew, neither reading nor keeping scores (see `shiftlens cache`)"
     )
+    add_engine_argument(parser)
+
+
+def add_engine_argument(parser: argparse.ArgumentParser) -> None:
+    """Whether the engine is shared."""
     parser.add_argument(
         "--private-engine",
         action="store_true",
@@ -79,11 +85,16 @@ def stdin_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> bytes
 
 
 async def analyse_files(
-    args: argparse.Namespace, stdin: bytes, each: Callable[[str, Analysed | ShiftLensError], None]
+    args: argparse.Namespace,
+    stdin: bytes,
+    each: Callable[[str, Analysed | ShiftLensError], None],
+    *,
+    aside: Callable[[], AbstractContextManager[PutAside | None]] = nullcontext,
 ) -> bool:
     """Give `each` the name of every file with its analysis, or with why there is none; whether all went well.
 
-    What went wrong is told on standard error as well. With --save, the sidecars of the files are written.
+    What went wrong is told on standard error as well. With --save, the sidecars of the files are written. `aside` opens
+    a place to put the scores of a file aside, until `each` has returned.
     """
     from shiftlens.pipeline.reading import read_with_text
     from shiftlens.transcripts.file_bytes import STDIN
@@ -100,20 +111,23 @@ async def analyse_files(
                     max_bytes=args.max_bytes,
                     own_template=own_template_of(args),
                 )
-                found = await analyse_transcript(shown, transcript)
-                if getattr(args, "save", False):
-                    save(shown, text, found)
+                with aside() as place:
+                    found = await analyse_transcript(shown, transcript, place)
+                    all_fine &= tell_of_gaps(shown, found)
+                    if getattr(args, "save", False):
+                        save(shown, text, found)
+                    each(shown, found)
             except ShiftLensError as error:
                 all_fine = False
                 complain(shown, str(error))
                 each(shown, error)
-                continue
-            all_fine &= tell_of_gaps(shown, found)
-            each(shown, found)
     return all_fine
 
 
-Analyst = Callable[[str, "Transcript"], Awaitable["Analysed"]]
+class Analyst(Protocol):
+    """Analyses a transcript under the name it is given; see `pipeline.analyse` for `aside`."""
+
+    def __call__(self, shown: str, transcript: Transcript, aside: PutAside | None = None) -> Awaitable[Analysed]: ...
 
 
 @asynccontextmanager
@@ -127,15 +141,17 @@ async def analyst(args: argparse.Namespace) -> AsyncIterator[Analyst]:
 
     async with engine_and_store(args) as (engine, store):
 
-        async def analyse_transcript(shown: str, transcript: Transcript) -> Analysed:
+        async def analyse_transcript(shown: str, transcript: Transcript, aside: PutAside | None = None) -> Analysed:
             choice, decided = await asyncio.to_thread(_decided, args, shown, transcript)
             with progress_on(sys.stderr, shown) as on_progress:
-                return await analyse(engine, transcript, choice, store=store, on_progress=on_progress, decided=decided)
+                return await analyse(
+                    engine, transcript, choice, store=store, on_progress=on_progress, aside=aside, decided=decided
+                )
 
         yield analyse_transcript
 
 
-def _decided(args: argparse.Namespace, shown: str, transcript: Transcript) -> tuple[Choice, Decided]:
+def _decided(args: argparse.Namespace, shown: str, transcript: Transcript) -> tuple[Choice, Decided | None]:
     """The pair and options for a file, with what the sidecar beside it gives. Raises ModelError."""
     from shiftlens.pipeline.sidecars import NOTHING, Sidecars, decide, why_not_loadable
     from shiftlens.scores.requests import Requests
@@ -153,6 +169,8 @@ def _decided(args: argparse.Namespace, shown: str, transcript: Transcript) -> tu
                 complain(shown, beside.problem)
             raise
         choice = None
+    if choice is not None and choice.scores != FROM_MODELS:
+        return choice, None
     given = choice or choose(args, transcript.front_matter, NO_PAIR)
     pair = None if choice is None else choice.pair
     decided = decide(beside, pair, given.score_options, use=use, why_not_loadable=why_not_loadable)
@@ -216,7 +234,8 @@ def complain(file: str, message: str) -> None:
     print(f"{harmless_name(file)}: {harmless(message)}", file=sys.stderr)
 
 
-def _positive(value: str) -> int:
+def whole_bytes(value: str) -> int:
+    """An argparse type: a number of bytes."""
     if value.isdecimal() and int(value) > 0:
         return int(value)
     raise argparse.ArgumentTypeError(f"{value!r} is not a number of bytes")

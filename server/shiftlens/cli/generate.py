@@ -120,9 +120,12 @@ async def _generate(args: argparse.Namespace, shown: str, stdin: bytes) -> None:
         )
     if args.in_place and read_bytes(args.path, stdin, args.max_bytes) != raw:
         raise TranscriptError("The file has changed meanwhile, so that it was left as it is.", "Ask again.")
-    if args.output is not None and Path(args.output).exists():
-        raise TranscriptError(f"{args.output} came to be meanwhile, and was left as it is.", "Name a new file.")
-    write_whole(Path(args.path if args.in_place else args.output), written)
+    try:
+        write_whole(Path(args.path if args.in_place else args.output), written, new=not args.in_place)
+    except FileExistsError:
+        raise TranscriptError(
+            f"{args.output} came to be meanwhile, and was left as it is.", "Name a new file."
+        ) from None
 
 
 def _conversation(args: argparse.Namespace, transcript: Transcript) -> int:

@@ -17,15 +17,21 @@ COMMANDS = (
     "show",
     "report",
     "diff-vocabulary",
+    "corpus",
+    "corpus-summary",
     "stages",
+    "contexts",
+    "noise-floor",
     "continue",
     "rank",
+    "cross-sample",
     "generate",
     "formats",
     "cache",
     "demo",
     "doctor",
     "serve",
+    "mcp",
 )
 
 # No module can be imported by the name of a keyword.

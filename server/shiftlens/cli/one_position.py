@@ -44,7 +44,7 @@ def add_position_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--at",
-        type=_place,
+        type=place,
         metavar="POSITION",
         required=True,
         help="a position of the response, from 0 as in the JSON of `analyze`, or LINE:COLUMN of the file, from 1",
@@ -100,19 +100,19 @@ async def asked_of(args: argparse.Namespace, stdin: bytes) -> AsyncIterator[Aske
 
 
 async def _position_at(
-    args: argparse.Namespace, shown: str, transcript: Transcript, lines: LineIndex, place: tuple[int, int]
+    args: argparse.Namespace, shown: str, transcript: Transcript, lines: LineIndex, where: tuple[int, int]
 ) -> int:
     """The position of a response that stands at a place of the file. The response is scored, if it has no scores."""
     from shiftlens.analysis.highlights import positions_at
 
-    at = lines.offset(place[0] - 1, place[1] - 1, "utf-32")
+    at = lines.offset(where[0] - 1, where[1] - 1, "utf-32")
     chosen = dataclasses.replace(transcript, responses=(transcript.responses[args.response - 1],))
     async with analyst(args) as analyse_transcript:
         found = await analyse_transcript(shown, chosen)
     rows = positions_at(found.analysis.responses[0], at) if found.analysis.responses else range(0)
     if not rows:
         raise TranscriptError(
-            f"Nothing of response {args.response} that is scored stands at {place[0]}:{place[1]}.",
+            f"Nothing of response {args.response} that is scored stands at {where[0]}:{where[1]}.",
             "Name a line and a column inside of it, or another --response.",
         )
     return rows[0]
@@ -129,7 +129,8 @@ def whole_number(least: int) -> Callable[[str], int]:
     return number
 
 
-def _place(value: str) -> int | tuple[int, int]:
+def place(value: str) -> int | tuple[int, int]:
+    """An argparse type: a position from 0 up, or a line and a column, both from 1."""
     line, colon, column = value.partition(":")
     if not colon and line.isdecimal():
         return int(line)

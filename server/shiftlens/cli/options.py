@@ -19,8 +19,12 @@ from shiftlens.options.pair import (
     COMPAT_MODES,
     DEVICES,
     DTYPES,
+    FROM_FILE,
+    FROM_MODELS,
     MATRIX_LIBRARIES,
+    NO_PAIR,
     SCORE_PARTS,
+    SCORES,
     PairSpec,
     parts_named,
     pickle_allowed,
@@ -36,7 +40,9 @@ _MOST_CANDIDATES = 100
 def add_pair_arguments(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     """--base, --aligned, --bundled and how to load them. With `several`, --aligned is a list, without --bundled."""
     models = parser.add_argument_group("models")
-    models.add_argument("--base", metavar="NAME", help="base model: a Hugging Face name, a folder, or vllm:URL#NAME")
+    models.add_argument(
+        "--base", metavar="NAME", help="base model: a Hugging Face name, a folder, a .gguf file, or vllm:URL#NAME"
+    )
     if several:
         models.add_argument(
             "--aligned", metavar="NAME", action="append", help="an aligned model; once for each stage, in their order"
@@ -44,7 +50,9 @@ def add_pair_arguments(parser: argparse.ArgumentParser, *, several: bool = False
         parser.set_defaults(bundled=False)
     else:
         models.add_argument(
-            "--aligned", metavar="NAME", help="aligned model: a Hugging Face name, a folder, or vllm:URL#NAME"
+            "--aligned",
+            metavar="NAME",
+            help="aligned model: a Hugging Face name, a folder, a .gguf file, or vllm:URL#NAME",
         )
         models.add_argument(
             "--bundled",
@@ -108,6 +116,16 @@ def add_numbers_arguments(parser: argparse.ArgumentParser) -> None:
     numbers.add_argument("--compat", choices=COMPAT_MODES, help="also give the numbers of the AlignTDS code")
 
 
+def add_scores_argument(parser: argparse.ArgumentParser) -> None:
+    """Whether models are run, or what the files hold is shown."""
+    parser.add_argument(
+        "--scores",
+        choices=SCORES,
+        help="run models (default), or show the logprobs that the files hold themselves, without any model"
+        " (see docs/saved-logprobs.md)",
+    )
+
+
 def context(value: str) -> str:
     """An argparse type: a named context, or `template:` and the text of the file named behind it."""
     if value in BASE_CONTEXTS:
@@ -166,6 +184,11 @@ def names_models(args: argparse.Namespace, front_matter: Mapping[str, object]) -
     return bool(args.bundled or args.base or args.aligned or front_matter.get("base") or front_matter.get("aligned"))
 
 
+def shows_saved(args: argparse.Namespace, front_matter: Mapping[str, object]) -> bool:
+    """Whether the scores that a file holds are to be shown, so that no models are needed."""
+    return (getattr(args, "scores", FROM_MODELS) or front_matter.get("scores")) == FROM_FILE
+
+
 def own_template_of(args: argparse.Namespace) -> OwnTemplate:
     """What reads a text by the chat template of the aligned model, as `choose` would choose that."""
 
@@ -193,11 +216,13 @@ def choose(args: argparse.Namespace, front_matter: Mapping[str, object], instead
         "top_k": args.top_k,
         "score_parts": args.score_parts,
         "compat": args.compat,
+        "scores": getattr(args, "scores", FROM_MODELS),
     }
     values.update({name: value for name, value in given.items() if value is not None})
     chosen = dataclasses.replace(Settings(), **values)  # type: ignore[arg-type]
     try:
-        pair = pair_of(args, chosen.base, chosen.aligned)
+        of_file = chosen.scores == FROM_FILE
+        pair = NO_PAIR if of_file else pair_of(args, chosen.base, chosen.aligned)
     except ModelError as error:
         if instead is not None:
             classify_options = dataclasses.replace(chosen.classify_options, word_lists=args.word_lists)
@@ -207,7 +232,7 @@ def choose(args: argparse.Namespace, front_matter: Mapping[str, object], instead
     of_user = (given["base"], given["aligned"])
     pair = dataclasses.replace(pair, allow_pickle=pickle_allowed(pair.allow_pickle, (pair.base, pair.aligned), of_user))
     classify_options = dataclasses.replace(chosen.classify_options, word_lists=args.word_lists)
-    return Choice(pair, chosen.score_options, classify_options, problems)
+    return Choice(pair, chosen.score_options, classify_options, problems, chosen.scores)
 
 
 def pair_of(args: argparse.Namespace, base: str, aligned: str) -> PairSpec:

@@ -17,6 +17,7 @@ from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Sum
 from shiftlens.analysis.profile import by_training
 from shiftlens.analysis.words import part_words, positions_words, trained_words, turn_words
 from shiftlens.cli.reference import print_reference
+from shiftlens.options.pair import FROM_MODELS
 from shiftlens.text.visible import harmless, harmless_name, one_line
 from shiftlens.transcripts.model import Trained
 
@@ -35,6 +36,8 @@ MARKS = {
     ShiftClass.SHIFTED: ("⟦", "⟧"),
     ShiftClass.UNKNOWN: ("", ""),
 }
+
+_GREY_STYLE, _GREY_MARKS = "dim", ("~", "~")
 
 _TRAINED = {
     Trained.YES: "Trained on",
@@ -66,6 +69,8 @@ class Painter:
 
     console: Console
     colored: bool
+    greyed: bool = False
+    """Whether what has no class is dim, or between `~`."""
 
     def line(self, text: Text | str = "") -> None:
         """Write a line as it is: no markup, no emoji codes, no wrapping of our own."""
@@ -112,32 +117,31 @@ class Painter:
         painted.append(harmless(text[at:]))
         self.line(painted)
 
-    def legend(self) -> None:
-        """What the colours, or the marks, mean."""
+    def legend(self, *, alone: bool = False) -> None:
+        """What the colours, or the marks, mean; in scores of one model `alone` they mean something else."""
         legend = Text("Legend: ")
-        meanings = {
-            ShiftClass.SHIFTED: "shifted",
-            ShiftClass.MARGINAL: "marginal",
-            ShiftClass.UNSHIFTED: "unshifted",
-        }
-        for shift, meaning in meanings.items():
+        for shift in (ShiftClass.SHIFTED, ShiftClass.MARGINAL, ShiftClass.UNSHIFTED):
             legend.append("  " if shift is not ShiftClass.SHIFTED else "")
-            self._append(legend, meaning, shift)
+            self._append(legend, shift.own_label if alone else shift.label, shift)
+        if alone:
+            legend.append("  to the model itself, by its own rank of each token")
         self.line(legend)
 
-    def summary(self, name: str, summary: Summary) -> None:
+    def summary(self, name: str, summary: Summary, *, alone: bool = False) -> None:
         """Shares by class, and those without the positions flagged `boundary` where there are any."""
-        line = f"{name}: {positions_words(summary.tokens)}, {_percentages(shares(summary))}"
+        line = f"{name}: {positions_words(summary.tokens)}, {_percentages(shares(summary), alone=alone)}"
         if summary.flagged:
             rest = shares_without_flagged(summary)
             line += f"; without {summary.flagged} flagged: {_percentages(rest)}"
         if summary.unknown:
-            line += f"; {summary.unknown} without a class, since too little is known of their base rank"
+            whose = "the model's own" if alone else "their base"
+            line += f"; {summary.unknown} without a class, since too little is known of {whose} rank"
         self.line(line)
         if summary.is_of_parts:
             for kind, part in summary.by_part:
-                self.line(f"  {part_words(kind)}: {positions_words(part.tokens)}, {_percentages(shares(part))}")
-        for line in kind_lines(summary):
+                said = _percentages(shares(part), alone=alone)
+                self.line(f"  {part_words(kind)}: {positions_words(part.tokens)}, {said}")
+        for line in kind_lines(summary, alone=alone):
             self.line(f"  {line}")
 
     def _append(self, painted: Text, token: str, shift: ShiftClass) -> None:
@@ -146,13 +150,16 @@ class Painter:
             # A line break has no shape of its own to be coloured.
             shown = shown.replace("\n", "⏎\n")
         if self.colored:
-            painted.append(shown, style=STYLES[shift])
+            painted.append(shown, style=_GREY_STYLE if self._is_grey(shift) else STYLES[shift])
         else:
-            before, behind = MARKS[shift]
+            before, behind = _GREY_MARKS if self._is_grey(shift) else MARKS[shift]
             painted.append(f"{before}{shown}{behind}")
 
+    def _is_grey(self, shift: ShiftClass) -> bool:
+        return self.greyed and shift is ShiftClass.UNKNOWN
 
-def painter(file: IO[str], color: str) -> Painter:
+
+def painter(file: IO[str], color: str, *, greyed: bool = False) -> Painter:
     """A painter that decides by `color` (one of COLORS), the environment (NO_COLOR) and the file."""
     wanted = color == "always" or (color == "auto" and file.isatty() and not os.environ.get("NO_COLOR"))
     console = Console(
@@ -164,30 +171,33 @@ def painter(file: IO[str], color: str) -> Painter:
         emoji=False,
         highlight=False,
     )
-    return Painter(console, wanted and console.color_system is not None)
+    return Painter(console, wanted and console.color_system is not None, greyed)
 
 
-def kind_lines(summary: Summary) -> list[str]:
+def kind_lines(summary: Summary, *, alone: bool = False) -> list[str]:
     """A line for each kind of token: its shares, and its part of all that is shifted. One kind alone has none."""
     if len(summary.by_kind) < 2:
         return []
     lines = []
     for kind, of in summary.by_kind:
-        part = f"; {of.shifted / summary.shifted:.1%} of all shifted" if summary.shifted else ""
-        lines.append(f"kind {kind.words}: {positions_words(of.tokens)}, {_percentages(shares(of))}{part}")
+        label = ShiftClass.SHIFTED.own_label if alone else ShiftClass.SHIFTED.label
+        part = f"; {of.shifted / summary.shifted:.1%} of all {label}" if summary.shifted else ""
+        lines.append(f"kind {kind.words}: {positions_words(of.tokens)}, {_percentages(shares(of), alone=alone)}{part}")
     return lines
 
 
 def print_analysis(paint: Painter, file: str, analysis: Analysis) -> None:
     """All responses of a file, with what the reader must know of them."""
     paint.title(harmless_name(file))
-    transcript, pair = analysis.transcript, analysis.pair
-    models = f"base {pair.base}, aligned {pair.aligned}"
-    paint.line(harmless_name(f"{transcript.format} ({transcript.detected_by}); {models}"))
-    paint.legend()
+    transcript = analysis.transcript
+    alone = bool(analysis.responses) and all(response.is_of_one_model for response in analysis.responses)
+    paint.line(harmless_name(f"{transcript.format} ({transcript.detected_by}); {_models_words(analysis)}"))
+    paint.legend(alone=alone)
+    if analysis.scores != FROM_MODELS:
+        paint.line("Scores are those that the file holds; no model was run.")
     if analysis.score_options.compat == "aligntds":
         paint.line("Classes are those of AlignTDS: they follow the aligned model's first choice at each position.")
-    elif analysis.classify_options.classify_by == "aligned-top1":
+    elif analysis.scores == FROM_MODELS and analysis.classify_options.classify_by == "aligned-top1":
         paint.line("Classes follow the aligned model's first choice at each position, not the response's token.")
     for response in analysis.responses:
         paint.line()
@@ -196,7 +206,7 @@ def print_analysis(paint: Painter, file: str, analysis: Analysis) -> None:
         paint.title(f"{which}: {one_line(prompt_of(response.response))}")
         paint.response(response)
         paint.line()
-        paint.summary("Summary", response.summary)
+        paint.summary("Summary", response.summary, alone=response.is_of_one_model)
         if analysis.score_options.compat == "aligntds":
             print_reference(paint, response)
         if trained := trained_words(response.response):
@@ -205,9 +215,9 @@ def print_analysis(paint: Painter, file: str, analysis: Analysis) -> None:
             paint.line(f"Note: {harmless(note)}")
     if len(analysis.responses) > 1:
         paint.line()
-        paint.summary("All responses", analysis.summary)
+        paint.summary("All responses", analysis.summary, alone=alone)
         for trained_on, summary in by_training(analysis.responses):
-            paint.summary(_TRAINED[trained_on], replace(summary, by_part=(), by_kind=()))
+            paint.summary(_TRAINED[trained_on], replace(summary, by_part=(), by_kind=()), alone=alone)
 
 
 def _cut(span: Highlight, start: int, end: int) -> Highlight:
@@ -215,5 +225,15 @@ def _cut(span: Highlight, start: int, end: int) -> Highlight:
     return replace(span, start=max(span.start, start) - start, end=min(span.end, end) - start)
 
 
-def _percentages(of: Shares) -> str:
-    return f"{of.unshifted:.1%} unshifted, {of.marginal:.1%} marginal, {of.shifted:.1%} shifted"
+def _models_words(analysis: Analysis) -> str:
+    base, aligned = analysis.model_names
+    if analysis.scores == FROM_MODELS:
+        return f"base {base}, aligned {aligned}"
+    if not all(response.is_of_one_model for response in analysis.responses):
+        return "a base and an aligned model that the file does not name"
+    return f"model {aligned}" if aligned else "of a model that the file does not name"
+
+
+def _percentages(of: Shares, *, alone: bool = False) -> str:
+    each = ((of.unshifted, ShiftClass.UNSHIFTED), (of.marginal, ShiftClass.MARGINAL), (of.shifted, ShiftClass.SHIFTED))
+    return ", ".join(f"{share:.1%} {shift.own_label if alone else shift.label}" for share, shift in each)

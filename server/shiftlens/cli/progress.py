@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
@@ -22,7 +23,9 @@ def progress_on(file: TextIO, title: str) -> Iterator[Callable[[protocol.Progres
         yield None
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(file=file), transient=True) as bar:
+    # What is printed meanwhile goes above the bar, but not what goes into a file or a pipe.
+    above = sys.stdout.isatty()
+    with Progress(*columns, console=Console(file=file), transient=True, redirect_stdout=above) as bar:
         task = bar.add_task(one_line(title, _LONGEST_MESSAGE), total=1.0)
 
         def show(message: protocol.Progress) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shiftlens.cli.files import add_file_arguments, analyse_files, stdin_of
+from shiftlens.cli.options import add_scores_argument
 from shiftlens.cli.whole_file import why_unwritable, write_whole
 from shiftlens.errors import ShiftLensError
 
@@ -32,6 +33,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_file_arguments(parser)
+    add_scores_argument(parser)
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the HTML file")
     parser.add_argument("--force", action="store_true", help="write over a file that is no such report")
     parser.set_defaults(run=functools.partial(run, parser))

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from shiftlens.cli.files import add_file_arguments, analyst, complain, stdin_of, tell_of_gaps
-from shiftlens.cli.options import names_models, own_template_of
+from shiftlens.cli.options import add_scores_argument, names_models, own_template_of, shows_saved
 from shiftlens.errors import ShiftLensError
 
 
@@ -22,6 +22,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         " scores of a sidecar are shown where there is one.",
     )
     add_file_arguments(parser)
+    add_scores_argument(parser)
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default %(default)s")
     parser.set_defaults(run=functools.partial(run, parser))
 
@@ -45,7 +46,8 @@ async def _show(args: argparse.Namespace, stdin: bytes) -> int:
             shown = "<stdin>" if name == STDIN else name
             try:
                 page = build_page(sources_in(name, stdin, args.max_bytes, args.transcript_format, own))
-                has_scores = names_models(args, page.transcript.front_matter) or _has_sidecar(args, name)
+                matter = page.transcript.front_matter
+                has_scores = shows_saved(args, matter) or names_models(args, matter) or _has_sidecar(args, name)
                 if not has_scores or not page.transcript.responses:
                     paint.page(page.text, page.headings, ())
                     continue
@@ -57,8 +59,10 @@ async def _show(args: argparse.Namespace, stdin: bytes) -> int:
             all_fine &= tell_of_gaps(shown, found)
             paint.page(page.text, page.headings, found.analysis.responses)
             paint.line()
-            paint.legend()
-            paint.summary("All responses", found.analysis.summary)
+            responses = found.analysis.responses
+            alone = bool(responses) and all(response.is_of_one_model for response in responses)
+            paint.legend(alone=alone)
+            paint.summary("All responses", found.analysis.summary, alone=alone)
     return 0 if all_fine else 1
 
 

@@ -57,7 +57,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Score these responses. Answered by Progress and Scored messages, then one of Done, Failed, Cancelled.
 
     `client` tells apart whose jobs take turns. `document` is any name of what the text is from: what is kept for edits
-    of it goes with Forget. `EngineClient.run` sets `job` and `client`, here as in every job.
+    of it goes with Forget. Without `remember`, nothing is kept, and nothing that was kept before is used: the numbers
+    hang on nothing but the request. `EngineClient.run` sets `job` and `client`, here as in every job.
     """
 
     job: int = 0
@@ -66,6 +67,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     responses: tuple[ResponseToScore, ...]
     client: int = 0
     document: str = ""
+    remember: bool = True
 
 
 class ScoreSeveral(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -210,12 +212,15 @@ class EngineState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The loaded pair, and the engine that has loaded it."""
+    """The loaded pair, and the engine that has loaded it. Models on servers have been tried out, and are told of in a
+    few sentences each; models that are loaded have none."""
 
     job: int
     base: ModelDescription
     aligned: ModelDescription
     engine: EngineState
+    about_base: tuple[str, ...] = ()
+    about_aligned: tuple[str, ...] = ()
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True, tag=True):

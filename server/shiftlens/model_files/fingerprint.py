@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from shiftlens.model_files.adapter_files import ADAPTER_CONFIG, adapter_folder, has_full_model
+from shiftlens.model_files.gguf_file import gguf_path
 from shiftlens.model_files.local import model_folder
 
 _WEIGHTS = (".safetensors", ".bin")
@@ -24,9 +25,13 @@ _SAMPLE_BYTES = 4096
 def model_fingerprint(name: str) -> str | None:
     """A hash that changes when the model's files do.
 
-    `name` is as `local.model_folder` takes it. The fingerprint of an adapter changes with the files of its adapted
-    model too. None where the model, or the adapted model of an adapter, is not on this machine or not complete.
+    `name` is as `local.model_folder` takes it, or a GGUF file. The fingerprint of an adapter changes with the files of
+    its adapted model too. None where the model, or the adapted model of an adapter, is not on this machine or not
+    complete.
     """
+    file = gguf_path(name)
+    if file is not None:
+        return _weights_digest(file)
     folder = model_folder(name)
     if folder is None:
         return None
@@ -59,6 +64,15 @@ def _files_digest(folder: Path, *, needs: str) -> str | None:
         digest.update(f"{file}\0".encode())
         digest.update(_file_digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, is_weights))
     return digest.hexdigest()[:32] if has_weights else None
+
+
+def _weights_digest(path: Path) -> str | None:
+    """Of a model that is one file; None where it is not there or can't be read."""
+    try:
+        stat = path.stat()
+        return _file_digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, True).hex()[:32]
+    except OSError:
+        return None
 
 
 @functools.lru_cache(maxsize=512)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.model_files.adapter_files import adapter_folder
+from shiftlens.model_files.gguf_file import gguf_path
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -24,6 +25,7 @@ class Where(str, Enum):
 
     BUNDLED = "bundled"
     FOLDER = "folder"
+    FILE = "file"
     CACHE = "cache"
     MISSING = "missing"
 
@@ -44,8 +46,11 @@ class LocalModel:
 def model_folder(name: str) -> Path | None:
     """Where the files of a model lie, found as Transformers finds them: a folder of that name goes first.
 
-    `name` is a folder, a `bundled:` name, or a Hugging Face name, whose local snapshot of `main` is looked at.
+    `name` is a folder, a `bundled:` name, or a Hugging Face name, whose local snapshot of `main` is looked at. None
+    also for a GGUF file, which is a model without a folder (`gguf_file.gguf_path`).
     """
+    if gguf_path(name) is not None:
+        return None
     source = resolve_model_name(name)
     folder = Path(source)
     try:
@@ -75,6 +80,9 @@ def hub_cache() -> Path:
 
 def find_local(name: str) -> LocalModel:
     """Where a model is, and how large."""
+    file = gguf_path(name)
+    if file is not None:
+        return LocalModel(name, Where.FILE, file.stat().st_size) if file.is_file() else LocalModel(name, Where.MISSING)
     folder = model_folder(name)
     sizes = _file_sizes(folder) if folder is not None else {}
     if folder is None or not any(file.endswith(_WEIGHTS) for file in sizes):

@@ -22,6 +22,10 @@ DEFAULT_IDLE_MINUTES = 30
 DEFAULT_MIN_CHANGE = 0.1
 """How much the probability of a token has to differ from that under the base model for a stage to move it."""
 
+FROM_MODELS, FROM_FILE = "models", "saved"
+SCORES = (FROM_MODELS, FROM_FILE)
+"""Where scores come from: models that are run, or the logprobs that the file itself holds."""
+
 CLASSIFY_BY = ("response", "aligned-top1")
 COMPAT_MODES = ("aligntds",)
 DEVICES = ("auto", "cuda", "mps", "cpu")
@@ -40,15 +44,21 @@ class PairSpec:
     `allow_download` lets the engine fetch a model that is not in the local cache; `allow_pickle` lets it load a
     checkpoint that has no safetensors. Both are off unless the user turns them on in user scope. A pickle can run code,
     so that `allow_pickle` stays off where a file to be analysed chose a model (see `pickle_allowed`).
+    `base_dtype` is the base model's where it is another one than `dtype` (see `pipeline.noise_floor`); "" is the same.
     """
 
     base: str
     aligned: str
     device: str = "auto"
     dtype: str = "auto"
+    base_dtype: str = ""
     matrix_library: str = AUTO_LIBRARY
     allow_download: bool = False
     allow_pickle: bool = False
+
+
+NO_PAIR = PairSpec(base="", aligned="")
+"""What stands for the pair where no models are run, since scores are those that a file holds."""
 
 
 def pickle_allowed(wanted: bool, names: tuple[str, str], of_user: tuple[str | None, str | None]) -> bool:

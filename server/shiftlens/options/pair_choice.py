@@ -10,6 +10,7 @@ from pathlib import Path
 from shiftlens.options.pair import (
     BUNDLED_ALIGNED,
     BUNDLED_BASE,
+    FROM_MODELS,
     ClassifyOptions,
     PairSpec,
     ScoreOptions,
@@ -25,6 +26,7 @@ BUNDLED_NAMES = (BUNDLED_BASE, BUNDLED_ALIGNED)
 class Choice:
     """The pair, or None and in `why_not` a sentence on what is missing; `problems` of the front matter.
 
+    `scores` is one of `options.pair.SCORES`; where they are those of the file itself, the pair is of no matter.
     With `only_stored` the pair is not to be loaded, and `why_not` says why; its stored scores may be shown.
     """
 
@@ -34,6 +36,7 @@ class Choice:
     why_not: str = ""
     problems: tuple[str, ...] = ()
     only_stored: bool = False
+    scores: str = FROM_MODELS
 
 
 def choose_pair(
@@ -75,7 +78,8 @@ def choose_pair(
             allow_pickle=pickle_allowed(chosen.allow_pickle, (base, aligned), (settings.base, settings.aligned)),
         )
     classify_options, bad_lists = _with_word_lists(chosen)
-    return Choice(pair, chosen.score_options, classify_options, why_not, (*problems, *bad_lists), only_stored)
+    told = (*problems, *bad_lists)
+    return Choice(pair, chosen.score_options, classify_options, why_not, told, only_stored, chosen.scores)
 
 
 def _with_word_lists(settings: Settings) -> tuple[ClassifyOptions, tuple[str, ...]]:

@@ -16,7 +16,9 @@ from shiftlens.options.pair import (
     DEFAULT_IDLE_MINUTES,
     DEVICES,
     DTYPES,
+    FROM_MODELS,
     MATRIX_LIBRARIES,
+    SCORES,
     ClassifyOptions,
     ScoreOptions,
     parts_named,
@@ -37,6 +39,7 @@ _FILE_KEYS = (
     "topK",
     "scoreParts",
     "compat",
+    "scores",
 )
 _SHORT_FILE_KEYS = {"parts": "scoreParts"}
 _SEPARATOR = re.compile(r"[-_]+([a-z])")
@@ -83,6 +86,7 @@ class Settings:
     allow_download: bool = False
     allow_pickle: bool = False
     compat: str = ""
+    scores: str = FROM_MODELS
     format: str = ""
     result_cache: bool = True
     sidecars: str = "auto"
@@ -91,6 +95,7 @@ class Settings:
     code_lenses: bool = True
     inlay_hints: bool = False
     run_diagnostics: bool = False
+    inline_completions: bool = False
 
     @property
     def score_options(self) -> ScoreOptions:
@@ -210,6 +215,7 @@ _CHECKS: dict[str, tuple[str, Check]] = {
     "allowDownload": ("allow_download", _flag),
     "allowPickle": ("allow_pickle", _flag),
     "compat": ("compat", _one_of(("", *COMPAT_MODES))),
+    "scores": ("scores", _one_of(SCORES)),
     "format": ("format", _text),
     "resultCache": ("result_cache", _flag),
     "sidecars": ("sidecars", _one_of(SIDECARS)),
@@ -218,6 +224,7 @@ _CHECKS: dict[str, tuple[str, Check]] = {
     "codeLenses": ("code_lenses", _flag),
     "inlayHints": ("inlay_hints", _flag),
     "runDiagnostics": ("run_diagnostics", _flag),
+    "inlineCompletions": ("inline_completions", _flag),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shiftlens.errors import ScoringError
 from shiftlens.pipeline.analyse import Analysed
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import Requests
 from shiftlens.scores.sidecar.check import rows_at_most, why_unfit
 from shiftlens.scores.sidecar.file import ToSave, sidecar_bytes
@@ -19,6 +20,9 @@ def sidecar_of(name: str, text: str, found: Analysed) -> tuple[bytes, tuple[str,
     for each in analysis.responses:
         index = each.response.index
         request, scored = requests[index], each.scored
+        if not isinstance(scored, ScoredResponse):
+            left_out.append(f"Response {index + 1} is not saved: it has scores of one model only, from its own file.")
+            continue
         why = why_unfit(scored, request)
         if not why and scored.rows + scored.base.rows > rows_at_most(request):
             why = "have more tokens than can be"

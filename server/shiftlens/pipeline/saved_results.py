@@ -43,9 +43,9 @@ class SavedResults:
 
         return await asyncio.to_thread(read)
 
-    def note(self, key: ContentKey, kept_as: bytes) -> None:
-        """Remember that the scores of `key` are complete, and are to be written under `kept_as`."""
-        self._unwritten[key] = kept_as
+    def note(self, key: ContentKey, store_key: bytes) -> None:
+        """Remember that the scores of `key` are complete, and are to be written under `store_key`."""
+        self._unwritten[key] = store_key
         while len(self._unwritten) > _MOST_NOTES:
             self._unwritten.popitem(last=False)
 
@@ -61,10 +61,10 @@ class SavedResults:
         described, self._undescribed = tuple(self._undescribed.values()), {}
 
         def put() -> None:
-            for kept_as, scored in fresh:
-                self._store.put(kept_as, scored)
+            for store_key, scored in fresh:
+                self._store.put(store_key, scored)
             for results, base, aligned in described:
-                results.keep_descriptions(base, aligned)
+                results.store_descriptions(base, aligned)
 
         if fresh or described:
             task = asyncio.get_running_loop().create_task(asyncio.to_thread(put))

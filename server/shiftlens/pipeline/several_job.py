@@ -15,7 +15,7 @@ import msgspec
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Done, Progress, Scored, ScoreSeveral
 from shiftlens.pipeline.saved_results import SavedResults
-from shiftlens.pipeline.scoring_job import Recalled, Update, known_of, note_scores, recall
+from shiftlens.pipeline.scoring_job import Recalled, Update, note_scores, recall, result_of
 from shiftlens.pipeline.work import Work
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.pair_results import PairResults
@@ -23,7 +23,7 @@ from shiftlens.scores.pair_results import PairResults
 
 @dataclass(frozen=True, slots=True)
 class FinishedEach:
-    """All that was wanted is known. What base and aligned model of each pair are, as far as that is known."""
+    """All that was wanted has a result. What base and aligned model of each pair are, as far as that is known."""
 
     models: tuple[tuple[ModelDescription | None, ModelDescription | None], ...]
 
@@ -40,13 +40,13 @@ async def several_job(
     tells its pair by its key. Raises ValueError for works that have more between them than their aligned models.
     """
     _check_alike(works)
-    kept = [await recall(work, saved, None) for work in works]
+    stored = [await recall(work, saved, None) for work in works]
     yield Recalled()
     described: list[tuple[ModelDescription | None, ModelDescription | None] | None] = [None] * len(works)
     done_before, asked = 0.0, _groups(works)
     for places, numbers in asked:
         async with aclosing(
-            _score(places, [works[i] for i in numbers], [kept[i] for i in numbers], engine, saved)
+            _score(places, [works[i] for i in numbers], [stored[i] for i in numbers], engine, saved)
         ) as found:
             async for event in found:
                 if isinstance(event, Progress):
@@ -57,7 +57,7 @@ async def several_job(
                 else:
                     yield event
         done_before += 1
-    for number, results in enumerate(kept):
+    for number, results in enumerate(stored):
         told = described[number]
         if told is not None and results is not None and saved is not None:
             saved.note_descriptions(results, *told)
@@ -69,7 +69,7 @@ async def several_job(
 async def _score(
     places: Sequence[int],
     works: Sequence[Work],
-    kept: Sequence[PairResults | None],
+    stored: Sequence[PairResults | None],
     engine: EngineClient,
     saved: SavedResults | None,
 ) -> AsyncGenerator[Progress | Update | Done, None]:
@@ -88,11 +88,11 @@ async def _score(
                 continue
             work, at = works[event.aligned], places[event.index]
             key = work.keys[at]
-            known = work.known[key] = known_of(event)
-            results = kept[event.aligned]
-            if saved is not None and results is not None and isinstance(event, Scored) and not known.partial:
+            result = work.results[key] = result_of(event)
+            results = stored[event.aligned]
+            if saved is not None and results is not None and isinstance(event, Scored) and not result.partial:
                 note_scores(saved, results, work, key, work.requests[at], event)
-            yield Update(key, known)
+            yield Update(key, result)
 
 
 def _groups(works: Sequence[Work]) -> list[tuple[tuple[int, ...], list[int]]]:

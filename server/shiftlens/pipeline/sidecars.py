@@ -99,6 +99,10 @@ class Decided:
     remark: str = ""
 
 
+NO_SIDECAR = Decided(None, ScoreOptions(), NOTHING)
+"""What is decided where no sidecar is looked at."""
+
+
 def decide(
     beside: Beside,
     pair: PairSpec | None,

@@ -1,13 +1,15 @@
-"""The responses of one transcript under one choice of models: what is to be scored, and what is known so far."""
+"""The responses of one transcript under one choice of models: what is to be scored, and the results so far."""
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 
+from shiftlens.analysis.model import SAVED_TOO
 from shiftlens.analysis.parts import has_part_of
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.pipeline.unscored import why_not
-from shiftlens.scores.outcomes import ContentKey, Known, Refusal, content_key
+from shiftlens.scores.outcomes import ContentKey, Outcome, Refusal, Result, content_key
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import Requests, ResponseToScore
 from shiftlens.transcripts.model import Transcript
@@ -15,7 +17,7 @@ from shiftlens.transcripts.model import Transcript
 
 @dataclass(slots=True)
 class Work:
-    """Fixed inputs, and what is known so far of each response by its content, which `scoring_job` adds to.
+    """Fixed inputs, and the results so far by the content of responses, which `scoring_job` adds to.
 
     `keys` has the content of each response of the transcript; several may have the same, which is scored once. `only`
     are the responses that were asked for, by index, None for all. `document` names the text for the engine, which keeps
@@ -29,29 +31,39 @@ class Work:
     keys: tuple[ContentKey, ...]
     only: frozenset[int] | None = None
     document: str = ""
-    known: dict[ContentKey, Known] = field(default_factory=dict)
+    results: MutableMapping[ContentKey, Result] = field(default_factory=dict)
     from_sidecar: set[ContentKey] = field(default_factory=set)
 
-    def outcomes(self) -> tuple[Known | None, ...]:
-        """What is known of each response of the transcript, in their order."""
-        return tuple(self.known.get(key) for key in self.keys)
+    def result_of_each(self) -> tuple[Result | None, ...]:
+        """The result of each response of the transcript, in their order; None where there is none yet."""
+        return tuple(self.results.get(key) for key in self.keys)
 
     def complete(self) -> dict[ContentKey, ScoredResponse]:
-        """The scores that are known in full."""
+        """The scores of all positions of a content, where they are there."""
         return {
-            key: known.outcome
-            for key, known in self.known.items()
-            if isinstance(known.outcome, ScoredResponse) and not known.partial
+            key: result.outcome
+            for key, result in self.results.items()
+            if isinstance(result.outcome, ScoredResponse) and not result.partial
         }
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether any content has the scores of all its positions."""
+        found = self.results.values()
+        return any(isinstance(result.outcome, ScoredResponse) and not result.partial for result in found)
+
+    def complete_outcomes(self) -> list[tuple[ContentKey, Outcome]]:
+        """All outcomes that are complete, scores and refusals."""
+        return [(key, result.outcome) for key, result in self.results.items() if not result.partial]
 
     def missing(self) -> dict[ContentKey, ResponseToScore]:
         """What has no scores yet, each content once."""
-        return {key: self.requests[at] for at, key in enumerate(self.keys) if key not in self.known}
+        return {key: self.requests[at] for at, key in enumerate(self.keys) if key not in self.results}
 
     @property
     def is_missing_any(self) -> bool:
         """Whether any response has no scores yet."""
-        return any(key not in self.known for key in self.keys)
+        return any(key not in self.results for key in self.keys)
 
     def asked_for(self) -> tuple[ContentKey, ...]:
         """The contents of the responses that were asked for."""
@@ -62,7 +74,7 @@ class Work:
         return {
             key: self.requests[at]
             for at, key in enumerate(self.keys)
-            if (self.only is None or at in self.only) and key not in self.known
+            if (self.only is None or at in self.only) and key not in self.results
         }
 
     def wanted_at(self) -> tuple[int, ...]:
@@ -79,17 +91,18 @@ def plan_work(
     *,
     only: frozenset[int] | None = None,
     document: str = "",
+    results: MutableMapping[ContentKey, Result] | None = None,
     requests: Requests | None = None,
 ) -> Work:
-    """What there is to do for a transcript, whose `requests` may be there already.
-
-    Of a response without a part that is to be scored it is known at once that it has no scores.
-    """
+    """What there is to do for a transcript, whose `requests` may be there already. A response without a part that is to
+    be scored has its result at once: that it has no scores. Results are put into `results`, which is empty; a dict
+    without one."""
     requests = Requests(transcript.responses, transcript.format) if requests is None else requests
     keys = tuple(content_key(requests.digest(at), pair, options) for at in range(len(requests)))
-    not_scored = {
-        key: Known(Refusal(why_not(response), by_choice=True))
-        for key, response in zip(keys, transcript.responses, strict=True)
-        if not has_part_of(response, options.parts)
-    }
-    return Work(transcript, pair, options, requests, keys, only, document, not_scored)
+    results = {} if results is None else results
+    for key, response in zip(keys, transcript.responses, strict=True):
+        if not has_part_of(response, options.parts):
+            results[key] = Result(Refusal(why_not(response), by_choice=True))
+        elif response.without_prompt:
+            results[key] = Result(Refusal(response.without_prompt, SAVED_TOO if response.turn.saved else ""))
+    return Work(transcript, pair, options, requests, keys, only, document, results)

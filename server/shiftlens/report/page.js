@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const CLASSES = ["unshifted", "marginal", "shifted", "class unknown"];
+  const OWN_CLASSES = ["expected", "less expected", "surprising", "class unknown"];
   const pieces = JSON.parse(document.getElementById("pieces").textContent);
   const card = document.getElementById("card");
   const spoken = document.getElementById("spoken");
@@ -26,6 +27,7 @@
   }
 
   function probability(surprisal) {
+    if (surprisal !== null && surprisal < 0) return { value: 0, text: "–" };
     const value = surprisal === null ? 0 : Math.exp(-surprisal / 1000);
     return { value, text: value >= 1e-4 || value === 0 ? `${(100 * value).toFixed(2)}%` : value.toExponential(1) };
   }
@@ -44,7 +46,7 @@
     const own = pieces[atEnd ? side.end : scores.piece[row]];
     table.append(element("caption", `${name}@${side.k}`));
     // Of another vocabulary: the base model has no distribution in the middle of its own token.
-    if (side.entropy[row] === null && side.surprisal[row] === null) return table;
+    if (!scores.alone && side.entropy[row] === null && side.surprisal[row] < 0) return table;
     for (let place = 0; place < side.k; place += 1) {
       const at = row * side.k + place;
       const isOwn = side.own[row] === place;
@@ -68,7 +70,7 @@
 
   function titleOf(scores, row) {
     const atEnd = scores.hasEnd && row === scores.piece.length - 1;
-    return `${atEnd ? "End of the response" : pieces[scores.piece[row]]} · ${CLASSES[scores.class[row]]}`;
+    return `${atEnd ? "End of the response" : pieces[scores.piece[row]]} · ${(scores.alone ? OWN_CLASSES : CLASSES)[scores.class[row]]}`;
   }
 
   function show(span) {
@@ -84,7 +86,8 @@
       const list = element("ul");
       list.append(...facts(scores, row).map(([kind, sentence]) => element("li", sentence, kind)));
       const sides = element("div", undefined, "sides");
-      sides.append(sideTable("Base", scores, scores.base, row), sideTable("Aligned", scores, scores.aligned, row));
+      if (scores.base) sides.append(sideTable("Base", scores, scores.base, row));
+      sides.append(sideTable(scores.alone ? "Model" : "Aligned", scores, scores.aligned, row));
       const title = element("h3", titleOf(scores, row));
       card.append(title, list, sides);
     }

@@ -21,12 +21,14 @@ from markupsafe import Markup
 from shiftlens import __version__
 from shiftlens.analysis.contract import Described
 from shiftlens.analysis.corpus import CorpusSummary, summarise_corpus
-from shiftlens.analysis.model import Analysis
+from shiftlens.analysis.model import Analysis, ResponseAnalysis
 from shiftlens.analysis.profile import most_often_shifted
+from shiftlens.analysis.tokens import tokens
+from shiftlens.options.pair import FROM_MODELS
 from shiftlens.report.corpus import CorpusTables
 from shiftlens.report.scores import Pieces
-from shiftlens.report.sections import COMMON_TOKENS, CommonToken, ResponseSection, SummaryTable
-from shiftlens.report.vocabulary import vocabulary_of
+from shiftlens.report.sections import COMMON_TOKENS, CommonToken, ResponseSection, SummaryTable, labels_of
+from shiftlens.report.vocabulary import VocabularyOfReport
 from shiftlens.text.visible import harmless, visible_piece
 
 GENERATOR = "ShiftLens report"
@@ -52,10 +54,15 @@ class ReportedFile:
 def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()) -> str:
     """The page. `failed` names files that could not be analysed, with the reason."""
     pieces = Pieces()
-    sections = [_file(number, file, pieces) for number, file in enumerate(files, 1)]
+    vocabulary = VocabularyOfReport([file.analysis for file in files])
+    sections = [_file(number, file, pieces, vocabulary) for number, file in enumerate(files, 1)]
+    lists = vocabulary.lists()
     style, script = _asset("page.css"), _asset("page.js")
-    responses = [response for file in files for response in file.analysis.responses]
-    corpus = _corpus(files) if len(responses) > 1 else None
+    every = [response for file in files for response in file.analysis.responses]
+    # Classes of the two kinds of scores mean different things, so that they are not counted together.
+    of_pairs = [response for response in every if not response.is_of_one_model]
+    responses = of_pairs or every
+    corpus = _corpus(files, responses) if len(responses) > 1 else None
     return _template().render(
         version=__version__,
         generator=GENERATOR,
@@ -65,21 +72,29 @@ def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()
         files=sections,
         failed=failed,
         title=", ".join(file.name.rsplit("/", 1)[-1] for file in files[:3]) + (" …" if len(files) > 3 else ""),
-        whole=None if corpus is None else SummaryTable.of(corpus.whole),
+        alone=not of_pairs and bool(every),
+        not_counted=len(every) - len(responses),
+        labels=labels_of(alone=not of_pairs and bool(every)),
+        whole=None if corpus is None else SummaryTable.of(corpus.whole, alone=not of_pairs),
         common=[
             CommonToken(visible_piece(piece), count) for piece, count in most_often_shifted(responses, COMMON_TOKENS)
         ]
         if len(responses) > 1
         else [],
         corpus=None if corpus is None else CorpusTables.of(corpus),
-        vocabulary=vocabulary_of([file.analysis for file in files]),
+        vocabulary=None if isinstance(lists, str) else lists,
+        why_no_vocabulary=lists if isinstance(lists, str) else "",
         pieces=_json(pieces.texts),
     )
 
 
-def _corpus(files: Sequence[ReportedFile]) -> CorpusSummary:
+def _corpus(files: Sequence[ReportedFile], counted: Sequence[ResponseAnalysis]) -> CorpusSummary:
+    wanted = {id(response) for response in counted}
     return summarise_corpus(
-        (file.name, file.analysis.pair, response) for file in files for response in file.analysis.responses
+        (file.name, file.analysis.pair, response)
+        for file in files
+        for response in file.analysis.responses
+        if id(response) in wanted
     )
 
 
@@ -88,22 +103,28 @@ def is_report(start: bytes) -> bool:
     return _MARK.encode() in start[:_MARK_WITHIN]
 
 
-def _file(number: int, file: ReportedFile, pieces: Pieces) -> dict[str, object]:
+def _file(number: int, file: ReportedFile, pieces: Pieces, vocabulary: VocabularyOfReport) -> dict[str, object]:
     analysis = file.analysis
+    responses: list[ResponseSection] = []
+    for response in analysis.responses:
+        # Put together once for all that is told of them, and let go of with the response.
+        rows = list(tokens(response))
+        vocabulary.add(number, response, rows)
+        key = f"{number}-{response.response.index + 1}"
+        responses.append(ResponseSection.of(response, rows, analysis, key, pieces, _json))
     return {
         "number": number,
         "name": file.name,
         "analysis": analysis,
         "models": [
-            (side, name, file.models.get(side))
-            for side, name in (("base", analysis.pair.base), ("aligned", analysis.pair.aligned))
+            (side if analysis.scores == FROM_MODELS else "in the file", name, file.models.get(side))
+            for side, name in zip(("base", "aligned"), analysis.model_names, strict=True)
+            if name is not None
         ],
         "refused": file.refused,
         "remarks": file.remarks,
-        "responses": [
-            ResponseSection.of(response, analysis, f"{number}-{response.response.index + 1}", pieces, _json)
-            for response in analysis.responses
-        ],
+        "alone": bool(analysis.responses) and all(response.is_of_one_model for response in analysis.responses),
+        "responses": responses,
     }
 
 

@@ -3,7 +3,7 @@
 Columns, because a table of twenty candidates for each token in HTML would be ten times the size.
 
     {"first": [...], "piece": [...], "class": [...], "facts": [{"kind", "before", "says": [...], "at": [...]}, ...],
-     "hasEnd": bool, "base": {...}, "aligned": {...}}
+     "hasEnd": bool, "alone": bool, "base": {...}, "aligned": {...}}
     side: {"k", "end", "rank": [...], "surprisal": [...], "entropy": [...], "others": [...], "own": [...],
            "top": [...], "topSurprisal": [...]}
 
@@ -12,9 +12,11 @@ Columns, because a table of twenty candidates for each token in HTML would be te
 - `facts`: the sentences of `analysis.facts`, in the order in which a card tells them. A sentence is `before` and then
   that text of `says`, where each is once, whose place `at` has for the row; -1 where the row has no such fact.
 - `rank` is in words: "above 20" where that is all there is to know.
-- surprisals are -ln p in thousandths of a nat, so that a probability is good to a thousandth of itself; null is p = 0.
+- surprisals are -ln p in thousandths of a nat, so that a probability is good to a thousandth of itself; null is p = 0,
+  and -1 is a p that is not known.
 - In a pair of two vocabularies the base side has no surprisal for a row that is not exactly one of its tokens, and
   behind the first row of a group of such no entropy and no candidates (`top` is filled up).
+- `alone`: the scores are of one model alone, which is "aligned" here; "base" is null then.
 - `own`: the place of the response's token among the row's candidates, from 0; -1 where it is not among them.
 """
 
@@ -29,10 +31,12 @@ from shiftlens.analysis.model import Analysis, Candidate, ResponseAnalysis, Shif
 from shiftlens.analysis.ranks import rank_words
 from shiftlens.analysis.tokens import tokens
 from shiftlens.analysis.words import part_words
-from shiftlens.scores.records import SideScores
+from shiftlens.scores.records import ScoredResponse, SideScores
 from shiftlens.text.visible import visible_piece
 
 Json = dict[str, object]
+
+_UNKNOWN = -1
 
 
 @dataclass(slots=True)
@@ -62,13 +66,34 @@ class Span:
     """The name of the part that begins with the span, in a response of several."""
 
 
-def spans_and_scores(analysis: ResponseAnalysis, of: Analysis, pieces: Pieces) -> tuple[list[Span], Json]:
-    """The spans of a response of `of` in order, and its columns. What a piece says goes into `pieces`."""
+def spans(analysis: ResponseAnalysis) -> list[Span]:
+    """The spans of a response in order."""
     rows = list(tokens(analysis))
+    return _spans(analysis, _groups(analysis, rows))
+
+
+def spans_and_scores(
+    analysis: ResponseAnalysis, rows: Sequence[Token], of: Analysis, pieces: Pieces
+) -> tuple[list[Span], Json]:
+    """The spans of a response of `of` in order, and its columns. `rows` are all of its tokens; what a piece says goes
+    into `pieces`."""
     groups = _groups(analysis, rows)
+    return _spans(analysis, groups), {
+        "first": [group[0].index for group in groups],
+        "piece": [pieces.place(row.piece) for row in rows],
+        "class": [int(row.shift) for row in rows],
+        "facts": _facts([fact for group in groups for fact in _facts_of(group, analysis, of)]),
+        "hasEnd": analysis.has_end,
+        "alone": analysis.is_of_one_model,
+        "base": _base(analysis, rows, pieces),
+        "aligned": _side(analysis.scored.aligned, [row.aligned for row in rows], pieces),
+    }
+
+
+def _spans(analysis: ResponseAnalysis, groups: Sequence[Sequence[Token]]) -> list[Span]:
     of_parts = analysis.summary.is_of_parts
     headings = {part.first: part_words(part.kind) for part in analysis.parts if part.end > part.first}
-    spans = [
+    return [
         Span(
             "".join(row.text for row in group),
             worst_class(row.shift for row in group),
@@ -78,15 +103,6 @@ def spans_and_scores(analysis: ResponseAnalysis, of: Analysis, pieces: Pieces) -
         )
         for group in groups
     ]
-    return spans, {
-        "first": [group[0].index for group in groups],
-        "piece": [pieces.place(row.piece) for row in rows],
-        "class": [int(row.shift) for row in rows],
-        "facts": _facts([fact for group in groups for fact in _facts_of(group, analysis, of)]),
-        "hasEnd": analysis.has_end,
-        "base": _side(analysis.scored.base, [row.base for row in rows], pieces),
-        "aligned": _side(analysis.scored.aligned, [row.aligned for row in rows], pieces),
-    }
 
 
 def _groups(analysis: ResponseAnalysis, rows: Sequence[Token]) -> list[list[Token]]:
@@ -123,6 +139,13 @@ def _facts(rows: Sequence[Sequence[Fact]]) -> list[Json]:
     ]
 
 
+def _base(analysis: ResponseAnalysis, rows: Sequence[Token], pieces: Pieces) -> Json | None:
+    scored = analysis.scored
+    if not isinstance(scored, ScoredResponse):
+        return None
+    return _side(scored.base, [row.base for row in rows if row.base is not None], pieces)
+
+
 def _side(scores: SideScores, sides: Sequence[TokenSide], pieces: Pieces) -> Json:
     none = (Candidate(-1, b"", 0.0),) * scores.k
     tops = [(*side.top, *none)[: scores.k] for side in sides]
@@ -144,11 +167,13 @@ def _own(side: TokenSide) -> int:
 
 
 def _log(probability: float) -> float:
-    return math.log(probability) if probability > 0 else -math.inf
+    return math.log(probability) if probability > 0 or math.isnan(probability) else -math.inf
 
 
 def _surprisal(logprob: float) -> int | None:
-    return round(-1000 * logprob) if math.isfinite(logprob) else None
+    if math.isnan(logprob):
+        return _UNKNOWN
+    return max(0, round(-1000 * logprob)) if math.isfinite(logprob) else None
 
 
 def _rounded(value: float) -> float | None:

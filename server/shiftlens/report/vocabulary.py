@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shiftlens.analysis.facts import probability
-from shiftlens.analysis.model import Analysis
-from shiftlens.analysis.vocabulary import Place, TokenShift, vocabulary_shift
+from shiftlens.analysis.model import Analysis, ResponseAnalysis, Token
+from shiftlens.analysis.vocabulary import Place, TokenShift, VocabularyTally
 from shiftlens.analysis.words import positions_words
 from shiftlens.text.visible import visible_piece
 
@@ -46,19 +46,30 @@ class Vocabulary:
     suppressed: tuple[TokenRow, ...]
 
 
-def vocabulary_of(analyses: Sequence[Analysis]) -> Vocabulary | None:
-    """The lists of a report's files, in its order; None where they are of different pairs, or there is nothing."""
-    if len({(analysis.pair.base, analysis.pair.aligned) for analysis in analyses}) != 1:
-        return None
-    numbered = ((str(number), found) for number, of in enumerate(analyses, 1) for found in of.responses)
-    shift = vocabulary_shift(numbered, places=PLACES)
-    promoted = tuple(_row(token, token.promotions) for token in shift.promoted(LISTED))
-    suppressed = tuple(_row(token, token.suppressions) for token in shift.suppressed(LISTED))
-    return (
-        Vocabulary(positions_words(shift.positions), shift.left_out, promoted, suppressed)
-        if promoted or suppressed
-        else None
-    )
+class VocabularyOfReport:
+    """Takes in the responses of a report one by one, if its files are all of one pair."""
+
+    def __init__(self, analyses: Sequence[Analysis]) -> None:
+        self._pairs = len({(analysis.pair.base, analysis.pair.aligned) for analysis in analyses})
+        self._tally = VocabularyTally(PLACES)
+
+    def add(self, file_number: int, analysis: ResponseAnalysis, rows: Sequence[Token]) -> None:
+        """Take in a response with its tokens."""
+        if self._pairs == 1:
+            self._tally.add(str(file_number), analysis, rows)
+
+    def lists(self) -> Vocabulary | str:
+        """The lists, or why there are none."""
+        if self._pairs != 1:
+            return f"they are those of one pair of models, and these files are of {self._pairs}."
+        shift = self._tally.shift()
+        promoted = tuple(_row(token, token.promotions) for token in shift.promoted(LISTED))
+        suppressed = tuple(_row(token, token.suppressions) for token in shift.suppressed(LISTED))
+        if promoted or suppressed:
+            return Vocabulary(positions_words(shift.positions), shift.left_out, promoted, suppressed)
+        if shift.positions:
+            return f"over {positions_words(shift.positions)} none is promoted or suppressed, all in all."
+        return f"both models have candidates at none of {positions_words(shift.left_out)}."
 
 
 def _row(token: TokenShift, places: Sequence[Place]) -> TokenRow:

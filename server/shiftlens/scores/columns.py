@@ -17,6 +17,9 @@ class Above:
     rank: int
 
 
+NO_CANDIDATE = -1
+"""What a column of candidates has where there are fewer than k. Ids below it stand for tokens without a known id."""
+
 Rank = int | Above | None
 """1 + the number of tokens with a strictly greater logit; `Above` where that is only bounded; None where unknown."""
 
@@ -26,6 +29,11 @@ def rank_of(value: int) -> Rank:
     if value > 0:
         return value
     return Above(-value) if value else None
+
+
+def known_id(value: int) -> int | None:
+    """The id that a column of ids names; None for a token that its source names by its text alone."""
+    return value if value >= 0 else None
 
 
 def int32(column: bytes) -> Sequence[int]:

@@ -11,6 +11,8 @@ from shiftlens.errors import ScoringError
 
 BASE_ALPHA, ALIGNED_ALPHA = -1.0, 0.0
 DEFAULT_TOKENS = 40
+DEFAULT_SAMPLES = 4
+"""How many continuations cross-sampling draws of each arm."""
 MOST_TOKENS = 4096
 MOST_SAMPLES = 100
 MOST_SEED = (1 << 63) - 1
@@ -21,10 +23,12 @@ class Voice(msgspec.Struct, frozen=True):
     """One continuation that is asked for: of logits of aligned + alpha x (aligned - base).
 
     So -1 is the base model, 0 the aligned one, above 0 what tuning did is amplified. Without a seed it is greedy.
+    With `instead`, an id of its own vocabulary or some text, it begins with this and goes on behind it.
     """
 
     alpha: float
     seed: int | None = None
+    instead: int | str | None = None
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,15 +60,17 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
 class WrittenToken(msgspec.Struct, frozen=True, kw_only=True):
     """The next token of a continuation.
 
-    `logprob` in nats is that of its voice at temperature 1. `end` is "" where the continuation goes on; else this is
-    its last token: "end" (it ends the text and is no part of it), "close" (with it the context is closed), "length" (no
-    more were asked for) or "room" (the model takes no more).
+    `logprob` in nats is that of its voice at temperature 1. `is_given` tells that it is of what the voice was to begin
+    with (`Voice.instead`), which counts among the tokens that were asked for. `end` is "" where the continuation goes
+    on; else this is its last token: "end" (it ends the text and is no part of it), "close" (with it the context is
+    closed), "length" (no more were asked for) or "room" (the model takes no more).
     """
 
     id: int
     piece: bytes
     logprob: float
     end: str = ""
+    is_given: bool = False
 
 
 class RankedToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,11 +102,17 @@ def voices(alphas: Iterable[float], samples: int = 0, seed: int = 0) -> tuple[Vo
     return tuple(Voice(alpha, drawn) for alpha in dict.fromkeys(alphas) for drawn in seeds)
 
 
+def voice_name(voice: Voice) -> str:
+    """Which model speaks, in a word or two."""
+    return {BASE_ALPHA: "base", ALIGNED_ALPHA: "aligned"}.get(voice.alpha, f"alpha {voice.alpha:g}")
+
+
 def check_asked(wanted: Sequence[Voice], sampling: Sampling) -> None:
     """Raises ScoringError where continuations are asked for that can't be."""
     for is_fine, what in (
         (bool(wanted), "at least one continuation"),
         (all(math.isfinite(voice.alpha) for voice in wanted), "a finite alpha"),
+        (all(voice.instead != "" for voice in wanted), "some text to begin with where one is named"),
         (all(voice.seed is None or 0 <= voice.seed <= MOST_SEED for voice in wanted), "seeds from 0 to 2^63 - 1"),
         (math.isfinite(sampling.temperature) and sampling.temperature > 0, "a temperature above 0"),
         (0 < sampling.top_p <= 1, "a top_p above 0 and at most 1"),

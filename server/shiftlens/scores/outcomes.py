@@ -1,4 +1,4 @@
-"""What is known of responses by their content: scores, or why there are none. Those used last are kept in memory."""
+"""Results of responses by their content: scores, or why there are none. Those used last are cached in memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.keys import key_of
-from shiftlens.scores.records import ScoredResponse
+from shiftlens.scores.records import AnyScores, ScoredResponse
 
 DEFAULT_CACHE_BYTES = 256 << 20
 
@@ -27,12 +27,12 @@ class Refusal:
         return f"{self.problem} {self.remedy}".strip()
 
 
-Outcome = ScoredResponse | Refusal
+Outcome = AnyScores | Refusal
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of one content; with `partial`, only its first positions."""
+class Result:
+    """What scoring one content gave; with `partial`, so far, and only of its first positions."""
 
     outcome: Outcome
     partial: bool = False
@@ -47,10 +47,14 @@ def size_of(outcome: Outcome) -> int:
     """About how many bytes an outcome takes in memory."""
     if isinstance(outcome, Refusal):
         return len(outcome.problem) + len(outcome.remedy)
-    comparison = outcome.comparison
-    columns = [comparison.boundary, comparison.base_rank_of_aligned_top, comparison.kl]
+    columns: list[bytes] = []
+    sides = [outcome.aligned]
+    if isinstance(outcome, ScoredResponse):
+        comparison = outcome.comparison
+        columns = [comparison.boundary, comparison.base_rank_of_aligned_top, comparison.kl]
+        sides.append(outcome.base)
     entries = prefixes = 0
-    for side in (outcome.base, outcome.aligned):
+    for side in sides:
         columns += [side.ids, side.byte_ends, side.special, side.logprob, side.rank, side.entropy]
         columns += [side.top_ids, side.top_logprobs]
         entries += len(side.pieces) + len(side.decoded)

@@ -1,4 +1,4 @@
-"""The kept results of one pair of models, as its files are now."""
+"""The stored results of one pair of models, as its files are now."""
 
 from __future__ import annotations
 
@@ -34,25 +34,26 @@ class PairResults:
         one that numbers were had from (as `Scored` tells), or without that the one that is expected.
         """
         library = self.matrix_library if matrix_library is None else matrix_library
-        return key_of(scoring(), self.fingerprints, self.pair.device, self.pair.dtype, library, options, response)
+        both = (self.pair.base_dtype, self.pair.dtype) if self.pair.base_dtype else self.pair.dtype
+        return key_of(scoring(), self.fingerprints, self.pair.device, both, library, options, response)
 
     def are_of(self, scored: ScoredResponse) -> bool:
         """Whether scores are of these models as their files are now. The engine may hold what it loaded before."""
         return (scored.base.model.fingerprint, scored.aligned.model.fingerprint) == self.fingerprints
 
     def recall(self, options: ScoreOptions, responses: Iterable[ResponseToScore]) -> dict[int, ScoredResponse]:
-        """The kept results, by the position of their response among `responses`."""
+        """The stored results, by the position of their response among `responses`."""
         keys = [self.key(options, response) for response in responses]
         found = self.store.get(dict.fromkeys(keys))
         return {at: found[key] for at, key in enumerate(keys) if key in found}
 
     def descriptions(self) -> tuple[ModelDescription | None, ModelDescription | None]:
-        """What base and aligned model said of themselves, as far as it is kept."""
+        """What base and aligned model said of themselves, as far as it is stored."""
         base, aligned = self._description_keys()
         return self.store.description(base), self.store.description(aligned)
 
-    def keep_descriptions(self, base: ModelDescription | None, aligned: ModelDescription | None) -> None:
-        """Keep what the engine says of models that are still what they were when these results were opened."""
+    def store_descriptions(self, base: ModelDescription | None, aligned: ModelDescription | None) -> None:
+        """Store what the engine says of models that are still what they were when these results were opened."""
         told = zip(self._description_keys(), self.fingerprints, (base, aligned), strict=True)
         for key, fingerprint, description in told:
             fits = description is not None and description.fingerprint == fingerprint
@@ -60,9 +61,14 @@ class PairResults:
                 self.store.put_description(key, description)
 
     def _description_keys(self) -> tuple[bytes, bytes]:
-        how = (__version__, self.pair.device, self.pair.dtype, self.pair.matrix_library)
-        base, aligned = self.fingerprints
-        return key_of(self.pair.base, base, how), key_of(self.pair.aligned, aligned, how)
+        pair = self.pair
+        base, aligned = (
+            key_of(name, fingerprint, (__version__, pair.device, dtype, pair.matrix_library))
+            for name, fingerprint, dtype in zip(
+                (pair.base, pair.aligned), self.fingerprints, (pair.base_dtype or pair.dtype, pair.dtype), strict=True
+            )
+        )
+        return base, aligned
 
 
 def open_pair_results(store: ResultStore, pair: PairSpec) -> PairResults | None:

@@ -5,6 +5,9 @@ bytes, and are read in place through `memoryview`. A column has a number for eac
 token of the response's scored parts; the last row is the position after the last token, where the response ended. There
 is no such row where the turn goes on after its last scored part, where the file does not spell the end and AlignTDS's
 count is asked for, and in scores of a first part of a response. n is the number of rows, k the number of candidates.
+
+Scores are of a pair (`ScoredResponse`) or of one model alone (`OneModelScores`), as files hold them that a server or a
+program wrote. Only the former have a base model and a comparison.
 """
 
 from __future__ import annotations
@@ -49,6 +52,7 @@ class SideScores:
     - rank: int32 [n], see `columns.rank_of`.
     - entropy: float32 [n]; empty where it is not known.
     - top_ids: int32 [n * k], row by row, most likely first, -1 where there are fewer; top_logprobs: float32 [n * k].
+      Here and in `ids`, numbers below -1 stand for tokens of which only the bytes are known (`columns.known_id`).
     - pieces: the bytes of every token id named in any column.
     - decoded: the tokenizer's own text of each such id, only kept for `compat="aligntds"`.
     - full_context_rows: how many first rows the model scored with the whole context before them; None for all.
@@ -133,13 +137,11 @@ class Comparison:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoredResponse:
-    """The scores of one response under a pair. Positions are the aligned model's."""
+class _Positions:
+    """What both kinds of scores have: the positions are those of the aligned side."""
 
-    base: SideScores
+    __slots__ = ()
     aligned: SideScores
-    comparison: Comparison
 
     @property
     def rows(self) -> int:
@@ -161,10 +163,38 @@ class ScoredResponse:
         """Which parts of the response's turn were scored, by index."""
         return self.aligned.parts
 
+    def piece(self, row: int) -> bytes:
+        """The bytes of the row's token."""
+        return self.aligned.pieces.get(self.ids[row], b"")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredResponse(_Positions):
+    """The scores of one response under a pair. Positions are the aligned model's."""
+
+    base: SideScores
+    aligned: SideScores
+    comparison: Comparison
+
     @property
     def notes(self) -> tuple[str, ...]:
         return self.comparison.notes
 
-    def piece(self, row: int) -> bytes:
-        """The bytes of the row's token."""
-        return self.aligned.pieces.get(self.ids[row], b"")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneModelScores(_Positions):
+    """The scores of one response under one model, of which nothing is known but what it gave.
+
+    - model_name: which model, in the words of whoever tells; "" where nobody does.
+    - aligned: what it gave. The side has this name since the positions of every scored response are those of its
+      aligned side; the model may be of any kind.
+    - notes: what the reader should know of how this was had, in whole sentences.
+    """
+
+    model_name: str
+    aligned: SideScores
+    notes: tuple[str, ...] = ()
+
+
+AnyScores = ScoredResponse | OneModelScores
+"""Scores that can be shown."""

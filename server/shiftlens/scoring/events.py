@@ -21,13 +21,15 @@ class Opened:
 class Progress:
     """How far the scoring is, from 0 to 1, and the response that is being scored: its index, and how many there are.
 
-    `aligned` tells for which of several aligned models that is so.
+    `aligned` tells for which of several aligned models that is so. `said` is what else is to be said, "" for nothing:
+    how fast a server is, or what it lets us wait for.
     """
 
     fraction: float
     index: int
     count: int
     aligned: int = 0
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,14 @@ class Refused:
     aligned: int = 0
 
 
-Event = Opened | Progress | Scored | Refused
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """From here on, until another one says otherwise, the run needs its models in memory or waits for one that is
+    elsewhere. Without any, it needs them."""
+
+    models: bool
+
+
+Event = Opened | Progress | Scored | Refused | Needs
 Events = tuple[Event, ...]
 """What one step of the work gave: nothing, or several events."""

@@ -17,7 +17,7 @@ from shiftlens.scores.continuations import Begun
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.requests import ResponseToScore
 from shiftlens.scoring.alone.opening import SideOpener
-from shiftlens.scoring.alone.sides import SidePair
+from shiftlens.scoring.alone.sides import SidePair, about
 from shiftlens.scoring.continuing.run import Continuing, Written, continuations
 from shiftlens.scoring.events import Event, Events, Opened
 from shiftlens.scoring.models.hub import hub_access
@@ -192,11 +192,44 @@ class Session:
 
     def describe(self, spec: PairSpec, on_progress: OnProgress = _quiet) -> tuple[ModelDescription, ModelDescription]:
         """What base and aligned model are, loaded if need be, or as their servers tell it. Raises ModelError."""
+        steps = self.describing(spec, on_progress)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as ended:
+                both: tuple[ModelDescription, ModelDescription] = ended.value
+                return both
+
+    def describing(
+        self, spec: PairSpec, on_progress: OnProgress = _quiet, check: Callable[[], None] = lambda: None
+    ) -> Generator[None, None, tuple[ModelDescription, ModelDescription]]:
+        """The same in steps, with what it found as its result; `check` may raise to stop it."""
         if self._sides.has_remote(spec):
+            for _ in self._sides.connect(spec, check):
+                yield
             with self.open_sides(spec, on_progress) as sides:
                 return sides.base.description, sides.aligned.description
         with self.open(spec, on_progress) as pair:
             return pair.base.description, pair.aligned.description
+
+    def trying_out(
+        self, spec: PairSpec, check: Callable[[], None] = lambda: None
+    ) -> Generator[None, None, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """See in steps whether the models of a pair that are elsewhere give numbers that can be used.
+
+        The result has sentences on each that is: what it can't tell, and what makes its tokens. Raises ModelError.
+        """
+        found: list[tuple[str, ...]] = []
+        for name in (spec.base, spec.aligned):
+            if not self._sides.is_remote(name, spec):
+                found.append(())
+                continue
+            with self._sides.side(name, spec, _quiet) as side:
+                for _ in side.try_out(ScoreOptions().top_k, check):
+                    yield
+                found.append((*side.origins, *about(side)))
+        base, aligned = found
+        return base, aligned
 
     def models(self) -> tuple[CachedModel, ...]:
         """Every model in memory, and its bytes."""
@@ -251,11 +284,17 @@ class Session:
         self._cache.clear()
 
     def _steps_alone(self, spec: PairSpec, run: Run, on_progress: OnProgress, number: int = 0) -> Iterator[Events]:
+        for _ in self._sides.connect(spec, run.check):
+            yield ()
         with self.open_sides(spec, on_progress) as pair:
             opened = Opened(pair.base.description, pair.aligned.description, number)
             del pair
         yield (opened,)
-        yield from SideRun(run, lambda: self._sides.pair(spec, on_progress, look=False), number).steps()
+        open_base, open_aligned = (
+            functools.partial(self._sides.side, name, spec, on_progress) for name in (spec.base, spec.aligned)
+        )
+        open_pair = functools.partial(self._sides.pair, spec, on_progress, look=False)
+        yield from SideRun(run, open_pair, (open_base, open_aligned), number).steps()
 
     def _is_another(self, spec: PairSpec) -> bool:
         """Whether a pair is another one than the last time: what it is made of may have changed since it was used."""

@@ -40,7 +40,7 @@ def with_answer(
     Raises TranscriptError where no way to write it reads back as it is.
     """
     turns = transcript.conversations[conversation]
-    wanted = _said(transcript.conversations)
+    wanted = said_in(transcript.conversations)
     kept = wanted[conversation][:-1] if turns[-1].role is Role.ASSISTANT else wanted[conversation]
     wanted[conversation] = [*kept, (Role.ASSISTANT, answer)]
     for candidate in _candidates(text, transcript, turns, answer):
@@ -48,7 +48,7 @@ def with_answer(
             found = read(candidate, filename=filename or None, format=transcript.format, own_template=own_template)
         except TranscriptError:
             continue
-        if found is not None and _said(found.conversations) == wanted:
+        if found is not None and said_in(found.conversations) == wanted:
             return candidate
     raise TranscriptError(
         f"This answer can't be written behind this conversation in the format {transcript.format} so that it reads"
@@ -67,7 +67,7 @@ def _is_open(turns: tuple[Turn, ...]) -> bool:
     return last.role is not Role.ASSISTANT or (len(turns) > 1 and not any(part.text for part in last.parts))
 
 
-def _said(conversations: tuple[tuple[Turn, ...], ...]) -> Said:
+def said_in(conversations: tuple[tuple[Turn, ...], ...]) -> Said:
     """All that each turn says, reasoning and marks included."""
     return [[(turn.role, "".join(part.text for part in turn.parts)) for turn in turns] for turns in conversations]
 
@@ -82,7 +82,7 @@ def _candidates(text: str, transcript: Transcript, turns: tuple[Turn, ...], answ
             yield text[:at] + lead + answer + rest
         yield text[:at] + json.dumps(answer, ensure_ascii=False)[1:-1] + text[at:]
         return
-    behind = _behind_message(text, at)
+    behind = behind_message(text, at)
     if behind is not None:
         message = json.dumps({"role": "assistant", "content": answer}, ensure_ascii=False)
         yield f"{text[:behind]}, {message}{text[behind:]}"
@@ -100,7 +100,7 @@ def _joins(text: str, transcript: Transcript) -> dict[str, None]:
     )
 
 
-def _behind_message(text: str, at: int) -> int | None:
+def behind_message(text: str, at: int) -> int | None:
     """Where the JSON object ends that has a string in which place `at` is; None where there is none."""
     depth, in_string, escaped = 0, True, False
     for place in range(at, len(text)):

@@ -90,6 +90,11 @@ def open_archive(raw: bytes, name: str) -> tuple[Member, ...]:
     have more than `MAX_SAMPLE_BYTES` bytes, is a member with a problem; once `MAX_TOTAL_BYTES` are read, all later
     ones are. Raises TranscriptError for bytes that are no archive of samples, and for an archive that is too large.
     """
+    return tuple(members(raw, name))
+
+
+def members(raw: bytes, name: str) -> Iterator[Member]:
+    """The same one by one, each read when it is asked for. Raises TranscriptError at once."""
     if len(raw) > MAX_ARCHIVE_BYTES:
         raise TranscriptError(
             f"{name} has {len(raw):,} bytes, more than the limit of {MAX_ARCHIVE_BYTES:,}.", "Split it."
@@ -109,7 +114,7 @@ def open_archive(raw: bytes, name: str) -> tuple[Member, ...]:
             f"{name} holds no samples (`samples/NAME_epoch_NUMBER.json`).",
             "Choose a log that Inspect wrote, with samples in it.",
         )
-    return tuple(_members(raw, samples))
+    return _members(raw, samples)
 
 
 Parts = Mapping[str, zipfile.ZipInfo]

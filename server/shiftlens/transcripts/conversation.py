@@ -26,12 +26,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Turns that one model saw together. `tools`, `label` and `notes` are those of its responses (see `Response`)."""
+    """Turns that one model saw together. `tools`, `label`, `notes` and `without_prompt` are those of its responses (see
+    `Response`)."""
 
     said: tuple[Said, ...]
     tools: str = ""
     label: str = ""
     notes: tuple[str, ...] = ()
+    without_prompt: str = ""
 
 
 Problem = tuple[int, str]
@@ -100,6 +102,7 @@ def responses(conversations: Iterable[Conversation]) -> tuple[Response, ...]:
                         tools=conversation.tools,
                         label=conversation.label,
                         notes=conversation.notes,
+                        without_prompt=conversation.without_prompt,
                     )
                 )
     return tuple(found)

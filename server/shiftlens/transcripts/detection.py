@@ -65,16 +65,16 @@ def read_detected(
     if found:
         return found[0].name, found[1]
     prose = not (filename and _NO_PROSE.search(filename))
-    for known in text_formats():
-        reading = _read(known, text, start, False, speakers) if prose or not known.prose else None
+    for candidate in text_formats():
+        reading = _read(candidate, text, start, False, speakers) if prose or not candidate.prose else None
         if reading:
-            return known.name, reading
+            return candidate.name, reading
     own = template()
     reading = None if own is None else read_by_template(own, text, start, False)
     return None if reading is None else (MODEL_TEMPLATE, reading)
 
 
-def _read(known: TextFormat, text: str, start: int, forced: bool, speakers: Speakers) -> Reading | None:
-    if known.read_named and speakers != _USUAL:
-        return known.read_named(text, start, forced, speakers)
-    return known.read(text, start, forced)
+def _read(candidate: TextFormat, text: str, start: int, forced: bool, speakers: Speakers) -> Reading | None:
+    if candidate.read_named and speakers != _USUAL:
+        return candidate.read_named(text, start, forced, speakers)
+    return candidate.read(text, start, forced)

@@ -63,12 +63,39 @@ class Part:
     call: ToolCall | None = None
 
 
+class SavedKind(str, Enum):
+    """In which shape a file holds logprobs. The values are what users are told."""
+
+    CHAT = "chat `logprobs.content`"
+    COMPLETIONS = "completions `logprobs.tokens`"
+    ITEMS = "a list of tokens with `logprob`"
+    PROMPT = "vLLM `prompt_logprobs`"
+    SGLANG = "SGLang `meta_info`"
+    GEMINI = "Gemini `logprobsResult`"
+    NUMBERS = "logprobs without their tokens"
+    ALIGNTDS = "AlignTDS candidates of both models"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedLogprobs:
+    """Logprobs that a file holds of a turn, unread: the JSON texts of its pieces, one after the other.
+
+    `model` is who gave them, "" where the file does not say; `start` is where they stand in the file.
+    """
+
+    kind: SavedKind
+    pieces: tuple[str, ...]
+    model: str = ""
+    start: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One message. `parts` are in the order in which the speaker wrote them, which may not be the file's.
 
     `name` is who speaks where the file says so (a tool's name); `call_id` is the call that a tool's turn answers.
-    `trained` is the file's loss mask, of an assistant's turn.
+    `trained` is the file's loss mask, of an assistant's turn. `saved` are logprobs that the file holds of such a turn;
+    of several, the first that fit its text count.
     """
 
     role: Role
@@ -76,6 +103,7 @@ class Turn:
     name: str = ""
     call_id: str = ""
     trained: Trained = Trained.UNKNOWN
+    saved: tuple[SavedLogprobs, ...] = ()
 
     @classmethod
     def of(cls, role: Role, text: str, source: SourceMap) -> Turn:
@@ -147,6 +175,7 @@ class Response:
     - tools: the tools that the model was offered, as the JSON text of a list; "" for none.
     - label: which of several answers to one prompt this is, in the file's word ("chosen", "rejected"); "" for the one.
     - notes: what the reader of the file has to say of this response, in whole sentences.
+    - without_prompt: what came before it is not known, so that no model can score it; why, in a sentence, else "".
     """
 
     index: int
@@ -159,6 +188,7 @@ class Response:
     tools: str = ""
     label: str = ""
     notes: tuple[str, ...] = ()
+    without_prompt: str = ""
 
     @property
     def text(self) -> str:

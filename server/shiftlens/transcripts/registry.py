@@ -33,6 +33,7 @@ _JSON = (
     "evals.helm",
     "evals.lm_eval",
     "evals.batch",
+    "aligntds_positions",
     "aligntds",
     "preference",
     "ultrafeedback",

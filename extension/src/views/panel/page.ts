@@ -26,9 +26,7 @@ function element(tag: string, attributes: Record<string, string>, ...children: C
 function show(message: ToPage): void {
   document.body.dataset.palette = message.palette;
   const token = message.kind === "token" ? message.answer.tokens[0] : undefined;
-  spoken.textContent = token
-    ? `${nameOf(token)}: ${classOf(token)}, base rank ${rankOf(token.base)}, aligned rank ${rankOf(token.aligned)}`
-    : "";
+  spoken.textContent = token ? `${nameOf(token)}: ${classOf(token)}, ${ranksOf(token)}` : "";
   content.replaceChildren(
     ...(message.kind === "empty" ? [element("p", { class: "hint" }, message.message)] : answer(message.answer)),
     buttons(),
@@ -63,8 +61,8 @@ function tokenSection(token: Token, models: TokenAnswer["models"]): HTMLElement 
     element(
       "div",
       { class: "sides" },
-      side(`Base@${token.index + 1}`, models.base, token.base, token),
-      side(`Aligned@${token.index + 1}`, models.aligned, token.aligned, token),
+      ...(token.base ? [side(`Base@${token.index + 1}`, models.base, token.base, token)] : []),
+      side(`${token.base ? "Aligned" : "Model"}@${token.index + 1}`, models.aligned, token.aligned, token),
     ),
   );
 }
@@ -74,14 +72,20 @@ function nameOf(token: Token): string {
 }
 
 function classOf(token: Token): string {
-  return token.class ?? "class unknown";
+  return token.classText ?? token.class ?? "class unknown";
+}
+
+function ranksOf(token: Token): string {
+  return token.base
+    ? `base rank ${rankOf(token.base)}, aligned rank ${rankOf(token.aligned)}`
+    : `the model's own rank ${rankOf(token.aligned)}`;
 }
 
 function rankOf(of: Side): string {
   return of.rankText ?? String(of.rank ?? "unknown");
 }
 
-function side(title: string, model: string, of: Side, token: Token): HTMLElement {
+function side(title: string, model: string | null, of: Side, token: Token): HTMLElement {
   const head = element(
     "tr",
     {},
@@ -91,25 +95,32 @@ function side(title: string, model: string, of: Side, token: Token): HTMLElement
     element("th", { class: "bar", "aria-hidden": "true" }),
   );
   const rows = of.top.map((candidate, index) => candidateRow(candidate, String(index + 1)));
-  // Without an id the token is not one of this model's.
-  if (of.id !== null && of.id >= 0 && !of.top.some((candidate) => candidate.isResponse)) {
-    const text = of.id === token.id && token.text !== "" ? token.text : `id ${of.id}`;
+  // In a pair, a token without an id is not one of this model's; a file may name tokens by their texts alone.
+  if (
+    (token.base === null || (of.id !== null && of.id >= 0)) &&
+    !of.top.some((candidate) => candidate.isResponse)
+  ) {
+    const text = of.id === token.id && token.text !== "" ? token.text : idWords(of.id);
     rows.push(candidateRow({ id: of.id, text, prob: of.prob, isResponse: true }, rankOf(of)));
   }
   rows.push(row("rest", "", "all others", of.missingMass));
   return element(
     "section",
-    { "aria-label": `${title}, ${model}` },
-    element("h3", {}, `${title} · ${model}`),
+    { "aria-label": model ? `${title}, ${model}` : title },
+    element("h3", {}, model ? `${title} · ${model}` : title),
     element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)),
   );
 }
 
 function candidateRow(candidate: Candidate, rank: string): HTMLElement {
-  const text = candidate.text === "" ? `id ${candidate.id}` : candidate.text;
+  const text = candidate.text === "" ? idWords(candidate.id) : candidate.text;
   return candidate.isResponse
     ? row("response", rank, `${text} ◀`, candidate.prob, `rank ${rank}, the response token`)
     : row("", rank, text, candidate.prob);
+}
+
+function idWords(id: number | null): string {
+  return id === null ? "a token without a known text" : `id ${id}`;
 }
 
 function row(kind: string, rank: string, text: string, prob: number | null, label?: string): HTMLElement {

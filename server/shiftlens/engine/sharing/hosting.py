@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import os
 import time
+from collections.abc import Sequence
 
 import msgspec
 
@@ -77,7 +78,10 @@ class Host:
         with contextlib.suppress(EngineError):
             await self._worker.started()
         while not self._ending:
-            ends_at = self._ends_at()
+            allowed = [session.idle_seconds for session in self._sessions.values()]
+            ends_at = when_to_end(
+                jobs=self._worker.jobs, allowed=allowed, used_at=self._used_at, alone_until=self._alone_until
+            )
             left = None if ends_at is None else ends_at - time.monotonic()
             if left is not None and left <= 0:
                 break
@@ -104,15 +108,6 @@ class Host:
         if self._own_session:
             await asyncio.to_thread(set_session_urgency, less=background)
         self._worker.settle_urgency(less=background)
-
-    def _ends_at(self) -> float | None:
-        """When to end, on the monotonic clock; None while something has to happen first."""
-        if self._worker.jobs:
-            return None
-        if not self._sessions:
-            return self._alone_until
-        allowed = [session.idle_seconds for session in self._sessions.values()]
-        return None if 0 in allowed else self._used_at + max(allowed)
 
     async def _leave(self) -> None:
         self._worker.fail_all(_UNLOADED)
@@ -229,6 +224,19 @@ class Host:
             kv_bytes=memory.kv_bytes,
             cuda_bytes=memory.cuda_bytes,
         )
+
+
+def when_to_end(*, jobs: int, allowed: Sequence[float], used_at: float, alone_until: float) -> float | None:
+    """When a host ends, on the monotonic clock; None while something has to happen first.
+
+    `allowed` has the seconds without work that each client allows, 0 for ever: the one that wants the engine longest
+    keeps it. Without clients it ends at `alone_until`.
+    """
+    if jobs:
+        return None
+    if not allowed:
+        return alone_until
+    return None if 0 in allowed else used_at + max(allowed)
 
 
 def _linger_seconds() -> float:

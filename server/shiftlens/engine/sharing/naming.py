@@ -11,6 +11,7 @@ import msgspec
 from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.engine.protocol import Answer, Done, Job, ScoreSeveral
 from shiftlens.model_files.adapter_files import adapter_folder
+from shiftlens.model_files.gguf_file import gguf_path
 from shiftlens.options.pair import PairSpec
 
 _A = TypeVar("_A", bound=Answer)
@@ -18,12 +19,12 @@ _J = TypeVar("_J", bound=Job)
 
 
 def located(pair: PairSpec) -> PairSpec:
-    """The pair with folders named in full."""
+    """The pair with folders and files named in full."""
     return dataclasses.replace(pair, base=_absolute(pair.base), aligned=_absolute(pair.aligned))
 
 
 def located_job(request: _J) -> _J:
-    """The job with every folder named in full."""
+    """The job with every folder and file named in full."""
     found = msgspec.structs.replace(request, pair=located(request.pair))
     if isinstance(found, ScoreSeveral):
         return msgspec.structs.replace(found, also=tuple(map(_absolute, found.also)))
@@ -66,5 +67,5 @@ def _names_model_from_here(folder: Path) -> bool:
 
 
 def _absolute(name: str) -> str:
-    folder = Path(name)
-    return str(folder.absolute()) if folder.is_dir() else name
+    place = gguf_path(name) or Path(name)
+    return str(place.absolute()) if place.exists() else name

@@ -78,6 +78,7 @@ class Worker:
         self._is_cancelled = is_cancelled
         self.session = session or Session(kinds=[Servers()])
         self._goes: dict[int, tuple[PairSpec, ...]] = {}
+        self._elsewhere: set[int] = set()
 
     def memory(self) -> MemoryReport:
         """What is in memory now."""
@@ -99,7 +100,7 @@ class Worker:
 
     def needs(self, request: Job | Unload | Forget) -> tuple[PairSpec, ...]:
         """The pairs that the next step of a job needs in memory."""
-        if not isinstance(request, Job) or self._is_cancelled(request.job):
+        if not isinstance(request, Job) or self._is_cancelled(request.job) or request.job in self._elsewhere:
             return ()
         return self._goes.get(request.job, ()) if isinstance(request, ScoreSeveral) else (request.pair,)
 
@@ -112,7 +113,7 @@ class Worker:
             elif isinstance(request, ScoreSeveral):
                 yield from self._score_several(request)
             elif isinstance(request, Describe):
-                self._describe(request)
+                yield from self._describe(request)
             elif isinstance(request, Continue):
                 yield from self._continue(request)
             elif isinstance(request, Rank):
@@ -150,6 +151,8 @@ class Worker:
                     remedy="The engine's log has the details.",
                 )
             )
+        finally:
+            self._elsewhere.discard(request.job)
 
     def _check(self, job: int) -> None:
         if self._is_cancelled(job):
@@ -162,9 +165,21 @@ class Worker:
 
         return report
 
-    def _describe(self, request: Describe) -> None:
-        base, aligned = self.session.describe(request.pair, self._on_loading(request.job))
-        self._send(Described(job=request.job, base=base, aligned=aligned, engine=_state()))
+    def _describe(self, request: Describe) -> Iterator[None]:
+        base, aligned = yield from self.session.describing(
+            request.pair, self._on_loading(request.job), lambda: self._check(request.job)
+        )
+        about_base, about_aligned = yield from self.session.trying_out(request.pair, lambda: self._check(request.job))
+        self._send(
+            Described(
+                job=request.job,
+                base=base,
+                aligned=aligned,
+                engine=_state(),
+                about_base=about_base,
+                about_aligned=about_aligned,
+            )
+        )
 
     def _score(self, request: Score) -> Iterator[None]:
         run = Run(
@@ -172,6 +187,7 @@ class Worker:
             request.responses,
             lambda: self._check(request.job),
             (request.client, request.document),
+            request.remember,
         )
         done = Done(job=request.job)
         with closing(self.session.steps(request.pair, run, self._on_loading(request.job))) as steps:
@@ -179,10 +195,18 @@ class Worker:
                 for event in happened:
                     if isinstance(event, events.Opened):
                         done = Done(job=request.job, base=event.base, aligned=event.aligned_model)
+                    elif isinstance(event, events.Needs):
+                        self._needs(request.job, event)
                     else:
                         self._send(_reply(request.job, event))
                 yield
         self._send(done)
+
+    def _needs(self, job: int, event: events.Needs) -> None:
+        if event.models:
+            self._elsewhere.discard(job)
+        else:
+            self._elsewhere.add(job)
 
     def _score_several(self, request: ScoreSeveral) -> Iterator[None]:
         pairs, job = request.pairs, request.job
@@ -193,12 +217,15 @@ class Worker:
             for numbers in self.session.goes(pairs):
                 # Whose turn it is next hangs on the models that this go needs.
                 self._goes[job] = tuple(pairs[number] for number in numbers)
+                self._elsewhere.discard(job)
                 yield
                 with closing(self.session.steps_several(pairs, numbers, run, self._on_loading(job))) as steps:
                     for happened in steps:
                         for event in happened:
                             if isinstance(event, events.Opened):
                                 opened[event.aligned] = event
+                            elif isinstance(event, events.Needs):
+                                self._needs(job, event)
                             elif isinstance(event, events.Progress):
                                 fractions[event.aligned] = event.fraction
                                 together = sum(fractions) / len(pairs)
@@ -250,7 +277,7 @@ def _reply(job: int, event: events.Progress | events.Scored | events.Refused) ->
             job=job,
             phase="scoring",
             fraction=event.fraction,
-            message=f"Scoring response {event.index + 1} of {event.count}",
+            message=f"Scoring response {event.index + 1} of {event.count}{', ' if event.said else ''}{event.said}",
             part=(event.index + 1, event.count),
         )
     if isinstance(event, events.Refused):

@@ -16,7 +16,7 @@ class Configuration:
     def __init__(self, editor: Editor) -> None:
         self._editor = editor
         self._pushed: object = None
-        self._known: dict[str, Settings] = {}
+        self._cached: dict[str, Settings] = {}
         self._told: set[str] = set()
         self._generation = 0
 
@@ -27,22 +27,22 @@ class Configuration:
         if pushed is not None:
             self._pushed = pushed
         self._generation += 1
-        self._known.clear()
+        self._cached.clear()
 
     def forget(self, uri: str) -> None:
-        self._known.pop(uri, None)
+        self._cached.pop(uri, None)
 
     async def settings(self, uri: str) -> Settings:
-        known = self._known.get(uri)
-        if known is not None:
-            return known
+        cached = self._cached.get(uri)
+        if cached is not None:
+            return cached
         generation = self._generation
         raw = await self._editor.configuration(uri) if self._editor.answers_configuration else self._pushed
         settings, problems = read_settings(raw)
         for problem in problems:
             self.tell_once(problem)
         if generation == self._generation:
-            self._known[uri] = settings
+            self._cached[uri] = settings
         return settings
 
     def tell_once(self, problem: str) -> None:

@@ -108,6 +108,24 @@ class Editor:
             return False
         return answer.success
 
+    async def apply_edit(self, uri: str, version: int, edit: types.TextEdit, label: str) -> bool:
+        """Have the editor change a version of a document; False where it can't, or does not."""
+        if not self._capability("workspace.apply_edit"):
+            return False
+        if self._capability("workspace.workspace_edit.document_changes"):
+            document = types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=version)
+            changes = types.WorkspaceEdit(
+                document_changes=[types.TextDocumentEdit(text_document=document, edits=[edit])]
+            )
+        else:
+            changes = types.WorkspaceEdit(changes={uri: [edit]})
+        params = types.ApplyWorkspaceEditParams(edit=changes, label=label)
+        try:
+            answer = await self._server.workspace_apply_edit_async(params)
+        except (JsonRpcException, OSError):
+            return False
+        return answer.applied
+
     async def ask(self, message: str, choices: Sequence[str]) -> str | None:
         """The choice the user makes, None for none. May take for ever: await it from a task of its own."""
         params = types.ShowMessageRequestParams(

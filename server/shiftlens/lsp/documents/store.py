@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.analysis.runs import Run
 from shiftlens.lsp.documents.paints import Paint
-from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.options.pair import FROM_FILE, FROM_MODELS, NO_PAIR, ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.outcomes import Refusal
+from shiftlens.scores.records import OneModelScores
 from shiftlens.transcripts.model import Transcript
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseResult:
-    """What is known of one response: `analysis` of all its positions or (`partial`) of the first, or a `refusal`.
+    """What is shown of one response: `analysis` of all its positions or (`partial`) of the first, or a `refusal`.
 
     `paints` are the colours of those positions, `runs` the runs of shifted tokens among them.
     """
@@ -36,7 +37,7 @@ class ResponseResult:
 
 @dataclass(frozen=True, slots=True)
 class DocumentAnalysis:
-    """What is known of one version of a document.
+    """What one version of a document shows.
 
     `text` is the text that every offset refers to; `results` has one entry for each response of the transcript;
     `paints` are the colours of all responses in order, those of a response that is not scored yet carried over from
@@ -51,6 +52,20 @@ class DocumentAnalysis:
     classify_options: ClassifyOptions
     results: tuple[ResponseResult, ...]
     paints: tuple[Paint, ...]
+
+    @property
+    def scores(self) -> str:
+        """Where the scores come from, one of `options.pair.SCORES`."""
+        return FROM_FILE if self.pair == NO_PAIR else FROM_MODELS
+
+    @property
+    def model_names(self) -> tuple[str | None, str | None]:
+        """The base and the aligned model; where scores are those of the file, None and the models that it names."""
+        if self.pair != NO_PAIR:
+            return self.pair.base, self.pair.aligned
+        scored = (result.analysis.scored for result in self.results if result.analysis is not None)
+        names = dict.fromkeys(each.model_name for each in scored if isinstance(each, OneModelScores))
+        return None, ", ".join(name for name in names if name) or None
 
     @property
     def is_complete(self) -> bool:

@@ -1,1 +1,1 @@
-"""The jobs of documents: what is to be scored, what is known, what is under way."""
+"""The jobs of documents: what is to be scored, what has a result, what is under way."""

@@ -1,8 +1,9 @@
-"""The job of one document: read it, colour what is known, have the engine score the rest."""
+"""The job of one document: read it, colour what is cached or stored, have the engine score the rest."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -22,12 +23,15 @@ from shiftlens.lsp.jobs.offer import offer_pair
 from shiftlens.lsp.jobs.read_document import read_document
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.lsp.jobs.task import Task, Trigger
-from shiftlens.options.pair_choice import choose_pair
+from shiftlens.options.pair import FROM_MODELS
+from shiftlens.options.pair_choice import Choice, choose_pair
 from shiftlens.options.settings import Settings
+from shiftlens.pipeline.saved_work import offered_scores, plan_saved_work, why_no_scores
 from shiftlens.pipeline.scoring_job import JobEvent, Update, scoring_job
 from shiftlens.pipeline.unscored import why_nothing
 from shiftlens.pipeline.work import plan_work
 from shiftlens.scores.requests import Requests
+from shiftlens.transcripts.model import Transcript
 
 _LOADING_SHARE = 0.3
 _SECONDS_BETWEEN_COLOURS = 0.25
@@ -77,13 +81,16 @@ class DocumentJob:
         if why is not None and not parsed.transcript.responses:
             self._show_nothing(Status(State.NO_RESPONSE, why[0]))
             return None
+        if choice.scores != FROM_MODELS:
+            return await self._saved(parsed, parsed.transcript, choice)
         requests = Requests(parsed.transcript.responses, parsed.transcript.format)
         choice, decided = await asyncio.to_thread(
             decided_with_sidecar, session, document.uri, choice, settings, requests
         )
         if choice.pair is None:
-            self._show_nothing(Status(State.NO_PAIR, f"{choice.why_not} {decided.remark}".strip()))
-            offer_pair(session, choice.why_not, self._use_bundled)
+            why_not = f"{choice.why_not} {offered_scores(parsed.transcript)}".strip()
+            self._show_nothing(Status(State.NO_PAIR, f"{why_not} {decided.remark}".strip()))
+            offer_pair(session, why_not, self._use_bundled)
             return None
         work = await asyncio.to_thread(
             plan_work,
@@ -95,6 +102,24 @@ class DocumentJob:
             requests=requests,
         )
         return DocumentWork(document, parsed.version, parsed.text, choice, work, decided)
+
+    async def _saved(self, parsed: ParsedDocument, transcript: Transcript, choice: Choice) -> DocumentWork | None:
+        """The work where the file's own scores are shown; None where it holds none, and the user is told so."""
+        if why := why_no_scores(transcript):
+            self._show_nothing(Status(State.NOT_SCORED, why))
+            return None
+        work = await asyncio.to_thread(
+            plan_saved_work,
+            transcript,
+            choice.score_options,
+            only=self._task.only,
+            document=self._document.uri,
+            cache=self._session.outcomes,
+        )
+        for key, outcome in work.complete_outcomes():
+            self._session.outcomes.put(key, outcome)
+        own = dataclasses.replace(choice, score_options=work.options)
+        return DocumentWork(self._document, parsed.version, parsed.text, own, work)
 
     async def _scored(self, work: DocumentWork, settings: Settings) -> None:
         session, trigger = self._session, self._task.trigger
@@ -175,7 +200,7 @@ class DocumentJob:
             await asyncio.sleep(_SECONDS_BETWEEN_COLOURS)
 
     async def _colour(self, work: DocumentWork) -> None:
-        """Show what is known so far."""
+        """Show the results so far."""
         session = self._session
         before = session.store.shown(self._document.uri)
         view = await asyncio.to_thread(work.view, before)

@@ -1,4 +1,4 @@
-"""One run of the job of a document: what goes in, what is known so far, and where the document stands with that."""
+"""One run of the job of a document: what goes in, the results so far, and where the document stands with that."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shiftlens.lsp.documents.open import OpenDocument
 from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.lsp.views.build import build_view
 from shiftlens.options.pair_choice import Choice
-from shiftlens.pipeline.sidecars import Decided, words_on_source
+from shiftlens.pipeline.sidecars import NO_SIDECAR, Decided, words_on_source
 from shiftlens.pipeline.unscored import why_nothing
 from shiftlens.pipeline.work import Work
 from shiftlens.scores.outcomes import Refusal
@@ -29,14 +29,14 @@ class DocumentWork:
     text: str
     choice: Choice
     work: Work
-    decided: Decided
+    decided: Decided = NO_SIDECAR
 
     def view(self, before: DocumentAnalysis | None) -> DocumentAnalysis:
-        """What the document shows with what is known now; colours of `before` stay where there are no scores yet."""
+        """What the document shows with the results so far; colours of `before` stay where there are no scores yet."""
         edits = None if before is None else self.document.edits_between(before, self.version, self.text)
         return build_view(
             before,
-            self.work.outcomes(),
+            self.work.result_of_each(),
             version=self.version,
             text=self.text,
             transcript=self.work.transcript,
@@ -49,12 +49,12 @@ class DocumentWork:
     def status(self) -> Status:
         """Where the document stands when nothing more is done."""
         work, choice = self.work, self.choice
-        refusals = [known.outcome for known in work.known.values() if isinstance(known.outcome, Refusal)]
+        refusals = [result.outcome for result in work.results.values() if isinstance(result.outcome, Refusal)]
         if (why := why_nothing(work.transcript, choice.score_options.parts)) is not None:
             return Status(State.NO_RESPONSE, why[0])
         refused = sum(not refusal.by_choice for refusal in refusals)
         message = f"{refused} of {len(work.keys)} responses could not be scored." if refused else ""
-        scored = sum(key in work.known for key in work.keys)
+        scored = sum(key in work.results for key in work.keys)
         of_sidecar = sum(key in work.from_sidecar for key in work.keys)
         total = len(work.keys)
         source = words_on_source(self.decided.beside, of_sidecar, total - scored, total)

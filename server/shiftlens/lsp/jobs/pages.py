@@ -41,8 +41,8 @@ async def page_text(session: Session, uri: str) -> str:
     source = source_uri(uri)
     settings = await session.configuration.settings(source)
     reading = reading_of(session, source, settings)
-    known = session.documents.get(source)
-    page = await asyncio.to_thread(_page, source, None if known is None else known.text, reading)
+    opened = session.documents.get(source)
+    page = await asyncio.to_thread(_page, source, None if opened is None else opened.text, reading)
     for other in [each for each in session.pages if each not in session.documents]:
         # Asked for, but never opened, or not yet: then it is written again.
         del session.pages[other]

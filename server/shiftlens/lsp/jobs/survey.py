@@ -1,8 +1,9 @@
-"""What is known of a transcript that no editor has open: read from disk, with the scores that are kept. No model."""
+"""A transcript that no editor has open: read from disk, with the scores that are stored. No model."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from pathlib import Path
 
 from pygls.uris import to_fs_path
@@ -14,8 +15,11 @@ from shiftlens.lsp.jobs.document_work import DocumentWork
 from shiftlens.lsp.jobs.readings import reading_of
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.lsp.views.requests import Json, analysis_answer
+from shiftlens.options.pair import FROM_MODELS
 from shiftlens.options.pair_choice import choose_pair
+from shiftlens.pipeline.saved_work import plan_saved_work
 from shiftlens.pipeline.scoring_job import recall
+from shiftlens.pipeline.sidecars import NO_SIDECAR
 from shiftlens.pipeline.work import plan_work
 from shiftlens.scores.requests import Requests
 from shiftlens.transcripts.files import decode
@@ -26,9 +30,9 @@ async def survey(session: Session, uri: str) -> Json | None:
     path = to_fs_path(uri)
     if path is None:
         return None
-    known = uri in session.documents
+    is_open = uri in session.documents
     settings = await session.configuration.settings(uri)
-    if not known:
+    if not is_open:
         session.configuration.forget(uri)
     reading = reading_of(session, uri, settings)
     document = await asyncio.to_thread(_read, uri, Path(path), reading)
@@ -36,14 +40,19 @@ async def survey(session: Session, uri: str) -> Json | None:
     if document is None or document.parsed is None or transcript is None or not transcript.responses:
         return None
     choice = choose_pair(settings, transcript.front_matter, session.pair, trusted=session.trusted)
-    requests = Requests(transcript.responses, transcript.format)
-    choice, decided = await asyncio.to_thread(decided_with_sidecar, session, uri, choice, settings, requests)
-    if choice.pair is None:
-        return None
-    work = await asyncio.to_thread(plan_work, transcript, choice.pair, choice.score_options, requests=requests)
-    # What is on disk stays there alone: a folder of such files would push what open documents show out of memory.
-    await recall(work, None, session.outcomes)
-    await recall(work, session.saved if settings.result_cache else None, None, decided.beside.scores)
+    decided = NO_SIDECAR
+    if choice.scores != FROM_MODELS:
+        work = await asyncio.to_thread(plan_saved_work, transcript, choice.score_options)
+        choice = dataclasses.replace(choice, score_options=work.options)
+    else:
+        requests = Requests(transcript.responses, transcript.format)
+        choice, decided = await asyncio.to_thread(decided_with_sidecar, session, uri, choice, settings, requests)
+        if choice.pair is None:
+            return None
+        work = await asyncio.to_thread(plan_work, transcript, choice.pair, choice.score_options, requests=requests)
+        # What is on disk stays there alone: a folder of such files would push what open documents show out of memory.
+        await recall(work, None, session.outcomes)
+        await recall(work, session.saved if settings.result_cache else None, None, decided.beside.scores)
     found = DocumentWork(document, 0, document.text, choice, work, decided)
     view = await asyncio.to_thread(found.view, None)
     document.status = found.status()

@@ -28,11 +28,10 @@ from shiftlens.scores.continuations import (
     Voice,
     WrittenToken,
     text_of,
+    voice_name,
     voices,
 )
 from shiftlens.scores.requests import to_score
-
-_NAMES = {BASE_ALPHA: "base", ALIGNED_ALPHA: "aligned"}
 
 
 def register_continuing(server: ShiftLensServer) -> None:
@@ -50,12 +49,12 @@ async def go_on(ls: ShiftLensServer, params: ContinueParams) -> Json | None:
     if found is None or not found[1].tokens:
         return None
     document, place = found
-    await _set_up(ls, document, place)
+    await set_up(ls, document, place)
     alphas = (BASE_ALPHA, ALIGNED_ALPHA, *(() if params.alpha is None else (params.alpha,)))
     try:
         wanted = voices(alphas, params.samples, params.seed)
     except ShiftLensError as error:
-        raise _failed(str(error)) from error
+        raise failed(str(error)) from error
     sampling = Sampling(temperature=params.temperature, top_p=params.top_p, max_tokens=params.max_tokens)
     request = Continue(
         pair=place.analysis.pair,
@@ -75,15 +74,15 @@ async def go_on(ls: ShiftLensServer, params: ContinueParams) -> Json | None:
                 if isinstance(event, Began):
                     answer = _header(document, place, event.begun, wanted, sampling)
                     if token is not None:
-                        _tell(ls, token, {**answer, "tokens": []})
+                        tell(ls, token, {**answer, "tokens": []})
                 elif isinstance(event, Wrote):
                     written = _token(event.voice, event.token, decoders[event.voice])
                     if token is None:
                         tokens.append(written)
                     else:
-                        _tell(ls, token, {"tokens": [written]})
+                        tell(ls, token, {"tokens": [written]})
     except ShiftLensError as error:
-        raise _failed(str(error)) from error
+        raise failed(str(error)) from error
     return {"tokens": []} if token is not None else {**answer, "tokens": tokens}
 
 
@@ -93,7 +92,7 @@ async def rank(ls: ShiftLensServer, params: RankParams) -> Json | None:
     if found is None or not found[1].tokens:
         return None
     document, place = found
-    await _set_up(ls, document, place)
+    await set_up(ls, document, place)
     request = Rank(
         pair=place.analysis.pair,
         options=place.analysis.score_options,
@@ -104,9 +103,9 @@ async def rank(ls: ShiftLensServer, params: RankParams) -> Json | None:
     try:
         ranked = (await ls.session.engine.rank(request)).ranked
     except ShiftLensError as error:
-        raise _failed(str(error)) from error
+        raise failed(str(error)) from error
     return {
-        **_about(document, place),
+        **about(document, place),
         "at": ranked.position,
         "text": params.text,
         "notes": list(ranked.notes),
@@ -115,13 +114,13 @@ async def rank(ls: ShiftLensServer, params: RankParams) -> Json | None:
     }
 
 
-async def _set_up(ls: ShiftLensServer, document: OpenDocument, place: Place) -> None:
+async def set_up(ls: ShiftLensServer, document: OpenDocument, place: Place) -> None:
     """Set up the engine. Raises JsonRpcException where the pair of the scores that are shown is not to be loaded."""
     settings = await ls.session.configuration.settings(document.uri)
     analysis = place.analysis
     choice = choose_pair(settings, analysis.transcript.front_matter, ls.session.pair, trusted=ls.session.trusted)
     if choice.only_stored or choice.pair != analysis.pair:
-        raise _failed(choice.why_not or "The scores that are shown are of other models than those chosen now.")
+        raise failed(choice.why_not or "The scores that are shown are of other models than those chosen now.")
     ls.session.set_up_engine(settings)
 
 
@@ -129,7 +128,7 @@ def _header(
     document: OpenDocument, place: Place, begun: Begun, wanted: Sequence[Voice], sampling: Sampling
 ) -> Json:  # fmt: skip
     return {
-        **_about(document, place),
+        **about(document, place),
         "at": begun.position,
         "positions": begun.positions,
         "notes": list(begun.notes),
@@ -137,14 +136,12 @@ def _header(
         "temperature": sampling.temperature,
         "topP": sampling.top_p,
         "maxTokens": sampling.max_tokens,
-        "voices": [
-            {"name": _NAMES.get(each.alpha, f"alpha {each.alpha:g}"), "alpha": each.alpha, "seed": each.seed}
-            for each in wanted
-        ],
+        "voices": [{"name": voice_name(each), "alpha": each.alpha, "seed": each.seed} for each in wanted],
     }
 
 
-def _about(document: OpenDocument, place: Place) -> Json:
+def about(document: OpenDocument, place: Place) -> Json:
+    """What an answer is about: the document, the models and the response."""
     pair = place.analysis.pair
     return {
         "uri": document.uri,
@@ -179,9 +176,11 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _tell(ls: ShiftLensServer, token: str | int, value: Json) -> None:
+def tell(ls: ShiftLensServer, token: str | int, value: Json) -> None:
+    """Send a part of a result."""
     ls.protocol.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))
 
 
-def _failed(why: str) -> JsonRpcException:
+def failed(why: str) -> JsonRpcException:
+    """The error of a request that can't be answered."""
     return JsonRpcException(message=why, code=types.LSPErrorCodes.RequestFailed)

@@ -163,10 +163,10 @@ async def _encoded(ls: ShiftLensServer, document: OpenDocument) -> EncodedTokens
     Raises JsonRpcContentModified where the text changed meanwhile; editors keep the colours they have.
     """
     shown = ls.session.store.shown(document.uri)
-    known = document.encoded
+    cached = document.encoded
     version, text = document.version, document.text
-    if known is not None and known.version == version and known.analysis is shown:
-        return known
+    if cached is not None and cached.version == version and cached.analysis is shown:
+        return cached
     data = array("I")
     if shown is not None:
         edits = document.edits_since(shown)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cattrs.gen import make_dict_structure_fn, override
 from pygls.protocol import default_converter
 
-from shiftlens.lsp.server.protocol import ContinueParams
+from shiftlens.lsp.server.protocol import ContinueParams, CrossSampleParams
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -27,16 +27,15 @@ def plain_converter() -> Converter:
     """pygls' converter, which leaves a `Plain` as it is."""
     converter: Converter = default_converter()  # type: ignore[no-untyped-call]
     converter.register_unstructure_hook(Plain, lambda plain: plain.value)
-    converter.register_structure_hook(
-        ContinueParams,
-        make_dict_structure_fn(
-            ContinueParams,
+    for params in (ContinueParams, CrossSampleParams):
+        structure = make_dict_structure_fn(
+            params,
             converter,
             top_p=override(rename="topP"),
             max_tokens=override(rename="maxTokens"),
             partial_result_token=override(rename="partialResultToken", struct_hook=_progress_token),
-        ),
-    )
+        )
+        converter.register_structure_hook(params, structure)
     return converter
 
 

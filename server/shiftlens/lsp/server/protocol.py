@@ -14,7 +14,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcInva
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from shiftlens.lsp.jobs.pages import PAGE_SCHEME
-from shiftlens.scores.continuations import DEFAULT_TOKENS
+from shiftlens.scores.continuations import DEFAULT_SAMPLES, DEFAULT_TOKENS
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -63,6 +63,21 @@ class ContinueParams:
 
 
 @attrs.define
+class CrossSampleParams:
+    """Parameters of `shiftlens/crossSample`: where, or how many of the response there, and how samples are drawn."""
+
+    uri: str
+    position: types.Position
+    most: int | None = None
+    samples: int = DEFAULT_SAMPLES
+    seed: int = 0
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = DEFAULT_TOKENS
+    partial_result_token: str | int | None = None
+
+
+@attrs.define
 class RankParams:
     """Parameters of `shiftlens/rank`: where, and the text to score there."""
 
@@ -87,6 +102,7 @@ class OwnRequest(Generic[_Params]):
 _OWN_MESSAGES: dict[str, type[Any]] = {
     "shiftlens/analysis": OwnRequest[DocumentParams],
     "shiftlens/continue": OwnRequest[ContinueParams],
+    "shiftlens/crossSample": OwnRequest[CrossSampleParams],
     "shiftlens/next": OwnRequest[NextParams],
     "shiftlens/rank": OwnRequest[RankParams],
     "shiftlens/survey": OwnRequest[DocumentParams],
@@ -101,6 +117,7 @@ _NEEDED = {
     "code_lens_provider": "text_document.code_lens",
     "folding_range_provider": "text_document.folding_range",
     "inlay_hint_provider": "text_document.inlay_hint",
+    "inline_completion_provider": "text_document.inline_completion",
     "selection_range_provider": "text_document.selection_range",
 }
 

@@ -20,7 +20,7 @@ from shiftlens.lsp.server.plain import Plain, in_thread
 from shiftlens.lsp.views.hints import inlay_hints
 from shiftlens.lsp.views.lenses import code_lenses
 from shiftlens.lsp.views.occurrences import occurrences
-from shiftlens.lsp.views.selection import selection_range
+from shiftlens.lsp.views.selection import TurnSpans, selection_range
 from shiftlens.lsp.views.symbols import document_symbols, flat_symbols, folding_ranges
 from shiftlens.transcripts.model import Transcript
 
@@ -98,9 +98,12 @@ async def selection_ranges(ls: ShiftLensServer, params: types.SelectionRangePara
         (offset(lines, at, unit), None if shown is None else place_at(document, shown, at, unit))
         for at in params.positions
     ]
-    return await _answer(
-        ls, document, lambda: [selection_range(transcript, place, lines, at, unit) for at, place in places]
-    )
+
+    def ranges() -> list[types.SelectionRange]:
+        turns = TurnSpans.of(transcript)
+        return [selection_range(turns, place, lines, at, unit) for at, place in places]
+
+    return await _answer(ls, document, ranges)
 
 
 async def document_highlight(ls: ShiftLensServer, params: types.DocumentHighlightParams) -> Plain | None:

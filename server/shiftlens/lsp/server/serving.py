@@ -8,8 +8,10 @@ import socket
 import sys
 from typing import BinaryIO
 
+from shiftlens.lsp.server.alternatives import register_alternatives
 from shiftlens.lsp.server.commands import register_commands
 from shiftlens.lsp.server.continuing import register_continuing
+from shiftlens.lsp.server.cross_sampling import register_cross_sampling
 from shiftlens.lsp.server.features import register_features
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.server.log import configure_logging
@@ -28,6 +30,8 @@ def create_server() -> ShiftLensServer:
     register_reviewing(server)
     register_navigation(server)
     register_continuing(server)
+    register_cross_sampling(server)
+    register_alternatives(server)
     return server
 
 

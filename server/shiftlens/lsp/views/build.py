@@ -1,4 +1,4 @@
-"""From what is known of each response to what a document shows."""
+"""From the result of each response to what a document shows."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from shiftlens.lsp.documents.paints import Paint, paints_now
 from shiftlens.lsp.documents.store import DocumentAnalysis, ResponseResult
 from shiftlens.lsp.views.semantic_tokens import paint
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.scores.outcomes import Known, Refusal
+from shiftlens.scores.outcomes import Refusal, Result
 from shiftlens.text.trail import Edits
 from shiftlens.transcripts.model import Response, Transcript
 
 
 def build_view(
     before: DocumentAnalysis | None,
-    known: Sequence[Known | None],
+    results: Sequence[Result | None],
     *,
     version: int,
     text: str,
@@ -44,13 +44,13 @@ def build_view(
     )
     old = before if same else None
     carried = paints_now(old.paints, edits or Edits.between(old.text, text)) if old is not None else ()
-    results: list[ResponseResult] = []
+    shown: list[ResponseResult] = []
     paints: list[Paint] = []
-    for index, (response, entry) in enumerate(zip(transcript.responses, known, strict=True)):
+    for index, (response, entry) in enumerate(zip(transcript.responses, results, strict=True)):
         earlier = old.results[index] if old is not None and index < len(old.results) else ResponseResult()
-        result = _result(response, entry, classify_options, score_options.compat, earlier)
-        results.append(result)
-        paints += _paints(response, result, carried)
+        item = _shown(response, entry, classify_options, score_options.compat, earlier)
+        shown.append(item)
+        paints += _paints(response, item, carried)
     if any(later.start < item.end for item, later in itertools.pairwise(paints)):
         paints = _in_order(paints)
     return DocumentAnalysis(
@@ -60,30 +60,30 @@ def build_view(
         pair=pair,
         score_options=score_options,
         classify_options=classify_options,
-        results=tuple(results),
+        results=tuple(shown),
         paints=tuple(paints),
     )
 
 
-def _result(
+def _shown(
     response: Response,
-    known: Known | None,
+    result: Result | None,
     options: ClassifyOptions,
     compat: str,
     earlier: ResponseResult,
 ) -> ResponseResult:
-    """What is known of a response. Of one that is as it was, nothing is made anew, however many others change."""
-    if known is None:
+    """What is shown of a response. Of one that is as it was, nothing is made anew, however many others change."""
+    if result is None:
         return ResponseResult()
-    outcome = known.outcome
+    outcome = result.outcome
     if isinstance(outcome, Refusal):
         return ResponseResult(refusal=outcome)
     same = earlier.analysis
     if same is not None and same.scored is outcome and same.response == response:
-        return earlier if earlier.partial == known.partial else replace(earlier, partial=known.partial)
+        return earlier if earlier.partial == result.partial else replace(earlier, partial=result.partial)
     analysis = build(response, outcome, options, compat=compat)
     paints = tuple(paint(item) for item in highlights(analysis) if item.shift is not ShiftClass.UNKNOWN)
-    return ResponseResult(analysis, partial=known.partial, paints=paints, runs=runs(analysis))
+    return ResponseResult(analysis, partial=result.partial, paints=paints, runs=runs(analysis))
 
 
 def _in_order(paints: Sequence[Paint]) -> list[Paint]:
@@ -99,12 +99,12 @@ def _paints(response: Response, result: ResponseResult, carried: Sequence[Paint]
     own = result.paints
     if result.is_final:
         return own
-    kept: list[Paint] = []
+    still: list[Paint] = []
     for start, end in _without_scores(response, result.analysis):
         first = bisect_left(carried, start, key=lambda item: item.start)
         past = bisect_left(carried, end, key=lambda item: item.start)
-        kept += (item for item in carried[first:past] if item.end <= end)
-    return tuple(sorted((*own, *kept), key=lambda item: item.start)) if kept else own
+        still += (item for item in carried[first:past] if item.end <= end)
+    return tuple(sorted((*own, *still), key=lambda item: item.start)) if still else own
 
 
 def _without_scores(response: Response, analysis: ResponseAnalysis | None) -> list[tuple[int, int]]:

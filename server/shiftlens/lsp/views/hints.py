@@ -55,11 +55,12 @@ def _hint(response: ResponseAnalysis, row: int, at: types.Position) -> Iterator[
     item = token(response, row)
     choice = base_choice(item, _LONGEST)
     if choice is not None:
+        chooser = "The base model's" if item.base is not None else "The model's"
         ranks = ", ".join(fact.words for fact in rank_facts(item, response.scored))
         yield types.InlayHint(
             position=at,
-            label=f"base: {choice}",
-            tooltip=f"The base model's most likely token here is {base_choice(item)}. Of this one: {ranks}.",
+            label=f"{'base' if item.base is not None else 'model'}: {choice}",
+            tooltip=f"{chooser} most likely token here is {base_choice(item)}. Of this one: {ranks}.",
             padding_left=True,
             padding_right=True,
         )

@@ -9,7 +9,7 @@ import itertools
 import math
 from dataclasses import dataclass
 
-from shiftlens.analysis.facts import LONGEST_TOKEN, Fact, capitalised, facts, probability
+from shiftlens.analysis.facts import LONGEST_TOKEN, Fact, capitalised, facts, id_words, probability
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, Token, TokenSide
 from shiftlens.analysis.ranks import rank_words
 from shiftlens.lsp.documents.locate import Place
@@ -72,7 +72,7 @@ def shown_text(item: Token) -> str:
 def _card(item: Token, place: Place, analysis: ResponseAnalysis, character: list[Token]) -> Card:
     found = facts(item, analysis, place.analysis.transcript, place.analysis.score_options, character)
     name = "End of the response" if item.is_end else shown_text(item)
-    return Card(f"{name} · {item.shift.label}", _lines(found), _table(item))
+    return Card(f"{name} · {item.label}", _lines(found), _table(item))
 
 
 def _lines(found: tuple[Fact, ...]) -> tuple[str, ...]:
@@ -82,13 +82,15 @@ def _lines(found: tuple[Fact, ...]) -> tuple[str, ...]:
 
 
 def _table(item: Token) -> tuple[tuple[str, ...], ...]:
-    rows = [("rank", "base", "prob.", "aligned", "prob.")]
-    for rank in range(max(len(item.base.top), len(item.aligned.top))):
-        rows.append((str(rank + 1), *_cell(item.base, rank), *_cell(item.aligned, rank)))
-    own = (*_own_cell(item.base, item), *_own_cell(item.aligned, item))
+    named = (("base", item.base), ("aligned", item.aligned)) if item.base is not None else (("token", item.aligned),)
+    sides = [side for _, side in named if side is not None]
+    rows = [("rank", *(cell for name, _ in named for cell in (name, "prob.")))]
+    for rank in range(max(len(side.top) for side in sides)):
+        rows.append((str(rank + 1), *(cell for side in sides for cell in _cell(side, rank))))
+    own = tuple(cell for side in sides for cell in _own_cell(side, item))
     if any(own):
         rows.append((RESPONSE_MARK, *own))
-    rows.append(("", OTHERS, probability(item.base.missing_mass), OTHERS, probability(item.aligned.missing_mass)))
+    rows.append(("", *(cell for side in sides for cell in (OTHERS, probability(side.missing_mass)))))
     return tuple(rows)
 
 
@@ -96,7 +98,7 @@ def _cell(side: TokenSide, rank: int) -> tuple[str, str]:
     if rank >= len(side.top):
         return "", ""
     candidate: Candidate = side.top[rank]
-    text = visible_piece(candidate.piece, limit=LONGEST_TOKEN) or f"id {candidate.id}"
+    text = visible_piece(candidate.piece, limit=LONGEST_TOKEN) or id_words(candidate.id)
     mark = f" {RESPONSE_MARK}" if candidate.id == side.id else ""
     return f"{text}{mark}", probability(candidate.prob)
 
@@ -105,7 +107,7 @@ def _own_cell(side: TokenSide, item: Token) -> tuple[str, str]:
     """The response token where it is not among the candidates, with its rank."""
     if side.id is None or any(candidate.id == side.id for candidate in side.top):
         return "", ""
-    text = shown_text(item) if item.piece and not (item.is_end and side.id != item.id) else f"id {side.id}"
+    text = shown_text(item) if item.piece and not (item.is_end and side.id != item.id) else id_words(side.id)
     return f"{text} (rank {rank_words(side.rank)})", probability(math.exp(side.logprob))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from lsprotocol import types
 
 from shiftlens.analysis.classify import shares
-from shiftlens.analysis.model import ResponseAnalysis
+from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.analysis.runs import densest
 from shiftlens.lsp.documents.open import position
 from shiftlens.lsp.documents.store import DocumentAnalysis, ResponseResult
@@ -62,7 +62,10 @@ def shares_words(analysis: ResponseAnalysis, *, partial: bool) -> str:
     of = shares(analysis.summary)
     counted = f"{of.tokens:,} token{'' if of.tokens == 1 else 's'}{' so far' if partial else ''}"
     unknown = f"; {analysis.summary.unknown:,} of unknown class" if analysis.summary.unknown else ""
-    return f"{counted}: {of.shifted:.1%} shifted, {of.marginal:.1%} marginal, {of.unshifted:.1%} unshifted{unknown}"
+    each = ((of.shifted, ShiftClass.SHIFTED), (of.marginal, ShiftClass.MARGINAL), (of.unshifted, ShiftClass.UNSHIFTED))
+    said = ", ".join(f"{share:.1%} {analysis.label_of(shift)}" for share, shift in each)
+    alone = " to the model itself" if analysis.is_of_one_model else ""
+    return f"{counted}: {said}{alone}{unknown}"
 
 
 def _commands(
@@ -80,13 +83,13 @@ def _commands(
     if SHOW_DISTRIBUTIONS in own_commands:
         yield _command(words, SHOW_DISTRIBUTIONS, uri, place.start)
         if result.runs:
-            yield _command("first shifted", GO_TO_FIRST_SHIFTED, uri, index)
+            yield _command(f"first {result.analysis.label_of(ShiftClass.SHIFTED)}", GO_TO_FIRST_SHIFTED, uri, index)
     else:
         # A lens is a command; where nothing else can be done, it goes to what it counts.
         yield _command(words, GO_TO_FIRST_SHIFTED, uri, index)
     best = densest(result.runs)
     if best is not None and best.shifted > 1:
-        yield _command(f"densest run: {best.words}", GO_TO_DENSEST_RUN, uri, index)
+        yield _command(f"densest run: {best.words_in(result.analysis)}", GO_TO_DENSEST_RUN, uri, index)
     if OPEN_REPORT in own_commands and not result.partial:
         yield _command("report", OPEN_REPORT, uri)
 

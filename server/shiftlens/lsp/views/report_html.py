@@ -33,6 +33,7 @@ def report_html(uri: str, shown: DocumentAnalysis, *, changed: bool) -> str | No
         remarks.append(left_out(not_scored))
     refused = tuple((response.index, str(refusal)) for response, refusal in without if not refusal.by_choice)
     analysis = Analysis(
+        scores=shown.scores,
         transcript=shown.transcript,
         pair=shown.pair,
         score_options=shown.score_options,

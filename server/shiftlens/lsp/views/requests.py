@@ -15,8 +15,10 @@ from shiftlens.analysis.words import base_context_of, part_words, trained_words,
 from shiftlens.lsp.documents.locate import Place
 from shiftlens.lsp.documents.open import OpenDocument, span_range
 from shiftlens.lsp.documents.store import DocumentAnalysis, ResponseResult
+from shiftlens.options.pair import FROM_MODELS
 from shiftlens.pipeline.unscored import why_not_part
-from shiftlens.scores.columns import Above
+from shiftlens.scores.columns import Above, known_id
+from shiftlens.scores.records import OneModelScores, ScoredResponse
 from shiftlens.text.lines import Unit
 from shiftlens.text.trail import Edits
 from shiftlens.text.visible import ELLIPSIS, visible_piece
@@ -42,13 +44,14 @@ def analysis_answer(document: OpenDocument, analysis: DocumentAnalysis | None, u
     }
     if analysis is None:
         return answer
-    edits = document.edits_since(analysis)
+    edits, of_file = document.edits_since(analysis), analysis.scores != FROM_MODELS
     return answer | {
-        "models": {"base": analysis.pair.base, "aligned": analysis.pair.aligned},
+        "models": dict(zip(("base", "aligned"), analysis.model_names, strict=True)),
         "settings": {
-            "baseContext": base_context_of(analysis.score_options),
+            "baseContext": None if of_file else base_context_of(analysis.score_options),
             # The reference has a way of its own.
-            "classifyBy": None if analysis.score_options.compat else analysis.classify_options.classify_by,
+            "classifyBy": None if of_file or analysis.score_options.compat else analysis.classify_options.classify_by,
+            "scores": analysis.scores,
             "scoreParts": list(analysis.score_options.parts),
             "thresholds": list(analysis.classify_options.thresholds),
         },
@@ -67,7 +70,8 @@ def token_answer(document: OpenDocument, place: Place, unit: Unit) -> Json:
     tokens: list[Json] = []
     if analysis is not None:
         scored = analysis.scored
-        sides = {"base": scored.base.prefix_text, "aligned": scored.aligned.prefix_text}
+        if isinstance(scored, ScoredResponse):
+            sides = {"base": scored.base.prefix_text, "aligned": scored.aligned.prefix_text}
         transcript, options = place.analysis.transcript, place.analysis.score_options
         character = [item for item in place.tokens if not item.is_end]
         tokens = [_token(item, facts(item, analysis, transcript, options, character)) for item in place.tokens]
@@ -80,13 +84,20 @@ def token_answer(document: OpenDocument, place: Place, unit: Unit) -> Json:
         "tokenCount": None if analysis is None else analysis.token_count,
         "partial": place.result.partial,
         "refusal": _why_not(place),
-        "range": None if span is None else _range(document, span, unit),
-        "models": {"base": place.analysis.pair.base, "aligned": place.analysis.pair.aligned},
-        "baseContext": base_context_of(place.analysis.score_options),
+        "range": None if span is None else range_json(document, span, unit),
+        "models": _models(place),
+        "baseContext": base_context_of(place.analysis.score_options) if place.analysis.scores == FROM_MODELS else None,
         "prefix": sides,
         "notes": [] if analysis is None else list(analysis.notes),
         "tokens": tokens,
     }
+
+
+def _models(place: Place) -> Json:
+    scored = None if place.result.analysis is None else place.result.analysis.scored
+    if isinstance(scored, OneModelScores):
+        return {"base": None, "aligned": scored.model_name or None}
+    return {"base": place.analysis.pair.base or None, "aligned": place.analysis.pair.aligned or None}
 
 
 def _why_not(place: Place) -> str | None:
@@ -134,7 +145,7 @@ def _response(
         "turn": turn_words(analysis.transcript.responses[index], analysis.transcript),
         "label": analysis.transcript.responses[index].label,
         "training": trained_words(analysis.transcript.responses[index]),
-        "range": None if span is None else _range(document, span, unit),
+        "range": None if span is None else range_json(document, span, unit),
         "summary": None if found is None else summary_json(found.summary),
         "notes": [] if found is None else list(found.notes),
     }
@@ -159,9 +170,10 @@ def _token(item: Token, told: Sequence[Fact]) -> Json:
     sentences = {fact.kind: fact.sentence for fact in told}
     return {
         "index": item.index,
-        "id": item.id,
+        "id": known_id(item.id),
         "text": visible_piece(item.piece),
         "class": None if item.shift is ShiftClass.UNKNOWN else item.shift.label,
+        "classText": None if item.shift is ShiftClass.UNKNOWN else item.label,
         "isEnd": item.is_end,
         "part": part_words(item.part),
         "kind": item.kind.label,
@@ -169,7 +181,7 @@ def _token(item: Token, told: Sequence[Fact]) -> Json:
         "boundary": item.boundary,
         "offGreedy": item.off_greedy,
         "shortened": list(item.shortened),
-        "base": _base_side(item),
+        "base": None if item.base is None else _base_side(item, item.base),
         "aligned": _side(item.aligned),
         "baseRankOfAlignedTop": rank_number(item.base_rank_of_aligned_top),
         # For clients that know no `facts`.
@@ -183,15 +195,15 @@ def _token(item: Token, told: Sequence[Fact]) -> Json:
     }
 
 
-def _base_side(item: Token) -> Json:
+def _base_side(item: Token, side: TokenSide) -> Json:
     """In a pair of two vocabularies, the same token has another id on this side; the client wants to know it again."""
-    same = item.base.id is not None and not item.is_end
-    return {**_side(item.base), **({"id": item.id} if same else {})}
+    same = side.id is not None and not item.is_end
+    return {**_side(side), **({"id": item.id} if same else {})}
 
 
 def _side(side: TokenSide) -> Json:
     return {
-        "id": side.id,
+        "id": None if side.id is None else known_id(side.id),
         "rank": rank_number(side.rank),
         **({"rankAbove": side.rank.rank} if isinstance(side.rank, Above) else {}),
         "rankText": rank_words(side.rank),
@@ -205,7 +217,7 @@ def _side(side: TokenSide) -> Json:
 
 def _candidate(candidate: Candidate, side: TokenSide) -> Json:
     return {
-        "id": candidate.id,
+        "id": known_id(candidate.id),
         "text": visible_piece(candidate.piece),
         "prob": _finite(candidate.prob),
         "isResponse": candidate.id == side.id,
@@ -217,7 +229,8 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _range(document: OpenDocument, span: tuple[int, int], unit: Unit) -> Json:
+def range_json(document: OpenDocument, span: tuple[int, int], unit: Unit) -> Json:
+    """A span of the present text as the protocol has ranges."""
     found = span_range(document.lines, *span, unit)
     return {
         "start": {"line": found.start.line, "character": found.start.character},

@@ -45,9 +45,10 @@ def run_diagnostics(analysis: DocumentAnalysis, edits: Edits, lines: LineIndex, 
 def _words(response: ResponseAnalysis, run: Run) -> str:
     begin = response.text_ends[run.first - 1] if run.first else 0
     text = shorten(visible_note(response.text[begin : response.text_ends[run.end - 1]]), _LONGEST_TEXT)
-    choice = base_choice(token(response, run.first))
-    instead = f" The base model's most likely token where it begins: {choice}." if choice is not None else ""
-    return f"{run.words}: {text}.{instead}"
+    item = token(response, run.first)
+    choice, chooser = base_choice(item), "The base model's" if item.base is not None else "The model's"
+    instead = f" {chooser} most likely token where it begins: {choice}." if choice is not None else ""
+    return f"{run.words_in(response)}: {text}.{instead}"
 
 
 def _diagnostic(lines: LineIndex, span: tuple[int, int], message: str, unit: Unit) -> types.Diagnostic:

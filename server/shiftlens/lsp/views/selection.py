@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
 
 from lsprotocol import types
 
@@ -14,10 +17,32 @@ from shiftlens.transcripts.model import Transcript
 _Span = tuple[int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class TurnSpans:
+    """The spans of all parts, turns and conversations of a transcript by their starts, so that one cursor of many costs
+    no walk through the file. `reach` has the furthest end of all spans up to each."""
+
+    spans: tuple[_Span, ...] = ()
+    reach: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, transcript: Transcript | None) -> TurnSpans:
+        spans = tuple(sorted(_spans_of(transcript))) if transcript is not None else ()
+        return cls(spans, tuple(accumulate((end for _, end in spans), max)))
+
+    def around(self, first: int, past: int) -> Iterator[_Span]:
+        """Those that hold [first, past)."""
+        at = bisect_right(self.spans, first, key=lambda span: span[0]) - 1
+        while at >= 0 and self.reach[at] >= past:
+            if self.spans[at][1] >= past:
+                yield self.spans[at]
+            at -= 1
+
+
 def selection_range(
-    transcript: Transcript | None, place: Place | None, lines: LineIndex, offset: int, unit: Unit
+    turns: TurnSpans, place: Place | None, lines: LineIndex, offset: int, unit: Unit
 ) -> types.SelectionRange:
-    """What to select at an offset of the text that `transcript` was read from, the smallest first.
+    """What to select at an offset of the text that `turns` are of, the smallest first.
 
     Each range holds the one before. Token and run are of `place`, where there are scores; a token that is in no run has
     none. Where there is nothing to select, it is the empty range.
@@ -25,7 +50,8 @@ def selection_range(
     token = place.span_now() if place is not None else None
     first, past = token or (offset, offset)
     every = {token} if token else set()
-    every |= {span for span in _spans(transcript, place, offset) if span[0] <= first and past <= span[1]}
+    every |= {span for span in _runs(place) if span[0] <= first and past <= span[1]}
+    every.update(turns.around(first, past))
     spans = sorted((span for span in every if span[0] < span[1]), key=lambda span: (span[0] - span[1], span))
     found: types.SelectionRange | None = None
     inside: _Span | None = None
@@ -36,17 +62,20 @@ def selection_range(
     return found or types.SelectionRange(range=span_range(lines, offset, offset, unit))
 
 
-def _spans(transcript: Transcript | None, place: Place | None, offset: int) -> Iterator[_Span]:
-    if place is not None:
-        for run in place.result.runs:
-            span = place.edits.span_to_new(run.source_start, run.source_end)
-            if span is not None:
-                yield span
-    for turns in transcript.conversations if transcript is not None else ():
+def _runs(place: Place | None) -> Iterator[_Span]:
+    if place is None:
+        return
+    for run in place.result.runs:
+        span = place.edits.span_to_new(run.source_start, run.source_end)
+        if span is not None:
+            yield span
+
+
+def _spans_of(transcript: Transcript) -> Iterator[_Span]:
+    for turns in transcript.conversations:
         placed = [turn for turn in turns if turn.parts]
-        around = [turn for turn in placed if turn.source_start <= offset <= turn.source_end]
         if placed:
             yield min(turn.source_start for turn in placed), max(turn.source_end for turn in placed)
-        for turn in around:
+        for turn in placed:
             yield turn.source_start, turn.source_end
             yield from ((part.source.source_start, part.source.source_end) for part in turn.parts)

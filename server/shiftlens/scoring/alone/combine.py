@@ -11,7 +11,7 @@ from shiftlens.backends.protocol import SideNumbers
 from shiftlens.scores.columns import UNKNOWN_RANK
 from shiftlens.scores.description import scoring_model
 from shiftlens.scores.records import ScoredResponse
-from shiftlens.scoring.alone.sides import SidePair
+from shiftlens.scoring.alone.sides import PairView
 from shiftlens.scoring.inputs.prepare import Prepared
 from shiftlens.scoring.numbers.pack import pack
 from shiftlens.scoring.numbers.tensors import PairTensors, SideTensors
@@ -21,7 +21,7 @@ from shiftlens.scoring.passes.two_vocabularies import BaseIds, side_by_side
 _NOT_THERE = -1
 
 
-def pair_tensors_of(pair: SidePair, prepared: Prepared, base: SideNumbers, aligned: SideNumbers, k: int) -> PairTensors:
+def pair_tensors_of(pair: PairView, prepared: Prepared, base: SideNumbers, aligned: SideNumbers, k: int) -> PairTensors:
     """The numbers of both models side by side. KL is no number, and neither is an entropy that is not known."""
     base_tensors, aligned_tensors = side_tensors_of(base, k), side_tensors_of(aligned, k)
     tops = aligned_tensors.top_ids[:, 0].tolist()
@@ -44,14 +44,15 @@ def pair_tensors_of(pair: SidePair, prepared: Prepared, base: SideNumbers, align
 
 
 def record_of(
-    pair: SidePair,
+    pair: PairView,
     prepared: Prepared,
     tensors: PairTensors,
     numbers: tuple[SideNumbers, SideNumbers],
+    notes: tuple[str, ...] = (),
     *,
     with_decoded: bool = False,
 ) -> ScoredResponse:
-    """The record, with nothing in it that a model did not give."""
+    """The record, with nothing in it that a model did not give. `notes` are what is to be said of the two models."""
     models = scoring_model(pair.base.description), scoring_model(pair.aligned.description)
     scored = pack(prepared, tensors, pair.encoders, models, with_decoded=with_decoded)
     base, aligned = scored.base, scored.aligned
@@ -59,9 +60,13 @@ def record_of(
         base = dataclasses.replace(base, entropy=b"")
     if not numbers[1].entropy:
         aligned = dataclasses.replace(aligned, entropy=b"")
-    return dataclasses.replace(
-        scored, base=base, aligned=aligned, comparison=dataclasses.replace(scored.comparison, kl=b"")
-    )
+    for side, had in zip((pair.base, pair.aligned), numbers, strict=True):
+        if not had.k:
+            name = side.description.name
+            notes = (*notes, f"{name} gives no candidates that can be told from others by their texts.")
+    every = tuple(dict.fromkeys((*scored.comparison.notes, *notes)))
+    comparison = dataclasses.replace(scored.comparison, kl=b"", notes=every)
+    return dataclasses.replace(scored, base=base, aligned=aligned, comparison=comparison)
 
 
 def side_tensors_of(numbers: SideNumbers, k: int) -> SideTensors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import torch
 
@@ -43,7 +43,7 @@ class LocalBackend:
 
     def score(
         self, inputs: Sequence[SideInput], k: int, check: Callable[[], None]
-    ) -> Iterator[tuple[int, SideNumbers]]:
+    ) -> Generator[tuple[int, SideNumbers], None, None]:
         """Short inputs of nearly one length are fed together, each long one by itself in chunks."""
         causal = self._model.causal
         limits = limits_of(causal.device, causal.parameters)

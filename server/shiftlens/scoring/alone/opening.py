@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from shiftlens.backends.protocol import BackendKind, RemoteBackend
+from shiftlens.backends.protocol import BackendKind, RemoteBackend, Waiting
 from shiftlens.options.pair import PairSpec
 from shiftlens.scoring.alone.local import LocalBackend
 from shiftlens.scoring.alone.sides import Side, SidePair, side_pair
@@ -30,7 +30,11 @@ class SideOpener:
 
     def has_remote(self, spec: PairSpec) -> bool:
         """Whether a model of the pair is elsewhere."""
-        return any(self._remote(name, spec) is not None for name in (spec.base, spec.aligned))
+        return any(self.is_remote(name, spec) for name in (spec.base, spec.aligned))
+
+    def is_remote(self, name: str, spec: PairSpec) -> bool:
+        """Whether this model of the pair is elsewhere."""
+        return self._remote(name, spec) is not None
 
     def needed(self, spec: PairSpec) -> list[Needed]:
         """What the models of the pair that are here need. Fetches nothing. Raises ModelError."""
@@ -61,6 +65,19 @@ class SideOpener:
                 return
             self._pairs[spec] = side_pair(base, aligned)
             yield self._pairs[spec]
+
+    def connect(self, spec: PairSpec, check: Callable[[], None]) -> Iterator[Waiting]:
+        """Have the models of a pair that are elsewhere tell what they are, in steps. Raises ModelError."""
+        for name in (spec.base, spec.aligned):
+            remote = self._remote(name, spec)
+            if remote is not None:
+                yield from remote.connect(check)
+
+    @contextmanager
+    def side(self, name: str, spec: PairSpec, on_progress: OnProgress) -> Iterator[Side]:
+        """One model of a pair, in use while this lasts if it is here. Raises ModelError."""
+        with self._side(name, spec, on_progress, look=False) as side:
+            yield side
 
     @contextmanager
     def _side(self, name: str, spec: PairSpec, on_progress: OnProgress, *, look: bool) -> Iterator[Side]:

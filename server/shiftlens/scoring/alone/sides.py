@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from shiftlens.backends.protocol import Backend
+from shiftlens.backends.protocol import Backend, Waiting
 from shiftlens.options.pair import ScoreOptions
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.requests import ResponseToScore
 from shiftlens.scoring.inputs.fitting import prepare_fitted
 from shiftlens.scoring.inputs.prepare import Prepared
-from shiftlens.scoring.inputs.tokenized import TokenizedModel
+from shiftlens.scoring.inputs.tokenized import TokenizedBackend, TokenizedModel
 from shiftlens.scoring.inputs.tokens import TextEncoder
 from shiftlens.scoring.models.compatible import token_difference
 from shiftlens.scoring.opening.pair import vocabulary_notes
+
+_A_TEXT = "The sky is blue because air scatters blue light more than red light, and sunsets are red for that reason."
 
 _ALONE = "Each model was scored by itself, so that there is no KL."
 
@@ -28,6 +31,40 @@ class Side:
     @property
     def description(self) -> ModelDescription:
         return self.backend.identity
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the model is not loaded here."""
+        return isinstance(self.tokens, TokenizedBackend)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """What makes the tokens of a model that is elsewhere."""
+        if not isinstance(self.tokens, TokenizedBackend):
+            return ()
+        return (f"Its tokens are made here, by the tokenizer of {self.tokens.backend.tokenizer}.",)
+
+    def try_out(self, k: int, check: Callable[[], None]) -> Iterator[Waiting]:
+        """See whether a model that is elsewhere gives numbers that can be used. Raises ModelError."""
+        if isinstance(self.tokens, TokenizedBackend):
+            yield from self.tokens.backend.try_out(self.tokens.encoder.encode(_A_TEXT).ids, k, check)
+
+
+@dataclass(frozen=True, slots=True)
+class SideView:
+    """What a side is, without the model itself."""
+
+    description: ModelDescription
+    is_elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PairView:
+    """What a pair is, without the models: to be held while they may be evicted."""
+
+    base: SideView
+    aligned: SideView
+    encoders: tuple[TextEncoder, TextEncoder]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +81,12 @@ class SidePair:
         """The tokenizers of the base and the aligned model."""
         return self.base.tokens.encoder, self.aligned.tokens.encoder
 
+    @property
+    def view(self) -> PairView:
+        """The pair without the models."""
+        base, aligned = (SideView(side.description, side.is_elsewhere) for side in (self.base, self.aligned))
+        return PairView(base, aligned, self.encoders)
+
     def prepare(self, response: ResponseToScore, options: ScoreOptions) -> Prepared:
         """What to feed to both for a response, with what is to be said of the pair. Raises ScoringError."""
         models = self.base.tokens, self.aligned.tokens
@@ -55,13 +98,12 @@ def side_pair(base: Side, aligned: Side, notes: tuple[str, ...] = ()) -> SidePai
     differ = token_difference(base.tokens, aligned.tokens)
     about_files = dict.fromkeys((*base.tokens.notes, *aligned.tokens.notes))
     about_alone = () if differ else (_ALONE,)
-    about_sides = [note for side in (base, aligned) for note in _about(side)]
-    every = (*notes, *vocabulary_notes(differ), *about_alone, *dict.fromkeys(about_sides), *about_files)
+    every = (*notes, *vocabulary_notes(differ), *about_alone, *about_files)
     return SidePair(base, aligned, every, same_tokens=not differ)
 
 
-def _about(side: Side) -> list[str]:
-    """What a backend can't tell, in sentences."""
+def about(side: Side) -> tuple[str, ...]:
+    """What a backend can't tell, in sentences. Of a server that is known only once it has answered."""
     name, can = side.tokens.name, side.backend.capabilities
     found = []
     if not can.full_vocabulary:
@@ -71,4 +113,4 @@ def _about(side: Side) -> list[str]:
         found.append(f"{name} gives ranks only of tokens among its candidates{among}.")
     if not can.entropy:
         found.append(f"{name} gives no entropy.")
-    return found
+    return tuple(found)

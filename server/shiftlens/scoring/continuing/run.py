@@ -20,8 +20,8 @@ from shiftlens.scores.continuations import (
     WrittenToken,
     check_asked,
 )
-from shiftlens.scores.requests import ResponseToScore
-from shiftlens.scoring.continuing.place import Place, SidePlace, place_in
+from shiftlens.scores.requests import ResponseToScore, well_formed
+from shiftlens.scoring.continuing.place import Place, SidePlace, place_in, tokens_behind
 from shiftlens.scoring.continuing.sampler import is_broken, logprob_of, mixed, next_token
 from shiftlens.scoring.continuing.stream import Tail, tail_of
 from shiftlens.scoring.inputs.template_limits import template_budget
@@ -68,11 +68,12 @@ def continuations(asked: Continuing, open_pair: OpenPair) -> Iterator[tuple[Even
         asked.check()
         with template_budget(asked.check):
             place = place_in(pair, asked.response, asked.options, asked.position)
-        yield (_begun(pair, place, asked),)
+        given, notes = _given(pair, place, asked.voices)
+        yield (_begun(pair, place, asked, notes),)
         pair.activate()
         tails = _tails(pair, place, asked)
         for at, voice in enumerate(asked.voices):
-            for token in _written(pair, place, tails, voice, asked):
+            for token in _written(pair, place, tails, voice, given[at], asked):
                 yield (Written(at, token),)
                 pair.activate()
 
@@ -95,10 +96,46 @@ def _tails(pair: OpenedPair, place: Place, asked: Continuing) -> tuple[Tail | No
     return found[0], found[1]
 
 
+def _given(
+    pair: OpenedPair, place: Place, voices: Sequence[Voice]
+) -> tuple[tuple[tuple[int, ...], ...], tuple[str, ...]]:
+    """What each voice is to begin with, as ids of its vocabulary; and notes on that.
+
+    Raises ScoringError where a model lacks such a token.
+    """
+    found: list[tuple[int, ...]] = []
+    notes: dict[str, None] = {}
+    for voice in voices:
+        model, side = (pair.base, place.base) if voice.alpha == BASE_ALPHA else (pair.aligned, place.aligned)
+        if isinstance(voice.instead, str):
+            ids, is_joint = tokens_behind(model.loaded.encoder, side.before, well_formed(voice.instead))
+            if not is_joint:
+                notes[
+                    f"For {model.loaded.name}, {voice.instead!r} does not come apart as tokens from what stands before"
+                    " it; it was tokenised by itself."
+                ] = None
+        else:
+            ids = () if voice.instead is None else (voice.instead,)
+        both = [each.loaded for each in (pair.base, pair.aligned) if voice.alpha not in (BASE_ALPHA, ALIGNED_ALPHA)]
+        for loaded in both or [model.loaded]:
+            if any(not 0 <= token < loaded.vocabulary for token in ids):
+                raise ScoringError(
+                    f"{loaded.name} has no token with the id {max(ids)}, and can't begin with it.",
+                    "Choose a token that the model has.",
+                )
+        found.append(ids)
+    return tuple(found), tuple(notes)
+
+
 def _written(
-    pair: OpenedPair, place: Place, tails: tuple[Tail | None, Tail | None], voice: Voice, asked: Continuing
+    pair: OpenedPair,
+    place: Place,
+    tails: tuple[Tail | None, Tail | None],
+    voice: Voice,
+    given: tuple[int, ...],
+    asked: Continuing,
 ) -> Iterator[WrittenToken]:
-    """The tokens of one voice."""
+    """The tokens of one voice, which begins with those that are given."""
     sampling = asked.sampling
     wanted = (voice.alpha != ALIGNED_ALPHA, voice.alpha != BASE_ALPHA)
     own = [
@@ -126,7 +163,11 @@ def _written(
                 f"The logits of {names} are NaN or infinite after {count - 1} tokens, so that nothing follows.",
                 "Choose another dtype (`shiftlens.dtype`, `--dtype`), or a smaller alpha.",
             )
-        token = next_token(both, generator, temperature=sampling.temperature, top_p=sampling.top_p)
+        is_given = count <= len(given)
+        if is_given:
+            token = given[count - 1]
+        else:
+            token = next_token(both, generator, temperature=sampling.temperature, top_p=sampling.top_p)
         piece = pieces[token]
         text += piece
         end = _end(token, text, sides)
@@ -134,7 +175,7 @@ def _written(
             end = "length"
         if not end and count > room:
             end = "room"
-        yield WrittenToken(id=token, piece=piece, logprob=logprob_of(both, token), end=end)
+        yield WrittenToken(id=token, piece=piece, logprob=logprob_of(both, token), end=end, is_given=is_given)
         if end:
             return
         for _, _, tail in own:
@@ -147,7 +188,7 @@ def _end(token: int, text: bytes, sides: Sequence[SidePlace]) -> str:
     return "close" if any(side.close and side.close in text for side in sides) else ""
 
 
-def _begun(pair: OpenedPair, place: Place, asked: Continuing) -> Begun:
+def _begun(pair: OpenedPair, place: Place, asked: Continuing, notes: tuple[str, ...]) -> Begun:
     pieces = pair.aligned.loaded.encoder.pieces
     before = place.aligned.before[-_BEFORE_TOKENS:] if place.position else ()
     return Begun(
@@ -156,7 +197,7 @@ def _begun(pair: OpenedPair, place: Place, asked: Continuing) -> Begun:
         byte=place.byte,
         before=tuple(pieces.of(before[-place.position :])),
         said=tuple(pieces.of(place.said[: asked.sampling.max_tokens])),
-        notes=place.notes,
+        notes=(*place.notes, *notes),
     )
 
 

@@ -20,16 +20,18 @@ from transformers.utils.hub import cached_file
 from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.errors import ModelError
 from shiftlens.model_files.adapter_files import ADAPTER_CONFIG, AdapterFolder
+from shiftlens.model_files.gguf_file import gguf_path
 from shiftlens.options.pair import PairSpec
 from shiftlens.scoring.inputs.tokens import TextEncoder
 from shiftlens.scoring.models.adapters import AdaptedModel
 from shiftlens.scoring.models.checkpoint_files import CONFIG, WEIGHTS_INDEX, check_files
 from shiftlens.scoring.models.checkpoint_fit import check_fit
+from shiftlens.scoring.models.devices import choose_device, choose_dtype
+from shiftlens.scoring.models.gguf_model import check_gguf, gguf_config, gguf_notes, gguf_tokenizer, gguf_weights
 from shiftlens.scoring.models.load_errors import OR_ALLOW_PICKLES, guarded, out_of_memory
 from shiftlens.scoring.models.loading_progress import weights_read
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,9 @@ def load_model(name: str, spec: PairSpec, on_progress: Callable[[float], None] =
 
     `on_progress` gets the fraction of the weights that are read; what it raises ends the loading.
     """
+    file = gguf_path(name)
+    if file is not None:
+        return _load_gguf(name, file, spec, on_progress)
     source = resolve_model_name(name)
     _check_folder(name, source, spec)
     on_progress(0.0)
@@ -135,6 +140,30 @@ def load_model(name: str, spec: PairSpec, on_progress: Callable[[float], None] =
     )
 
 
+def _load_gguf(name: str, file: Path, spec: PairSpec, on_progress: Callable[[float], None]) -> LoadedModel:
+    check_gguf(name, file)
+    on_progress(0.0)
+    config = gguf_config(name, file)
+    tokenizer = load_tokenizer(name, spec)
+    device = choose_device(spec.device)
+    dtype = choose_dtype(spec.dtype, device, config)
+    with weights_read(on_progress):
+        model, found = gguf_weights(name, file, config, dtype)
+    notes = check_fit(name, model, found) + gguf_notes(name, file)
+    _to_device(name, model, device)
+    model.train(False)
+    return LoadedModel(
+        name=name,
+        folder=None,
+        model=model,
+        encoder=TextEncoder(tokenizer),
+        device=device,
+        dtype=dtype,
+        max_positions=max_positions(config),
+        notes=notes,
+    )
+
+
 def load_adapter(
     name: str, adapter: AdapterFolder, full_model: LoadedModel, adapted: AdaptedModel, spec: PairSpec
 ) -> LoadedModel:
@@ -162,52 +191,24 @@ def load_adapter(
 
 def load_tokenizer(name: str, spec: PairSpec) -> PreTrainedTokenizerFast:
     """Load the tokenizer of a model. Raises ModelError, also for one that has no fast version."""
+    file = gguf_path(name)
     source = resolve_model_name(name)
     offline = not spec.allow_download
-    tokenizer = guarded(
-        name,
-        lambda: AutoTokenizer.from_pretrained(source, local_files_only=offline, trust_remote_code=False),
-        offline=offline,
-        file="tokenizer.json",
-    )
+    if file is not None:
+        tokenizer = gguf_tokenizer(name, file)
+    else:
+        tokenizer = guarded(
+            name,
+            lambda: AutoTokenizer.from_pretrained(source, local_files_only=offline, trust_remote_code=False),
+            offline=offline,
+            file="tokenizer.json",
+        )
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelError(
             f"The tokenizer of {name} has no fast version ({type(tokenizer).__name__}).",
             "Save a `tokenizer.json` for it with `convert_slow_tokenizer`, or choose another model.",
         )
     return tokenizer
-
-
-def choose_device(wanted: str) -> torch.device:
-    """The device named, or the best one for "auto": CUDA, then MPS, then CPU. Raises ModelError."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wanted == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
-    if not available.get(wanted.split(":")[0], False):
-        there = ", ".join(kind for kind, ready in available.items() if ready)
-        raise ModelError(
-            f"The device {wanted!r} is not available here.", f"Set the device to auto, or one of: {there}."
-        )
-    return torch.device(wanted)
-
-
-def choose_dtype(wanted: str, device: torch.device, config: PreTrainedConfig) -> torch.dtype:
-    """The dtype named; for "auto" float32 on a CPU, elsewhere the checkpoint's own. Raises ModelError."""
-    if wanted != "auto":
-        if wanted not in _DTYPES:
-            raise ModelError(f"There is no dtype {wanted!r}.", f"Use auto or one of: {', '.join(_DTYPES)}.")
-        return _DTYPES[wanted]
-    if device.type == "cpu":
-        return torch.float32
-    own = getattr(config, "dtype", None)
-    if not isinstance(own, torch.dtype):
-        return torch.float32
-    if not own.is_floating_point:
-        raise ModelError(
-            f"The `{CONFIG}` of {config.name_or_path} names {own} as its dtype, which holds no real numbers.",
-            f"Set the dtype (`shiftlens.dtype`, `--dtype`) to one of: {', '.join(_DTYPES)}.",
-        )
-    return own
 
 
 def _check_folder(name: str, source: str, spec: PairSpec) -> None:

@@ -14,6 +14,7 @@ from shiftlens.model_files.adapter_files import (
     adapter_folder,
     has_full_model,
 )
+from shiftlens.model_files.gguf_file import gguf_path
 from shiftlens.model_files.local import model_folder
 from shiftlens.options.pair import PairSpec
 from shiftlens.scoring.models.checkpoint_files import check_no_pointers
@@ -31,8 +32,8 @@ class ModelSource:
 
     @property
     def full_model_place(self) -> str:
-        """Equal for two sources of one full model: its folder, or its name where it is not on this machine."""
-        folder = model_folder(self.full_model)
+        """Equal for two sources of one full model: its folder or file, or its name where it is not on this machine."""
+        folder = gguf_path(self.full_model) or model_folder(self.full_model)
         return str(folder.resolve()) if folder is not None else self.full_model
 
     @property
@@ -43,6 +44,8 @@ class ModelSource:
 
 def find_source(name: str, spec: PairSpec) -> ModelSource:
     """Read what is there under a name. Raises ModelError for an adapter that can't be used as it is."""
+    if gguf_path(name) is not None:
+        return ModelSource(name, name)
     folder = model_folder(name)
     if folder is None and spec.allow_download:
         folder = _fetched_adapter(name)

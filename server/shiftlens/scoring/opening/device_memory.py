@@ -14,10 +14,11 @@ from pathlib import Path
 import torch
 
 from shiftlens.errors import ModelError
+from shiftlens.model_files.gguf_file import gguf_path, read_gguf
 from shiftlens.model_files.local import model_folder
 from shiftlens.options.pair import PairSpec
 from shiftlens.scoring.models.checkpoint_files import weight_sizes
-from shiftlens.scoring.models.loading import choose_device
+from shiftlens.scoring.models.devices import choose_device
 from shiftlens.scoring.models.sources import ModelSource
 
 LIMIT_VARIABLE = "SHIFTLENS_MODEL_MEMORY_BYTES"
@@ -107,23 +108,36 @@ def model_bytes(model: torch.nn.Module) -> int:
 
 def estimated_bytes(source: ModelSource, spec: PairSpec, kind: str, *, full_model: bool) -> int:
     """What a full model, or the adapter of a source, will take in memory; 0 where its files don't tell."""
+    item = _ITEM_BYTES.get(spec.dtype, 4 if kind == "cpu" else 0)
+    file = gguf_path(source.full_model)
+    if file is not None and full_model:
+        return _gguf_elements(file) * (item or 4)
     folder = model_folder(source.full_model if full_model else source.name)
     if folder is None:
         return 0
     if not full_model:
         return sum(file.stat().st_size for file in folder.glob("adapter_model.safetensors"))
-    elements, on_disk = _weight_sizes(source.full_model, folder, spec.allow_pickle)
-    item = _ITEM_BYTES.get(spec.dtype, 4 if kind == "cpu" else 0)
+    try:
+        elements, on_disk = _weight_sizes(source.full_model, folder, spec.allow_pickle)
+    except (ModelError, OSError):
+        return 0
     return elements * item if elements and item else on_disk
 
 
 @functools.lru_cache(maxsize=256)
 def _weight_sizes(name: str, folder: Path, allow_pickle: bool) -> tuple[int, int]:
-    """Asked for at each step while jobs wait for models, so that files are read only once."""
+    """Asked for at each step while jobs wait for models, so that files are read only once.
+
+    Files that can't be read are looked at again the next time: they may be whole by then.
+    """
+    return weight_sizes(name, folder, allow_pickle=allow_pickle)
+
+
+def _gguf_elements(file: Path) -> int:
     try:
-        return weight_sizes(name, folder, allow_pickle=allow_pickle)
-    except (ModelError, OSError):
-        return 0, 0
+        return read_gguf(file).elements
+    except (OSError, ValueError):
+        return 0
 
 
 def give_back() -> None:

@@ -194,7 +194,8 @@ class ModelCache:
         name = needed.source.full_model
         before = model_fingerprint(name)
         # A pickle is opened only where the user named it: not one that the files of an adapter name.
-        spec = dataclasses.replace(spec, allow_pickle=spec.allow_pickle and name in named)
+        allowed = spec.allow_pickle and name in named
+        spec = dataclasses.replace(spec, dtype=needed.key.dtype, allow_pickle=allowed)
         loaded = load_model(name, spec, lambda fraction: on_progress(f"Loading {name}", fraction))
         self.loads += 1
         fingerprint, nbytes = _sure(before, name), model_bytes(loaded.model)

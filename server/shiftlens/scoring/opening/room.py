@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -108,7 +109,8 @@ def _missing(
         # A plain model is the one that an adapter beside it is put on.
         elif (each.key, source.kind) not in new and (source.adapter or each.key not in {key for key, _ in new}):
             new.add((each.key, source.kind))
-            missing += estimated_bytes(source, spec, kind, full_model=True)
+            of_this = dataclasses.replace(spec, dtype=each.key.dtype)
+            missing += estimated_bytes(source, of_this, kind, full_model=True)
         if source.adapter is not None and (copy is None or not copy.has(each)):
             missing += estimated_bytes(source, spec, kind, full_model=False)
     return missing, frozenset(present)

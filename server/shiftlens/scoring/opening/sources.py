@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shiftlens.model_files.fingerprint import model_fingerprint
 from shiftlens.options.pair import AUTO_LIBRARY, PairSpec
 from shiftlens.scores.matrix_library import expected_library, remember
-from shiftlens.scoring.models.loading import choose_device
+from shiftlens.scoring.models.devices import choose_device
 from shiftlens.scoring.models.sources import ModelSource, find_source
 from shiftlens.scoring.numbers import products
 
@@ -42,7 +42,8 @@ def needed(spec: PairSpec) -> tuple[Needed, Needed]:
         if same is not None and same == model_fingerprint(aligned.full_model):
             aligned = dataclasses.replace(aligned, full_model=base.full_model)
     library = library_for(spec)
-    return _needed(base, spec, library), _needed(aligned, spec, library)
+    of_base = dataclasses.replace(spec, dtype=spec.base_dtype or spec.dtype)
+    return _needed(base, of_base, library), _needed(aligned, spec, library)
 
 
 def needed_alone(name: str, spec: PairSpec) -> Needed:

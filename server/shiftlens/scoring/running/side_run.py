@@ -1,42 +1,61 @@
-"""Scoring responses under two models each by itself: prepared by portions, each side scored, then put together."""
+"""Scoring responses under two models each by itself: prepared by portions, both sides scored, then put together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
+from itertools import count as counted
+from itertools import groupby
 
-from shiftlens.backends.protocol import SideInput, SideNumbers
-from shiftlens.errors import ScoringError
+from shiftlens.backends.protocol import SideEvent, SideInput, SideNumbers, SideRefused, Waiting
+from shiftlens.errors import ModelError, ScoringError
 from shiftlens.scoring.alone.combine import pair_tensors_of, record_of
-from shiftlens.scoring.alone.sides import Side, SidePair
-from shiftlens.scoring.events import Events, Progress, Refused, Scored
+from shiftlens.scoring.alone.sides import PairView, Side, SidePair, about
+from shiftlens.scoring.events import Events, Needs, Progress, Refused, Scored
 from shiftlens.scoring.inputs.prepare import Prepared, PreparedSide
 from shiftlens.scoring.inputs.template_limits import template_budget
 from shiftlens.scoring.numbers import products
 from shiftlens.scoring.running.portions import portions
+from shiftlens.scoring.running.rate import Rate
 from shiftlens.scoring.running.refusals import no_numbers
 from shiftlens.scoring.running.run import Run
 
-OpenSides = Callable[[], AbstractContextManager[SidePair]]
-"""Has both sides ready for as long as the context lasts."""
+OpenPair = Callable[[], AbstractContextManager[SidePair]]
+OpenSide = Callable[[], AbstractContextManager[Side]]
+"""Has a pair, or one of its sides, ready for as long as the context lasts."""
+
+_BASE, _ALIGNED = 0, 1
 
 
 class SideRun:
-    """One run under a pair of which each model is scored by itself. `aligned` is put into its events."""
+    """One run under a pair of which each model is scored by itself. `aligned` is put into its events.
 
-    def __init__(self, run: Run, open_sides: OpenSides, aligned: int = 0) -> None:
-        self._run, self._open, self._aligned = run, open_sides, aligned
+    A model that is here is in use only while it is fed: a server may be slow, and other pairs may need the memory.
+    """
+
+    def __init__(self, run: Run, open_pair: OpenPair, open_sides: tuple[OpenSide, OpenSide], aligned: int = 0) -> None:
+        self._run, self._open, self._open_sides, self._aligned = run, open_pair, open_sides, aligned
+        self._count = len(run.responses)
+        self._ended: set[int] = set()
+        self._rate = Rate()
+        self._trouble = ""
 
     def steps(self) -> Iterator[Events]:
-        """Do it. A step is the preparation of a response, or the numbers of one side. Raises ModelError, ScoringError,
-        and what `check` raises."""
-        count = len(self._run.responses)
-        for portion in portions(count):
+        """Do it. A step is the preparation of a response, the numbers of one side, or a short wait for a model that is
+        elsewhere. Raises ModelError, and what `check` raises."""
+        for portion in portions(self._count):
+            if portion.start:
+                yield (Needs(models=True),)
+            ready: dict[int, Prepared] = {}
             with self._open() as pair:
-                ready: dict[int, Prepared] = {}
+                view = pair.view
                 for index in portion:
                     yield self._prepared(pair, index, ready)
-                yield from self._scored(pair, portion, ready, count)
+                del pair
+            try:
+                yield from self._scored(view, portion, ready)
+            except ModelError as error:
+                raise self._in_mid_run(error) from None
             yield ()
 
     def _prepared(self, pair: SidePair, index: int, ready: dict[int, Prepared]) -> Events:
@@ -45,36 +64,135 @@ class SideRun:
             with template_budget(self._run.check):
                 ready[index] = pair.prepare(self._run.responses[index], self._run.options)
         except ScoringError as error:
-            return (Refused(index, error.problem, error.remedy, self._aligned),)
+            return (self._refused(index, error.problem, error.remedy),)
         return ()
 
-    def _scored(self, pair: SidePair, portion: range, ready: dict[int, Prepared], count: int) -> Iterator[Events]:
-        k = self._run.top_k
+    def _scored(self, view: PairView, portion: range, ready: dict[int, Prepared]) -> Iterator[Events]:
         indices = list(ready)
-        base_inputs = [_input(ready[i].base, _base_ids(ready[i])) for i in indices]
-        aligned_inputs = [_input(ready[i].aligned, ready[i].ids) for i in indices]
-        base: dict[int, SideNumbers] = {}
-        for done, (at, numbers) in enumerate(self._numbers(pair.base, base_inputs, k), start=1):
-            base[at] = numbers
-            yield (self._progress(portion, done / 2 / len(indices), indices[at], count),)
-        for done, (at, numbers) in enumerate(self._numbers(pair.aligned, aligned_inputs, k), start=1):
-            index, both = indices[at], (base.pop(at), numbers)
-            progress = self._progress(portion, (done / len(indices) + 1) / 2, index, count)
-            tensors = pair_tensors_of(pair, ready[index], *both, k)
-            broken = tensors.first_broken()
-            if broken is not None:
-                error = no_numbers(pair, ready[index], tensors, broken)
-                yield (progress, Refused(index, error.problem, error.remedy, self._aligned))
+        inputs = (
+            [_input(ready[i].base, _base_ids(ready[i])) for i in indices],
+            [_input(ready[i].aligned, ready[i].ids) for i in indices],
+        )
+        notes: list[tuple[str, ...]] = [(), ()]
+        one_side: dict[int, SideNumbers] = {}
+        answers = 0
+        sides = [self._one_side(which, view, inputs[which], notes) for which in (_BASE, _ALIGNED)]
+        elsewhere = (view.base.is_elsewhere, view.aligned.is_elsewhere)
+        for which, event in _in_turns(sides):
+            if event is None:
+                if not elsewhere[which]:
+                    yield (Needs(models=False),)
                 continue
-            record = record_of(pair, ready[index], tensors, both, with_decoded=self._run.with_decoded)
-            yield (progress, Scored(index, record, False, products.in_use(), self._aligned))
+            if isinstance(event, Waiting):
+                yield self._waiting(event, portion, answers / 2 / len(indices))
+                continue
+            at, came = event
+            index = indices[at]
+            answers += 1
+            progress = self._progress(portion, answers / 2 / len(indices), index)
+            if isinstance(came, SideRefused) and index not in self._ended:
+                yield (progress, self._refused(index, came.problem, came.remedy))
+            elif isinstance(came, SideRefused) or index in self._ended:
+                yield (progress,)
+            elif index not in one_side:
+                one_side[index] = came
+                yield (progress,)
+            else:
+                other = one_side.pop(index)
+                both = (came, other) if which == _BASE else (other, came)
+                yield (progress, self._together(view, index, ready[index], both, (*notes[_BASE], *notes[_ALIGNED])))
 
-    def _numbers(self, side: Side, inputs: Sequence[SideInput], k: int) -> Iterator[tuple[int, SideNumbers]]:
-        most = side.backend.capabilities.most_top_k
-        return side.backend.score(inputs, k if most is None else min(k, most), self._run.check)
+    def _one_side(
+        self, which: int, view: PairView, inputs: Sequence[SideInput], notes: list[tuple[str, ...]]
+    ) -> Generator[SideEvent, None, None]:
+        """What comes of the inputs of one side. `notes` gets what is to be said of it, which may take an answer."""
+        described = (view.base, view.aligned)[which].description
+        with self._open_sides[which]() as side:
+            if side.description.fingerprint != described.fingerprint:
+                raise ModelError(
+                    f"The files of {described.name} changed while responses were scored.",
+                    "Ask again: the model is then read as it is now.",
+                )
+            if side.is_elsewhere:
+                self._rate.begin()
+            most = side.backend.capabilities.most_top_k
+            k = self._run.top_k if most is None else min(self._run.top_k, most)
+            with closing(side.backend.score(inputs, k, self._run.check)) as events:
+                for event in events:
+                    if not isinstance(event, Waiting):
+                        notes[which] = about(side)
+                        if side.is_elsewhere:
+                            self._rate.add(len(inputs[event[0]].prefix_ids) + inputs[event[0]].rows)
+                    yield event
 
-    def _progress(self, portion: range, share: float, index: int, count: int) -> Progress:
-        return Progress((portion.start + len(portion) * share) / count, index, count, self._aligned)
+    def _together(
+        self,
+        view: PairView,
+        index: int,
+        prepared: Prepared,
+        both: tuple[SideNumbers, SideNumbers],
+        notes: tuple[str, ...],
+    ) -> Scored | Refused:
+        tensors = pair_tensors_of(view, prepared, *both, self._run.top_k)
+        broken = tensors.first_broken()
+        if broken is not None:
+            error = no_numbers(view, prepared, tensors, broken)
+            return self._refused(index, error.problem, error.remedy)
+        self._ended.add(index)
+        record = record_of(view, prepared, tensors, both, notes, with_decoded=self._run.with_decoded)
+        return Scored(index, record, False, products.in_use(), self._aligned)
+
+    def _refused(self, index: int, problem: str, remedy: str) -> Refused:
+        self._ended.add(index)
+        return Refused(index, problem, remedy, self._aligned)
+
+    def _waiting(self, event: Waiting, portion: range, share: float) -> Events:
+        """A server's trouble is told once."""
+        self._run.check()
+        if event.why in ("", self._trouble):
+            return ()
+        self._trouble = event.why
+        waited = next((index for index in portion if index not in self._ended), portion.start)
+        return (self._progress(portion, share, waited, f"the server {event.why}, and is asked again"),)
+
+    def _progress(self, portion: range, share: float, index: int, said: str = "") -> Progress:
+        if not said:
+            self._trouble = ""
+        done = (portion.start + len(portion) * share) / self._count
+        return Progress(done, index, self._count, self._aligned, said or self._rate.in_words)
+
+    def _in_mid_run(self, error: ModelError) -> ModelError:
+        """The error that ended the run, with what was scored before it and what was not."""
+        left = [index for index in range(self._count) if index not in self._ended]
+        if not self._ended or not left:
+            return error
+        so_far = f"{len(self._ended)} of {self._count} responses had been scored; not scored: {_numbers_of(left)}."
+        return ModelError(f"{error.problem} {so_far}", error.remedy)
+
+
+def _in_turns(sides: Sequence[Generator[SideEvent, None, None]]) -> Iterator[tuple[int, SideEvent | None]]:
+    """What comes of both sides, which take turns until each has ended; None is the last of each."""
+    left = dict(enumerate(sides))
+    try:
+        while left:
+            for which, side in list(left.items()):
+                event = next(side, None)
+                if event is None:
+                    del left[which]
+                yield which, event
+    finally:
+        for side in left.values():
+            side.close()
+
+
+def _numbers_of(indices: Iterable[int]) -> str:
+    """Responses as they are counted from 1, as in `response 3, 5 to 12`."""
+    runs: list[str] = []
+    places = counted()
+    for _, members in groupby(indices, key=lambda index: index - next(places)):
+        run = list(members)
+        runs.append(str(run[0] + 1) if len(run) == 1 else f"{run[0] + 1} to {run[-1] + 1}")
+    return f"response {', '.join(runs)}"
 
 
 def _input(side: PreparedSide, ids: tuple[int, ...]) -> SideInput:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.record import Record, each
-from shiftlens.transcripts.json.source import JsonObject, JsonString
+from shiftlens.transcripts.json.saved import with_saved
+from shiftlens.transcripts.json.source import JsonArray, JsonObject, JsonString
 from shiftlens.transcripts.json.turns import call, parts, spelled, spelled_node, turn
-from shiftlens.transcripts.model import Part, PartKind, Role
+from shiftlens.transcripts.model import Part, PartKind, Role, SavedKind, SavedLogprobs
 
 _ROLES = {"system": Role.SYSTEM, "user": Role.USER, "agent": Role.ASSISTANT}
 _OF_NO_MATTER = ("schema_version", "notes", "final_metrics", "extra", "trajectory_id")
@@ -26,12 +27,13 @@ def _matches(value: object) -> bool:
 
 def _read(record: Record) -> Iterator[Conversation]:
     agent = record.mapping("agent")
-    tools = ""
+    tools = model = ""
     if agent is not None:
         tools = agent.json_text("tool_definitions")
+        model = agent.word("model_name")
         agent.skip("name", "extra")
         agent.finish()
-    yield Conversation(tuple(said for step in record.items("steps") for said in _step(step)), tools)
+    yield Conversation(tuple(said for step in record.items("steps") for said in _step(step, model)), tools)
     for child in record.items("subagent_trajectories"):
         yield from _read(child)
         child.finish()
@@ -40,7 +42,19 @@ def _read(record: Record) -> Iterator[Conversation]:
     record.skip(*_OF_NO_MATTER, "continued_trajectory_ref")
 
 
-def _step(step: Record) -> Iterator[Said]:
+def _saved(step: Record, model: str) -> tuple[SavedLogprobs, ...]:
+    """The logprobs among a step's metrics: of a number for each token, or of an object that names it."""
+    metrics = step.mapping("metrics")
+    node = metrics.member("logprobs") if metrics is not None else None
+    if not isinstance(node, JsonArray) or not node.items:
+        return ()
+    named = all(isinstance(item, JsonObject) for item in node.items)
+    text = step.text[node.start : node.end]
+    kind = SavedKind.ITEMS if named else SavedKind.NUMBERS
+    return (SavedLogprobs(kind, (text,), step.word("model_name") or model, node.start),)
+
+
+def _step(step: Record, model: str) -> Iterator[Said]:
     """A step's turn, and those of the tools whose results it observed.
 
     What was copied from an earlier trajectory, or was done by no call to the model, is not scored.
@@ -59,7 +73,8 @@ def _step(step: Record) -> Iterator[Said]:
         found.append(call(name, spelled(made, "arguments"), made.start, call_id))
         made.skip("extra")
         made.finish()
-    yield Said(turn(role, found, step.start), scored=not copied)
+    said = Said(turn(role, found, step.start), scored=not copied)
+    yield from with_saved((said,), _saved(step, model))
     observed = step.mapping("observation")
     for result in observed.items("results") if observed else ():
         call_id = result.word("source_call_id")

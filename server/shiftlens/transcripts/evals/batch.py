@@ -8,7 +8,7 @@ from dataclasses import replace
 from shiftlens.transcripts.conversation import Conversation
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.answers import answered
-from shiftlens.transcripts.json.exchange import answers_in, prompt_of
+from shiftlens.transcripts.json.exchange import answers_in, prompt_of, without_prompt
 from shiftlens.transcripts.json.prompt import Prompt, unscored
 from shiftlens.transcripts.json.record import Record, RecordError
 
@@ -61,8 +61,7 @@ def _answered(record: Record, request: tuple[Prompt, str] | None) -> Iterator[Co
     if len(found) == 1:
         found = (replace(found[0], label=""),)
     if request is None:
-        record.log.say(_NO_REQUEST, record.start)
-        yield from (Conversation(unscored(answer.said), label=answer.label) for answer in found)
+        yield from (without_prompt(record, Conversation(a.said, label=a.label), _NO_REQUEST) for a in found)
     else:
         yield from answered(request[0], found, request[1])
 

@@ -11,6 +11,7 @@ from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.messages import is_messages
 from shiftlens.transcripts.json.offered import as_functions
 from shiftlens.transcripts.json.record import Record, RecordError, each
+from shiftlens.transcripts.json.saved import saved_in, with_saved
 from shiftlens.transcripts.json.source import JsonObject, JsonString, decoded
 from shiftlens.transcripts.model import Role, Turn
 
@@ -72,6 +73,8 @@ def _sample(sample: Record) -> Iterator[Conversation]:
     answers = _choices(sample, texts)
     if answers and not _ends_with(said, answers[0]):
         said = (*said, *answers[0])
+    elif answers:
+        said = with_saved(said, tuple(saved for each in answers[0] for saved in each.turn.saved))
     notes = (*notes, *sorted(texts.notes))
     yield Conversation(said, tools, notes=notes)
     before = said[: -len(answers[0])] if answers else ()
@@ -93,12 +96,13 @@ def _choices(sample: Record, texts: SampleTexts) -> list[tuple[Said, ...]]:
     output = sample.mapping("output")
     if output is None:
         return []
-    output.skip("model", "completion", "usage", "time", "metadata", "error", "response_id", "fallback")
+    model = output.word("model")
+    output.skip("completion", "usage", "time", "metadata", "error", "response_id", "fallback")
     found: list[tuple[Said, ...]] = []
     for choice in output.items("choices"):
         message = choice.mapping("message")
         if message is not None:
-            found.append(read_inspect_messages((message,), texts))
+            found.append(with_saved(read_inspect_messages((message,), texts), saved_in(choice, model)))
         choice.skip("stop_reason", "stop_details", "logprobs", "prompt_logprobs")
         choice.finish()
     output.finish()

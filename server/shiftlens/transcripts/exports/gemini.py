@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.record import Record, each
+from shiftlens.transcripts.json.saved import saved_in, with_saved
 from shiftlens.transcripts.json.source import JsonArray, JsonObject, JsonString
 from shiftlens.transcripts.json.turns import and_more, call, parts, spelled, turn
 from shiftlens.transcripts.model import Part, PartKind, Role, Turn
@@ -90,7 +91,7 @@ def _read(record: Record) -> Iterator[Conversation]:
     said = tuple(map(Said, asked))
     for number, answer in enumerate(answers):
         label = f"candidate {number}" if len(answers) > 1 else ""
-        yield Conversation((*said, *map(Said, answer)), tools, label)
+        yield Conversation((*said, *answer), tools, label)
     if not answers:
         yield Conversation(said, tools)
     for holder in (record, request) if request else (record,):
@@ -234,15 +235,16 @@ def _chunks(chunked: Record) -> Iterator[Turn]:
     return iter(said)
 
 
-def _candidates(record: Record) -> Iterator[tuple[Turn, ...]]:
+def _candidates(record: Record) -> Iterator[tuple[Said, ...]]:
     """The answers that a response holds."""
     response = record.mapping("response")
     for holder in (record, response) if response else (record,):
         for candidate in holder.items("candidates"):
             content = candidate.mapping("content")
             if content is not None:
-                yield tuple(_split(content, Role.ASSISTANT))
-            candidate.skip("safetyRatings", "avgLogprobs", "logprobsResult", "groundingMetadata", "citationMetadata")
+                said = map(Said, _split(content, Role.ASSISTANT))
+                yield with_saved(said, saved_in(candidate, holder.word("modelVersion") or holder.word("model_version")))
+            candidate.skip("safetyRatings", "avgLogprobs", "groundingMetadata", "citationMetadata")
             candidate.finish()
     if response:
         response.skip(*_OF_NO_MATTER)

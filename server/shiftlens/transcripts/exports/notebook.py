@@ -52,8 +52,8 @@ def _is_transcript(text: str) -> bool:
 
 def _reading(text: str) -> Reading | None:
     """What a text is as a transcript. Raises TranscriptError as its reader does."""
-    known = (known for known in text_formats() if known.name not in _NOT_IN_CELLS)
-    return next((reading for one in known if (reading := one.read(text, 0, False)) is not None), None)
+    formats = (one for one in text_formats() if one.name not in _NOT_IN_CELLS)
+    return next((reading for one in formats if (reading := one.read(text, 0, False)) is not None), None)
 
 
 def _read(record: Record) -> Iterator[Conversation]:

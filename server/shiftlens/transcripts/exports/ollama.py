@@ -10,9 +10,10 @@ from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.calls import call_part
 from shiftlens.transcripts.json.messages import read_messages, with_tools
 from shiftlens.transcripts.json.record import Record, RecordError
+from shiftlens.transcripts.json.saved import one_after_the_other, saved_in, with_saved
 from shiftlens.transcripts.json.source import JsonObject, JsonString, decoded
 from shiftlens.transcripts.json.turns import Text, parts, turn
-from shiftlens.transcripts.model import Part, PartKind, Role
+from shiftlens.transcripts.model import Part, PartKind, Role, SavedLogprobs
 
 _OF_NO_MATTER = (
     *("stream", "options", "keep_alive", "format", "think", "context", "done", "done_reason", "raw", "template"),
@@ -73,7 +74,8 @@ def _conversation(request: Record | None, pieces: Sequence[Record]) -> Iterator[
     except RecordError as error:
         pieces[0].log.say(f"The record was left out: {error.reason}.", error.offset)
         return
-    yield Conversation((*asked, Said(turn(Role.ASSISTANT, found, pieces[0].start), verbatim_prefix=prefix)), tools)
+    said = Said(turn(Role.ASSISTANT, found, pieces[0].start), verbatim_prefix=prefix)
+    yield Conversation((*asked, *with_saved((said,), _saved(pieces))), tools)
 
 
 def _asked(request: Record) -> tuple[tuple[Said, ...], str, str | None]:
@@ -91,6 +93,14 @@ def _asked(request: Record) -> tuple[tuple[Said, ...], str, str | None]:
     raw = request.plain("raw") is True
     prompt = request.string("prompt")
     return tuple(said), "", prompt[0] if raw and prompt is not None else None
+
+
+def _saved(pieces: Sequence[Record]) -> tuple[SavedLogprobs, ...]:
+    """The logprobs of an answer, which each of its pieces has for its own tokens."""
+    found: tuple[SavedLogprobs, ...] = ()
+    for piece in pieces:
+        found = one_after_the_other(found, saved_in(piece))
+    return found
 
 
 def _answer(pieces: Sequence[Record]) -> tuple[Part, ...]:

@@ -11,6 +11,7 @@ from shiftlens.transcripts.json.messages import is_item, is_item_type, read_mess
 from shiftlens.transcripts.json.parts import reasoning_fields
 from shiftlens.transcripts.json.prompt import Prompt, unscored
 from shiftlens.transcripts.json.record import Record
+from shiftlens.transcripts.json.saved import saved_in, with_model, with_saved
 from shiftlens.transcripts.json.source import JsonArray, JsonObject, JsonString
 from shiftlens.transcripts.json.template_text import answer_text
 from shiftlens.transcripts.model import Role
@@ -74,13 +75,15 @@ def is_answer_object(value: dict[object, object]) -> bool:
 
 def read_answers(record: Record, keys: Iterable[str] = ANSWER_KEYS) -> tuple[Answer, ...]:
     """The answers under the first of `keys` that holds some; reasoning beside a single one is its reasoning."""
+    model = record.word("model")
     for key in keys:
         if key in _OF_OBJECTS and not record.lists_objects(key):
             continue
         if record.has(key) and (found := tuple(_under(record, key))):
+            found = tuple(replace(each, said=of_model(each.said, model)) for each in found)
             if len(found) > 1:
                 return found
-            said = found[0].said
+            said = with_saved(found[0].said, saved_in(record, model))
             if len(said) == 1 and (thought := reasoning_fields(record)):
                 said = (replace(said[0], turn=replace(said[0].turn, parts=(*thought, *said[0].turn.parts))),)
             return (Answer(said, key=key),)
@@ -133,10 +136,18 @@ def answers_of(record: Record) -> tuple[Answer, ...]:
         if key is not None:
             found = tuple(_under(record, key))
     writer = record.word("model") or record.word("generator")
+    if len(found) == 1:
+        found = (replace(found[0], said=with_saved(found[0].said, saved_in(record, writer))),)
+    found = tuple(replace(each, said=of_model(each.said, writer)) for each in found)
     if not found:
         record.log.say("An answer holds no text that could be read; it was left out.", record.start)
     record.finish()
     return tuple(replace(each, label=each.label or writer) for each in found)
+
+
+def of_model(said: tuple[Said, ...], model: str) -> tuple[Said, ...]:
+    """The turns, with the name of the model that their logprobs are of where it is not known yet."""
+    return tuple(replace(each, turn=with_model(each.turn, model)) for each in said)
 
 
 def answered(prompt: Prompt, answers: tuple[Answer, ...], tools: str = "") -> Iterator[Conversation]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from shiftlens.transcripts.conversation import Conversation
 from shiftlens.transcripts.format import Example, JsonFormat
-from shiftlens.transcripts.json.answers import Answer, answered, answers_of, is_answer, read_answers, texts_of
+from shiftlens.transcripts.json.answers import Answer, answered, answers_of, is_answer, of_model, read_answers, texts_of
 from shiftlens.transcripts.json.asked import NO_ANSWER
 from shiftlens.transcripts.json.messages import is_messages, read_messages, with_tools
 from shiftlens.transcripts.json.offered import as_functions
@@ -69,12 +69,14 @@ def _holds_response(value: object) -> bool:
 
 
 def _is_response(value: Mapping[object, object]) -> bool:
-    """A chat completion, a completion, a message of Anthropic's, or a response of the Responses API."""
+    """A chat completion, a completion, a message of Anthropic's, or a response of the Responses API or of SGLang."""
     choices = value.get("choices")
     if isinstance(choices, list) and choices:
         return all(isinstance(c, dict) and (isinstance(c.get("message"), dict) or "text" in c) for c in choices)
     if value.get("type") == "message" and value.get("role") == "assistant":
         return isinstance(value.get("content"), list)
+    if isinstance(value.get("meta_info"), dict):
+        return isinstance(value.get("text"), str)
     return value.get("object") == "response" and isinstance(value.get("output"), list)
 
 
@@ -91,22 +93,28 @@ def _read(record: Record) -> Iterator[Conversation]:
         record.log.say(NO_ANSWER, record.start)
         yield Conversation(unscored(prompt.said), tools)
     elif not any(said.turn.role in (Role.USER, Role.TOOL) for said in prompt.said):
-        record.log.say(NO_PROMPT, record.start)
-        for found in answered(prompt, answers, tools):
-            yield replace(found, said=unscored(found.said))
+        yield from (without_prompt(record, found, NO_PROMPT) for found in answered(prompt, answers, tools))
     else:
         last = texts_of(prompt.said[-1:])
         repeated = last[0][0] is Role.ASSISTANT and len(answers) == 1 and texts_of(answers[0].said) == last
         yield from answered(Prompt(prompt.said[:-1]) if repeated else prompt, answers, tools)
 
 
+def without_prompt(record: Record, found: Conversation, why: str) -> Conversation:
+    """An answer whose prompt is not known: no model can score it, but the logprobs that it has itself may be shown."""
+    if any(said.turn.saved for said in found.said):
+        return replace(found, without_prompt=why)
+    record.log.say(why, record.start)
+    return replace(found, said=unscored(found.said))
+
+
 def prompt_of(record: Record) -> tuple[Prompt, str]:
     """What the request asks, and the tools that it offers."""
     if record.kind("input") in (JsonString, JsonArray):
         return _request(record)
-    request = next((inner for key in _REQUESTS if (inner := record.mapping(key)) is not None), None)
+    request = _request_of(record)
     if request is None:
-        return Prompt(), ""
+        return _request(record) if record.kind("prompt") is JsonString else (Prompt(), "")
     body = request.mapping("body")
     request.skip(*_OF_REQUESTS)
     if body is None:
@@ -117,6 +125,17 @@ def prompt_of(record: Record) -> tuple[Prompt, str]:
         body.finish()
     request.finish()
     return found
+
+
+def _request_of(record: Record) -> Record | None:
+    return next((inner for key in _REQUESTS if (inner := record.mapping(key)) is not None), None)
+
+
+def _model_of(record: Record) -> str:
+    """The model that was asked, where the answer does not name it."""
+    request = _request_of(record)
+    body = None if request is None else request.mapping("body")
+    return next((name for each in (record, request, body) if each is not None and (name := each.word("model"))), "")
 
 
 def _request(record: Record) -> tuple[Prompt, str]:
@@ -134,11 +153,16 @@ def _request(record: Record) -> tuple[Prompt, str]:
 
 def answers_in(record: Record) -> tuple[Answer, ...]:
     """What came back: a member of the record, or the record itself."""
+    model = _model_of(record)
+    return tuple(replace(each, said=of_model(each.said, model)) for each in _answers_in(record))
+
+
+def _answers_in(record: Record) -> tuple[Answer, ...]:
     for key in _RESPONSES:
         if record.kind(key) is JsonObject and (found := record.mapping(key)) is not None:
             return answers_of(found)
     record.skip(*_OF_REQUESTS)
-    if record.has("choices") or record.word("role") == "assistant":
+    if record.has("choices") or record.has("meta_info") or record.word("role") == "assistant":
         return answers_of(record)
     return read_answers(record, ("output", "response", "result"))
 
@@ -169,6 +193,7 @@ FORMAT = JsonFormat(
         ('"prompt"', '"model"'),
         ('"role"', '"type"', '"content"'),
         ('"object"', '"output"'),
+        ('"meta_info"', '"text"'),
     ),
     means_to_be=re.compile(r'"(?:body|request)"\s*:\s*\{|"choices"\s*:\s*\[\s*\{\s*"(?:index|message)"'),
     matches=_matches,

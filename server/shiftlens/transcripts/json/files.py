@@ -91,18 +91,18 @@ def _best(values: Sequence[object], formats: Sequence[JsonFormat], forced: bool)
     """
     items = len(values) - 1 if values and values[0] is not None and isinstance(values[0], list) else len(values)
     some: JsonFormat | None = None
-    for known in formats:
+    for candidate in formats:
         count = 0
         for at, value in enumerate(values):
-            if known.matches(value):
+            if candidate.matches(value):
                 if at == 0 and isinstance(value, list):
-                    return known
+                    return candidate
                 count += 1
-        if count and known.together is not None and not forced and not known.together(values):
+        if count and candidate.together is not None and not forced and not candidate.together(values):
             continue
-        if count and (known.whole_file or 2 * count >= items):
-            return known
-        some = some or (known if count else None)
+        if count and (candidate.whole_file or 2 * count >= items):
+            return candidate
+        some = some or (candidate if count else None)
     return some
 
 

@@ -18,6 +18,7 @@ from shiftlens.transcripts.json.parts import (
     result_turn,
 )
 from shiftlens.transcripts.json.record import Record, RecordError
+from shiftlens.transcripts.json.saved import one_after_the_other, saved_in, saved_of_content
 from shiftlens.transcripts.json.source import JsonObject
 from shiftlens.transcripts.json.training import both, trained_by
 from shiftlens.transcripts.model import Part, PartKind, Role, ToolCall, Trained, Turn
@@ -74,7 +75,12 @@ def read_messages(
             before = pieces[-1] if pieces else None
             if before is not None and _are_one(before, piece):
                 parts = tuple(part for part in (*before.turn.parts, *piece.turn.parts) if part.text or part.call)
-                turn = replace(piece.turn, parts=parts or piece.turn.parts, trained=both(before.turn, piece.turn))
+                turn = replace(
+                    piece.turn,
+                    parts=parts or piece.turn.parts,
+                    trained=both(before.turn, piece.turn),
+                    saved=one_after_the_other(before.turn.saved, piece.turn.saved),
+                )
                 pieces[-1] = replace(piece, turn=turn)
             else:
                 pieces.append(piece)
@@ -85,6 +91,10 @@ def read_messages(
 def _marked(message: Record, pieces: Iterable[_Piece]) -> Iterator[_Piece]:
     """The pieces of a message with its loss mask, which counts for the assistant alone."""
     every = list(pieces)
+    assistants = [at for at, piece in enumerate(every) if piece.turn.role is Role.ASSISTANT]
+    if assistants and (saved := (*saved_in(message), *saved_of_content(message, "content"))):
+        last = every[assistants[-1]]
+        every[assistants[-1]] = replace(last, turn=replace(last.turn, saved=saved))
     trained = trained_by(message) if any(piece.turn.role is Role.ASSISTANT for piece in every) else Trained.UNKNOWN
     for piece in every:
         if piece.turn.role is Role.ASSISTANT and trained is not Trained.UNKNOWN:

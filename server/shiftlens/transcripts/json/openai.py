@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from shiftlens.transcripts.conversation import Conversation
+from shiftlens.transcripts.conversation import Conversation, Said
 from shiftlens.transcripts.format import Example, JsonFormat
 from shiftlens.transcripts.json.answers import BESIDE_MESSAGES, Answer, answered, read_answers, skip_repeats, texts_of
 from shiftlens.transcripts.json.messages import ROLES, has_messages, is_messages, read_messages, with_tools
 from shiftlens.transcripts.json.prompt import QUESTION_KEYS, Prompt, history_turns, system_turns, unscored
 from shiftlens.transcripts.json.record import Record, each
+from shiftlens.transcripts.json.saved import prompt_logprobs, with_model
 from shiftlens.transcripts.json.training import with_record_mask
 from shiftlens.transcripts.model import Role
 
@@ -41,8 +42,20 @@ def _read(record: Record) -> Iterator[Conversation]:
     key = next((key for key in _KEYS if record.has(key)), _KEYS[0])
     said = read_messages(record.own_items() or record.items(key))
     before = (*system_turns(record, said), *history_turns(record))
-    prompt = Prompt(with_record_mask(record, (*before, *said)))
+    prompt = Prompt(with_record_logprobs(record, with_record_mask(record, (*before, *said))))
     yield from with_answers(record, prompt, key)
+
+
+def with_record_logprobs(record: Record, said: tuple[Said, ...]) -> tuple[Said, ...]:
+    """The turns with the logprobs of the whole conversation that stand beside it; they may be of each answer in it."""
+    found = prompt_logprobs(record)
+    model = record.word("model") if found or any(each.turn.saved for each in said) else ""
+    return tuple(
+        replace(each, turn=with_model(replace(each.turn, saved=(*each.turn.saved, *found)), model))
+        if each.turn.role is Role.ASSISTANT
+        else each
+        for each in said
+    )
 
 
 def with_answers(record: Record, prompt: Prompt, key: str) -> Iterator[Conversation]:

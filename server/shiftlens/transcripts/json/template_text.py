@@ -25,9 +25,9 @@ def template_turns(text: str, source: SourceMap) -> tuple[Said, ...] | None:
     # The formats of text are not needed before, and list the modules beside this one.
     from shiftlens.transcripts.registry import text_formats
 
-    for known in text_formats():
+    for candidate in text_formats():
         try:
-            reading = None if known.prose else known.read(text, 0, False)
+            reading = None if candidate.prose else candidate.read(text, 0, False)
         except TranscriptError:
             continue
         if reading is not None:

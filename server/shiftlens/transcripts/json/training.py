@@ -59,8 +59,8 @@ def with_record_mask(record: Record, said: tuple[Said, ...]) -> tuple[Said, ...]
 
 def both(first: Turn, second: Turn) -> Trained:
     """What holds of two pieces of one turn together."""
-    known = {turn.trained for turn in (first, second)} - {Trained.UNKNOWN}
-    return known.pop() if len(known) == 1 else Trained.PARTLY if known else Trained.UNKNOWN
+    told = {turn.trained for turn in (first, second)} - {Trained.UNKNOWN}
+    return told.pop() if len(told) == 1 else Trained.PARTLY if told else Trained.UNKNOWN
 
 
 def _without_speaker(record: Record, said: tuple[Said, ...]) -> tuple[Said, ...]:
@@ -90,11 +90,13 @@ def _said(message: Record) -> Iterator[tuple[str, Trained]]:
 
 def _flag(message: Record, key: str) -> Trained:
     value = message.plain(key)
-    # A number that is no mask may stand under these names, such as the loss of an evaluation.
     if isinstance(value, (bool, int, float)) and (value in (0, 1) or (key == "weight" and value > 0)):
         return Trained.YES if value > 0 else Trained.NO
     if key == "weight" or isinstance(value, str):
         message.log.say(f"`{key}` says neither that the turn is trained on nor that it is not.", message.start)
+    elif value is not None:
+        # Such as the loss of an evaluation. Without the number, so that a file tells it once.
+        message.log.say(f"`{key}` is a number other than 0 and 1, so it was taken for no loss mask.", message.start)
     return Trained.UNKNOWN
 
 

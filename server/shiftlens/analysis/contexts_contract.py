@@ -1,0 +1,130 @@
+"""The JSON of `shiftlens contexts`, "shiftlens-contexts/1".
+
+    {"schema", "file", "format", "models": {"base", "aligned"}, "contexts": [{"name", "base_context"}],
+     "settings": {"aligned_context", "classify_by", "thresholds", "score_parts"},
+     "responses": [{"index", "notes": [[of each context]],
+        "tokens": [{"index", "text", "start", "end", "changes",
+                    "contexts": [{"class", "rank", "prob", "kl", "boundary"}]}],
+        "summaries": [{"tokens", "unshifted", "marginal", "shifted", "shares": {"unshifted", "marginal", "shifted"}}],
+        "changed"}],
+     "summaries": [{the same}], "changed",
+     "not_compared": [{"index", "contexts", "message"}], "not_scored": [index, ...], "problems": [{"line", "message"}]}
+
+A file that could not be analysed gives {"schema", "file", "error": {"kind", "line", "message"}} instead.
+
+- Lists of contexts are in the order in which they were named; "contexts" of "not_compared" counts them from 0.
+- "base_context" is what was scored under: a name, or `template:` and the text of the template.
+- "text", `start`, `end`, "bytes", "end_of_response", "class", "rank_above", "unknown" and shares are as in
+  "shiftlens/1" (`analysis/contract.py`). "changes" tells that the class is not the same under all contexts; "changed"
+  counts those positions.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from shiftlens.analysis.classify import shares
+from shiftlens.analysis.contexts import ContextsRow, FileContexts, Given, ResponseContexts
+from shiftlens.analysis.contract_tokens import Json
+from shiftlens.analysis.model import ShiftClass, Summary
+from shiftlens.analysis.ranks import rank_number
+from shiftlens.scores.columns import Above
+
+SCHEMA = "shiftlens-contexts/1"
+SCHEMA_PATH = Path(__file__).with_name("contexts_schema.json")
+
+
+def schema() -> dict[str, Any]:
+    """The schema of the object of one file, draft 2020-12."""
+    found: dict[str, Any] = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    return found
+
+
+def to_json(found: FileContexts, file: str, *, not_scored: Sequence[int] = ()) -> Json:
+    """The object of one file. `not_scored` are the responses of which no part is of a kind that is scored."""
+    first = found.analyses[0]
+    return {
+        "schema": SCHEMA,
+        "file": file,
+        "format": first.transcript.format,
+        "models": {"base": first.pair.base, "aligned": first.pair.aligned},
+        "contexts": [
+            {"name": name, "base_context": analysis.score_options.base_context}
+            for name, analysis in zip(found.names, found.analyses, strict=True)
+        ],
+        "settings": {
+            "aligned_context": first.score_options.aligned_context,
+            "classify_by": first.classify_options.classify_by,
+            "thresholds": list(first.classify_options.thresholds),
+            "score_parts": list(first.score_options.parts),
+        },
+        "responses": [_response(response) for response in found.responses],
+        "summaries": [_summary(summary) for summary in found.summaries],
+        "changed": sum(len(response.changed) for response in found.responses),
+        "not_compared": [
+            {"index": index, "contexts": list(contexts), "message": message}
+            for index, contexts, message in found.not_compared
+        ],
+        "not_scored": list(not_scored),
+        "problems": [{"line": line, "message": message} for line, message in first.transcript.problems],
+    }
+
+
+def error_json(file: str, *, kind: str, message: str, line: int | None) -> Json:
+    """The object of a file that could not be analysed."""
+    return {"schema": SCHEMA, "file": file, "error": {"kind": kind, "line": line, "message": message}}
+
+
+def _response(response: ResponseContexts) -> Json:
+    return {
+        "index": response.analysis.response.index,
+        "notes": [list(notes) for notes in response.notes],
+        "tokens": [_token(row) for row in response.rows],
+        "summaries": [_summary(summary) for summary in response.summaries],
+        "changed": len(response.changed),
+    }
+
+
+def _token(row: ContextsRow) -> Json:
+    text = row.piece.decode("utf-8", "replace")
+    is_text = text.encode() == row.piece
+    return {
+        "index": row.index,
+        **({"text": "", "end_of_response": True} if row.is_end else {"text": text}),
+        **({} if row.is_end or is_text else {"bytes": row.piece.hex()}),
+        "start": row.start,
+        "end": row.end,
+        "changes": row.changes,
+        "contexts": [_given(given) for given in row.given],
+    }
+
+
+def _given(given: Given) -> Json:
+    return {
+        "class": None if given.shift is ShiftClass.UNKNOWN else given.shift.label,
+        "rank": rank_number(given.rank),
+        **({"rank_above": given.rank.rank} if isinstance(given.rank, Above) else {}),
+        "prob": _number(given.prob),
+        "kl": _number(given.kl),
+        "boundary": given.boundary,
+    }
+
+
+def _summary(summary: Summary) -> Json:
+    of = shares(summary)
+    return {
+        "tokens": summary.tokens,
+        "unshifted": summary.unshifted,
+        "marginal": summary.marginal,
+        "shifted": summary.shifted,
+        **({"unknown": summary.unknown} if summary.unknown else {}),
+        "shares": {"unshifted": of.unshifted, "marginal": of.marginal, "shifted": of.shifted},
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

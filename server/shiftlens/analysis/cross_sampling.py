@@ -1,0 +1,295 @@
+"""Did this token matter? What comes of it when another model's choice stands at a position, in numbers.
+
+At a position, a token is put in place of what the response says, and a model goes on behind it. Four such arms are set
+beside each other (`ARMS`); the idea of swapping few tokens between two models is that of arXiv 2603.22446. How far a
+continuation parts from the response is measured behind the position, so that the swapped token itself does not count.
+`docs/cross-sampling.md` defines the numbers and names their sources.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from shiftlens.analysis.classify import ranks_of_response
+from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass
+from shiftlens.analysis.tokens import base_logprobs, token
+from shiftlens.scores.columns import Rank
+from shiftlens.scores.records import SideScores
+
+END = None
+"""What stands in a sequence of tokens where the text ends; the others are the bytes of each token."""
+
+Tokens = Sequence[bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A way to go on: `model` ("base" or "aligned") behind the token of `behind` ("base", "response" or "aligned")."""
+
+    name: str
+    model: str
+    behind: str
+
+
+ARMS = (
+    Arm("swapped", "aligned", "base"),
+    Arm("kept", "aligned", "response"),
+    Arm("reverse", "base", "aligned"),
+    Arm("base", "base", "base"),
+)
+"""The aligned model behind the base's choice, and behind the response's own token as the control; the base model behind
+the aligned model's choice, and behind its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A token that may stand at a position: an id of its model, its bytes, and whether it ends the response.
+
+    `prob` is its probability under that model; not a number where it is not known.
+    """
+
+    id: int
+    piece: bytes
+    prob: float
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SwapPosition:
+    """A position at which the two models may swap tokens.
+
+    `response` and `row` are its response in the file and its position there, both from 0; `start` and `end` its place
+    in the file. `said` is the response's own token. `base_rank`, `base_prob` and `aligned_prob` are of that token.
+    """
+
+    response: int
+    row: int
+    start: int
+    end: int
+    shift: ShiftClass
+    base_rank: Rank
+    base_prob: float
+    aligned_prob: float
+    said: Choice
+    base: Choice
+    aligned: Choice
+
+    def choice(self, behind: str) -> Choice:
+        """The token of "base", "response" or "aligned"."""
+        return {"base": self.base, "response": self.said, "aligned": self.aligned}[behind]
+
+    @property
+    def is_swap(self) -> bool:
+        """Whether the base model would have said something else than the response."""
+        return (self.base.ends, self.base.piece) != (self.said.ends, self.said.piece)
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """How a continuation parts from the response, both taken behind the position and within one window of tokens.
+
+    - same_tokens, same_characters: how many they begin with in common.
+    - parts: whether there is any difference in the window.
+    - edit_distance: the fewest insertions, deletions and replacements of tokens that make one of the other, divided by
+      the tokens of the longer one: 0 the same, 1 nothing in common.
+    - common_bigrams: twice the pairs of neighbouring tokens that both have, divided by all pairs of both, from 0 to 1;
+      not a number where neither has a pair.
+    - window: the number of tokens that were compared at the most.
+    """
+
+    same_tokens: int
+    same_characters: int
+    parts: bool
+    edit_distance: float
+    common_bigrams: float
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Mean, least and greatest of some numbers; not numbers where there are none."""
+
+    mean: float
+    least: float
+    most: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One continuation of an arm; greedy where the seed is None. `end` is that of its last token."""
+
+    seed: int | None
+    pieces: tuple[bytes, ...]
+    end: str
+    parting: Parting
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResult:
+    """What came of an arm: its samples, the greedy one first."""
+
+    arm: Arm
+    samples: tuple[Sample, ...]
+
+    @property
+    def greedy(self) -> Sample:
+        """The one that was not drawn."""
+        return self.samples[0]
+
+    def spread(self, number: Callable[[Parting], float]) -> Spread:
+        """Of the drawn samples; of the greedy one where none was drawn."""
+        return spread(number(sample.parting) for sample in self.samples[1:] or self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class CrossSampled:
+    """All that came of one position. `said` is what the response says from it on, as far as it was compared."""
+
+    position: SwapPosition
+    said: tuple[bytes, ...]
+    arms: tuple[ArmResult, ...]
+    notes: tuple[str, ...] = ()
+
+    def arm(self, name: str) -> ArmResult | None:
+        """The arm of this name; None where it was left out."""
+        return next((each for each in self.arms if each.arm.name == name), None)
+
+    @property
+    def effect(self) -> float:
+        """The mean edit distance with the swap less that without it: what the one token changed beyond chance."""
+        swapped, kept = self.arm("swapped"), self.arm("kept")
+        if swapped is None or kept is None:
+            return math.nan
+        return swapped.spread(distance).mean - kept.spread(distance).mean
+
+
+def distance(parting: Parting) -> float:
+    return parting.edit_distance
+
+
+def swap_position(analysis: ResponseAnalysis, row: int) -> SwapPosition | None:
+    """What may be swapped at a position; None where it is not known what the two models would have said there.
+
+    Raises IndexError.
+    """
+    found = token(analysis, row)
+    if analysis.is_of_one_model or found.base is None or not found.base.top or not found.aligned.top:
+        return None
+    scored = analysis.pair_scores
+    base, aligned = found.base.top[0], found.aligned.top[0]
+    return SwapPosition(
+        response=analysis.response.index,
+        row=row,
+        start=found.start,
+        end=found.end,
+        shift=found.shift,
+        base_rank=found.base.rank,
+        base_prob=math.exp(found.base.logprob),
+        aligned_prob=math.exp(found.aligned.logprob),
+        said=Choice(found.id, found.piece, math.exp(found.aligned.logprob), found.is_end),
+        base=Choice(base.id, base.piece, base.prob, _ends(scored.base, base.id)),
+        aligned=Choice(aligned.id, aligned.piece, aligned.prob, _ends(scored.aligned, aligned.id)),
+    )
+
+
+def most_shifted(analysis: Analysis, most: int) -> tuple[SwapPosition, ...]:
+    """The shifted positions with the greatest base ranks, `most` at the most, the greatest first.
+
+    Left out are those where the base model's choice is not known, or is what the response says. Of equal ranks the one
+    that the base model holds less likely comes first, then the earlier one.
+    """
+    ordered: list[tuple[int, float, int, int]] = []
+    for place, found in enumerate(analysis.responses):
+        if found.is_of_one_model:
+            continue
+        ranks, likelihoods = ranks_of_response(found.pair_scores), base_logprobs(found.pair_scores)
+        for row, shift in enumerate(found.classes):
+            if shift == ShiftClass.SHIFTED:
+                likely = likelihoods[row]
+                ordered.append((-abs(ranks[row]), likely if math.isfinite(likely) else 0.0, place, row))
+    chosen: list[SwapPosition] = []
+    for *_, place, row in sorted(ordered):
+        if len(chosen) >= most:
+            break
+        position = swap_position(analysis.responses[place], row)
+        if position is not None and position.is_swap:
+            chosen.append(position)
+    return tuple(chosen)
+
+
+def parting(said: Sequence[bytes], continued: Sequence[bytes], *, said_ends: bool, end: str, window: int) -> Parting:
+    """How a continuation parts from what the response says, both behind the swapped position.
+
+    `said_ends` tells that the response ends with `said`, `end` how the continuation does (see `WrittenToken`); an end
+    counts as a token. `window` is how many tokens the continuation might have had.
+    """
+    # Of a model that takes no more it is not known how it would have gone on.
+    most = len(continued) if end == "room" else window
+    own: Tokens = [*continued, *([END] if end in ("end", "close") else [])][:most]
+    theirs: Tokens = [*said, *([END] if said_ends else [])][:most]
+    same = _common(own, theirs)
+    return Parting(
+        same_tokens=same,
+        same_characters=_common(_text(own), _text(theirs)),
+        parts=list(own) != list(theirs),
+        edit_distance=edit_distance(own, theirs),
+        common_bigrams=common_bigrams(own, theirs),
+        window=most,
+    )
+
+
+def edit_distance(first: Tokens, second: Tokens) -> float:
+    """Levenshtein's distance of two sequences of tokens, divided by the longer length; 0 for two empty ones."""
+    longest = max(len(first), len(second))
+    if not longest:
+        return 0.0
+    same = _common(first, second)
+    first, second = first[same:], second[same:]
+    row = list(range(len(second) + 1))
+    for at, one in enumerate(first, start=1):
+        diagonal, row[0] = row[0], at
+        for place, other in enumerate(second, start=1):
+            replaced = diagonal + (one != other)
+            diagonal = row[place]
+            row[place] = min(replaced, diagonal + 1, row[place - 1] + 1)
+    return row[-1] / longest
+
+
+def common_bigrams(first: Tokens, second: Tokens) -> float:
+    """Dice's coefficient of the pairs of neighbouring tokens, each counted as often as it comes (ROUGE-2's F1)."""
+    left, right = Counter(pairwise(first)), Counter(pairwise(second))
+    every = left.total() + right.total()
+    return 2 * (left & right).total() / every if every else math.nan
+
+
+def spread(values: Iterable[float]) -> Spread:
+    """Of those values that are numbers."""
+    known = [value for value in values if not math.isnan(value)]
+    if not known:
+        return Spread(math.nan, math.nan, math.nan, 0)
+    return Spread(statistics.fmean(known), min(known), max(known), len(known))
+
+
+def _ends(side: SideScores, choice: int) -> bool:
+    """Whether a model's choice ends its response. A line break that only may be the first of what closes does not."""
+    return choice == side.end_id and not side.pieces.get(choice, b"").isspace()
+
+
+def _common(first: Sequence[object], second: Sequence[object]) -> int:
+    """How many items two sequences begin with in common."""
+    found = 0
+    for one, other in zip(first, second, strict=False):
+        if one != other:
+            break
+        found += 1
+    return found
+
+
+def _text(tokens: Tokens) -> str:
+    return b"".join(each for each in tokens if each is not None).decode("utf-8", "replace")

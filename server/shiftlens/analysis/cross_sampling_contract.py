@@ -1,0 +1,167 @@
+"""The JSON of `shiftlens cross-sample`, "shiftlens-cross-sample/1".
+
+    {"schema", "file", "models": {"base", "aligned"},
+     "settings": {"base_context", "aligned_context", "classify_by", "thresholds", "samples", "seed", "temperature",
+                  "top_p", "max_tokens"},
+     "positions": [{"response", "index", "start", "end", "text", "class", "notes",
+        "base": {"rank", "prob", "choice": {"text", "prob"}}, "aligned": {"prob", "choice": {"text", "prob"}},
+        "said", "effect",
+        "arms": [{"arm", "model", "behind", "token",
+            "edit_distance": {"mean", "min", "max", "count"}, "common_bigrams": {the same}, "same_tokens": {the same},
+            "continuations": [{"seed", "text", "end", "same_tokens", "same_characters", "parts", "edit_distance",
+                               "common_bigrams", "window"}]}]}],
+     "not_sampled": [{"response", "index", "message"}]}
+
+A file that could not be analysed gives {"schema", "file", "error": {"kind", "line", "message"}} instead.
+
+- "text", `start`, `end`, "bytes", "end_of_response", "class" and "rank_above" are as in "shiftlens/1"
+  (`analysis/contract.py`). "said" is what the response says from the position on, as far as it was compared.
+- "arm" is one of `ARMS` in `analysis/cross_sampling.py`, where the numbers are defined; a continuation without a seed
+  is greedy. Spreads are of the drawn continuations, of the greedy one where none was drawn. "effect" is the mean
+  edit distance of the arm "swapped" less that of "kept".
+- "text" of a continuation begins behind the swapped token. Its "end" is "end", "close", "length" or "room".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from shiftlens.analysis.contract_tokens import Json
+from shiftlens.analysis.cross_sampling import ArmResult, Choice, CrossSampled, Sample, Spread, SwapPosition, distance
+from shiftlens.analysis.model import Analysis, ShiftClass
+from shiftlens.analysis.ranks import rank_number
+from shiftlens.analysis.words import base_context_of
+from shiftlens.scores.columns import Above
+from shiftlens.scores.continuations import Sampling
+
+SCHEMA = "shiftlens-cross-sample/1"
+SCHEMA_PATH = Path(__file__).with_name("cross_sampling_schema.json")
+
+
+def schema() -> dict[str, Any]:
+    """The schema of the object of one file, draft 2020-12."""
+    found: dict[str, Any] = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    return found
+
+
+def to_json(
+    analysis: Analysis,
+    file: str,
+    found: Sequence[CrossSampled],
+    *,
+    samples: int,
+    seed: int,
+    sampling: Sampling,
+    not_sampled: Sequence[tuple[SwapPosition, str]] = (),
+) -> Json:
+    """The object of one file."""
+    options, classify = analysis.score_options, analysis.classify_options
+    return {
+        "schema": SCHEMA,
+        "file": file,
+        "models": {"base": analysis.pair.base, "aligned": analysis.pair.aligned},
+        "settings": {
+            "base_context": base_context_of(options),
+            "aligned_context": "chat" if options.compat else options.aligned_context,
+            "classify_by": classify.classify_by,
+            "thresholds": list(classify.thresholds),
+            "samples": samples,
+            "seed": seed,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+        },
+        "positions": [position_json(each) for each in found],
+        "not_sampled": [
+            {"response": position.response, "index": position.row, "message": message}
+            for position, message in not_sampled
+        ],
+    }
+
+
+def error_json(file: str, *, kind: str, message: str, line: int | None) -> Json:
+    """The object of a file that could not be analysed."""
+    return {"schema": SCHEMA, "file": file, "error": {"kind": kind, "line": line, "message": message}}
+
+
+def position_json(found: CrossSampled) -> Json:
+    """The object of one position."""
+    position = found.position
+    rank = position.base_rank
+    return {
+        "response": position.response,
+        "index": position.row,
+        "start": position.start,
+        "end": position.end,
+        **_token(position.said),
+        "class": None if position.shift is ShiftClass.UNKNOWN else position.shift.label,
+        "notes": list(found.notes),
+        "base": {
+            "rank": rank_number(rank),
+            **({"rank_above": rank.rank} if isinstance(rank, Above) else {}),
+            "prob": _number(position.base_prob),
+            "choice": _choice(position.base),
+        },
+        "aligned": {"prob": _number(position.aligned_prob), "choice": _choice(position.aligned)},
+        "said": b"".join(found.said).decode("utf-8", "replace"),
+        "effect": _number(found.effect),
+        "arms": [_arm(arm, position) for arm in found.arms],
+    }
+
+
+def _arm(found: ArmResult, position: SwapPosition) -> Json:
+    arm = found.arm
+    return {
+        "arm": arm.name,
+        "model": arm.model,
+        "behind": arm.behind,
+        "token": _token(position.choice(arm.behind)),
+        "edit_distance": _spread(found.spread(distance)),
+        "common_bigrams": _spread(found.spread(lambda parting: parting.common_bigrams)),
+        "same_tokens": _spread(found.spread(lambda parting: parting.same_tokens)),
+        "continuations": [_sample(sample) for sample in found.samples],
+    }
+
+
+def _sample(sample: Sample) -> Json:
+    parting = sample.parting
+    return {
+        "seed": sample.seed,
+        "text": b"".join(sample.pieces).decode("utf-8", "replace"),
+        "end": sample.end or None,
+        "same_tokens": parting.same_tokens,
+        "same_characters": parting.same_characters,
+        "parts": parting.parts,
+        "edit_distance": parting.edit_distance,
+        "common_bigrams": _number(parting.common_bigrams),
+        "window": parting.window,
+    }
+
+
+def _spread(spread: Spread) -> Json:
+    return {
+        "mean": _number(spread.mean),
+        "min": _number(spread.least),
+        "max": _number(spread.most),
+        "count": spread.count,
+    }
+
+
+def _choice(choice: Choice) -> Json:
+    return {**_token(choice), "prob": _number(choice.prob)}
+
+
+def _token(choice: Choice) -> Json:
+    """A token with its text; the end of the response with none."""
+    if choice.ends:
+        return {"text": "", "end_of_response": True}
+    text = choice.piece.decode("utf-8", "replace")
+    return {"text": text, **({"bytes": choice.piece.hex()} if text.encode() != choice.piece else {})}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

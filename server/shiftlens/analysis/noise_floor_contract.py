@@ -1,0 +1,114 @@
+"""The JSON of `shiftlens noise-floor`, "shiftlens-noise-floor/1".
+
+    {"schema", "file", "format", "models": {"base", "aligned"}, "dtypes": {"real", "against"},
+     "settings": {"base_context", "aligned_context", "classify_by", "thresholds", "score_parts"},
+     "floor": {"quantile", "logprob", "kl", "positions"},
+     "responses": [{"index", "notes",
+        "tokens": [{"index", "text", "start", "end", "class", "noise": {"logprob", "kl"}, "real": {"logprob", "kl"},
+                    "withinFloor"}],
+        "summary": {"unshifted", "marginal", "shifted": {"positions", "within", "beyond", "unknown"}}}],
+     "summary": {the same},
+     "not_measured": [{"index", "message"}], "not_scored": [index, ...], "problems": [{"line", "message"}]}
+
+A file that could not be analysed gives {"schema", "file", "error": {"kind", "line", "message"}} instead.
+
+- "noise" is of the aligned model in the two dtypes, "real" of the aligned and the base model: "logprob" is the absolute
+  difference of the token's logprobs, "kl" that of the two distributions, in nats.
+- "withinFloor" is defined in `analysis/noise_floor.py`; it is null where it is not known, as are other numbers.
+- "text", `start`, `end`, "bytes", "end_of_response" and "class" are as in "shiftlens/1" (`analysis/contract.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from shiftlens.analysis.contract_tokens import Json
+from shiftlens.analysis.model import CLASSES, Analysis, ShiftClass
+from shiftlens.analysis.noise_floor import QUANTILE, FileNoise, Moved, NoisePosition, inside
+
+SCHEMA = "shiftlens-noise-floor/1"
+SCHEMA_PATH = Path(__file__).with_name("noise_floor_schema.json")
+
+
+def schema() -> dict[str, Any]:
+    """The schema of the object of one file, draft 2020-12."""
+    found: dict[str, Any] = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    return found
+
+
+def to_json(found: FileNoise, analysis: Analysis, file: str, *, not_scored: Sequence[int] = ()) -> Json:
+    """The object of one file, of which `analysis` is the real pair's."""
+    options, classify = analysis.score_options, analysis.classify_options
+    return {
+        "schema": SCHEMA,
+        "file": file,
+        "format": analysis.transcript.format,
+        "models": {"base": analysis.pair.base, "aligned": analysis.pair.aligned},
+        "dtypes": dict(zip(("real", "against"), found.dtypes, strict=True)),
+        "settings": {
+            "base_context": options.base_context,
+            "aligned_context": options.aligned_context,
+            "classify_by": classify.classify_by,
+            "thresholds": list(classify.thresholds),
+            "score_parts": list(options.parts),
+        },
+        "floor": {"quantile": QUANTILE, **_moved(found.floor), "positions": found.measured},
+        "responses": [
+            {
+                "index": response.analysis.response.index,
+                "notes": list(response.analysis.notes),
+                "tokens": [_token(each) for each in response.positions],
+                "summary": _summary(response.positions),
+            }
+            for response in found.responses
+        ],
+        "summary": _summary([each for response in found.responses for each in response.positions]),
+        "not_measured": [{"index": index, "message": message} for index, message in found.not_measured],
+        "not_scored": list(not_scored),
+        "problems": [{"line": line, "message": message} for line, message in analysis.transcript.problems],
+    }
+
+
+def error_json(file: str, *, kind: str, message: str, line: int | None) -> Json:
+    """The object of a file that could not be analysed."""
+    return {"schema": SCHEMA, "file": file, "error": {"kind": kind, "line": line, "message": message}}
+
+
+def _token(found: NoisePosition) -> Json:
+    text = found.piece.decode("utf-8", "replace")
+    is_text = text.encode() == found.piece
+    return {
+        "index": found.index,
+        **({"text": "", "end_of_response": True} if found.is_end else {"text": text}),
+        **({} if found.is_end or is_text else {"bytes": found.piece.hex()}),
+        "start": found.start,
+        "end": found.end,
+        "class": None if found.shift is ShiftClass.UNKNOWN else found.shift.label,
+        "noise": _moved(found.noise),
+        "real": _moved(found.real),
+        "withinFloor": found.within,
+    }
+
+
+def _summary(positions: Iterable[NoisePosition]) -> Json:
+    every = tuple(positions)
+    summary: Json = {}
+    for shift in CLASSES:
+        of = inside(every, shift)
+        summary[shift.label] = {
+            "positions": of.positions,
+            "within": of.within,
+            "beyond": of.beyond,
+            "unknown": of.unknown,
+        }
+    return summary
+
+
+def _moved(found: Moved) -> Json:
+    return {
+        name: value if math.isfinite(value) else None for name, value in (("logprob", found.logprob), ("kl", found.kl))
+    }

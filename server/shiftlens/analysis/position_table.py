@@ -1,0 +1,163 @@
+"""A row for each position of a response: the columns of CSV, TSV, Parquet and data frames, in one place.
+
+`docs/exports.md` says what each column means; `COLUMNS` has their names and types in order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from shiftlens.analysis.aligntds import SHOWN, measures_at, shown_text
+from shiftlens.analysis.divergence import js_between
+from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Token, TokenSide
+from shiftlens.analysis.ranks import rank_number
+from shiftlens.analysis.tokens import tokens
+from shiftlens.scores.columns import Above
+
+SCHEMA = "shiftlens-positions/1"
+
+Type = Literal["text", "integer", "number", "flag"]
+Value = str | int | float | bool | None
+Row = tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column by its name. Any value may be None: what is not known is left empty."""
+
+    name: str
+    type: Type
+
+
+def _columns(type_: Type, *names: str) -> tuple[Column, ...]:
+    return tuple(Column(name, type_) for name in names)
+
+
+def _side_columns(side: str) -> tuple[Column, ...]:
+    return (
+        *_columns("integer", f"{side}_id", f"{side}_rank", f"{side}_rank_above"),
+        *_columns("number", f"{side}_logprob", f"{side}_prob", f"{side}_entropy"),
+        *_columns("text", f"{side}_top"),
+        *_columns("number", f"{side}_top_prob"),
+    )
+
+
+COLUMNS: tuple[Column, ...] = (
+    *_columns("text", "file", "base_model", "aligned_model"),
+    *_columns("integer", "response", "conversation", "turn"),
+    *_columns("text", "label"),
+    *_columns("integer", "position", "id"),
+    *_columns("text", "token", "bytes"),
+    *_columns("integer", "start", "end"),
+    *_columns("text", "class", "kind", "part"),
+    *_columns("flag", "boundary", "special", "off_greedy", "end_of_response", "realigned", "shortened"),
+    *_side_columns("base"),
+    *_side_columns("aligned"),
+    *_columns("integer", "base_rank_of_aligned_top"),
+    *_columns("number", "logprob_difference", "kl", "js_at_least", "jaccard_at_10"),
+)
+"""The columns of every table."""
+
+ALIGNTDS_COLUMNS: tuple[Column, ...] = (
+    *_columns(
+        "number",
+        *("aligntds_kl", "aligntds_jaccard", "aligntds_ws", "aligntds_tr", "aligntds_tp", "aligntds_btp"),
+        "aligntds_ndcg",
+    ),
+    *_columns("text", "aligntds_token"),
+)
+"""What a table has behind these where the numbers of the AlignTDS code are asked for."""
+
+_MEASURES = (f"KL@{SHOWN}", f"Jaccard@{SHOWN}", f"WS@{SHOWN}", f"TR@{SHOWN}", "TP", "BTP", "nDCG")
+
+
+def columns(compat: str) -> tuple[Column, ...]:
+    """The columns of a table of scores with this `compat`."""
+    return (*COLUMNS, *ALIGNTDS_COLUMNS) if compat == "aligntds" else COLUMNS
+
+
+def rows(file: str, of: Analysis, compat: str | None = None) -> Iterator[Row]:
+    """The rows of all responses of a file that have scores, in the file's order: a value for each of
+    `columns(compat)`.
+
+    `compat` is that of the analysis unless one is given. Raises ValueError where numbers of the AlignTDS code are asked
+    for and the scores were made without.
+    """
+    asked = of.score_options.compat if compat is None else compat
+    return (row for found in of.responses for row in _rows(file, of, found, asked))
+
+
+def _rows(file: str, of: Analysis, analysis: ResponseAnalysis, compat: str) -> Iterator[Row]:
+    response = analysis.response
+    before: Row = (file, *of.model_names)
+    before = (*before, response.index, response.conversation, response.turn_index, response.label or None)
+    for token in tokens(analysis):
+        own = (*before, *_place(token), *_side(token.base), *_side(token.aligned), *_both(token, analysis))
+        yield (*own, *_reference(token, analysis)) if compat == "aligntds" else own
+
+
+def logprob_difference(token: Token) -> float:
+    """Logprob of the token under the aligned model less that under the base model, in nats; NaN where one is not
+    known."""
+    return math.nan if token.base is None else token.aligned.logprob - token.base.logprob
+
+
+def _place(token: Token) -> Row:
+    return (
+        token.index,
+        token.id,
+        token.text,
+        token.piece.hex() if not token.is_end else None,
+        token.start,
+        token.end,
+        None if token.shift is ShiftClass.UNKNOWN else token.shift.label,
+        token.kind.label,
+        token.part,
+        token.boundary,
+        token.special,
+        token.off_greedy,
+        token.is_end,
+        token.realigned is not None,
+        bool(token.shortened),
+    )
+
+
+def _side(side: TokenSide | None) -> Row:
+    if side is None:
+        return (None,) * 8
+    top = side.top[0] if side.top else None
+    return (
+        side.id,
+        rank_number(side.rank),
+        side.rank.rank if isinstance(side.rank, Above) else None,
+        _number(side.logprob),
+        _number(math.exp(side.logprob)),
+        _number(side.entropy),
+        None if top is None else top.piece.decode("utf-8", "replace"),
+        None if top is None else _number(top.prob),
+    )
+
+
+def _both(token: Token, analysis: ResponseAnalysis) -> Row:
+    one_vocabulary = not analysis.is_of_one_model and analysis.pair_scores.comparison.alignment is None
+    return (
+        rank_number(token.base_rank_of_aligned_top),
+        _number(logprob_difference(token)),
+        _number(token.kl),
+        _number(js_between(token) if one_vocabulary else math.nan),
+        _number(token.jaccard),
+    )
+
+
+def _reference(token: Token, analysis: ResponseAnalysis) -> Row:
+    if analysis.is_of_one_model:
+        return (None,) * len(ALIGNTDS_COLUMNS)
+    found = measures_at(analysis.pair_scores, token.index)
+    return (*(_number(found[name]) for name in _MEASURES), shown_text(analysis.pair_scores, token.index))
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,146 @@
+"""`shiftlens corpus-summary`: what the responses of a scored corpus are together."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shiftlens.cli.one_position import whole_number
+from shiftlens.cli.table import columns
+from shiftlens.cli.whole_file import why_unwritable, write_whole
+from shiftlens.errors import ShiftLensError
+
+if TYPE_CHECKING:
+    from shiftlens.analysis.corpus import Bin, TokenRatio
+    from shiftlens.analysis.model import Summary
+    from shiftlens.corpora.summary import RowsSummary
+
+CLASSES = ("unshifted", "marginal", "shifted")
+
+_EPILOG = """\
+KL is the mean of KL(aligned || base) over the whole vocabulary, in nats; JS is the mean of a lower bound of the
+Jensen-Shannon divergence, from the candidates that were kept. The ratio of a token is how often it is shifted where it
+is said. The outputs are read as streams.
+Exit codes: 0 all was read, 1 something was not, 2 wrong usage, 130 interrupted.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "corpus-summary",
+        help="sum up a scored corpus: shares by kind, turn, position, file and model; the most shifted tokens",
+        description="Sum up outputs of `shiftlens corpus`.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("outputs", metavar="OUT", nargs="+", help="what `shiftlens corpus` wrote; several count as one")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
+    parser.add_argument(
+        "--limit", type=whole_number(1), metavar="N", default=20, help="tokens and files shown (default %(default)s)"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
+    parser.set_defaults(run=functools.partial(run, parser))
+
+
+def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from shiftlens.corpora.output import read_output
+    from shiftlens.corpora.summary import rows_summary_json, summarise_rows
+
+    if args.output is not None and (why := why_unwritable(Path(args.output))) is not None:
+        parser.error(why)
+    try:
+        found = summarise_rows(chain.from_iterable(read_output(Path(name)) for name in args.outputs))
+    except ShiftLensError as error:
+        from shiftlens.text.visible import harmless
+
+        print(f"shiftlens corpus-summary: {harmless(str(error))}", file=sys.stderr)
+        return 1
+    if args.format == "json":
+        text = json.dumps(rows_summary_json(found, args.outputs, args.limit), allow_nan=False, indent=1) + "\n"
+    else:
+        text = "\n".join(_text(found, args.limit)) + "\n"
+    if args.output is None:
+        sys.stdout.write(text)
+        return 0
+    try:
+        write_whole(Path(args.output), text)
+    except OSError as error:
+        parser.error(f"{args.output} can't be written: {error.strerror}")
+    return 0
+
+
+def _text(found: RowsSummary, limit: int) -> Iterator[str]:
+    from shiftlens.text.visible import harmless_name
+
+    corpus = found.corpus
+    said = f"{found.responses:,} responses, {corpus.whole.tokens:,} positions"
+    for count, words in ((found.refused, "refused by the models"), (found.not_scored, "not scored by choice")):
+        said += f"; {count:,} {words}" if count else ""
+    yield said
+    yield from _table("", [("all", corpus.whole)])
+    if corpus.whole.is_of_parts:
+        yield from _table("part", corpus.whole.by_part)
+    yield from _table("kind", [(kind.words, summary) for kind, summary in corpus.whole.by_kind])
+    yield from _table("turn", [(str(turn + 1), summary) for turn, summary in corpus.by_turn])
+    yield from _curve("tenth", corpus.by_tenth)
+    yield from _curve("position", corpus.by_position)
+    files = [(harmless_name(file), summary) for file, summary in corpus.by_file[:limit]]
+    yield from _table("file", files)
+    yield from _more(len(corpus.by_file) - len(files))
+    yield from _table("models", [(harmless_name(" > ".join(pair)), summary) for pair, summary in corpus.by_pair])
+    yield from _tokens(corpus.tokens[:limit])
+    yield from _more(len(corpus.tokens) - limit)
+
+
+def _table(title: str, rows: Iterable[tuple[str, Summary]]) -> Iterator[str]:
+    from shiftlens.analysis.classify import shares
+
+    table = [[title, "positions", *CLASSES]]
+    for name, summary in rows:
+        part = shares(summary)
+        numbers = (f"{value:.1%}" for value in (part.unshifted, part.marginal, part.shifted))
+        table.append([name, f"{summary.tokens:,}", *numbers])
+    yield ""
+    yield from columns(table, {0})
+
+
+def _curve(title: str, bins: Iterable[Bin]) -> Iterator[str]:
+    """Positions are numbered from 1, as they are everywhere where people read them."""
+    table = [[title, "positions", *CLASSES, "KL", "JS >="]]
+    for found in bins:
+        whole = found.tokens or 1
+        numbers = (f"{value / whole:.1%}" for value in (found.unshifted, found.marginal, found.shifted))
+        kl = f"{found.mean_kl:.3f}" if found.with_kl else "-"
+        js = f"{found.mean_js:.4f}" if found.with_js else "-"
+        table.append([_range(found), f"{found.tokens:,}", *numbers, kl, js])
+    yield ""
+    yield from columns(table, {0})
+
+
+def _range(found: Bin) -> str:
+    if found.past is None:
+        return f"from {found.first + 1:,}"
+    return f"{found.past:,}" if found.past == found.first + 1 else f"{found.first + 1:,} to {found.past:,}"
+
+
+def _tokens(tokens: Iterable[TokenRatio]) -> Iterator[str]:
+    from shiftlens.analysis.facts import LONGEST_TOKEN
+    from shiftlens.text.visible import visible_piece
+
+    table = [["most shifted", "shifted", "said", "ratio"]]
+    for token in tokens:
+        name = visible_piece(token.piece, limit=LONGEST_TOKEN) or "(no text)"
+        table.append([name, f"{token.shifted:,}", f"{token.said:,}", f"{token.ratio:.1%}"])
+    yield ""
+    yield from columns(table, {0})
+
+
+def _more(count: int) -> Iterator[str]:
+    if count > 0:
+        yield f"and {count:,} more"

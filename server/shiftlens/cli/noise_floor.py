@@ -1,0 +1,168 @@
+"""`shiftlens noise-floor`: which shifts are no larger than what another dtype makes of the aligned model itself."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import functools
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from shiftlens.cli.files import add_reading_arguments, complain, engine_and_store, tell_of_gaps
+from shiftlens.cli.one_position import read_stdin_of
+from shiftlens.cli.options import choose, own_template_of
+from shiftlens.errors import ShiftLensError, TranscriptError
+from shiftlens.options.pair import DTYPES
+
+if TYPE_CHECKING:
+    from shiftlens.analysis.noise_floor import FileNoise, Moved, NoisePosition
+    from shiftlens.cli.paint import Painter
+    from shiftlens.pipeline.analyse import Analysed
+
+_LONGEST_TOKEN = 20
+
+_EPILOG = """\
+The aligned model is scored against itself in another dtype; what that changes is rounding. The floor is what 95% of the
+positions don't exceed. Marginal and shifted tokens whose two logprobs, and whose two distributions, differ by no more
+are greyed (between ~ without colours): the pair does not tell them from noise. Numbers are in nats.
+Exit codes: 0 all was measured, 1 something was not, 2 wrong usage, 130 interrupted.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "noise-floor",
+        help="grey the shifts that are no larger than what another dtype makes of the aligned model",
+        description="Measure how far the aligned model's numbers move in another dtype, and grey the tokens whose shift"
+        " is no larger.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("path", metavar="FILE", help="a transcript; - is standard input")
+    parser.add_argument(
+        "--against",
+        choices=[name for name in DTYPES if name != "auto"],
+        default="",
+        help="the other dtype (default bfloat16; float32 where the models run in another)",
+    )
+    add_reading_arguments(parser)
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default %(default)s")
+    parser.set_defaults(run=functools.partial(run, parser))
+
+
+def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    stdin = read_stdin_of(parser, args)
+    shown = "<stdin>" if args.path == "-" else args.path
+    try:
+        return asyncio.run(_measured(args, stdin, shown))
+    except ShiftLensError as error:
+        complain(shown, str(error))
+        if args.format == "json":
+            print(json.dumps(_error(shown, error), indent=1))
+        return 1
+
+
+async def _measured(args: argparse.Namespace, stdin: bytes, shown: str) -> int:
+    from shiftlens.analysis.noise_floor_contract import to_json
+    from shiftlens.cli.paint import painter
+    from shiftlens.cli.progress import progress_on
+    from shiftlens.pipeline.noise_floor import noise_floor
+    from shiftlens.pipeline.reading import read_transcript
+
+    transcript = read_transcript(
+        args.path,
+        stdin,
+        format_name=args.transcript_format,
+        max_bytes=args.max_bytes,
+        own_template=own_template_of(args),
+    )
+    choice = choose(args, transcript.front_matter)
+    async with engine_and_store(args) as (engine, store):
+        with progress_on(sys.stderr, shown) as on_progress:
+            real, found = await noise_floor(
+                engine, transcript, choice, args.against, store=store, on_progress=on_progress
+            )
+    all_fine = tell_of_gaps(shown, real)
+    told = {index for index, _ in real.refused}
+    for index, message in found.not_measured:
+        if index not in told:
+            complain(shown, f"response {index + 1} is not measured: {message}")
+    if args.format == "json":
+        value = to_json(found, real.analysis, shown, not_scored=real.not_scored)
+        print(json.dumps(value, allow_nan=False, indent=1))
+    else:
+        _print(painter(sys.stdout, args.color, greyed=True), shown, real, found)
+    return 0 if all_fine and not found.not_measured else 1
+
+
+def _print(paint: Painter, shown: str, real: Analysed, found: FileNoise) -> None:
+    from shiftlens.analysis.noise_floor import without_noise
+    from shiftlens.analysis.words import positions_words
+    from shiftlens.text.visible import harmless, harmless_name
+
+    pair = real.analysis.pair
+    paint.title(harmless_name(shown))
+    paint.line(harmless_name(f"base {pair.base}, aligned {pair.aligned}; {found.dtypes[0]} against {found.dtypes[1]}"))
+    paint.line(f"Noise floor over {positions_words(found.measured)}: {_moved(found.floor)}")
+    paint.legend()
+    paint.line("Greyed, or between ~: within the noise floor")
+    for response in found.responses:
+        paint.line()
+        paint.title(f"Response {response.analysis.response.index + 1}")
+        paint.response(without_noise(response))
+        for line in _rows([each for each in response.positions if each.within]):
+            paint.line(line)
+        for note in response.analysis.notes:
+            paint.line(f"Note: {harmless(note)}")
+    paint.line()
+    paint.line(_counts(found))
+
+
+def _rows(positions: Sequence[NoisePosition]) -> Iterator[str]:
+    """A table of the marginal and shifted positions within the floor."""
+    from shiftlens.analysis.facts import fixed
+    from shiftlens.analysis.model import ShiftClass
+    from shiftlens.cli.table import columns
+    from shiftlens.text.visible import visible_piece
+
+    rows = [
+        (
+            str(each.index),
+            "(end)" if each.is_end else visible_piece(each.piece, limit=_LONGEST_TOKEN),
+            each.shift.label,
+            *(fixed(value, 4) for value in (each.real.logprob, each.noise.logprob, each.real.kl, each.noise.kl)),
+        )
+        for each in positions
+        if each.shift in (ShiftClass.MARGINAL, ShiftClass.SHIFTED)
+    ]
+    if rows:
+        yield ""
+        yield from columns([("position", "token", "class", "logprobs", "noise", "KL", "noise"), *rows], words=(1, 2))
+
+
+def _counts(found: FileNoise) -> str:
+    """How many positions of each class lie beyond the floor."""
+    from shiftlens.analysis.model import CLASSES
+
+    parts = []
+    for shift in reversed(CLASSES):
+        of = found.of_class(shift)
+        unknown = f", {of.unknown:,} unknown" if of.unknown else ""
+        parts.append(f"{shift.label} {of.beyond:,} of {of.positions:,}{unknown}")
+    return f"Beyond the noise floor: {'; '.join(parts)}"
+
+
+def _moved(found: Moved) -> str:
+    from shiftlens.analysis.facts import fixed
+
+    return f"logprob {fixed(found.logprob, 4)}, KL {fixed(found.kl, 6)}"
+
+
+def _error(shown: str, error: ShiftLensError) -> dict[str, object]:
+    from shiftlens.analysis.noise_floor_contract import error_json
+
+    line = error.line if isinstance(error, TranscriptError) else None
+    return error_json(shown, kind=type(error).__name__, message=f"{error.problem} {error.remedy}".strip(), line=line)

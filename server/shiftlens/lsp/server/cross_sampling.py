@@ -1,0 +1,117 @@
+"""Whether a token mattered: a request that swaps it for the base's choice, and has the models go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import aclosing
+
+from shiftlens.analysis.classify import combine
+from shiftlens.analysis.cross_sampling import CrossSampled, SwapPosition, most_shifted, swap_position
+from shiftlens.analysis.cross_sampling_contract import position_json
+from shiftlens.analysis.model import Analysis, ResponseAnalysis
+from shiftlens.engine.protocol import Progress
+from shiftlens.errors import ShiftLensError
+from shiftlens.lsp.documents.locate import Place
+from shiftlens.lsp.documents.open import OpenDocument
+from shiftlens.lsp.server.continuing import about, failed, set_up, tell
+from shiftlens.lsp.server.current import place_in
+from shiftlens.lsp.server.language_server import ShiftLensServer
+from shiftlens.lsp.server.protocol import CrossSampleParams
+from shiftlens.lsp.views.requests import Json, range_json
+from shiftlens.pipeline.cross_sample import CrossSampling, NotSampled, cross_sample
+from shiftlens.scores.continuations import Sampling
+
+
+def register_cross_sampling(server: ShiftLensServer) -> None:
+    """Register the handler of this file."""
+    server.feature("shiftlens/crossSample")(cross_sample_there)
+
+
+async def cross_sample_there(ls: ShiftLensServer, params: CrossSampleParams) -> Json | None:
+    """What comes of swapping the token at a position; `docs/language-server.md` has the result.
+
+    With a token for partial results, each position is told as it is done. A request that is cancelled ends its job.
+    """
+    found = place_in(ls, params.uri, params.position)
+    if found is None or not found[1].tokens:
+        return None
+    document, place = found
+    await set_up(ls, document, place)
+    own = place.result.analysis
+    if own is None or place.result.partial:
+        raise failed("The response is not scored to its end yet.")
+    analysis = _of_response(place, own)
+    asked = CrossSampling(
+        samples=params.samples,
+        seed=params.seed,
+        sampling=Sampling(temperature=params.temperature, top_p=params.top_p, max_tokens=params.max_tokens),
+    )
+    answer: Json = {
+        **about(document, place),
+        "samples": params.samples,
+        "seed": params.seed,
+        "temperature": params.temperature,
+        "topP": params.top_p,
+        "maxTokens": params.max_tokens,
+    }
+    done: list[Json] = []
+    refused: list[Json] = []
+    token = params.partial_result_token
+    try:
+        positions = _positions(analysis, place, params)
+        asked.check()
+        if token is not None:
+            tell(ls, token, {**answer, "positions": [], "notSampled": []})
+        async with aclosing(cross_sample(ls.session.engine, analysis, positions, asked)) as events:
+            async for event in events:
+                if isinstance(event, Progress):
+                    continue
+                if isinstance(event, NotSampled):
+                    told: Json = {"index": event.position.row, "message": event.message}
+                    refused.append(told)
+                    part: Json = {"notSampled": [told]}
+                else:
+                    told = _position(ls, document, place, event)
+                    done.append(told)
+                    part = {"positions": [told]}
+                if token is not None:
+                    tell(ls, token, part)
+    except ShiftLensError as error:
+        raise failed(str(error)) from error
+    if token is not None:
+        return {"positions": [], "notSampled": []}
+    return {**answer, "positions": done, "notSampled": refused}
+
+
+def _of_response(place: Place, own: ResponseAnalysis) -> Analysis:
+    """The analysis of the one response."""
+    shown = place.analysis
+    return Analysis(
+        transcript=shown.transcript,
+        pair=shown.pair,
+        score_options=shown.score_options,
+        classify_options=shown.classify_options,
+        responses=(own,),
+        summary=combine([own.summary]),
+    )
+
+
+def _positions(analysis: Analysis, place: Place, params: CrossSampleParams) -> Sequence[SwapPosition]:
+    """What is to be swapped. Raises JsonRpcException where that is not known."""
+    if params.most is not None:
+        if params.most < 1:
+            raise failed("`most` is a number of positions from 1 up.")
+        return most_shifted(analysis, params.most)
+    position = swap_position(analysis.responses[0], place.tokens[0].index)
+    if position is None:
+        raise failed("What the base model would have said at this token is not known.")
+    return (position,)
+
+
+def _position(ls: ShiftLensServer, document: OpenDocument, place: Place, found: CrossSampled) -> Json:
+    """One position, and where it stands in the text as it is now."""
+    span = document.edits_since(place.analysis).span_to_new(found.position.start, found.position.end)
+    return {
+        **position_json(found),
+        "range": None if span is None else range_json(document, span, ls.session.editor.encoding),
+    }

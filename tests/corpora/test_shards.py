@@ -1,0 +1,83 @@
+"""A run in shards comes to the output of a run in one process, and goes on likewise."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from corpora.stand_in import Engine, Killed, aligntds, in_shards, run_corpus, write_lines
+from shiftlens.corpora import windows
+from shiftlens.errors import ShiftLensError
+from shiftlens.options.pair import PairSpec
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(windows, "MOST_RESPONSES", 4)
+    records: list[object] = [aligntds(number) for number in range(30)]
+    records[5] = "broken"
+    return [str(write_lines(tmp_path / "records.jsonl", records))]
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+@pytest.mark.parametrize("count", [1, 2, 3, 11])
+async def test_shards_are_joined_to_the_bytes_of_one_run(
+    name: str, count: int, corpus: list[str], tmp_path: Path
+) -> None:
+    if name.endswith(".parquet"):
+        pytest.importorskip("pyarrow", reason="the extra `corpora` is not installed")
+    (tmp_path / "whole").mkdir()
+    complete = Engine()
+    await run_corpus(complete, corpus, tmp_path / "whole" / name)
+    engines = [Engine() for _ in range(count)]
+    await in_shards(corpus, tmp_path / name, count, *engines)
+    assert (tmp_path / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert sum(len(engine.jobs) for engine in engines) == len(complete.jobs)
+    assert sorted(path.name for path in tmp_path.glob("out*")) == [name, f"{name}.journal"]
+
+
+async def test_shards_go_on_after_an_end_at_any_time_and_after_a_run_in_one_process(
+    corpus: list[str], tmp_path: Path
+) -> None:
+    out, whole = tmp_path / "out.jsonl", tmp_path / "whole.jsonl"
+    complete = Engine()
+    await run_corpus(complete, corpus, whole)
+    first = Engine(dies_at=2)
+    with pytest.raises(Killed):
+        await run_corpus(first, corpus, out)
+    lives = [first]
+    for dies_at in (0, 1, 1):
+        lives += (Engine(), Engine(dies_at=dies_at))
+        with pytest.raises(Killed):
+            await in_shards(corpus, out, 2, *lives[-2:])
+    lives += (Engine(), Engine())
+    await in_shards(corpus, out, 2, *lives[-2:])
+    assert out.read_bytes() == whole.read_bytes()
+    assert sum(len(engine.jobs) for engine in lives) == len(complete.jobs)
+
+
+async def test_another_number_of_workers_is_refused(corpus: list[str], tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        await in_shards(corpus, tmp_path / "out.jsonl", 2, Engine(), Engine(dies_at=1))
+    with pytest.raises(ShiftLensError, match="begun with 2 workers"):
+        await in_shards(corpus, tmp_path / "out.jsonl", 3, Engine(), Engine(), Engine())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra `ray` is not installed")
+@pytest.mark.usefixtures("lasting_engines")
+def test_two_workers_of_ray_come_to_the_bytes_of_one_process(tiny_pair: PairSpec, tmp_path: Path) -> None:
+    lines = [json.dumps(aligntds(number)) for number in range(300)]
+    (tmp_path / "records.jsonl").write_text("\n".join([*lines, "{broken"]))
+    models = ("--base", tiny_pair.base, "--aligned", tiny_pair.aligned, "--device", "cpu")
+    command = [sys.executable, "-m", "shiftlens", "corpus", "records.jsonl", *models]
+    for name, more in (("one.jsonl", ()), ("two.jsonl", ("--engine", "ray", "--workers", "2"))):
+        done = subprocess.run([*command, "-o", name, *more], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 1, done.stderr
+        assert "1 row left out" in done.stderr
+    assert (tmp_path / "two.jsonl").read_bytes() == (tmp_path / "one.jsonl").read_bytes()
