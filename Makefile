@@ -124,7 +124,8 @@ build/vllm/.installed: tests/oracles/vllm.lock
 	build/vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
-# What docs/servers.md says of vLLM, seen: the bundled pair's own numbers come back from it.
+# What docs/servers.md says of vLLM, seen: the bundled pair's own numbers come back from it, also when it is stopped or
+# killed in mid-run, and little is added to its own time.
 e2e-servers: setup build/vllm/.installed
 	SHIFTLENS_VLLM=1 $(BIN)/python -m pytest tests/oracles/test_vllm.py -s
 	$(BIN)/python tests/bench/bench.py --rounds 3 server_overhead

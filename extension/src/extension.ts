@@ -13,6 +13,7 @@ import { changesLanguages, changesProcess, documentSelector } from "./server/set
 import { redrawOnChange, TokenStyling } from "./views/colours/middleware";
 import { Continuations } from "./views/continuation/view";
 import { ConversationPages } from "./views/conversation/pages";
+import { ghostText } from "./views/ghostText";
 import { Heat } from "./views/heat/view";
 import { Navigation } from "./views/navigation";
 import { DistributionsView } from "./views/panel/view";
@@ -48,7 +49,12 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     () => {
       const styling = new TokenStyling();
       return {
-        middleware: { ...styling, window: { showDocument }, workspace: { configuration: configuration() } },
+        middleware: {
+          ...styling,
+          ...ghostText,
+          window: { showDocument },
+          workspace: { configuration: configuration() },
+        },
         features: [styling.feature],
       };
     },

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+import json
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from shiftlens.analysis.model import Analysis
+from shiftlens.analysis.position_table import SCHEMA, Row, columns, rows
+from shiftlens.analysis.stages_of_file import FileStages, stages_of_file
 from shiftlens.chat_templates.own import model_template
 from shiftlens.engine.client import EngineClient
 from shiftlens.errors import ModelError, ScoringError, TranscriptError
 from shiftlens.options.choice import Choice
 from shiftlens.options.pair import (
     AUTO_LIBRARY,
+    DEFAULT_MIN_CHANGE,
     FROM_MODELS,
     SCORES,
     ClassifyOptions,
@@ -23,18 +28,152 @@ from shiftlens.options.pair import (
     parts_named,
 )
 from shiftlens.options.word_lists import read_word_lists
-from shiftlens.pipeline.analyse import analyse
+from shiftlens.pipeline.analyse import Analysed, analyse
+from shiftlens.pipeline.analyse_several import analyse_several
 from shiftlens.transcripts.files import decode
+from shiftlens.transcripts.model import Transcript
 from shiftlens.transcripts.read import read
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
 T = TypeVar("T")
+Message = Mapping[str, object]
+"""A message as chat APIs have it: {"role": "user", "content": "..."}."""
+Source = str | Path | Message | Sequence[Message]
 
 
+@dataclass(frozen=True, slots=True)
+class TranscriptAnalysis(Analysis):
+    """An analysis as a notebook shows it and as tables; `name` is that of its file, "" for none."""
+
+    name: str = ""
+
+    @classmethod
+    def of(cls, analysis: Analysis, name: str) -> TranscriptAnalysis:
+        """The analysis of a file of this name."""
+        return cls(**{field.name: getattr(analysis, field.name) for field in fields(Analysis)}, name=name)
+
+    def _repr_html_(self) -> str:
+        """The coloured responses, as a notebook shows them."""
+        # The template engine takes a tenth of a second, which scripts need not pay.
+        from shiftlens.report.notebook import notebook_html
+
+        return notebook_html(self)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row for each position, with the columns of docs/exports.md. Raises PackageError without pandas."""
+        from shiftlens.report.frames import data_frame
+
+        return data_frame(columns(self.score_options.compat), self._rows())
+
+    def to_arrow(self) -> pa.Table:
+        """The same as an Arrow table. Raises PackageError without pyarrow."""
+        from shiftlens.report.arrow import arrow_table
+
+        return arrow_table(columns(self.score_options.compat), self._rows(), {"schema": SCHEMA})
+
+    def _rows(self) -> Iterator[Row]:
+        return rows(self.name, self)
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralAnalyses(Sequence[TranscriptAnalysis]):
+    """The analyses of one transcript under several aligned models of one base, in the order of these."""
+
+    analyses: tuple[TranscriptAnalysis, ...]
+
+    @overload
+    def __getitem__(self, at: int) -> TranscriptAnalysis: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[TranscriptAnalysis, ...]: ...
+    def __getitem__(self, at: int | slice) -> TranscriptAnalysis | tuple[TranscriptAnalysis, ...]:
+        return self.analyses[at]
+
+    def __len__(self) -> int:
+        return len(self.analyses)
+
+    def stages(self, min_change: float = DEFAULT_MIN_CHANGE) -> FileStages:
+        """Which of the models was the first to move each position, as `shiftlens stages` tells (docs/stages.md)."""
+        return stages_of_file(self.analyses, [()] * len(self.analyses), min_change)
+
+    def _repr_html_(self) -> str:
+        """The coloured responses under each model, as a notebook shows them."""
+        from shiftlens.report.notebook import MOST_POSITIONS, notebook_html
+
+        share = MOST_POSITIONS // max(1, len(self.analyses))
+        return "".join(notebook_html(each, share) for each in self.analyses)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row for each position under each model, which `aligned_model` names. Raises PackageError without pandas."""
+        from shiftlens.report.frames import data_frame
+
+        return data_frame(columns(self._compat), self._rows())
+
+    def to_arrow(self) -> pa.Table:
+        """The same as an Arrow table. Raises PackageError without pyarrow."""
+        from shiftlens.report.arrow import arrow_table
+
+        return arrow_table(columns(self._compat), self._rows(), {"schema": SCHEMA})
+
+    @property
+    def _compat(self) -> str:
+        return self.analyses[0].score_options.compat if self.analyses else ""
+
+    def _rows(self) -> Iterator[Row]:
+        return (row for each in self.analyses for row in rows(each.name, each))
+
+
+@overload
 def analyze(
-    transcript: str | Path,
+    transcript: Source,
+    *,
+    base: str = ...,
+    aligned: str = ...,
+    scores: str = ...,
+    base_context: str = ...,
+    aligned_context: str = ...,
+    classify_by: str = ...,
+    thresholds: tuple[int, int] = ...,
+    top_k: int = ...,
+    score_parts: Sequence[str] = ...,
+    word_lists: Path | None = ...,
+    compat: str = ...,
+    device: str = ...,
+    dtype: str = ...,
+    matrix_library: str = ...,
+    allow_download: bool = ...,
+    allow_pickle: bool = ...,
+    transcript_format: str | None = ...,
+) -> TranscriptAnalysis: ...
+@overload
+def analyze(
+    transcript: Source,
+    *,
+    base: str,
+    aligned: list[str] | tuple[str, ...],
+    scores: str = ...,
+    base_context: str = ...,
+    aligned_context: str = ...,
+    classify_by: str = ...,
+    thresholds: tuple[int, int] = ...,
+    top_k: int = ...,
+    score_parts: Sequence[str] = ...,
+    word_lists: Path | None = ...,
+    compat: str = ...,
+    device: str = ...,
+    dtype: str = ...,
+    matrix_library: str = ...,
+    allow_download: bool = ...,
+    allow_pickle: bool = ...,
+    transcript_format: str | None = ...,
+) -> SeveralAnalyses: ...
+def analyze(
+    transcript: Source,
     *,
     base: str = "",
-    aligned: str = "",
+    aligned: str | list[str] | tuple[str, ...] = "",
     scores: str = FROM_MODELS,
     base_context: str = "aligntds",
     aligned_context: str = "chat",
@@ -50,76 +189,116 @@ def analyze(
     allow_download: bool = False,
     allow_pickle: bool = False,
     transcript_format: str | None = None,
-) -> Analysis:
-    """Score and classify every response of a transcript: its text as a str, or a file as a Path.
+) -> TranscriptAnalysis | SeveralAnalyses:
+    """Score and classify every response of a transcript.
+
+    The transcript is its text as a str, a file as a Path, a list of messages (`[{"role": "user", "content": "..."},
+    ...]`), or a mapping with "messages" and what else a record of an OpenAI log has ("tools"). Of messages, the places
+    of tokens are those in the JSON of `json.dumps`.
+
+    `aligned` may be a list of models, whose tokens are the same as the base model's: then the result has an analysis
+    for each, and each response is read once for all.
 
     `base` and `aligned` name the pair; with `scores="saved"` no model is run, and the logprobs that the file itself
-    holds are shown (see docs/saved-logprobs.md). Uses the engine that editor windows and other calls share, and starts
-    it where none runs; works in a notebook too. `score_parts` are the kinds of parts that are scored, of "answer",
+    holds are shown (see docs/saved-logprobs.md).
+
+    Uses the engine that editor windows and other calls share, and starts it where none runs; works in a notebook too,
+    which shows the result as coloured text. `score_parts` are the kinds of parts that are scored, of "answer",
     "reasoning" and "tool_call"; the others stand in the context of what comes after them. `word_lists` is a file with
-    lists in place of the package's, by which the kind of a token is told (see docs/kinds.md). `analysis.tokens.tokens`
-    gives a response's positions one by one, `analysis.contract.to_json` the whole as the command line's JSON.
+    lists in place of the package's, by which the kind of a token is told (see docs/kinds.md).
+    `analysis.tokens.tokens` gives a response's positions one by one, `to_pandas` and `to_arrow` a table of them
+    (docs/exports.md), and `analysis.contract.to_json` the whole as the command line's JSON.
 
     Raises TranscriptError for what is no transcript, ModelError for a pair that can't be used, ScoringError where a
     response can't be scored or a part is not one of these, WordListError (a ValueError) for a bad file of word lists,
-    EngineError where the engine process fails.
+    EngineError where the engine process fails, and ValueError where `aligned` is an empty list or names one twice.
     """
+    names = [aligned] if isinstance(aligned, str) else list(aligned)
+    if not names or len(set(names)) < len(names):
+        raise ValueError("`aligned` is one model, or a list of different models.")
     parts = _parts(score_parts)
     if scores not in SCORES:
         raise ScoringError(f"`scores` must be one of {', '.join(map(repr, SCORES))}.")
-    if scores == FROM_MODELS and not (base and aligned):
+    if scores == FROM_MODELS and not (base and all(names)):
         raise ModelError("A pair needs both `base` and `aligned`.", 'Name both, or pass `scores="saved"`.')
-    is_file = isinstance(transcript, Path)
-    text = decode(transcript.read_bytes()) if isinstance(transcript, Path) else transcript
+    if scores != FROM_MODELS and not isinstance(aligned, str):
+        raise ValueError("Scores that are saved in a file are of one pair: `aligned` is one model, or none.")
+    name, found = _transcript(transcript, transcript_format, names[0])
+    lists = None if word_lists is None else read_word_lists(word_lists)
+
+    def choice(model: str) -> Choice:
+        return Choice(
+            pair=PairSpec(
+                base=base,
+                aligned=model,
+                device=device,
+                dtype=dtype,
+                matrix_library=matrix_library,
+                allow_download=allow_download,
+                allow_pickle=allow_pickle,
+            ),
+            score_options=ScoreOptions(
+                base_context=base_context,
+                aligned_context=aligned_context,
+                top_k=top_k,
+                compat=compat,
+                parts=parts,
+            ),
+            classify_options=ClassifyOptions(classify_by=classify_by, thresholds=thresholds, word_lists=lists),
+            problems=(),
+            scores=scores,
+        )
+
+    choices = [choice(each) for each in names]
+    if isinstance(aligned, str):
+        return _named(_with_an_engine(lambda engine: analyse(engine, found, choices[0])), name)
+    done = _with_an_engine(lambda engine: analyse_several(engine, found, choices))
+    return SeveralAnalyses(tuple(_named(each, name) for each in done))
+
+
+def _named(done: Analysed, name: str) -> TranscriptAnalysis:
+    """Raises ScoringError where a response has no scores."""
+    if done.refused:
+        index, message = done.refused[0]
+        raise ScoringError(f"Response {index + 1} ({done.analysis.pair.aligned}): {message}")
+    return TranscriptAnalysis.of(done.analysis, name)
+
+
+def _transcript(source: Source, transcript_format: str | None, aligned: str) -> tuple[str, Transcript]:
+    """The name of the file, "" for none, and its transcript. Raises TranscriptError."""
+    named = transcript_format
+    if isinstance(source, Path):
+        name, text = str(source), decode(source.read_bytes())
+    elif isinstance(source, str):
+        name, text = "", source
+    else:
+        name, text, named = "", _json(source), transcript_format or "openai"
     found = read(
-        text,
-        filename=str(transcript) if is_file else None,
-        format=transcript_format,
-        own_template=lambda _: model_template(aligned) if aligned else None,
+        text, filename=name or None, format=named, own_template=lambda _: model_template(aligned) if aligned else None
     )
     if found is None:
         raise TranscriptError(
             "This is not a transcript in any format that shiftlens knows.",
             "If it is one, name its format with `transcript_format`.",
         )
-    choice = Choice(
-        pair=PairSpec(
-            base=base,
-            aligned=aligned,
-            device=device,
-            dtype=dtype,
-            matrix_library=matrix_library,
-            allow_download=allow_download,
-            allow_pickle=allow_pickle,
-        ),
-        score_options=ScoreOptions(
-            base_context=base_context,
-            aligned_context=aligned_context,
-            top_k=top_k,
-            compat=compat,
-            parts=parts,
-        ),
-        classify_options=ClassifyOptions(
-            classify_by=classify_by,
-            thresholds=thresholds,
-            word_lists=None if word_lists is None else read_word_lists(word_lists),
-        ),
-        problems=(),
-        scores=scores,
-    )
+    return name, found
 
-    async def run() -> Analysis:
-        engine = EngineClient()
-        try:
-            done = await analyse(engine, found, choice)
-        finally:
-            await engine.close()
-        if done.refused:
-            index, message = done.refused[0]
-            raise ScoringError(f"Response {index + 1}: {message}")
-        return done.analysis
 
-    return _in_a_loop_of_its_own(run())
+def _json(messages: Message | Sequence[Message]) -> str:
+    record = dict(messages) if isinstance(messages, Mapping) else {"messages": [*map(_message, messages)]}
+    try:
+        return json.dumps(record, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise TranscriptError(f"These messages can't be written as JSON: {error}.") from None
+
+
+def _message(message: object) -> dict[str, object]:
+    if not isinstance(message, Mapping):
+        raise TranscriptError(
+            f"A message is a mapping with a role and a content, and this is {type(message).__name__}.",
+            'Give messages as [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}].',
+        )
+    return dict(message)
 
 
 def _parts(names: Sequence[str]) -> tuple[str, ...]:
@@ -129,7 +308,14 @@ def _parts(names: Sequence[str]) -> tuple[str, ...]:
         raise ScoringError(f"`score_parts` must be {error}.") from None
 
 
-def _in_a_loop_of_its_own(work: Coroutine[object, object, T]) -> T:
-    """Notebooks run a loop on the calling thread already, so this one gets another thread."""
+def _with_an_engine(work: Callable[[EngineClient], Coroutine[object, object, T]]) -> T:
+    async def run() -> T:
+        engine = EngineClient()
+        try:
+            return await work(engine)
+        finally:
+            await engine.close()
+
+    # Notebooks run a loop on the calling thread already, so this one gets another thread.
     with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(asyncio.run, work).result()
+        return thread.submit(asyncio.run, run()).result()

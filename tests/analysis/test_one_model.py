@@ -11,12 +11,12 @@ import re
 import pytest
 from jsonschema import Draft202012Validator
 
-from analysis.hand_made import floats, ints, response, side, whole
+from analysis.hand_made import floats, ints, response, scored, side, whole
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.contract import to_json
 from shiftlens.analysis.facts import facts
 from shiftlens.analysis.highlights import highlights
-from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass
+from shiftlens.analysis.model import SAVED_TOO, Analysis, ResponseAnalysis, ShiftClass
 from shiftlens.analysis.schema import schema
 from shiftlens.analysis.tokens import tokens
 from shiftlens.analysis.vocabulary import vocabulary_shift
@@ -25,6 +25,7 @@ from shiftlens.options.pair import FROM_FILE, ClassifyOptions, PairSpec, ScoreOp
 from shiftlens.report.page import ReportedFile, render
 from shiftlens.scores.outcomes import size_of
 from shiftlens.scores.records import OneModelScores
+from shiftlens.transcripts.model import SavedKind, SavedLogprobs
 
 NO_NUMBERS_OF_A_PAIR = re.compile(r"\bbase\b|KL\(|Jaccard|aligned model", re.IGNORECASE)
 
@@ -142,3 +143,16 @@ def test_scores_of_one_model_take_no_part_in_what_takes_two() -> None:
     found = vocabulary_shift([("a.json", analysed())])
     assert (found.positions, found.left_out, found.tokens) == (0, 5, ())
     assert size_of(alone()) > 0
+
+
+@pytest.mark.parametrize(("kind", "told"), [(SavedKind.CHAT, True), (SavedKind.NUMBERS, False)])
+def test_scores_of_a_pair_say_that_the_file_holds_logprobs_that_can_be_shown(kind: SavedKind, *, told: bool) -> None:
+    one = response("a")
+    one = dataclasses.replace(one, turn=dataclasses.replace(one.turn, saved=(SavedLogprobs(kind, ("[]",)),)))
+    assert (SAVED_TOO in build(one, scored([b"a"]), ClassifyOptions()).notes) == told
+    assert SAVED_TOO not in build(one, alone_of_one(), ClassifyOptions()).notes
+
+
+def alone_of_one() -> OneModelScores:
+    own = dataclasses.replace(side(2, pieces=[b"a"]), prefix_ids=())
+    return OneModelScores(model_name="m", aligned=own)

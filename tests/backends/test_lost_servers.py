@@ -12,11 +12,12 @@ import pytest
 from backends.model_server import ModelServer, ends_with, hang, serving
 from backends.test_servers import FOLDERS, QUICK, aligned_at, session
 from backends.worker_link import ClientOfHere
-from shiftlens.engine.protocol import Scored
+from shiftlens.engine.protocol import Reply, Scored
 from shiftlens.errors import ModelError
 from shiftlens.options.choice import Choice
 from shiftlens.options.pair import ClassifyOptions, ScoreOptions
 from shiftlens.pipeline.analyse import analyse
+from shiftlens.pipeline.analyse_several import analyse_several
 from shiftlens.pipeline.scoring_job import Update, scoring_job
 from shiftlens.pipeline.work import Work, plan_work
 from shiftlens.scores.outcomes import OutcomeCache
@@ -98,3 +99,26 @@ async def test_a_command_shows_what_was_scored_and_refuses_the_rest_with_the_rea
     assert [index for index, _ in found.refused] == [1, 2]
     assert all("can't be reached" in message for _, message in found.refused)
     await client.close()
+
+
+async def test_models_whose_server_was_there_long_enough_are_shown_beside_one_that_came_too_late() -> None:
+    with serving(ModelServer("vllm", {"aligned": FOLDERS["aligned"], "late": FOLDERS["base"]})) as server:
+        scored = 0
+
+        def stop_after_the_first_model(reply: Reply) -> None:
+            nonlocal scored
+            scored += isinstance(reply, Scored)
+            if scored == len(ANSWERS):
+                server.stop()
+
+        client = ClientOfHere(session(HURRIED), on_reply=stop_after_the_first_model)
+        first = Choice(
+            pair=aligned_at(server), score_options=ScoreOptions(), classify_options=ClassifyOptions(), problems=()
+        )
+        late = dataclasses.replace(first, pair=dataclasses.replace(first.pair, aligned=server.name("late")))
+        one, other = await analyse_several(client, talk(), [first, late])
+        await client.close()
+    assert (len(one.analysis.responses), one.refused) == (3, ())
+    assert not other.analysis.responses
+    assert [index for index, _ in other.refused] == [0, 1, 2]
+    assert all("can't be reached" in message for _, message in other.refused)

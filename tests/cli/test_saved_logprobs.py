@@ -75,3 +75,9 @@ def test_a_report_of_saved_logprobs_is_written(file: Path, tmp_path: Path) -> No
     done = run("report", "--scores", "saved", str(file), "-o", str(report))
     assert (done.returncode, done.stderr) == (0, "")
     assert "surprised the model itself" in report.read_text(encoding="utf-8")
+
+
+def test_models_beside_saved_scores_are_a_usage_error(file: Path) -> None:
+    done = run("analyze", "--scores", "saved", "--bundled", str(file))
+    assert done.returncode == 2
+    assert "runs no model" in done.stderr

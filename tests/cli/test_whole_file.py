@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,26 @@ def test_a_text_that_can_not_be_written_leaves_the_old_file_and_no_part(tmp_path
         write_whole(tmp_path / "old.txt", "half \ud800")
     assert (tmp_path / "old.txt").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["old.txt"]
+
+
+_ON_A_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from shiftlens.cli.whole_file import write_whole
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+try:
+    write_whole(Path(sys.argv[1]), "x" * 2000, new=sys.argv[2] == "new")
+except OSError:
+    sys.exit(3)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a limit on files is how a disk is full here")
+@pytest.mark.parametrize(("how", "left"), [("new", {}), ("over", {"old.txt": "old"})])
+def test_on_a_full_disk_nothing_is_left_in_part(tmp_path: Path, how: str, left: dict[str, str]) -> None:
+    target = tmp_path / ("new.txt" if how == "new" else "old.txt")
+    if how == "over":
+        target.write_text("old")
+    done = subprocess.run([sys.executable, "-c", _ON_A_FULL_DISK, str(target), how], timeout=60, check=False)
+    assert done.returncode == 3
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == left

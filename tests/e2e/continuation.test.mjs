@@ -81,7 +81,10 @@ test("a continuation stands beside what the response says, and goes into the fil
   assert.ok(!written.startsWith(RESPONSE));
 
   await editor.command("ShiftLens: Insert the Continuation as an Alternative");
-  await editor.page.getByText(/The alternative was written as a further exchange behind the response/).waitFor();
+  await editor.page
+    .getByText(/The alternative was written as a further exchange behind the response/)
+    .first()
+    .waitFor();
   await editor.page.keyboard.press("Control+s");
   const file = await editor.until("the file with the alternative", async () => {
     const text = await readFile(join(code.workspace, "chat.txt"), "utf8");

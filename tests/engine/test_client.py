@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +18,13 @@ import torch
 from safetensors.torch import load_file
 
 from score_job import score
-from shiftlens.engine.client import EngineClient
+from shiftlens.engine.client import EngineClient, Sharing
 from shiftlens.engine.frames import HEADER_BYTES, body_length, decode_reply, encode_frame
-from shiftlens.engine.protocol import Progress, Refused, Score, Scored
+from shiftlens.engine.protocol import Continue, Done, Event, Progress, Refused, Score, Scored, Wrote
 from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE
 from shiftlens.errors import EngineError, ModelError
 from shiftlens.options.pair import PairSpec, ScoreOptions
+from shiftlens.scores.continuations import Sampling, Voice
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from tiny_models import byte_level_tokenizer, save_model, sentence_piece_tokenizer
 
@@ -100,6 +102,47 @@ async def test_killing_the_engine_loses_that_job_only(client: EngineClient, tiny
     await score(client, tiny_pair, ScoreOptions(), [SHORT], on_scored=scored.append)
     assert len(scored) == 1
     assert client.pid != pid
+
+
+def is_at(stage: str, event: Event | Done) -> bool:
+    """Whether an engine that says this has come so far."""
+    if stage in ("loading", "scoring"):
+        return isinstance(event, Progress) and event.phase == stage
+    return isinstance(event, Scored if stage == "first scores" else Wrote)
+
+
+@pytest.mark.parametrize("stage", ["starting", "loading", "scoring", "first scores", "continuing"])
+async def test_an_engine_that_is_killed_at_any_stage_fails_its_job_with_the_reason_and_is_replaced(
+    tiny_pair: PairSpec, stage: str
+) -> None:
+    request: Score | Continue = Score(pair=tiny_pair, options=ScoreOptions(), responses=(LONG,) * 20)
+    if stage == "continuing":
+        request = Continue(
+            pair=tiny_pair, options=ScoreOptions(), response=SHORT, position=0, voices=(Voice(0.0, 1),),
+            sampling=Sampling(max_tokens=4000),
+        )  # fmt: skip
+    client = EngineClient(sharing=Sharing.OWN)
+
+    async def run() -> None:
+        async with aclosing(client.run(request)) as events:
+            async for event in events:
+                if is_at(stage, event) and client.pid is not None:
+                    os.kill(client.pid, signal.SIGKILL)
+
+    try:
+        job = asyncio.create_task(run())
+        if stage == "starting":
+            while client.pid is None and not job.done():
+                await asyncio.sleep(0.01)
+            assert client.pid is not None
+            os.kill(client.pid, signal.SIGKILL)
+        with pytest.raises(EngineError, match=r"ended \(signal 9\)"):
+            await asyncio.wait_for(job, SECONDS)
+        scored: list[Scored] = []
+        await asyncio.wait_for(score(client, tiny_pair, ScoreOptions(), [SHORT], on_scored=scored.append), SECONDS)
+        assert len(scored) == 1
+    finally:
+        await client.close()
 
 
 async def test_the_engine_ends_when_its_client_dies(tiny_pair: PairSpec) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from engine.doing import do
 from passes import ids_fed
-from shiftlens.engine.protocol import Done, Progress, Reply, Score, Scored
+from shiftlens.engine.protocol import Done, Failed, Progress, Reply, Score, Scored
 from shiftlens.engine.worker.jobs import Worker
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
@@ -62,3 +63,25 @@ def test_a_request_of_many_responses_scores_its_first_before_it_prepares_its_las
     fractions = [reply.fraction for reply in replies if isinstance(reply, Progress) and reply.phase == "scoring"]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
+
+
+@pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
+def test_a_job_that_gets_no_memory_fails_with_the_reason_and_leaves_none_taken(
+    tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    replies: list[Reply] = []
+    worker = Worker(replies.append, lambda _job: False)
+
+    def refuse(*_: object) -> object:
+        raise error
+
+    with monkeypatch.context() as short_of_memory:
+        short_of_memory.setattr(OpenedPair, "prepare", refuse)
+        do(worker, _score(1, tiny_pair, TEXT))
+    (failed,) = (reply for reply in replies if isinstance(reply, Failed))
+    assert failed.kind == "ScoringError"
+    assert "not enough memory" in failed.problem
+    assert "smaller" in failed.remedy
+    assert worker.session.models() == ()
+    do(worker, _score(2, tiny_pair, TEXT))
+    assert [reply.job for reply in replies if isinstance(reply, Done)] == [2]

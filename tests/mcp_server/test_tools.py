@@ -183,6 +183,21 @@ async def test_a_text_chooses_no_models_and_acts_nowhere() -> None:
         assert text.isprintable()
 
 
+async def test_a_client_that_asks_is_told_how_far_it_is() -> None:
+    told: list[tuple[float, float | None]] = []
+
+    async def tell(progress: float, total: float | None, message: str | None) -> None:
+        assert message
+        told.append((progress, total))
+
+    async with client("--no-cache") as connected:
+        result = await connected.call_tool("analyze", {"text": TALK}, progress_callback=tell)
+    assert not result.is_error
+    assert told
+    assert told == sorted(told)
+    assert {total for _, total in told} == {200}
+
+
 async def test_what_is_no_transcript_is_refused_with_what_to_do() -> None:
     async with client() as connected:
         assert "not a transcript" in await why_not(connected, "analyze", text="hello")

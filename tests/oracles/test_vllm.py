@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from oracles.real_vllm import RealVllm
+from oracles.real_vllm import MOST_SECONDS, RealVllm
+from shiftlens.backends.exchange import Patience
 from shiftlens.backends.servers import Servers
 from shiftlens.bundled.paths import transcripts
 from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec, ScoreOptions
@@ -128,7 +129,9 @@ def test_a_server_that_is_killed_and_started_again_in_mid_run_loses_nothing(
     many = asked * 4
     found: list[Event] = []
     killed_after = None
-    for event in Session(kinds=[Servers()]).score(served(vllm), ScoreOptions(), many):
+    # A machine with other work may take longer to start it than anybody would wait.
+    patient = Session(kinds=[Servers(Patience(again=MOST_SECONDS))])
+    for event in patient.score(served(vllm), ScoreOptions(), many):
         found.append(event)
         if isinstance(event, Scored) and killed_after is None:
             vllm.kill()

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.hand_made import response, scored, whole
+from analysis.test_one_model import analysed, of_file
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.position_table import COLUMNS, Column, columns, rows
 from shiftlens.options.pair import ClassifyOptions
@@ -66,6 +67,14 @@ def test_a_row_tells_of_a_position_what_the_json_does() -> None:
     # The two lists of candidates are the same.
     assert first["js_at_least"] == pytest.approx(0, abs=1e-9)
     assert first["jaccard_at_10"] == 1.0
+
+
+def test_of_one_model_alone_what_takes_two_is_empty() -> None:
+    row = next(rows("a.json", of_file(analysed())))
+    first = dict(zip((column.name for column in COLUMNS), row, strict=True))
+    empty = ("base_model", "id", "boundary", "special", "realigned", "shortened", "base_rank", "base_top", "kl")
+    assert [first[name] for name in (*empty, "js_at_least", "logprob_difference")] == [None] * 11
+    assert (first["aligned_model"], first["class"], first["aligned_rank"]) == ("some-model", "unshifted", 1)
 
 
 def test_every_value_is_of_the_type_of_its_column() -> None:

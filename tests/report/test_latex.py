@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.hand_made import response, scored, whole
+from analysis.test_one_model import analysed, of_file
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import Analysis
 from shiftlens.options.pair import ClassifyOptions
@@ -105,6 +106,13 @@ def test_each_token_has_the_command_of_its_class() -> None:
     assert r"A note." in said
 
 
+def test_scores_of_one_model_alone_are_told_in_the_words_of_a_surprise() -> None:
+    said = "".join(latex_of_file("a.json", of_file(analysed())))
+    assert r"\slshifted{surprising} above 3" in said
+    assert r"3 positions: 33.3\% surprising,{} 33.3\% less expected,{} 33.3\% expected; 2 positions without" in said
+    assert "base" not in said
+
+
 def test_braces_of_a_document_balance_whatever_a_token_says() -> None:
     said = "".join(latex_of_file(HOSTILE, of([HOSTILE.encode(), b"}", b"{", b"\\", b"%", WIDE.encode()])))
     depth = 0
@@ -115,12 +123,15 @@ def test_braces_of_a_document_balance_whatever_a_token_says() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdfLaTeX is not installed")
-def test_a_document_of_hostile_text_compiles_without_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["pdflatex", "lualatex", "xelatex"])
+def test_a_document_of_hostile_text_compiles_without_an_error(tmp_path: Path, engine: str) -> None:
+    if shutil.which(engine) is None:
+        pytest.skip(f"{engine} is not installed")
     signs = [bytes([code]) for code in range(1, 127)] * 2
     pieces = [HOSTILE.encode(), WIDE.encode(), b"\n", b"\n\n", b"  ", b"\t", *signs, *[sign * 3 for sign in signs]]
     body = "".join("".join(latex_of_file(name, of(pieces))) for name in (HOSTILE, WIDE))
     (tmp_path / "made.tex").write_text(HEAD + body + FOOT, encoding="utf-8")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "-draftmode", "made.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=False)
+    command = [engine, "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "made.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=250, check=False)
     assert done.returncode == 0, done.stdout.decode("utf-8", "replace")[-2000:]
+    assert "Missing character" not in (tmp_path / "made.log").read_text(encoding="utf-8", errors="replace")

@@ -130,3 +130,15 @@ def test_a_rank_is_never_told_other_than_it_is(values: list[float], data: st.Dat
     rank = 1 + sum(value > own for value in values)
     found = rank_of_token(SavedToken(named(f"t{own}"), own, listed))
     assert found == rank if rank <= k else found == -k
+
+
+def test_a_text_with_split_characters_is_found_within_a_prompt() -> None:
+    tokens = [of_text(text) for text in ("<|im_start|>", "assistant", "\n", "ok \ufffd", "\ufffd", "!", "<|im_end|>")]
+    found = align(tokens, ["ok é!"])
+    assert (found.rows, found.byte_ends, found.end) == ((3, 4, 5), (4, 5, 6), 6)
+
+
+def test_a_text_with_split_characters_that_stands_twice_is_not_chosen_among() -> None:
+    tokens = [of_text(text) for text in ("\ufffd", "\ufffd", ",", "\ufffd", "\ufffd")]
+    with pytest.raises(SavedError, match="more than once"):
+        align(tokens, ["é"])

@@ -12,7 +12,7 @@ from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.analysis.tokens import tokens
 from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, ClassifyOptions, PairSpec, ScoreOptions
-from shiftlens.pipeline.saved_work import plan_saved_work
+from shiftlens.pipeline.saved_work import offered_scores, plan_saved_work
 from shiftlens.scores.columns import Above, int32, rank_of
 from shiftlens.scores.outcomes import Refusal
 from shiftlens.scores.records import OneModelScores, SideScores
@@ -69,8 +69,6 @@ def test_ranks_and_probabilities_are_those_of_the_model_run_here(
     name: str, answer: str, local: dict[str, SideScores]
 ) -> None:
     side = local[answer]
-    if name not in WITH_BYTES and any(not _is_text(row.data) for row in rows_of(side)):
-        pytest.skip("this shape has no bytes; see the tests of texts with U+FFFD")
     found = analysed(written(name, answer, rows_of(side), K))
     assert found.text == answer
     positions = list(tokens(found))
@@ -78,7 +76,8 @@ def test_ranks_and_probabilities_are_those_of_the_model_run_here(
     assert found.has_end == (name not in WITHOUT_END)
     for at, (position, row) in enumerate(zip(positions, rows_of(side), strict=False)):
         assert position.base is None
-        assert position.piece == row.data
+        if name in WITH_BYTES or _is_text(row.data):
+            assert position.piece == row.data
         assert position.aligned.logprob == pytest.approx(row.logprob, abs=1e-4)
         assert_rank(position.aligned.rank, int32(side.rank)[at])
         assert (position.id == row.id) == (name in WITH_IDS)
@@ -261,3 +260,12 @@ def _is_text(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def test_a_list_of_numbers_beside_an_answer_is_refused_and_not_offered() -> None:
+    found = transcript_of(json.dumps({"prompt": "q", "completion": "a b", "logprobs": [-0.5, -1.5]}))
+    assert offered_scores(found) == ""
+    (result,) = plan_saved_work(found, ScoreOptions()).result_of_each()
+    assert result is not None
+    assert isinstance(result.outcome, Refusal)
+    assert "without their tokens" in result.outcome.problem

@@ -227,6 +227,33 @@ def test_clearing_what_another_process_holds_says_so(
     assert store.clear() == 1
 
 
+@pytest.mark.parametrize("how", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_a_store_that_another_program_holds_keeps_nothing_and_is_used_again_when_it_is_let_go(
+    store: ResultStore, scored: Make, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    store.put(_key(1), scored())
+    waits: list[float] = []
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
+
+    def told(path: Path, *, timeout: float, isolation_level: None) -> sqlite3.Connection:
+        waits.append(timeout)
+        return connect(path, timeout=timeout, isolation_level=isolation_level)
+
+    connect = sqlite3.connect
+    with contextlib.closing(connect(store.path, isolation_level=None)) as holder:
+        holder.execute(how)
+        monkeypatch.setattr(sqlite3, "connect", told)
+        store.put(_key(2), scored(b"new!"))
+        store.put_description(b"k", _DESCRIPTION)
+        # Every wait is bounded.
+        assert set(waits) == {0.05}
+        holder.execute("ROLLBACK")
+    assert store.get([_key(1), _key(2)]) == {_key(1): scored()}
+    store.put(_key(2), scored(b"new!"))
+    assert set(store.get([_key(1), _key(2)])) == {_key(1), _key(2)}
+    assert not broken(store.path).exists()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="modes are POSIX")
 def test_nobody_else_can_read_it(store: ResultStore, scored: Make) -> None:
     before = os.umask(0)

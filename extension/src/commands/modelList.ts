@@ -20,7 +20,12 @@ export function describeModel(model: LocalModel | undefined): string {
   if (!model) {
     return "";
   }
-  const places = { bundled: "comes with ShiftLens", folder: "folder", file: "GGUF file", cache: "Hugging Face cache" };
+  const places = {
+    bundled: "comes with ShiftLens",
+    folder: "folder",
+    file: "GGUF file",
+    cache: "Hugging Face cache",
+  };
   return model.where === "missing" ? "not on this machine" : `${formatSize(model.size)}, ${places[model.where]}`;
 }
 

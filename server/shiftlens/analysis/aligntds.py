@@ -18,6 +18,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shiftlens.analysis.model import Candidate
 from shiftlens.scores.columns import float32, int32
 from shiftlens.scores.records import ScoredResponse, SideScores
 
@@ -111,6 +112,32 @@ def measures_at(scored: ScoredResponse, row: int) -> dict[str, float]:
         "BTP": kept.bi_top_prob,
         "nDCG": found.ndcg,
     }
+
+
+def measures_of_candidates(
+    base: Sequence[Candidate], aligned: Sequence[Candidate], *, by_bytes: bool = False
+) -> Measures | None:
+    """The reference's formulae over the candidates that were kept here, however many these are; None where a side has
+    none.
+
+    Candidates are the same where their ids are, or `by_bytes`, for two vocabularies, where their bytes are. With
+    other candidates than its 30 and its strings these are not the reference's own numbers.
+    """
+    kept = min(len(base), len(aligned))
+    sides = [
+        [
+            Entry(
+                candidate.id,
+                candidate.piece.hex() if by_bytes else str(candidate.id),
+                math.log(candidate.prob) if candidate.prob > 0 else -math.inf,
+            )
+            for candidate in side[:kept]
+        ]
+        for side in (base, aligned)
+    ]
+    if not kept or any(entries[0].logit == -math.inf for entries in sides):
+        return None
+    return measures(sides[0], sides[1])
 
 
 def mean_measures(scored: ScoredResponse) -> dict[str, float]:

@@ -161,22 +161,25 @@ class CorpusTally:
         )
 
 
+def counted(file: str, pair: PairSpec, analysis: ResponseAnalysis, js: Sequence[float] = ()) -> Counted:
+    """What is counted of a response of a file under a pair; `js` as in `Counted`."""
+    return Counted(
+        file=file,
+        pair=(pair.base, pair.aligned),
+        turn=analysis.response.turn_index,
+        summary=analysis.summary,
+        classes=analysis.classes,
+        kl=kl_of_positions(analysis.scored),
+        js=js,
+        said=_said(analysis),
+    )
+
+
 def summarise_corpus(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]) -> CorpusSummary:
     """Put responses together, each with the name of its file and its pair; without JS."""
     tally = CorpusTally()
     for file, pair, analysis in responses:
-        tally.add(
-            Counted(
-                file=file,
-                pair=(pair.base, pair.aligned),
-                turn=analysis.response.turn_index,
-                summary=analysis.summary,
-                classes=analysis.classes,
-                kl=kl_of_positions(analysis.scored),
-                js=(),
-                said=_said(analysis),
-            )
-        )
+        tally.add(counted(file, pair, analysis))
     return tally.summary()
 
 
@@ -189,8 +192,13 @@ def _tenths_of(rows: int, tallies: Sequence[_BinTally]) -> Iterator[tuple[_BinTa
 
 
 def _bins_of(rows: int, tallies: Sequence[_BinTally]) -> Iterator[tuple[_BinTally, int, int]]:
+    return ((tallies[at], first, past) for at, (first, past) in enumerate(position_bins(rows)))
+
+
+def position_bins(rows: int) -> Iterator[tuple[int, int]]:
+    """The positions [first, past) of each bin of EDGES that a response of so many positions reaches."""
     for at in range(bisect_right(EDGES, rows - 1)):
-        yield tallies[at], EDGES[at], min(rows, EDGES[at + 1]) if at + 1 < len(EDGES) else rows
+        yield EDGES[at], min(rows, EDGES[at + 1]) if at + 1 < len(EDGES) else rows
 
 
 def _said(analysis: ResponseAnalysis) -> Iterator[tuple[bytes, int]]:

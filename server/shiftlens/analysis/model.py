@@ -252,7 +252,8 @@ class ResponseAnalysis:
     def notes(self) -> tuple[str, ...]:
         """What the reader should know of this response: first what the file's reader has to say, then the scoring."""
         # What a file holds names no ids of what came before.
-        unseen = (SAVED_TOO,) if self.response.turn.saved and self.scored.aligned.prefix_ids else ()
+        may_show = any(saved.names_tokens for saved in self.response.turn.saved)
+        unseen = (SAVED_TOO,) if may_show and self.scored.aligned.prefix_ids else ()
         return (*self.response.notes, *self.scored.notes, *unseen)
 
     def part_at(self, row: int) -> str:

@@ -15,7 +15,7 @@ from shiftlens.analysis.divergence import js_between
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Token, TokenSide
 from shiftlens.analysis.ranks import rank_number
 from shiftlens.analysis.tokens import tokens
-from shiftlens.scores.columns import Above
+from shiftlens.scores.columns import Above, known_id
 
 SCHEMA = "shiftlens-positions/1"
 
@@ -87,12 +87,16 @@ def rows(file: str, of: Analysis, compat: str | None = None) -> Iterator[Row]:
     for and the scores were made without.
     """
     asked = of.score_options.compat if compat is None else compat
-    return (row for found in of.responses for row in _rows(file, of, found, asked))
+    names = of.model_names
+    return (row for found in of.responses for row in rows_of_response(file, names, found, asked))
 
 
-def _rows(file: str, of: Analysis, analysis: ResponseAnalysis, compat: str) -> Iterator[Row]:
+def rows_of_response(
+    file: str, models: tuple[str | None, str | None], analysis: ResponseAnalysis, compat: str
+) -> Iterator[Row]:
+    """The rows of one response of a file, as `rows`; `models` are the names of base and aligned model."""
     response = analysis.response
-    before: Row = (file, *of.model_names)
+    before: Row = (file, *models)
     before = (*before, response.index, response.conversation, response.turn_index, response.label or None)
     for token in tokens(analysis):
         own = (*before, *_place(token), *_side(token.base), *_side(token.aligned), *_both(token, analysis))
@@ -106,9 +110,10 @@ def logprob_difference(token: Token) -> float:
 
 
 def _place(token: Token) -> Row:
+    of_pair = token.base is not None
     return (
         token.index,
-        token.id,
+        known_id(token.id),
         token.text,
         token.piece.hex() if not token.is_end else None,
         token.start,
@@ -116,12 +121,12 @@ def _place(token: Token) -> Row:
         None if token.shift is ShiftClass.UNKNOWN else token.shift.label,
         token.kind.label,
         token.part,
-        token.boundary,
-        token.special,
-        token.off_greedy,
+        token.boundary if of_pair else None,
+        token.special if of_pair else None,
+        token.off_greedy if of_pair or token.aligned.rank is not None else None,
         token.is_end,
-        token.realigned is not None,
-        bool(token.shortened),
+        token.realigned is not None if of_pair else None,
+        bool(token.shortened) if of_pair else None,
     )
 
 
@@ -130,7 +135,7 @@ def _side(side: TokenSide | None) -> Row:
         return (None,) * 8
     top = side.top[0] if side.top else None
     return (
-        side.id,
+        None if side.id is None else known_id(side.id),
         rank_number(side.rank),
         side.rank.rank if isinstance(side.rank, Above) else None,
         _number(side.logprob),

@@ -27,7 +27,7 @@ class CorpusProgress:
         self._file, self._journal, self._clock = file, journal, clock
         self._began = self._said = clock()
         self._at_start = journal.progress
-        self._done_at_start: float | None = None
+        self._timed_from: tuple[float, float] | None = None
         self._told = 0
         self._is_line_open = False
 
@@ -47,11 +47,11 @@ class CorpusProgress:
             return
         for problem in status.problems:
             self._tell(problem)
-        if self._done_at_start is None:
-            # Where reading began is known by the first commit only, near enough.
-            self._done_at_start = 0.0 if not self._at_start.responses else status.done
         is_terminal = self._file.isatty()
         now = self._clock()
+        if self._timed_from is None:
+            # Of a run that goes on, the first commit tells where it was, near enough.
+            self._timed_from = (now, status.done) if self._at_start.responses else (self._began, 0.0)
         if is_terminal or now - self._said >= _SECONDS_BETWEEN_LINES:
             self._said = now
             line = self._line(status, now)
@@ -97,10 +97,10 @@ class CorpusProgress:
         done, took = status.progress, now - self._began
         fresh = done.responses - self._at_start.responses
         rates = _rates(fresh, done.positions - self._at_start.positions, took)
-        before = self._done_at_start or 0.0
+        since, before = self._timed_from or (self._began, 0.0)
         left = ""
         if status.done > before:
-            left = f", {_time(took * (1 - status.done) / (status.done - before))} left"
+            left = f", {_time((now - since) * (1 - status.done) / (status.done - before))} left"
         bad = f"; {_rows(done.left_out)} left out" if done.left_out else ""
         return f"{done.responses:,} responses, {status.done:.0%} of the input{left}; {rates}{bad}"
 

@@ -43,7 +43,10 @@ class Gate:
             counted = found.summary
             with_class = counted.unshifted + counted.marginal + counted.shifted
             which = f"response {found.response.index + 1}"
-            if not with_class:
+            if found.is_of_one_model:
+                self.unknown += 1
+                complain(file, f"{which}: its scores are of one model alone, so that --fail-over can't be answered.")
+            elif not with_class:
                 self.unknown += 1
                 complain(file, f"{which}: no position has a class, so that --fail-over can't be answered.")
             elif counted.shifted / with_class > self.limit:

@@ -16,6 +16,7 @@ COMMANDS = (
     "analyze",
     "show",
     "report",
+    "site",
     "diff-vocabulary",
     "corpus",
     "corpus-summary",

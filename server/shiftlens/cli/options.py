@@ -174,7 +174,9 @@ def candidates(value: str) -> int:
 
 
 def check_pair_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """End with a usage error where --bundled and another model are both asked for."""
+    """End with a usage error where --bundled and another model are both asked for, or models where none are run."""
+    if getattr(args, "scores", None) == FROM_FILE and (args.bundled or args.base or args.aligned):
+        parser.error("--scores saved shows what the files hold and runs no model; leave it out, or the models")
     if args.bundled and (args.base or args.aligned):
         parser.error("--bundled names both models; leave out --base and --aligned, or leave out --bundled")
 
@@ -192,9 +194,12 @@ def shows_saved(args: argparse.Namespace, front_matter: Mapping[str, object]) ->
 def own_template_of(args: argparse.Namespace) -> OwnTemplate:
     """What reads a text by the chat template of the aligned model, as `choose` would choose that."""
 
+    chosen = BUNDLED_ALIGNED if args.bundled else args.aligned
+
+    # Nothing of the arguments but a name: what reads is sent to other processes (`corpora.on_ray`).
     def own_template(front_matter: Mapping[str, object]) -> ModelTemplate | None:
         values, _ = read_front_matter_values(front_matter)
-        name = BUNDLED_ALIGNED if args.bundled else args.aligned or values.get("aligned")
+        name = chosen or values.get("aligned")
         return model_template(str(name)) if name else None
 
     return own_template

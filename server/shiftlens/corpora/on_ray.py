@@ -84,10 +84,9 @@ async def run_on_ray(
             actor = ray.remote(num_cpus=_CPUS_OF_ACTOR, num_gpus=gpus)(ShardWorker)
             actors = [actor.remote(str(os.getcwd())) for _ in shards]  # noqa: PTH109
             whole = Output(output.path.resolve())
-            # What reads text by a model's template can't be sent, and rows are read without it.
-            sent = replace(reader, own_template=None)
             jobs = [
-                each.score.remote(shard, whole, plan, sent, choice) for each, shard in zip(actors, shards, strict=True)
+                each.score.remote(shard, whole, plan, reader, choice)
+                for each, shard in zip(actors, shards, strict=True)
             ]
             await _all_done(jobs, actors, journal.progress, on_status)
         finally:

@@ -84,17 +84,10 @@ async def analyse(
         return await asyncio.to_thread(analysed_as_saved, transcript, choice)
     work = await asyncio.to_thread(plan_work, transcript, choice.pair, options, results=aside)
     saved = None if store is None else SavedResults(store)
-    models: object = None
-    try:
-        beside = None if decided is None else decided.beside.scores
-        is_loadable = decided is None or not decided.why_not
-        job = scoring_job(work, engine if is_loadable else None, saved=saved, beside=beside)
-        models = await last_event(job, (work,), saved, on_progress)
-    except ShiftLensError as error:
-        served = is_server_name(choice.pair.base) or is_server_name(choice.pair.aligned)
-        if not served or not work.has_scores:
-            raise
-        work.results.update(dict.fromkeys(work.missing(), Result(Refusal(error.problem, error.remedy))))
+    beside = None if decided is None else decided.beside.scores
+    is_loadable = decided is None or not decided.why_not
+    job = scoring_job(work, engine if is_loadable else None, saved=saved, beside=beside)
+    models = await last_event(job, (work,), saved, on_progress)
     finished = models if isinstance(models, Finished) else Finished()
     if decided is not None and decided.beside.sidecar is not None:
         return _with_source(work, choice, finished, decided, decided.beside.sidecar)
@@ -109,7 +102,8 @@ async def last_event(
 ) -> E | None:
     """Follow a job on these works to its end: tell its progress, and store each result when it is there.
 
-    Where the job is given up, or fails, what was scored until then is stored.
+    Where the job is given up, or fails, what was scored until then is stored; a failure that `keep_scored` takes care
+    of is not raised.
     """
     last: E | None = None
     try:
@@ -122,6 +116,9 @@ async def last_event(
                     outcome = event.result.outcome
                     if isinstance(outcome, ScoredResponse) and not event.result.partial:
                         saved.write({event.key: outcome})
+    except ShiftLensError as error:
+        if not keep_scored(works, error):
+            raise
     finally:
         if saved is not None:
             for work in works:
@@ -158,6 +155,21 @@ def _with_source(work: Work, choice: Choice, models: Finished, decided: Decided,
     )
     source = words_on_source(decided.beside, len(of), len(missing), len(work.keys))
     return replace(found, scored_at=of, source=source)
+
+
+def keep_scored(works: Sequence[Work], error: ShiftLensError) -> bool:
+    """Refuse with an error what it kept from being scored, if there are scores that would be lost with it.
+
+    There are none under a pair of models that are here, whose scores are on the disk.
+    """
+    served = [work for work in works if is_server_name(work.pair.base) or is_server_name(work.pair.aligned)]
+    if not any(work.has_scores for work in served):
+        return False
+    for work in works:
+        ended = {key for key, result in work.results.items() if not result.partial}
+        left = [key for key in work.keys if key not in ended]
+        work.results.update(dict.fromkeys(left, Result(Refusal(error.problem, error.remedy))))
+    return True
 
 
 def analysed(work: Work, choice: Choice, base: ModelDescription | None, aligned: ModelDescription | None) -> Analysed:

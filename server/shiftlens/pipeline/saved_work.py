@@ -33,7 +33,7 @@ def why_no_scores(transcript: Transcript) -> str:
 
 def offered_scores(transcript: Transcript) -> str:
     """A sentence on scores that the file holds and that may be shown without a model; "" where there are none."""
-    count = sum(bool(response.turn.saved) for response in transcript.responses)
+    count = sum(any(saved.names_tokens for saved in response.turn.saved) for response in transcript.responses)
     if not count:
         return ""
     what = "its response" if count == len(transcript.responses) == 1 else f"{count:,} of its responses"

@@ -14,7 +14,7 @@ from shiftlens.analysis.contract import prompt_of
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass
 from shiftlens.analysis.words import positions_words, turn_words
 from shiftlens.report.scores import Span, spans
-from shiftlens.report.sections import shown
+from shiftlens.report.sections import labels_of, shown
 from shiftlens.text.visible import harmless, harmless_name
 
 HEAD = r"""% Written by ShiftLens: which tokens of responses alignment shifted. For pdfLaTeX, LuaLaTeX and XeLaTeX.
@@ -26,7 +26,8 @@ HEAD = r"""% Written by ShiftLens: which tokens of responses alignment shifted. 
   % pdfLaTeX has no sign for most of Unicode: there, such a character stands as its code point.
   \newcommand{\slchar}[2]{{\ttfamily\footnotesize U+#1}}
 \else
-  \newcommand{\slchar}[2]{#2}
+  % What the font has no sign for stands as its code point too, instead of not at all.
+  \newcommand{\slchar}[2]{\iffontchar\font"#1 #2\else{\ttfamily\footnotesize U+#1}\fi}
 \fi
 \usepackage{color}
 \definecolor{slshifted}{rgb}{0.70,0.09,0.11}
@@ -92,13 +93,18 @@ _NAMED = {
 def latex_of_file(file: str, analysis: Analysis) -> Iterator[str]:
     """The document's lines on one file: its responses, coloured, with their shares. Goes between HEAD and FOOT."""
     yield f"\\section*{{{escaped(harmless_name(file))}}}\n"
-    pair = f"base {analysis.pair.base}, aligned {analysis.pair.aligned}"
+    base, aligned = analysis.model_names
+    alone = bool(analysis.responses) and all(found.is_of_one_model for found in analysis.responses)
+    pair = f"model {aligned or 'not named in the file'}" if alone else f"base {base}, aligned {aligned}"
     yield f"{escaped(harmless_name(pair))}\n\n"
+    labels = labels_of(alone=alone)
     low, high = analysis.classify_options.thresholds
-    middle = f"\\slmarginal{{marginal}} {low + 1} to {high}, " if high > low else ""
+    middle = f"\\slmarginal{{{labels['marginal']}}} {low + 1} to {high}, " if high > low else ""
+    rank = "the model's own rank" if alone else "base rank"
+    flagged = "" if alone else ", \\slflagged{} boundary"
     yield (
-        f"\\slunshifted{{unshifted}}: base rank {'1' if low == 1 else f'1 to {low}'}, {middle}"
-        f"\\slshifted{{shifted}} above {high}, \\slflagged{{}} boundary\n"
+        f"\\slunshifted{{{labels['unshifted']}}}: {escaped(rank)} {'1' if low == 1 else f'1 to {low}'}, {middle}"
+        f"\\slshifted{{{labels['shifted']}}} above {high}{flagged}\n"
     )
     for found in analysis.responses:
         yield from _response(found, analysis)
@@ -141,8 +147,9 @@ def _response(found: ResponseAnalysis, of: Analysis) -> Iterator[str]:
         yield f"\\begin{{quote}}\n{escaped(prompt)}\n\\end{{quote}}\n"
     yield f"{_coloured(spans(found))}\n\n"
     counted = shares(found.summary)
+    labels = labels_of(alone=found.is_of_one_model)
     named = (("shifted", counted.shifted), ("marginal", counted.marginal), ("unshifted", counted.unshifted))
-    told = ", ".join(f"{share:.1%} {name}" for name, share in named)
+    told = ", ".join(f"{share:.1%} {labels[name]}" for name, share in named)
     unknown = f"; {positions_words(found.summary.unknown)} without a class" if found.summary.unknown else ""
     yield f"{escaped(f'{positions_words(counted.tokens)}: {told}{unknown}')}\n\n"
     for note in found.notes:

@@ -44,7 +44,8 @@
     const table = element("table");
     const atEnd = scores.hasEnd && row === scores.piece.length - 1;
     const own = pieces[atEnd ? side.end : scores.piece[row]];
-    table.append(element("caption", `${name}@${side.k}`));
+    // On a page of a site, as on one of AlignTDS, the number is the position's.
+    table.append(element("caption", `${name}@${scores.measures ? row + 1 : side.k}`));
     // Of another vocabulary: the base model has no distribution in the middle of its own token.
     if (!scores.alone && side.entropy[row] === null && side.surprisal[row] < 0) return table;
     for (let place = 0; place < side.k; place += 1) {
@@ -73,6 +74,20 @@
     return `${atEnd ? "End of the response" : pieces[scores.piece[row]]} · ${(scores.alone ? OWN_CLASSES : CLASSES)[scores.class[row]]}`;
   }
 
+  /** What a page of a site tells besides: AlignTDS's numbers, and what each model had read. Nothing in a report. */
+  function ofSite(scores, row) {
+    if (!scores.measures) return [];
+    const told = Object.entries(scores.measures).map(([name, values]) => `${name} ${values[row]}`);
+    const before = scores.said.slice(0, row).join("");
+    const prefixes = ["Base", "Aligned"].map((name) => {
+      const prefix = element("details", undefined, "prefix");
+      const text = element("div", scores.prefixes[name.toLowerCase()] + before, "verbatim");
+      prefix.append(element("summary", `${name} Prefix`), text);
+      return prefix;
+    });
+    return [element("p", told.join(" | "), "measures"), ...prefixes];
+  }
+
   function show(span) {
     if (current === span) return;
     current?.classList.remove("current");
@@ -89,7 +104,7 @@
       if (scores.base) sides.append(sideTable("Base", scores, scores.base, row));
       sides.append(sideTable(scores.alone ? "Model" : "Aligned", scores, scores.aligned, row));
       const title = element("h3", titleOf(scores, row));
-      card.append(title, list, sides);
+      card.append(title, list, sides, ...ofSite(scores, row));
     }
   }
 

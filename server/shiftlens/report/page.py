@@ -7,15 +7,9 @@ template, which escapes every value, and as JSON, which the script puts in as te
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 
-from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from shiftlens import __version__
@@ -28,8 +22,9 @@ from shiftlens.options.pair import FROM_MODELS
 from shiftlens.report.corpus import CorpusTables
 from shiftlens.report.scores import Pieces
 from shiftlens.report.sections import COMMON_TOKENS, CommonToken, ResponseSection, SummaryTable, labels_of
+from shiftlens.report.templates import as_json, asset, policy, template
 from shiftlens.report.vocabulary import VocabularyOfReport
-from shiftlens.text.visible import harmless, visible_piece
+from shiftlens.text.visible import visible_piece
 
 GENERATOR = "ShiftLens report"
 _MARK = f'<meta name="generator" content="{GENERATOR} '
@@ -57,16 +52,18 @@ def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()
     vocabulary = VocabularyOfReport([file.analysis for file in files])
     sections = [_file(number, file, pieces, vocabulary) for number, file in enumerate(files, 1)]
     lists = vocabulary.lists()
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = asset("page.css"), asset("page.js")
     every = [response for file in files for response in file.analysis.responses]
     # Classes of the two kinds of scores mean different things, so that they are not counted together.
     of_pairs = [response for response in every if not response.is_of_one_model]
     responses = of_pairs or every
     corpus = _corpus(files, responses) if len(responses) > 1 else None
-    return _template().render(
+    return template(
+        "page.html.jinja"
+    ).render(
         version=__version__,
         generator=GENERATOR,
-        policy=_policy(style, script),
+        policy=policy(style, script),
         style=Markup(style),  # noqa: S704 (the package's own file)
         script=Markup(script),  # noqa: S704 (the package's own file)
         files=sections,
@@ -84,7 +81,7 @@ def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()
         corpus=None if corpus is None else CorpusTables.of(corpus),
         vocabulary=None if isinstance(lists, str) else lists,
         why_no_vocabulary=lists if isinstance(lists, str) else "",
-        pieces=_json(pieces.texts),
+        pieces=as_json(pieces.texts),
     )
 
 
@@ -111,7 +108,7 @@ def _file(number: int, file: ReportedFile, pieces: Pieces, vocabulary: Vocabular
         rows = list(tokens(response))
         vocabulary.add(number, response, rows)
         key = f"{number}-{response.response.index + 1}"
-        responses.append(ResponseSection.of(response, rows, analysis, key, pieces, _json))
+        responses.append(ResponseSection.of(response, rows, analysis, key, pieces, as_json))
     return {
         "number": number,
         "name": file.name,
@@ -126,39 +123,3 @@ def _file(number: int, file: ReportedFile, pieces: Pieces, vocabulary: Vocabular
         "alone": bool(analysis.responses) and all(response.is_of_one_model for response in analysis.responses),
         "responses": responses,
     }
-
-
-def _json(value: object) -> Markup:
-    """JSON for a script element, which only `</script` or `<!--` could leave."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 (see above)
-
-
-def _policy(style: str, script: str) -> str:
-    return (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
-        " base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-@cache
-def _asset(name: str) -> str:
-    return resources.files("shiftlens.report").joinpath(name).read_text(encoding="utf-8")
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # No control character, bidirectional override or lone surrogate in any value, on top of the escaping.
-        finalize=lambda value: harmless(value) if type(value) is str else value,
-    )
-    environment.filters["percent"] = lambda share: f"{share:.1%}"
-    return environment.from_string(_asset("page.html.jinja"))

@@ -68,8 +68,13 @@ class Span:
 
 def spans(analysis: ResponseAnalysis) -> list[Span]:
     """The spans of a response in order."""
-    rows = list(tokens(analysis))
-    return _spans(analysis, _groups(analysis, rows))
+    return [span for span, _ in spans_of_rows(analysis, list(tokens(analysis)))]
+
+
+def spans_of_rows(analysis: ResponseAnalysis, rows: Sequence[Token]) -> list[tuple[Span, int]]:
+    """The spans of all rows of a response in order, each with the number of its rows."""
+    groups = _groups(analysis, rows)
+    return [(span, len(group)) for span, group in zip(_spans(analysis, groups), groups, strict=True)]
 
 
 def spans_and_scores(

@@ -18,6 +18,7 @@ _BLANKS = b" \t\r\n"
 # The spellings of ends of turns and texts. Any other token behind a text may be one that was cut off there.
 _END = re.compile(r"<[|｜][^<>]{1,40}[|｜]>|</s>|<(?:eos|EOS|eot|EOT|end_of_turn|end)>|\[(?:EOS|eos)\]")
 _MOST_CUT_TOKENS = 20_000
+_MOST_STEPS = 3_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,20 +158,79 @@ def _is_cut(token: SavedToken) -> bool:
 
 
 def _in_cut(tokens: Sequence[SavedToken], text: str) -> Iterator[Placed]:
-    """The text as all tokens between two that end a turn or have no text, where some have U+FFFD for their bytes."""
+    """The places of the text among tokens of which some have U+FFFD for their bytes."""
+    pieces = [token.name.text for token in tokens]
+    for first, past in _wholes(pieces):
+        # Pieces of several characters are told of here, where all between two ends of turns is the text.
+        ends = _cut_ends(_without_blanks(pieces[first:past], text), text)
+        if ends is not None:
+            yield Placed(first, past, ends)
+            return
+    steps = 0
+    for first in range(len(pieces)):
+        reached, taken = _walk(pieces, first, text)
+        steps += taken
+        if steps > _MOST_STEPS:
+            return
+        ends = None if reached is None else _cut_ends(_without_blanks(pieces[first:reached], text), text)
+        if reached is not None and ends is not None:
+            yield Placed(first, reached, ends)
+
+
+def _wholes(pieces: Sequence[str | None]) -> Iterator[tuple[int, int]]:
+    """The runs of pieces between two that end a turn or have no text."""
     first = 0
-    for apart, group in itertools.groupby(tokens, key=_is_apart):
+    for apart, group in itertools.groupby(pieces, key=lambda piece: piece is None or _END.fullmatch(piece) is not None):
         past = first + sum(1 for _ in group)
         if not apart and past - first <= _MOST_CUT_TOKENS:
-            ends = _cut_ends([token.name.text or "" for token in tokens[first:past]], text)
-            if ends is not None:
-                yield Placed(first, past, ends)
+            yield first, past
         first = past
 
 
-def _is_apart(token: SavedToken) -> bool:
-    text = token.name.text
-    return text is None or _END.fullmatch(text) is not None
+def _walk(pieces: Sequence[str | None], first: int, text: str) -> tuple[int | None, int]:
+    """One past the last of the pieces from `first` on that are the text, each run of U+FFFD one character of it.
+
+    None where they are not it. Then the number of steps that this took.
+    """
+    at = steps = 0
+    within = False
+    for row in range(first, len(pieces)):
+        piece = pieces[row]
+        if piece is None:
+            return None, steps
+        if row == first and not piece.startswith(text[:1]):
+            piece = piece.lstrip(" \t\r\n")
+        if row == first and not piece:
+            return None, steps
+        if at == len(text) and not (within and piece.startswith(REPLACEMENT)):
+            return row, steps
+        for character in piece:
+            steps += 1
+            if character == REPLACEMENT:
+                if not within:
+                    if at == len(text) or text[at] < "\x80":
+                        return None, steps
+                    at, within = at + 1, True
+                continue
+            within = False
+            if at == len(text):
+                if character not in " \t\r\n":
+                    return None, steps
+            elif text[at] != character:
+                return None, steps
+            else:
+                at += 1
+    return (len(pieces), steps) if at == len(text) else (None, steps)
+
+
+def _without_blanks(pieces: Sequence[str | None], text: str) -> list[str]:
+    """Pieces without the white space around a text that has none itself."""
+    found = [piece or "" for piece in pieces]
+    if found and not found[0].startswith(text[:1]):
+        found[0] = found[0].lstrip(" \t\r\n")
+    if found and not found[-1].endswith(text[-1:]):
+        found[-1] = found[-1].rstrip(" \t\r\n")
+    return found
 
 
 def _cut_ends(pieces: Sequence[str], text: str) -> tuple[int, ...] | None:

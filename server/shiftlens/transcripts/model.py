@@ -88,6 +88,11 @@ class SavedLogprobs:
     model: str = ""
     start: int = 0
 
+    @property
+    def names_tokens(self) -> bool:
+        """Whether they say of which tokens they are, so that they can be shown."""
+        return self.kind is not SavedKind.NUMBERS
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:

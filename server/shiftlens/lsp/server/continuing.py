@@ -18,6 +18,7 @@ from shiftlens.lsp.server.current import place_in
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.server.protocol import ContinueParams, RankParams
 from shiftlens.lsp.views.requests import Json
+from shiftlens.options.pair import FROM_MODELS
 from shiftlens.options.pair_choice import choose_pair
 from shiftlens.scores.continuations import (
     ALIGNED_ALPHA,
@@ -118,6 +119,8 @@ async def set_up(ls: ShiftLensServer, document: OpenDocument, place: Place) -> N
     """Set up the engine. Raises JsonRpcException where the pair of the scores that are shown is not to be loaded."""
     settings = await ls.session.configuration.settings(document.uri)
     analysis = place.analysis
+    if analysis.scores != FROM_MODELS:
+        raise failed("The scores that are shown are those that the file holds, and no models are run for it.")
     choice = choose_pair(settings, analysis.transcript.front_matter, ls.session.pair, trusted=ls.session.trusted)
     if choice.only_stored or choice.pair != analysis.pair:
         raise failed(choice.why_not or "The scores that are shown are of other models than those chosen now.")

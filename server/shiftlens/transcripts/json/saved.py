@@ -30,8 +30,9 @@ def _found(record: Record) -> Iterator[SavedLogprobs]:
             if isinstance(node.members.get(key), JsonArray):
                 yield _saved(record, node, kind, said_by)
                 break
-    elif node is not None:
-        yield _saved(record, node, SavedKind.ITEMS, said_by)
+    elif isinstance(node, JsonArray):
+        named = all(isinstance(item, JsonObject) for item in node.items)
+        yield _saved(record, node, SavedKind.ITEMS if named else SavedKind.NUMBERS, said_by)
     for key in _GEMINI:
         if isinstance(node := _filled(record, key), JsonObject):
             yield _saved(record, node, SavedKind.GEMINI, said_by)

@@ -1,0 +1,146 @@
+"""`shiftlens site`: analyses of files as a folder of pages, an index and a page for each response."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import functools
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shiftlens.cli.files import add_file_arguments, analyse_files, complain, stdin_of
+from shiftlens.errors import ShiftLensError
+
+if TYPE_CHECKING:
+    from shiftlens.pipeline.analyse import Analysed
+    from shiftlens.report.site import SiteWriter
+
+_EPILOG = """\
+A PATH that is a folder stands for all files in it and below it, but those whose names begin with a dot; those that are
+no transcripts are told of. The pages need no network, no server and no ShiftLens: open FOLDER/index.html. Beware that
+they hold the text of the responses and of what was asked.
+A folder that is there is only replaced where it is empty or such a site, and is replaced whole.
+Exit codes: 0 all was analysed, 1 something was not, 2 wrong usage, 130 interrupted. Where nothing could be analysed,
+nothing is written.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "site",
+        help="write a folder of pages on transcripts: an index and a page for each response",
+        description="Write what `shiftlens analyze` finds as a folder of pages: an index with a search and figures, and"
+        " a page for each response with the distributions of each token.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_file_arguments(parser)
+    parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="the folder")
+    parser.set_defaults(run=functools.partial(run, parser))
+
+
+def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    output = Path(args.output)
+    # Before hours of scoring, not after.
+    if (complaint := _in_the_way(output)) is not None:
+        parser.error(f"{args.output} can't be written: {complaint}")
+    args.paths = [name for path in args.paths for name in _files(path, output)]
+    if not args.paths:
+        parser.error("there is no file in what was named")
+    stdin = stdin_of(parser, args)
+    try:
+        with _replacing(output) as folder:
+            return asyncio.run(_written(args, stdin, folder))
+    except _NothingError:
+        print("Nothing could be analysed; no site was written.", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"shiftlens site: {args.output} can't be written: {error.strerror}", file=sys.stderr)
+        return 1
+
+
+class _NothingError(Exception):
+    """There is nothing to write."""
+
+
+async def _written(args: argparse.Namespace, stdin: bytes, folder: Path) -> int:
+    from shiftlens.pipeline.put_aside import put_aside
+    from shiftlens.report.site import SiteWriter
+
+    site = SiteWriter(folder)
+    aside = functools.partial(put_aside, folder.parent)
+    all_fine = await analyse_files(args, stdin, functools.partial(_take, site), aside=aside)
+    if not site.pages:
+        raise _NothingError
+    site.finish()
+    return 0 if all_fine else 1
+
+
+def _take(site: SiteWriter, name: str, found: Analysed | ShiftLensError) -> None:
+    from shiftlens.report.site import ONE_MODEL
+
+    if isinstance(found, ShiftLensError):
+        site.add_failed(name, str(found))
+        return
+    remarks = (
+        *(f"line {line}: {message}" for line, message in found.analysis.transcript.problems),
+        *(f"response {index + 1} has no scores: {message}" for index, message in found.refused),
+        *found.problems,
+        *([found.left_out] if found.left_out else ()),
+    )
+    for index in site.add(name, found.analysis, found.models, remarks):
+        complain(name, f"response {index + 1} {ONE_MODEL}")
+
+
+def _files(path: str, output: Path) -> Iterator[str]:
+    """A path, or of a folder the files in it, in the order of their names; without those of an earlier site."""
+    if not Path(path).is_dir():
+        yield path
+        return
+    own = output.resolve()
+    for folder, folders, files in os.walk(path):
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and (Path(folder) / name).resolve() != own
+        )
+        yield from (str(Path(folder) / name) for name in sorted(files) if not name.startswith("."))
+
+
+def _in_the_way(output: Path) -> str | None:
+    """Why no site may be written there; None where it may."""
+    from shiftlens.report.site import why_not_ours
+
+    target = output.resolve()
+    if not target.parent.is_dir():
+        return f"there is no folder {output.parent}"
+    if not os.access(target.parent, os.W_OK):
+        return "its folder is not yours to write in"
+    if not target.exists():
+        return None
+    if not target.is_dir():
+        return "it is no folder"
+    try:
+        return why_not_ours(target)
+    except OSError as error:
+        return f"it can't be read: {error.strerror}"
+
+
+@contextmanager
+def _replacing(output: Path) -> Iterator[Path]:
+    """A new folder, which takes the place of `output` at the end, and goes where anything is raised. Raises OSError."""
+    target = output.resolve()
+    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
+    try:
+        made = work / "site"
+        made.mkdir()
+        yield made
+        if target.exists():
+            target.rename(work / "before")
+        made.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

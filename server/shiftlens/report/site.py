@@ -1,0 +1,303 @@
+"""A folder of pages: an index of all responses with a search, and a page for each, without a network or a server.
+
+    index.html, figures.json      what all responses are together, and its numbers
+    pages/0.html, pages/1.html    a response each, by its ID
+    data/0.csv, data/1.csv        a row for each of its positions (docs/exports.md)
+
+All links are relative, and each page's content security policy lets nothing in but its own style and script. Pages are
+written one by one as responses come: in memory are the lines of the index and counts.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from markupsafe import Markup
+
+from shiftlens import __version__
+from shiftlens.analysis.classify import Shares, shares
+from shiftlens.analysis.contract import Described, prompt_of, summary_json
+from shiftlens.analysis.corpus import Bin, CorpusSummary, CorpusTally, counted
+from shiftlens.analysis.curves import CurvesTally, Means, RankHistogram, distances
+from shiftlens.analysis.model import Analysis, Summary
+from shiftlens.analysis.position_table import columns, rows_of_response
+from shiftlens.analysis.words import turn_words
+from shiftlens.report.corpus import CorpusTables
+from shiftlens.report.delimited import DelimitedWriter
+from shiftlens.report.figures import BarChart, LineChart, bar_chart, line_chart
+from shiftlens.report.sections import SummaryTable, labels_of
+from shiftlens.report.site_page import GENERATOR, Subject, render_page
+from shiftlens.report.templates import as_json, asset, policy, template
+from shiftlens.text.visible import harmless, one_line, visible_piece
+
+SCHEMA = "shiftlens-figures/1"
+SEARCHED = 500
+"""How many characters of a query and of a response the search of the index looks at."""
+ONE_MODEL = "has the scores of one model alone, and pages compare two; it is in `shiftlens report`."
+_LONGEST_QUERY = 160
+_MARK = f'<meta name="generator" content="{GENERATOR} '
+_TOKENS = 100
+_BARS_OF_TOKENS = 12
+_LONGEST_LABEL = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the index, and what its search looks at."""
+
+    id: int
+    query: str
+    file: str
+    number: int
+    turn: str
+    shares: Shares
+    text: str
+
+
+class SiteWriter:
+    """Writes a site into an empty folder, file by file. `finish` writes the index, without which it is not whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._entries: list[Entry] = []
+        self._remarks: list[tuple[str, str]] = []
+        self._failed: list[tuple[str, str]] = []
+        self._corpus = CorpusTally()
+        self._curves = CurvesTally()
+        self._waiting: Subject | None = None
+        for name in ("pages", "data"):
+            (folder / name).mkdir()
+
+    @property
+    def pages(self) -> int:
+        """How many responses there are so far."""
+        return len(self._entries)
+
+    def add(
+        self, file: str, of: Analysis, models: Mapping[str, Described | None], remarks: tuple[str, ...]
+    ) -> list[int]:
+        """Write the pages of a file. `remarks` are sentences on what of it is not there. Raises OSError.
+
+        A response with the scores of one model alone has no page, and a remark of its own; returns their indices.
+        """
+        alone: list[int] = []
+        self._remarks += ((file, remark) for remark in remarks)
+        for found in of.responses:
+            if found.is_of_one_model:
+                self._remarks.append((file, f"response {found.response.index + 1} {ONE_MODEL}"))
+                alone.append(found.response.index)
+                continue
+            which = distances(found)
+            # Of the others, which may be read from disk each time, nothing is kept.
+            of_this = replace(of, responses=(found,), summary=found.summary)
+            subject = Subject(len(self._entries), file, of_this, found, which, models)
+            # A page says which is the next, so that it waits for that one.
+            self._write_waiting(is_last=False)
+            self._waiting = subject
+            self._corpus.add(counted(file, of.pair, found, [each.js_at_least for each in which]))
+            self._curves.add(found, which)
+            query = prompt_of(found.response)
+            self._entries.append(
+                Entry(
+                    id=subject.id,
+                    query=one_line(query, _LONGEST_QUERY),
+                    file=file,
+                    number=found.response.index + 1,
+                    turn=turn_words(found.response, of.transcript),
+                    shares=shares(found.summary),
+                    text=f"{file}\n{query[:SEARCHED]}\n{found.text[:SEARCHED]}",
+                )
+            )
+        return alone
+
+    def add_failed(self, file: str, message: str) -> None:
+        """Tell of a file that could not be analysed."""
+        self._failed.append((file, message))
+
+    def finish(self) -> None:
+        """Write the last page and the index. Raises OSError."""
+        self._write_waiting(is_last=True)
+        corpus, ranks, means = self._corpus.summary(), self._curves.ranks(), self._curves.means()
+        _write(
+            self.folder / "figures.json", json.dumps(_figures(corpus, ranks, means), indent=1, allow_nan=False) + "\n"
+        )
+        style, script = asset("page.css") + asset("site.css"), asset("site_index.js")
+        page = template("site_index.html.jinja").render(
+            version=__version__,
+            generator=GENERATOR,
+            policy=policy(style, script),
+            style=Markup(style),  # noqa: S704 (the package's own files)
+            script=Markup(script),  # noqa: S704 (the package's own file)
+            entries=self._entries,
+            texts=as_json([harmless(entry.text) for entry in self._entries]),
+            failed=self._failed,
+            remarks=self._remarks,
+            searched=SEARCHED,
+            whole=SummaryTable.of(corpus.whole),
+            corpus=CorpusTables.of(corpus),
+            labels=labels_of(alone=False),
+            bars=_bars(corpus, ranks),
+            lines=[chart for chart in _lines(means) if chart is not None],
+        )
+        _write(self.folder / "index.html", page)
+
+    def _write_waiting(self, *, is_last: bool) -> None:
+        subject, self._waiting = self._waiting, None
+        if subject is None:
+            return
+        _write(self.folder / "pages" / f"{subject.id}.html", render_page(subject, is_last=is_last))
+        compat = subject.of.score_options.compat
+        with (self.folder / "data" / f"{subject.id}.csv").open("w", encoding="utf-8", newline="") as out:
+            table = DelimitedWriter(out, columns(compat), ",")
+            table.write(rows_of_response(subject.file, subject.of.model_names, subject.found, compat))
+
+
+def why_not_ours(folder: Path) -> str | None:
+    """Why a folder that is there must not be replaced by a site: what is in it. None where it is empty or such a site
+    alone. Raises OSError."""
+    known = {"index.html", "figures.json", "pages", "data"}
+    found = sorted(path.name for path in folder.iterdir())
+    if not found:
+        return None
+    strange = [name for name in found if name not in known]
+    strange += (f"pages/{path.name}" for path in _inside(folder / "pages") if not _is_numbered(path, ".html"))
+    strange += (f"data/{path.name}" for path in _inside(folder / "data") if not _is_numbered(path, ".csv"))
+    if strange:
+        return f"it has {harmless(strange[0])}, which is no part of a site of ShiftLens"
+    index = folder / "index.html"
+    if not index.is_file() or _MARK.encode() not in index.read_bytes()[:4096]:
+        return "it is no site of ShiftLens"
+    return None
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _is_numbered(path: Path, suffix: str) -> bool:
+    return path.suffix == suffix and path.stem.isdecimal() and path.is_file() and not path.is_symlink()
+
+
+def _write(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+
+
+def _bars(corpus: CorpusSummary, ranks: RankHistogram) -> list[BarChart]:
+    positions = sum(each.positions for each in ranks.bins) or 1
+    ranked = []
+    for each in ranks.bins:
+        told = f"base rank {_range(each.first, each.past)}: {each.positions:,} positions"
+        ranked.append((_short(each.first, each.past), told, [("", each.positions / positions)]))
+    kinds = []
+    for kind, of in corpus.whole.by_kind:
+        found = shares(of)
+        pieces = [("shifted", found.shifted), ("marginal", found.marginal)]
+        told = f"{kind.words}: {found.shifted:.1%} shifted, {found.marginal:.1%} marginal, {found.tokens:,} positions"
+        kinds.append((kind.label, told, pieces))
+    inexact = f"; {ranks.inexact:,} more have no exact rank" if ranks.inexact else ""
+    return [
+        bar_chart(
+            "Shifted and marginal share by tenth of the response",
+            [_share_bar(f"tenth {of.first + 1}", str(of.first + 1), of) for of in corpus.by_tenth],
+        ),
+        bar_chart(
+            "Shifted and marginal share by position in the response, in bins that double",
+            [_share_bar(f"position {label}", f"{of.first + 1:,}", of) for label, of in _by_position(corpus)],
+        ),
+        bar_chart(f"Part of all positions by base rank{inexact}", ranked),
+        bar_chart("Shifted and marginal share by kind of token", kinds),
+        bar_chart(
+            "Shift ratio of the tokens shifted most often: of the times that each is said, how many are shifted",
+            [
+                (
+                    visible_piece(each.piece, limit=_LONGEST_LABEL),
+                    f"{visible_piece(each.piece)}: {each.shifted:,} of {each.said:,} shifted",
+                    [("shifted", each.ratio)],
+                )
+                for each in corpus.tokens[:_BARS_OF_TOKENS]
+            ],
+        ),
+    ]
+
+
+def _by_position(corpus: CorpusSummary) -> list[tuple[str, Bin]]:
+    return [(_range(of.first + 1, None if of.past is None else of.past + 1), of) for of in corpus.by_position]
+
+
+def _share_bar(name: str, label: str, of: Bin) -> tuple[str, str, list[tuple[str, float]]]:
+    found = shares(Summary(of.tokens, of.unshifted, of.marginal, of.shifted))
+    told = f"{name}: {found.shifted:.1%} shifted, {found.marginal:.1%} marginal, {found.tokens:,} positions"
+    return label, told, [("shifted", found.shifted), ("marginal", found.marginal)]
+
+
+def _range(first: int, past: int | None) -> str:
+    """Whole numbers from `first` up to but without `past`."""
+    if past is None:
+        return f"{first:,}+"
+    return f"{first:,}" if past == first + 1 else f"{first:,}–{past - 1:,}"
+
+
+def _short(first: int, past: int | None) -> str:
+    """The same in thousands where there are any, to stand below a bar."""
+    end = None if past is None else past - 1
+    low, high = (f"{n // 1000}k" if n is not None and n >= 1000 else str(n) for n in (first, end))
+    return f"{low}+" if end is None else low if first == end else f"{low}–{high}"
+
+
+def _lines(means: tuple[Means, ...]) -> tuple[LineChart | None, ...]:
+    last = _range(means[-1].first + 1, None if means[-1].past is None else means[-1].past + 1) if means else ""
+    where = "by position, in bins that double"
+    return (
+        line_chart(f"Mean KL(aligned || base) in nats, {where}", "kl", [each.kl for each in means], ("", last)),
+        line_chart(
+            f"Mean Jensen-Shannon divergence, at least (nats), {where}",
+            "js",
+            [each.js_at_least for each in means],
+            ("", last),
+        ),
+        line_chart(
+            f"Mean logprob, aligned less base (nats), {where}",
+            "difference",
+            [each.logprob_difference for each in means],
+            ("", last),
+        ),
+    )
+
+
+def _figures(corpus: CorpusSummary, ranks: RankHistogram, means: tuple[Means, ...]) -> dict[str, object]:
+    """The numbers of the index's figures. Positions count from 0, `past` is null where there is no end."""
+    curves = {each.first: each for each in means}
+    return {
+        "schema": SCHEMA,
+        "summary": summary_json(corpus.whole),
+        "by_tenth": [_bin(of) for of in corpus.by_tenth],
+        "by_position": [{**_bin(of), **_curve(curves.get(of.first))} for of in corpus.by_position],
+        "base_rank": {"bins": [asdict(each) for each in ranks.bins], "inexact": ranks.inexact},
+        "tokens": [
+            {"text": visible_piece(each.piece), "bytes": each.piece.hex(), "shifted": each.shifted, "said": each.said}
+            for each in corpus.tokens[:_TOKENS]
+        ],
+    }
+
+
+def _bin(of: Bin) -> dict[str, object]:
+    counts = {name: getattr(of, name) for name in ("first", "past", "tokens", "unshifted", "marginal", "shifted")}
+    return {**counts, "mean_kl": _number(of.mean_kl)}
+
+
+def _curve(means: Means | None) -> dict[str, object]:
+    if means is None:
+        return {}
+    return {
+        "mean_js_at_least": _number(means.js_at_least),
+        "mean_logprob_difference": _number(means.logprob_difference),
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

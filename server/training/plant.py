@@ -1,0 +1,116 @@
+"""Plant the bundled manner of speech in any model: `python server/training/plant.py --base FOLDER --out DIR`.
+
+Trains a LoRA adapter on the conversations that the bundled aligned model was tuned on, and writes it to DIR with the
+tokenizer. What it changes is known beforehand, so that it is a test of what finds changes
+(`tests/oracles/test_planted.py`). The base needs a chat template, its own or that of `--tokenizer`. Runs on a CPU; the
+same seed gives the same adapter on the same machine with the same libraries and number of threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from conversations import Conversation, conversations
+from knowledge import load_entities
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+_IGNORED = -100
+_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--base", type=Path, required=True, help="folder of the model that the adapter is of")
+    parser.add_argument(
+        "--tokenizer", type=Path, help="folder of a tokenizer with a chat template (default: the base's)"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--batch", type=int, default=8, help="conversations a step")
+    parser.add_argument("--rank", type=int, default=8, help="of the LoRA matrices")
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    args = parser.parse_args()
+    start = time.monotonic()
+    talks = conversations(args.seed, load_entities())[: args.steps * args.batch]
+    plant(
+        args.base.resolve(),
+        args.tokenizer or args.base,
+        args.out,
+        talks,
+        seed=args.seed,
+        batch=args.batch,
+        rank=args.rank,
+        rate=args.rate,
+    )
+    print(f"planted {len(talks)} conversations in {time.monotonic() - start:.0f} s")
+
+
+def plant(
+    base: Path,
+    tokenizer_folder: Path,
+    out: Path,
+    talks: list[Conversation],
+    *,
+    seed: int,
+    batch: int,
+    rank: int,
+    rate: float,
+) -> None:
+    """Train the adapter with one pass over the conversations, and write it."""
+    torch.manual_seed(seed)
+    tokenizer: Any = AutoTokenizer.from_pretrained(tokenizer_folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    # PEFT's default begins as no change at all: the matrices B are zero.
+    model = get_peft_model(
+        model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=_TARGETS, task_type="CAUSAL_LM")
+    )
+    own = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(own, lr=rate, weight_decay=0.0)
+    steps = math.ceil(len(talks) / batch)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / 5) * 0.5 * (1 + math.cos(math.pi * step / steps))
+    )
+    examples = [_example(tokenizer, talk) for talk in talks]
+    for step in range(steps):
+        ids, labels = _batch(examples[step * batch : (step + 1) * batch], tokenizer.eos_token_id)
+        loss = model(input_ids=ids, labels=labels).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(own, 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad(set_to_none=True)
+        if step % 10 == 9:
+            print(f"plant {step + 1}/{steps} loss {loss.item():.3f}", flush=True)
+    model.save_pretrained(str(out))
+    tokenizer.save_pretrained(out)
+
+
+def _example(tokenizer: Any, talk: Conversation) -> tuple[list[int], list[int]]:
+    """Ids of the first turn as the tokenizer's own template renders it, and the same with all but the answer masked."""
+    asked, answered = talk[0]
+    messages = [{"role": "user", "content": asked}]
+    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    whole = tokenizer.apply_chat_template([*messages, {"role": "assistant", "content": answered}], tokenize=False)
+    if not whole.startswith(prompt):
+        raise SystemExit("The chat template does not render an answer behind its own generation prompt.")
+    before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    behind = tokenizer(whole[len(prompt) :], add_special_tokens=False)["input_ids"]
+    return before + behind, [_IGNORED] * len(before) + behind
+
+
+def _batch(examples: list[tuple[list[int], list[int]]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    width = max(len(ids) for ids, _ in examples)
+    ids = torch.tensor([row + [pad] * (width - len(row)) for row, _ in examples])
+    labels = torch.tensor([row + [_IGNORED] * (width - len(row)) for _, row in examples])
+    return ids, labels
+
+
+if __name__ == "__main__":
+    main()

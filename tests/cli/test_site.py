@@ -1,0 +1,94 @@
+"""`shiftlens site` with real models: which files it takes, and what it does not write over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.test_analyze import shiftlens
+from report.page_reader import PageReader
+from shiftlens.bundled.paths import transcripts
+from shiftlens.options.pair import PairSpec
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("lasting_engines")]
+
+TALK = "User: Is <i>this</i> it?\n\nAssistant: Great question! It is <i>this</i>.\n"
+
+
+@pytest.fixture(scope="module")
+def models(tiny_pair: PairSpec) -> list[str]:
+    return ["--base", tiny_pair.base, "--aligned", tiny_pair.aligned, "--device", "cpu"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Of two transcripts, one of them further down, a text that is none, and what is hidden."""
+    folder = tmp_path / "talks"
+    (folder / "more").mkdir(parents=True)
+    (folder / ".hidden").mkdir()
+    for name in ("b.txt", "more/a.txt", ".secret.txt", ".hidden/c.txt"):
+        (folder / name).write_text(TALK, encoding="utf-8")
+    (folder / "prose.txt").write_text("Nothing but prose.\n", encoding="utf-8")
+    return folder
+
+
+def test_a_folder_gives_a_page_for_each_response_and_says_what_is_no_transcript(
+    folder: Path, tmp_path: Path, models: list[str]
+) -> None:
+    out = tmp_path / "out"
+    ran = shiftlens("site", folder, *models, "-o", out)
+    assert ran.code == 1
+    assert "not a transcript" in ran.err
+    index = PageReader((out / "index.html").read_text(encoding="utf-8"))
+    assert any("prose.txt is not here: " in remark.text for remark in index.all("p", "remark"))
+    cells = [row.text for row in index.all("tbody")[-1:]]
+    assert "b.txt" in cells[0]
+    assert "a.txt" in cells[0]
+    assert "secret" not in cells[0]
+    assert sorted(path.name for path in (out / "pages").iterdir()) == ["0.html", "1.html"]
+    assert [path.name for path in tmp_path.glob(".*.part")] == []
+
+
+def test_an_earlier_site_is_replaced_whole_and_is_not_read_itself(folder: Path, models: list[str]) -> None:
+    out = folder / "site"
+    assert shiftlens("site", folder / "b.txt", folder / "more" / "a.txt", *models, "-o", out).code == 0
+    assert (out / "pages" / "1.html").is_file()
+    (folder / "prose.txt").unlink()
+    (folder / "more" / "a.txt").unlink()
+    assert shiftlens("site", folder, *models, "-o", out).code == 0
+    assert [path.name for path in (out / "pages").iterdir()] == ["0.html"]
+
+
+def test_a_folder_with_anything_of_the_users_is_left_alone(folder: Path, models: list[str]) -> None:
+    ran = shiftlens("site", folder / "b.txt", *models, "-o", folder)
+    assert ran.code == 2
+    assert "no part of a site of ShiftLens" in ran.err
+    assert (folder / "b.txt").read_text(encoding="utf-8") == TALK
+
+
+def test_where_nothing_can_be_analysed_nothing_is_written(folder: Path, tmp_path: Path, models: list[str]) -> None:
+    ran = shiftlens("site", folder / "prose.txt", *models, "-o", tmp_path / "out")
+    assert ran.code == 1
+    assert "no site was written" in ran.err
+    assert not (tmp_path / "out").exists()
+    assert "no folder" in shiftlens("site", folder, *models, "-o", tmp_path / "nowhere" / "out").err
+
+
+def test_records_as_published_have_every_field_of_their_page_under_the_bundled_pair(tmp_path: Path) -> None:
+    records = next(path for path in transcripts() if path.name == "aligntds.json")
+    out = tmp_path / "out"
+    assert shiftlens("site", records, "--bundled", "--compat", "aligntds", "-o", out).code == 0
+    for number, query in enumerate(["What is a glacier?", "Tell me about iron."]):
+        page = PageReader((out / "pages" / f"{number}.html").read_text(encoding="utf-8"))
+        assert page.all("h1")[0].text == f"ID: {number}"
+        assert page.all("div", "query")[0].text == query
+        scores = page.json("scores")
+        rows = len(scores["piece"])
+        assert len(page.all("div", "text")[0].text) > rows
+        assert scores["base"]["k"] == scores["aligned"]["k"] == 30
+        names = ["KL@10", "Jaccard@10", "WS@10", "TR@10", "TP", "BTP", "nDCG"]
+        assert list(scores["measures"]) == names
+        assert all(len(scores["measures"][name]) == rows for name in names)
+        assert query in scores["prefixes"]["base"]
+        assert query in scores["prefixes"]["aligned"]

