@@ -58,12 +58,13 @@ build/shiftlens.vsix: $(EXTENSION)/node_modules/.package-lock.json $(EXTENSION)/
 	mkdir -p build
 	cd $(EXTENSION) && $(NPM) run package
 
-# What the extension installs, with the hashes of all but PyTorch, from the versions of requirements.lock. Needs uv.
+# What the extension installs, with the hashes of all but PyTorch, from the versions of requirements.lock; and what it
+# installs for review only. Needs uv.
 lock: setup
 	$(BIN)/python $(EXTENSION)/lock_server.py
 
 # What the extension installs: the wheel, and the locks of what it needs.
-$(BUNDLED): $(EXTENSION)/bundle_server.py $(EXTENSION)/lock_server.py $(EXTENSION)/requirements.lock requirements.lock pyproject.toml README.md $(SERVER_SOURCES) | setup
+$(BUNDLED): $(EXTENSION)/bundle_server.py $(EXTENSION)/lock_server.py $(EXTENSION)/requirements.lock $(EXTENSION)/requirements-review.lock requirements.lock pyproject.toml README.md $(SERVER_SOURCES) | setup
 	$(BIN)/python $(EXTENSION)/bundle_server.py
 
 # A real VS Code in a real browser; the first time, setup.sh builds one and keeps it in the user's cache folder.

@@ -1,6 +1,9 @@
-"""Write `requirements.lock` of the extension: what the server needs to run, with the hashes of its wheels.
+"""Write the locks of the extension, with the hashes of wheels.
 
-It holds for every system and every Python that the project supports. Versions are those of the project's own lock,
+`requirements.lock` has what the server needs to run, `requirements-review.lock` what it needs to show scores that are
+there already: no model, and nothing that runs one.
+
+They hold for every system and every Python that the project supports. Versions are those of the project's own lock,
 which is for one Python; where one of them needs a newer Python than the oldest, older Pythons get an older version.
 PyTorch is not in it: its build depends on the index, so that no hash holds for it. Its version is that of the project's
 own lock.
@@ -15,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -25,6 +29,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT_LOCK = ROOT / "requirements.lock"
 SERVER_LOCK = ROOT / "extension" / "requirements.lock"
+REVIEW_LOCK = ROOT / "extension" / "requirements-review.lock"
+RUNS_MODELS = frozenset({"peft", "safetensors", "torch", "transformers"})
+"""What is imported where models run, and nowhere else (see the contracts in pyproject.toml)."""
 OLDEST_MINOR = 10
 OF_PROJECT_LOCK = {
     "python_version": "3.11",
@@ -33,9 +40,14 @@ OF_PROJECT_LOCK = {
     "platform_system": "Linux",
     "platform_machine": "x86_64",
 }
-HEADER = """\
+HEADERS = {
+    SERVER_LOCK: """\
 # What the extension installs beside PyTorch, by hash. Written by `make lock` from the project's requirements.lock.
-"""
+""",
+    REVIEW_LOCK: """\
+# What the extension installs for review only, by hash. Written by `make lock` from the project's requirements.lock.
+""",
+}
 # What builds of PyTorch for GPUs need differs from build to build; it comes with PyTorch.
 OF_GPU_BUILDS = re.compile(r"(nvidia|cuda|triton|pytorch-triton|rocm|intel)\b")
 
@@ -69,7 +81,8 @@ def disagreement(lock: Path = SERVER_LOCK) -> str:
     for name, version in pinned_versions().items():
         if found.get(name, f"=={version}") != f"=={version}":
             return f"The extension's lock has {name}{found[name]}, and the project's {version}."
-    needed = {canonicalize_name(each.name) for each in direct_requirements() if is_in_project_lock(each)}
+    requirements = review_requirements() if lock.name == REVIEW_LOCK.name else direct_requirements()
+    needed = {canonicalize_name(each.name) for each in requirements if is_in_project_lock(each)}
     missing = sorted(needed - set(found))
     return f"The extension's lock lacks {', '.join(missing)}." if missing else ""
 
@@ -90,6 +103,12 @@ def direct_requirements() -> list[Requirement]:
     ]
 
 
+def review_requirements() -> list[Requirement]:
+    """What the server needs where no model runs."""
+    wanted = [Requirement(line) for line in distribution("shiftlens").requires or ()]
+    return [each for each in wanted if "extra" not in str(each.marker or "") and each.name not in RUNS_MODELS]
+
+
 def constraint(name: str, version: str) -> str | None:
     """A version of the project's lock, with a marker where it does not run on the oldest Python.
 
@@ -103,24 +122,25 @@ def constraint(name: str, version: str) -> str | None:
     return f"{name}=={version}" + (f' ; python_version >= "3.{oldest}"' if oldest > OLDEST_MINOR else "")
 
 
-def compile_lock() -> None:
+def compile_lock(lock: Path, requirements: Iterable[Requirement]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         wanted, constraints, left_out = (Path(folder, name) for name in ("wanted", "constraints", "left_out"))
-        wanted.write_text("".join(f"{each}\n" for each in direct_requirements()), encoding="utf-8")
+        wanted.write_text("".join(f"{each}\n" for each in requirements), encoding="utf-8")
         pins = [constraint(name, version) for name, version in pinned_versions().items() if name != "torch"]
         constraints.write_text("".join(f"{line}\n" for line in pins if line), encoding="utf-8")
         left_out.write_text("torch\n", encoding="utf-8")
         how = ["--universal", "--generate-hashes", "--only-binary", ":all:", "--python-version", f"3.{OLDEST_MINOR}"]
         bare = ["--no-header", "--no-annotate", "--quiet"]
-        files = ["--constraints", str(constraints), "--excludes", str(left_out), "--output-file", str(SERVER_LOCK)]
+        files = ["--constraints", str(constraints), "--excludes", str(left_out), "--output-file", str(lock)]
         command = ["uv", "pip", "compile", *how, *bare, *files, str(wanted)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
-    SERVER_LOCK.write_text(HEADER + SERVER_LOCK.read_text(encoding="utf-8"), encoding="utf-8")
+    lock.write_text(HEADERS[lock] + lock.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 if __name__ == "__main__":
     if not shutil.which("uv"):
         sys.exit("uv writes the lock, and is not on the PATH: `python -m pip install uv`.")
-    compile_lock()
-    if problem := disagreement():
+    compile_lock(SERVER_LOCK, direct_requirements())
+    compile_lock(REVIEW_LOCK, review_requirements())
+    if problem := disagreement() or disagreement(REVIEW_LOCK):
         sys.exit(problem)

@@ -156,11 +156,16 @@ export function registerCommands({
     }
   }
 
+  /** What scores; where nothing that runs models is installed, that is offered instead. */
+  function unlessReviewOnly<A extends unknown[]>(run: (...args: A) => unknown): (...args: A) => Promise<unknown> {
+    return async (...args) => ((await installer.offerModels()) ? undefined : run(...args));
+  }
+
   // biome-ignore lint/suspicious/noExplicitAny: what a command is given is up to who runs it
   const commands: Record<string, (...args: any[]) => unknown> = {
-    scoreDocument: () => askAboutDocument(ServerCommand.score),
-    scoreSelection,
-    scoreResponse,
+    scoreDocument: unlessReviewOnly(() => askAboutDocument(ServerCommand.score)),
+    scoreSelection: unlessReviewOnly(scoreSelection),
+    scoreResponse: unlessReviewOnly(scoreResponse),
     cancelScoring: () => askAboutDocument(ServerCommand.cancel),
     chooseModels: () => models.choose(),
     useBundledModels,

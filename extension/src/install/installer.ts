@@ -12,11 +12,13 @@ import {
   type Bundle,
   folderName,
   interpreterIn,
+  type Kind,
   objection,
   type Plan,
   type Python,
   planInstall,
   pythonCandidates,
+  REVIEW_ONLY,
   whatHappens,
   whyPipFailed,
 } from "./plan";
@@ -24,6 +26,7 @@ import { askPython, findPython } from "./python";
 
 const DECLINED = "shiftlens.installDeclined";
 const INSTALL = "Install ShiftLens";
+const INSTALL_MODELS = "Install the Models' Part";
 const CHOOSE = "Choose Interpreter";
 const NEVER = "Don't Ask Again";
 
@@ -41,12 +44,32 @@ export class Installer implements vscode.Disposable {
     this.#version = String(context.extension.packageJSON.version);
   }
 
-  /** The interpreter of the environment that this version of the extension installed; undefined if there is none. */
+  /**
+   * The interpreter of the environment that this version of the extension installed, the one that runs models before
+   * the one for review only; undefined if there is none.
+   */
   async interpreter(): Promise<string | undefined> {
-    const bundle = await this.#bundle();
-    const folder = bundle && join(this.#storage, folderName(this.#version, bundle.digest));
-    const interpreter = folder && interpreterIn(folder, process.platform);
-    return interpreter && (await exists(interpreter)) ? interpreter : undefined;
+    return (await this.#interpreterOf("whole")) ?? (await this.#interpreterOf("review"));
+  }
+
+  /**
+   * Offer to install what runs models, if the server that runs is the one that was installed for review only; false
+   * where it is not.
+   */
+  async offerModels(): Promise<boolean> {
+    const { resolution } = this.server();
+    const review = await this.#interpreterOf("review");
+    if (resolution?.kind !== "found" || review === undefined || resolution.command !== review) {
+      return false;
+    }
+    const choice = await vscode.window.showInformationMessage(
+      "ShiftLens is installed for review only: it shows saved scores, and nothing that runs models is there.",
+      INSTALL_MODELS,
+    );
+    if (choice === INSTALL_MODELS) {
+      await this.install();
+    }
+    return true;
   }
 
   /** Tell a user without a server what is missing, and offer what helps. */
@@ -92,12 +115,14 @@ export class Installer implements vscode.Disposable {
       );
       return;
     }
-    const python = await this.#agreedPython();
-    if (!python) {
+    const agreed = await this.#agreedPython();
+    if (!agreed) {
       return;
     }
+    const { python, kind } = agreed;
     const plan = planInstall({
       bundle,
+      kind,
       version: this.#version,
       storage: this.#storage,
       python: python.executable,
@@ -148,18 +173,32 @@ export class Installer implements vscode.Disposable {
     this.#running?.abort.abort();
   }
 
+  async #interpreterOf(kind: Kind): Promise<string | undefined> {
+    const bundle = await this.#bundle();
+    const folder = bundle && join(this.#storage, folderName(this.#version, bundle.digest, kind));
+    const interpreter = folder && interpreterIn(folder, process.platform);
+    return interpreter && (await exists(interpreter)) ? interpreter : undefined;
+  }
+
   async #bundle(): Promise<Bundle | undefined> {
     const folder = this.context.asAbsolutePath("bundled");
     try {
-      const { wheel, lock, versions, digest } = JSON.parse(await readFile(join(folder, "bundled.json"), "utf8"));
-      return { wheel: join(folder, wheel), lock: join(folder, lock), versions: join(folder, versions), digest };
+      const { wheel, lock, review, versions, digest } = JSON.parse(
+        await readFile(join(folder, "bundled.json"), "utf8"),
+      );
+      const [wheelPath, lockPath, reviewPath, versionsPath] = [wheel, lock, review, versions].map((name: string) =>
+        join(folder, name),
+      ) as [string, string, string, string];
+      return { wheel: wheelPath, lock: lockPath, review: reviewPath, versions: versionsPath, digest };
     } catch {
       return undefined;
     }
   }
 
-  /** A Python that carries the server, with which the user agreed to go on. */
-  async #agreedPython(): Promise<Python | undefined> {
+  /** A Python that carries the server and what is to be installed, with which the user agreed to go on. */
+  async #agreedPython(): Promise<{ python: Python; kind: Kind } | undefined> {
+    // Who has that already wants the rest.
+    const hasReview = (await this.#interpreterOf("review")) !== undefined;
     const candidates = pythonCandidates(userSetting<string>("interpreter") ?? "", process.platform);
     const cwd = this.context.extensionPath;
     let { python, objections } = await findPython(candidates, cwd);
@@ -171,11 +210,12 @@ export class Installer implements vscode.Disposable {
       const choice = await vscode.window.showInformationMessage(
         message,
         { modal: true, detail },
-        ...(python ? ["Install"] : []),
+        ...(python ? ["Install", ...(hasReview ? [] : [REVIEW_ONLY])] : []),
         other,
       );
       if (choice !== other) {
-        return choice === "Install" ? python : undefined;
+        const isAgreed = choice === "Install" || choice === REVIEW_ONLY;
+        return python && isAgreed ? { python, kind: choice === "Install" ? "whole" : "review" } : undefined;
       }
       const picked = await vscode.window.showOpenDialog({ title: "Python 3.10 or newer", openLabel: "Use" });
       const path = picked?.[0]?.fsPath;

@@ -1,15 +1,20 @@
 // What an installation of the server consists of, as values: folders, commands, decisions. Nothing is done here.
 import { posix, win32 } from "node:path";
 
-/** What the VSIX carries. Paths are absolute; the digest is over all three files. */
+/** What the VSIX carries. Paths are absolute; the digest is over all four files. */
 export interface Bundle {
   wheel: string;
   /** All that is needed beside PyTorch, with hashes. */
   lock: string;
+  /** As much of it as is needed where no model runs, with hashes. */
+  review: string;
   /** The same versions and that of PyTorch, without hashes. */
   versions: string;
   digest: string;
 }
+
+/** What is installed: all that runs models, or what shows scores that are there already. */
+export type Kind = "whole" | "review";
 
 /** A program with its first arguments, such as `py -3`. */
 export interface Program {
@@ -39,6 +44,9 @@ export interface Plan {
   partial: string;
   steps: readonly Step[];
 }
+
+/** The button that installs no more than what shows scores. */
+export const REVIEW_ONLY = "Review Only";
 
 export const OLDEST_PYTHON = [3, 10] as const;
 
@@ -87,8 +95,8 @@ export function pythonCandidates(preferred: string, platform: NodeJS.Platform): 
 }
 
 /** Short, for the sake of Windows' limit on paths. */
-export function folderName(version: string, digest: string): string {
-  return `${version}-${digest.slice(0, 8)}`;
+export function folderName(version: string, digest: string, kind: Kind = "whole"): string {
+  return `${version}-${digest.slice(0, 8)}${kind === "review" ? "r" : ""}`;
 }
 
 export function interpreterIn(folder: string, platform: NodeJS.Platform): string {
@@ -97,6 +105,7 @@ export function interpreterIn(folder: string, platform: NodeJS.Platform): string
 
 export interface Wanted {
   bundle: Bundle;
+  kind: Kind;
   /** The version of the extension. */
   version: string;
   /** The folder that holds all installations. */
@@ -113,12 +122,12 @@ export interface Wanted {
  * An environment of its own, with the wheel and, at the versions of the lock, what it needs. Nothing is compiled.
  *
  * pip checks the hashes of all that it fetches but PyTorch, whose wheel differs from index to index. PyTorch comes after
- * the rest, so that pip fetches with it, unchecked, only what its build for GPUs needs.
+ * the rest, so that pip fetches with it, unchecked, only what its build for GPUs needs. For review only there is none.
  */
 export function planInstall(wanted: Wanted): Plan {
-  const { bundle, version, storage, python, platform, pipArguments, nonce } = wanted;
+  const { bundle, kind, version, storage, python, platform, pipArguments, nonce } = wanted;
   const { join } = platform === "win32" ? win32 : posix;
-  const folder = join(storage, folderName(version, bundle.digest));
+  const folder = join(storage, folderName(version, bundle.digest, kind));
   const partial = `${folder}${UNFINISHED}${nonce}`;
   const own = interpreterIn(partial, platform);
   // -I: neither the working directory nor PYTHON* variables choose modules.
@@ -130,15 +139,19 @@ export function planInstall(wanted: Wanted): Plan {
     args: [...pip, ...quietly, ...args],
     isPip: true,
   });
+  const packages = kind === "review" ? bundle.review : bundle.lock;
+  const torch = [install("Fetching PyTorch", ...pipArguments, "--constraint", bundle.versions, "torch")];
+  const torchTrial: Step[] = [{ title: "Trying PyTorch", command: own, args: ["-I", "-c", "import torch"] }];
+  const onlyWhole = <T>(steps: readonly T[]): readonly T[] => (kind === "whole" ? steps : []);
   return {
     folder,
     partial,
     steps: [
       { title: "Making a Python environment", command: python, args: ["-I", "-m", "venv", partial] },
-      install("Fetching packages", ...pipArguments, "--no-deps", "--require-hashes", "--requirement", bundle.lock),
-      install("Fetching PyTorch", ...pipArguments, "--constraint", bundle.versions, "torch"),
+      install("Fetching packages", ...pipArguments, "--no-deps", "--require-hashes", "--requirement", packages),
+      ...onlyWhole(torch),
       install("Installing the server", "--no-deps", "--no-index", bundle.wheel),
-      { title: "Trying PyTorch", command: own, args: ["-I", "-c", "import torch"] },
+      ...onlyWhole(torchTrial),
       { title: "Trying the server", command: own, args: ["-I", "-m", "shiftlens", "--version"] },
     ],
   };
@@ -187,6 +200,9 @@ export function whatHappens(platform: NodeJS.Platform, python: Python, storage: 
   return [
     `pip downloads PyTorch, Transformers and what they need: ${size}. On disk it is about 1.2 GB without GPU parts. ` +
       "The hash of each package is checked, except of PyTorch and its GPU parts, which differ from build to build.",
+    `"${REVIEW_ONLY}" leaves out all that runs models: some 5 MB of downloads and 80 MB on disk. It shows scores that ` +
+      'were saved beside transcripts ("shiftlens analyze FILE --save", on a machine with the models) and scores nothing. ' +
+      "The models' part can be installed later.",
     `ShiftLens itself and its two tiny models come with this extension.`,
     `Everything goes into a Python environment of its own in ${storage}, made with Python ` +
       `${python.version.join(".")} (${python.executable}). Nothing else on this machine is changed. ` +

@@ -24,11 +24,13 @@ const PYTHON: Python = { executable: "/py", version: [3, 11], bits: 64, makesEnv
 const BUNDLE = {
   wheel: "/ext/shiftlens.whl",
   lock: "/ext/requirements.lock",
+  review: "/ext/requirements-review.lock",
   versions: "/ext/versions.txt",
   digest: "0123456789abcdef",
 };
 const WANTED = {
   bundle: BUNDLE,
+  kind: "whole" as const,
   version: "1.2.3",
   storage: "/store",
   python: "/py",
@@ -86,6 +88,35 @@ test("the server's wheel is the extension's own, and nothing is fetched for it",
   assert.equal(wheel.at(-1), BUNDLE.wheel);
   assert.ok(wheel.includes("--no-deps"));
   assert.ok(wheel.includes("--no-index"));
+});
+
+test("for review only, nothing that runs models is fetched or tried, and what is fetched has hashes", () => {
+  const { folder, partial, steps } = planInstall({ ...WANTED, kind: "review" });
+  assert.equal(folder, "/store/1.2.3-01234567r");
+  assert.deepEqual(
+    steps.map(({ title }) => title),
+    ["Making a Python environment", "Fetching packages", "Installing the server", "Trying the server"],
+  );
+  const packages = steps[1]?.args ?? [];
+  assert.equal(steps[1]?.command, `${partial}/bin/python`);
+  assert.equal(packages[packages.indexOf("--requirement") + 1], BUNDLE.review);
+  assert.ok(packages.includes("--require-hashes"));
+  assert.ok(packages.includes("--no-deps"));
+  assert.doesNotMatch(JSON.stringify(steps), /torch/);
+});
+
+test("what is installed for review only stands beside what runs models until that is there", () => {
+  const whole = planInstall(WANTED).folder;
+  const review = planInstall({ ...WANTED, kind: "review" }).folder;
+  assert.notEqual(whole, review);
+  const names = [whole, review].map((folder) => ({ name: folder.replace("/store/", ""), ageMs: 0 }));
+  assert.deepEqual(obsolete(names, "1.2.3-01234567"), ["1.2.3-01234567r"]);
+});
+
+test("a user is told what review only leaves out, and what shows", () => {
+  const told = whatHappens("linux", PYTHON, "/store");
+  assert.match(told, /"Review Only" leaves out all that runs models/);
+  assert.match(told, /shiftlens analyze FILE --save/);
 });
 
 test("the user's arguments reach pip wherever it fetches", () => {

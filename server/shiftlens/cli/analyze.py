@@ -52,11 +52,22 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         " is over this in any response; 0.10 is a tenth",
     )
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default %(default)s")
+    parser.add_argument(
+        "--save",
+        action="store_true",
+        help="write the scores beside each file as well, as PATH.shiftlens.arrow: they are shown where no model is"
+        " (docs/sidecars.md)",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
     parser.set_defaults(run=functools.partial(run, parser))
 
 
 def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    if args.save:
+        # Before hours of scoring, not after.
+        for name in args.paths:
+            if (complaint := _why_no_sidecar(name)) is not None:
+                parser.error(complaint)
     if (why := _why_not_written(args)) is not None:
         parser.error(why)
     stdin = stdin_of(parser, args)
@@ -79,6 +90,17 @@ def _why_not_written(args: argparse.Namespace) -> str | None:
     if args.output is None or not (args.format in FORMATS or _is_ordinary(args.output)):
         return None
     return why_unwritable(Path(args.output))
+
+
+def _why_no_sidecar(name: str) -> str | None:
+    from shiftlens.cli.whole_file import why_unwritable
+    from shiftlens.scores.sidecar.file import sidecar_path
+    from shiftlens.transcripts.file_bytes import STDIN
+
+    if name == STDIN:
+        return "--save writes beside a file, and standard input is none"
+    # A file that is not there is told when it is read.
+    return why_unwritable(sidecar_path(Path(name))) if Path(name).is_file() else None
 
 
 async def _analyze(args: argparse.Namespace, stdin: bytes, out: TextIO) -> int:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import dataclasses
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from shiftlens.cli.options import (
@@ -15,14 +18,21 @@ from shiftlens.cli.options import (
     choose,
     own_template_of,
 )
-from shiftlens.errors import ShiftLensError
+from shiftlens.errors import ModelError, ShiftLensError
+from shiftlens.options.pair import FROM_MODELS, PairSpec
+from shiftlens.options.settings import SIDECARS
 
 if TYPE_CHECKING:
     from shiftlens.engine.client import EngineClient
+    from shiftlens.options.choice import Choice
     from shiftlens.pipeline.analyse import Analysed
     from shiftlens.pipeline.put_aside import PutAside
+    from shiftlens.pipeline.sidecars import Decided
     from shiftlens.scores.store import ResultStore
     from shiftlens.transcripts.model import Transcript
+
+STDIN_SHOWN = "<stdin>"
+NO_PAIR = PairSpec(base="", aligned="")
 
 _DEFAULT_MAX_BYTES = 5_000_000
 
@@ -31,6 +41,14 @@ def add_file_arguments(parser: argparse.ArgumentParser, *, several: bool = False
     """The files, the pair, what changes the numbers, and how the files are read. See `add_pair_arguments`."""
     parser.add_argument("paths", metavar="PATH", nargs="+", help="transcripts; - is standard input")
     add_reading_arguments(parser, several=several)
+    if not several:
+        parser.add_argument(
+            "--sidecars",
+            choices=SIDECARS,
+            default="auto",
+            help="scores in PATH.shiftlens.arrow: where they are of the pair, or the pair can't be loaded (auto, the"
+            " default), before the pair's own (always), or not at all (never)",
+        )
 
 
 def add_reading_arguments(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
@@ -75,18 +93,18 @@ async def analyse_files(
 ) -> bool:
     """Give `each` the name of every file with its analysis, or with why there is none; whether all went well.
 
-    What went wrong is told on standard error as well. `aside` opens a place to put the scores of a file aside, until
-    `each` has returned.
+    What went wrong is told on standard error as well. With --save, the sidecars of the files are written. `aside` opens
+    a place to put the scores of a file aside, until `each` has returned.
     """
-    from shiftlens.pipeline.reading import read_transcript
+    from shiftlens.pipeline.reading import read_with_text
     from shiftlens.transcripts.file_bytes import STDIN
 
     all_fine = True
     async with analyst(args) as analyse_transcript:
         for name in args.paths:
-            shown = "<stdin>" if name == STDIN else name
+            shown = STDIN_SHOWN if name == STDIN else name
             try:
-                transcript = read_transcript(
+                transcript, text = read_with_text(
                     name,
                     stdin,
                     format_name=args.transcript_format,
@@ -96,6 +114,8 @@ async def analyse_files(
                 with aside() as place:
                     found = await analyse_transcript(shown, transcript, place)
                     all_fine &= tell_of_gaps(shown, found)
+                    if getattr(args, "save", False):
+                        save(shown, text, found)
                     each(shown, found)
             except ShiftLensError as error:
                 all_fine = False
@@ -122,11 +142,59 @@ async def analyst(args: argparse.Namespace) -> AsyncIterator[Analyst]:
     async with engine_and_store(args) as (engine, store):
 
         async def analyse_transcript(shown: str, transcript: Transcript, aside: PutAside | None = None) -> Analysed:
-            choice = choose(args, transcript.front_matter)
+            choice, decided = await asyncio.to_thread(_decided, args, shown, transcript)
             with progress_on(sys.stderr, shown) as on_progress:
-                return await analyse(engine, transcript, choice, store=store, on_progress=on_progress, aside=aside)
+                return await analyse(
+                    engine, transcript, choice, store=store, on_progress=on_progress, aside=aside, decided=decided
+                )
 
         yield analyse_transcript
+
+
+def _decided(args: argparse.Namespace, shown: str, transcript: Transcript) -> tuple[Choice, Decided | None]:
+    """The pair and options for a file, with what the sidecar beside it gives. Raises ModelError."""
+    from shiftlens.pipeline.sidecars import NOTHING, Sidecars, decide, why_not_loadable
+    from shiftlens.scores.requests import Requests
+
+    # What is said to be scored anew takes nothing from earlier scores.
+    use = "never" if args.no_cache else getattr(args, "sidecars", "never")
+    beside = NOTHING
+    if use != "never" and shown != STDIN_SHOWN:
+        beside = Sidecars().beside(Path(shown), Requests(transcript.responses, transcript.format))
+    try:
+        choice: Choice | None = choose(args, transcript.front_matter)
+    except ModelError:
+        if not beside.scores:
+            if beside.problem:
+                complain(shown, beside.problem)
+            raise
+        choice = None
+    if choice is not None and choice.scores != FROM_MODELS:
+        return choice, None
+    given = choice or choose(args, transcript.front_matter, NO_PAIR)
+    pair = None if choice is None else choice.pair
+    decided = decide(beside, pair, given.score_options, use=use, why_not_loadable=why_not_loadable)
+    if decided.remark:
+        complain(shown, decided.remark)
+    return dataclasses.replace(given, pair=decided.pair or given.pair, score_options=decided.options), decided
+
+
+def save(shown: str, text: str, found: Analysed) -> None:
+    """Write the sidecar of a file. Raises ShiftLensError."""
+    from shiftlens.cli.whole_file import write_whole
+    from shiftlens.pipeline.save_sidecar import sidecar_of
+    from shiftlens.scores.sidecar.file import sidecar_path
+
+    path = sidecar_path(Path(shown))
+    data, left_out = sidecar_of(Path(shown).name, text, found)
+    try:
+        write_whole(path, data)
+    except OSError as error:
+        raise ShiftLensError(f"{path} can't be written: {error.strerror}.") from None
+    for message in left_out:
+        complain(shown, message)
+    count = len(found.analysis.responses) - len(left_out)
+    complain(shown, f"The scores of {count} {'response' if count == 1 else 'responses'} are saved in {path.name}.")
 
 
 @asynccontextmanager
@@ -152,6 +220,8 @@ def tell_of_gaps(file: str, found: Analysed) -> bool:
         complain(file, f"response {index + 1}: {message}")
     for message in found.problems:
         complain(file, message)
+    if found.source:
+        complain(file, found.source)
     if found.left_out:
         complain(file, f"{found.left_out} {CHOOSE_PARTS}")
     return not (found.analysis.transcript.problems or found.refused)

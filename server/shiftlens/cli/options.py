@@ -205,10 +205,10 @@ def own_template_of(args: argparse.Namespace) -> OwnTemplate:
     return own_template
 
 
-def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choice:
+def choose(args: argparse.Namespace, front_matter: Mapping[str, object], instead: PairSpec | None = None) -> Choice:
     """The command line goes before the file's front matter, which names no pickle to be opened.
 
-    Raises ModelError where a model is not named.
+    Raises ModelError where a model is not named, unless there is a pair to be taken `instead`.
     """
     values, problems = read_front_matter_values(front_matter)
     given = {
@@ -229,6 +229,9 @@ def choose(args: argparse.Namespace, front_matter: Mapping[str, object]) -> Choi
         of_file = chosen.scores == FROM_FILE
         pair = NO_PAIR if of_file else pair_of(args, chosen.base, chosen.aligned)
     except ModelError as error:
+        if instead is not None:
+            classify_options = dataclasses.replace(chosen.classify_options, word_lists=args.word_lists)
+            return Choice(instead, chosen.score_options, classify_options, problems)
         # What the file names may be what is missing.
         raise ModelError(" ".join((error.problem, *problems)), error.remedy) from None
     of_user = (given["base"], given["aligned"])

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import functools
 import sys
+from pathlib import Path
 
 from shiftlens.cli.files import add_file_arguments, analyst, complain, stdin_of, tell_of_gaps
 from shiftlens.cli.options import add_scores_argument, names_models, own_template_of, shows_saved
@@ -17,7 +18,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "show",
         help="show a file of conversations as a page of turns",
         description="Show a file of conversations as a page of turns. With a pair of models, or one named in the file's"
-        " front matter, the responses are coloured as `analyze` colours them; without, no model is loaded.",
+        " front matter, the responses are coloured as `analyze` colours them; without, no model is loaded, and the"
+        " scores of a sidecar are shown where there is one.",
     )
     add_file_arguments(parser)
     add_scores_argument(parser)
@@ -45,7 +47,8 @@ async def _show(args: argparse.Namespace, stdin: bytes) -> int:
             try:
                 page = build_page(sources_in(name, stdin, args.max_bytes, args.transcript_format, own))
                 matter = page.transcript.front_matter
-                if not (shows_saved(args, matter) or names_models(args, matter)) or not page.transcript.responses:
+                has_scores = shows_saved(args, matter) or names_models(args, matter) or _has_sidecar(args, name)
+                if not has_scores or not page.transcript.responses:
                     paint.page(page.text, page.headings, ())
                     continue
                 found = await analyse_transcript(shown, page.transcript)
@@ -61,3 +64,9 @@ async def _show(args: argparse.Namespace, stdin: bytes) -> int:
             paint.legend(alone=alone)
             paint.summary("All responses", found.analysis.summary, alone=alone)
     return 0 if all_fine else 1
+
+
+def _has_sidecar(args: argparse.Namespace, name: str) -> bool:
+    from shiftlens.scores.sidecar.file import sidecar_path
+
+    return args.sidecars != "never" and not args.no_cache and sidecar_path(Path(name)).is_file()

@@ -22,13 +22,14 @@ def why_unwritable(output: Path) -> str | None:
     return None
 
 
-def write_whole(output: Path, text: str, *, new: bool = False) -> None:
+def write_whole(output: Path, content: str | bytes, *, new: bool = False) -> None:
     """Whole or not at all: a file that is there stays until the new one is complete.
 
     With `new` it stays for good, also one that came to be a moment ago: FileExistsError. Raises OSError.
     """
-    with replacing(output, new=new) as part, part.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    with replacing(output, new=new) as part, part.open("wb") as file:
+        file.write(data)
 
 
 @contextmanager

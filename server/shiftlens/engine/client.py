@@ -14,6 +14,7 @@ from typing import TypeVar, overload
 
 import msgspec
 
+from shiftlens.engine.installed import why_no_models
 from shiftlens.engine.job_events import JobEvents
 from shiftlens.engine.linking import Links, Sharing
 from shiftlens.engine.links import EngineLeft, Link
@@ -119,6 +120,8 @@ class EngineClient:
             check_position(request.position)
         if isinstance(request, Continue):
             check_asked(request.voices, request.sampling)
+        if (missing := why_no_models()) is not None:
+            raise missing
         if least_bytes(_responses_of(request)) > MAX_FRAME_BYTES:
             # The size is estimated, since encoding such a request would fill the memory.
             raise _too_much()

@@ -44,6 +44,9 @@ _FILE_KEYS = (
 _SHORT_FILE_KEYS = {"parts": "scoreParts"}
 _SEPARATOR = re.compile(r"[-_]+([a-z])")
 
+SIDECARS = ("auto", "always", "never")
+"""Whether scores in a file beside a transcript are shown; see `pipeline.sidecars.decide`."""
+
 _MOST_CANDIDATES = 100
 _LONGEST_DEBOUNCE_MS = 60_000
 _LONGEST_IDLE_MINUTES = 7 * 24 * 60
@@ -86,6 +89,7 @@ class Settings:
     scores: str = FROM_MODELS
     format: str = ""
     result_cache: bool = True
+    sidecars: str = "auto"
     share_engine: bool = True
     engine_idle_minutes: int = DEFAULT_IDLE_MINUTES
     code_lenses: bool = True
@@ -214,6 +218,7 @@ _CHECKS: dict[str, tuple[str, Check]] = {
     "scores": ("scores", _one_of(SCORES)),
     "format": ("format", _text),
     "resultCache": ("result_cache", _flag),
+    "sidecars": ("sidecars", _one_of(SIDECARS)),
     "shareEngine": ("share_engine", _flag),
     "engineIdleMinutes": ("engine_idle_minutes", _whole(0, _LONGEST_IDLE_MINUTES)),
     "codeLenses": ("code_lenses", _flag),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from shiftlens.analysis.classify import build, combined
@@ -20,11 +20,13 @@ from shiftlens.pipeline.put_aside import MadeWhenAsked, PutAside
 from shiftlens.pipeline.saved_results import SavedResults
 from shiftlens.pipeline.saved_work import plan_saved_work, why_no_scores
 from shiftlens.pipeline.scoring_job import Finished, Update, scoring_job
+from shiftlens.pipeline.sidecars import Decided, description_of, how_to_score_anew, words_on_source
 from shiftlens.pipeline.unscored import left_out, why_nothing
 from shiftlens.pipeline.work import Work, plan_work
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.outcomes import Refusal, Result
 from shiftlens.scores.records import OneModelScores, ScoredResponse
+from shiftlens.scores.sidecar.file import Sidecar
 from shiftlens.scores.store import ResultStore
 from shiftlens.transcripts.model import Transcript
 
@@ -35,7 +37,8 @@ E = TypeVar("E")
 class Analysed:
     """A file's analysis, what the models said of themselves, and responses without scores (index, message).
 
-    `not_scored` are the indices of those of which no part is of a kind that is scored.
+    `not_scored` are the indices of those of which no part is of a kind that is scored. `scored_at` tells of those
+    whose scores came from a file beside the transcript when they were had, and `source` says so in sentences.
     """
 
     analysis: Analysis
@@ -43,6 +46,8 @@ class Analysed:
     refused: tuple[tuple[int, str], ...]
     problems: tuple[str, ...]
     not_scored: tuple[int, ...] = ()
+    scored_at: Mapping[int, str] = field(default_factory=dict)
+    source: str = ""
 
     @property
     def left_out(self) -> str:
@@ -59,8 +64,11 @@ async def analyse(
     store: ResultStore | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     aside: PutAside | None = None,
+    decided: Decided | None = None,
 ) -> Analysed:
-    """Score all responses of a transcript with a part that is to be scored, but those whose scores are in the store.
+    """Score all responses of a transcript with a part that is to be scored, but those whose scores are in the store, or
+    in the file beside the transcript that was `decided` to be used. Where its pair is not to be loaded, the others are
+    refused.
 
     With `aside`, the scores are put there, and the analyses of responses are made each time they are asked for, which
     can be done until it is closed.
@@ -76,9 +84,14 @@ async def analyse(
         return await asyncio.to_thread(analysed_as_saved, transcript, choice)
     work = await asyncio.to_thread(plan_work, transcript, choice.pair, options, results=aside)
     saved = None if store is None else SavedResults(store)
-    models = await last_event(scoring_job(work, engine, saved=saved), (work,), saved, on_progress)
-    base, aligned = (models.base, models.aligned) if isinstance(models, Finished) else (None, None)
-    return analysed(work, choice, base, aligned)
+    beside = None if decided is None else decided.beside.scores
+    is_loadable = decided is None or not decided.why_not
+    job = scoring_job(work, engine if is_loadable else None, saved=saved, beside=beside)
+    models = await last_event(job, (work,), saved, on_progress)
+    finished = models if isinstance(models, Finished) else Finished()
+    if decided is not None and decided.beside.sidecar is not None:
+        return _with_source(work, choice, finished, decided, decided.beside.sidecar)
+    return analysed(work, choice, finished.base, finished.aligned)
 
 
 async def last_event(
@@ -123,6 +136,25 @@ def analysed_as_saved(transcript: Transcript, choice: Choice) -> Analysed:
         raise TranscriptError(why)
     work = plan_saved_work(transcript, choice.score_options)
     return analysed(work, replace(choice, score_options=work.options), None, None)
+
+
+def _with_source(work: Work, choice: Choice, models: Finished, decided: Decided, sidecar: Sidecar) -> Analysed:
+    """The analysis with what came of the sidecar, which also describes models that were not loaded."""
+    missing = [key for key in work.keys if key not in work.results]
+    stale = f"It is not in {sidecar.path.name} as it is now. {decided.why_not}"
+    work.results.update((key, Result(Refusal(stale, how_to_score_anew(decided.beside)))) for key in missing)
+    told = sidecar.about.models
+    of = {
+        at: sidecar.scored_at(work.requests.digest(at)) for at, key in enumerate(work.keys) if key in work.from_sidecar
+    }
+    found = analysed(
+        work,
+        choice,
+        models.base or (description_of(told.base) if of else None),
+        models.aligned or (description_of(told.aligned) if of else None),
+    )
+    source = words_on_source(decided.beside, len(of), len(missing), len(work.keys))
+    return replace(found, scored_at=of, source=source)
 
 
 def keep_scored(works: Sequence[Work], error: ShiftLensError) -> bool:

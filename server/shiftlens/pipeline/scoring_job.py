@@ -7,7 +7,7 @@ The command line, Python, the editor's documents and its survey of closed files 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import islice
@@ -19,6 +19,7 @@ from shiftlens.pipeline.work import Work
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.outcomes import ContentKey, OutcomeCache, Refusal, Result
 from shiftlens.scores.pair_results import PairResults
+from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import ResponseToScore
 
 _RECALLED_AT_ONCE = 64
@@ -54,16 +55,18 @@ async def scoring_job(
     *,
     saved: SavedResults | None = None,
     cache: OutcomeCache | None = None,
+    beside: Mapping[bytes, ScoredResponse] | None = None,
 ) -> AsyncGenerator[JobEvent, None]:
     """Do the job; `work.results` has each thing before its event. Recalled comes first, Finished last.
 
     `cache` holds outcomes in memory, `saved` those on disk: without one of them it is not looked at and nothing is put
-    there. Without an engine, nothing is scored. What was scored is noted in `saved`, whose `write` puts it on the disk.
+    there. `beside` are the scores of a file beside the transcript, by the digest of what was asked, which stay there
+    alone. Without an engine, nothing is scored. What was scored is noted in `saved`, whose `write` puts it on the disk.
 
     A caller that stops after Recalled asks no engine; closing the generator (use `contextlib.aclosing`) cancels the job
     in the engine. Raises ModelError, ScoringError and EngineError as the engine does.
     """
-    stored = await recall(work, saved, cache)
+    stored = await recall(work, saved, cache, beside)
     yield Recalled()
     done: Done | None = None
     wanted = work.wanted()
@@ -100,8 +103,25 @@ def result_of(event: Scored | Refused) -> Result:
     return Result(Refusal(event.problem, event.remedy))
 
 
-async def recall(work: Work, saved: SavedResults | None, cache: OutcomeCache | None) -> PairResults | None:
-    """Take results from memory, and those that are not there from the disk; what is stored of the pair, if read."""
+async def recall(
+    work: Work,
+    saved: SavedResults | None,
+    cache: OutcomeCache | None,
+    beside: Mapping[bytes, ScoredResponse] | None = None,
+) -> PairResults | None:
+    """Take results from memory, those that are not there from the disk, and the rest from the file beside the
+    transcript; what is stored of the pair, if read."""
+    stored = await _recall_own(work, saved, cache)
+    if beside:
+        for at, key in enumerate(work.keys):
+            scores = None if key in work.results else beside.get(work.requests.digest(at))
+            if scores is not None:
+                work.results[key] = Result(scores)
+                work.from_sidecar.add(key)
+    return stored
+
+
+async def _recall_own(work: Work, saved: SavedResults | None, cache: OutcomeCache | None) -> PairResults | None:
     if cache is not None:
         for key in work.keys:
             outcome = cache.get(key)

@@ -21,7 +21,7 @@ class Work:
 
     `keys` has the content of each response of the transcript; several may have the same, which is scored once. `only`
     are the responses that were asked for, by index, None for all. `document` names the text for the engine, which keeps
-    for edits of it what it computed.
+    for edits of it what it computed. `from_sidecar` are those whose scores came from a file beside the transcript.
     """
 
     transcript: Transcript
@@ -32,6 +32,7 @@ class Work:
     only: frozenset[int] | None = None
     document: str = ""
     results: MutableMapping[ContentKey, Result] = field(default_factory=dict)
+    from_sidecar: set[ContentKey] = field(default_factory=set)
 
     def result_of_each(self) -> tuple[Result | None, ...]:
         """The result of each response of the transcript, in their order; None where there is none yet."""
@@ -91,10 +92,12 @@ def plan_work(
     only: frozenset[int] | None = None,
     document: str = "",
     results: MutableMapping[ContentKey, Result] | None = None,
+    requests: Requests | None = None,
 ) -> Work:
-    """What there is to do for a transcript. A response without a part that is to be scored has its result at once: that
-    it has no scores. Results are put into `results`, which is empty; a dict without one."""
-    requests = Requests(transcript.responses, transcript.format)
+    """What there is to do for a transcript, whose `requests` may be there already. A response without a part that is to
+    be scored has its result at once: that it has no scores. Results are put into `results`, which is empty; a dict
+    without one."""
+    requests = Requests(transcript.responses, transcript.format) if requests is None else requests
     keys = tuple(content_key(requests.digest(at), pair, options) for at in range(len(requests)))
     results = {} if results is None else results
     for key, response in zip(keys, transcript.responses, strict=True):

@@ -16,6 +16,7 @@ from shiftlens.lsp.client.progress import WorkDone
 from shiftlens.lsp.client.status import State, Status
 from shiftlens.lsp.documents.diagnostics import diagnostics_of
 from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument
+from shiftlens.lsp.jobs.beside import decided_with_sidecar
 from shiftlens.lsp.jobs.diagnose import publish_diagnostics, publish_problems, publish_runs
 from shiftlens.lsp.jobs.document_work import DocumentWork
 from shiftlens.lsp.jobs.offer import offer_pair
@@ -29,6 +30,7 @@ from shiftlens.pipeline.saved_work import offered_scores, plan_saved_work, why_n
 from shiftlens.pipeline.scoring_job import JobEvent, Update, scoring_job
 from shiftlens.pipeline.unscored import why_nothing
 from shiftlens.pipeline.work import plan_work
+from shiftlens.scores.requests import Requests
 from shiftlens.transcripts.model import Transcript
 
 _LOADING_SHARE = 0.3
@@ -81,9 +83,13 @@ class DocumentJob:
             return None
         if choice.scores != FROM_MODELS:
             return await self._saved(parsed, parsed.transcript, choice)
+        requests = Requests(parsed.transcript.responses, parsed.transcript.format)
+        choice, decided = await asyncio.to_thread(
+            decided_with_sidecar, session, document.uri, choice, settings, requests
+        )
         if choice.pair is None:
             why_not = f"{choice.why_not} {offered_scores(parsed.transcript)}".strip()
-            self._show_nothing(Status(State.NO_PAIR, why_not))
+            self._show_nothing(Status(State.NO_PAIR, f"{why_not} {decided.remark}".strip()))
             offer_pair(session, why_not, self._use_bundled)
             return None
         work = await asyncio.to_thread(
@@ -93,8 +99,9 @@ class DocumentJob:
             choice.score_options,
             only=self._task.only,
             document=document.uri,
+            requests=requests,
         )
-        return DocumentWork(document, parsed.version, parsed.text, choice, work)
+        return DocumentWork(document, parsed.version, parsed.text, choice, work, decided)
 
     async def _saved(self, parsed: ParsedDocument, transcript: Transcript, choice: Choice) -> DocumentWork | None:
         """The work where the file's own scores are shown; None where it holds none, and the user is told so."""
@@ -119,7 +126,9 @@ class DocumentJob:
         saved = session.saved if settings.result_cache else None
         if trigger is Trigger.COMMAND:
             session.outcomes.forget_refusals(work.work.asked_for())
-        async with aclosing(scoring_job(work.work, session.engine, saved=saved, cache=session.outcomes)) as events:
+        beside = work.decided.beside.scores
+        job = scoring_job(work.work, session.engine, saved=saved, cache=session.outcomes, beside=beside)
+        async with aclosing(job) as events:
             await anext(events)
             await self._colour(work)
             wanted = len(work.work.wanted())
@@ -134,7 +143,11 @@ class DocumentJob:
                 session.set_up_engine(settings)
                 await self._in_turn(work, events)
             else:
-                session.set_status(self._document, work.status(), version=work.version)
+                status = work.status()
+                session.set_status(self._document, status, version=work.version)
+                if wanted and trigger is Trigger.COMMAND:
+                    # Who asks for scores is to see why none come.
+                    session.editor.show_message(types.MessageType.Warning, f"ShiftLens: {status.message}")
         if saved is not None and trigger is not Trigger.EDIT:
             saved.write(work.work.complete())
 

@@ -9,6 +9,7 @@ from shiftlens.lsp.documents.open import OpenDocument
 from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.lsp.views.build import build_view
 from shiftlens.options.pair_choice import Choice
+from shiftlens.pipeline.sidecars import NO_SIDECAR, Decided, words_on_source
 from shiftlens.pipeline.unscored import why_nothing
 from shiftlens.pipeline.work import Work
 from shiftlens.scores.outcomes import Refusal
@@ -18,13 +19,17 @@ from shiftlens.transcripts.model import Transcript, Turn
 
 @dataclass(frozen=True, slots=True)
 class DocumentWork:
-    """The work on one version of a document, whose `text` every offset refers to."""
+    """The work on one version of a document, whose `text` every offset refers to.
+
+    `decided` has the scores of the file beside it, if any.
+    """
 
     document: OpenDocument
     version: int
     text: str
     choice: Choice
     work: Work
+    decided: Decided = NO_SIDECAR
 
     def view(self, before: DocumentAnalysis | None) -> DocumentAnalysis:
         """What the document shows with the results so far; colours of `before` stay where there are no scores yet."""
@@ -49,13 +54,18 @@ class DocumentWork:
             return Status(State.NO_RESPONSE, why[0])
         refused = sum(not refusal.by_choice for refusal in refusals)
         message = f"{refused} of {len(work.keys)} responses could not be scored." if refused else ""
+        scored = sum(key in work.results for key in work.keys)
+        of_sidecar = sum(key in work.from_sidecar for key in work.keys)
+        total = len(work.keys)
+        source = words_on_source(self.decided.beside, of_sidecar, total - scored, total)
+        message = " ".join(each for each in (message, source, self.decided.remark) if each)
         if not work.is_missing_any:
             return Status(State.READY, message)
-        scored = sum(key in work.results for key in work.keys)
-        part = (scored, len(work.keys)) if scored else None
+        part = (scored, total) if scored else None
         if choice.only_stored:
-            shown = " Scores of before are shown." if part else ""
-            return Status(State.NOT_SCORED, f"{choice.why_not}{shown}", part=part)
+            shown = "Scores of before are shown." if part and not source else ""
+            told = (source, choice.why_not, shown, self.decided.remark)
+            return Status(State.NOT_SCORED, " ".join(each for each in told if each), part=part)
         if part is None:
             return Status(State.NOT_SCORED, 'Not scored yet: run "ShiftLens: Score This File" to do so.')
         rest = 'Run "ShiftLens: Score This File" for the rest.'

@@ -18,6 +18,7 @@ from shiftlens.lsp.jobs.scheduler import Scheduler
 from shiftlens.options.settings import Settings
 from shiftlens.page.build import Page
 from shiftlens.pipeline.saved_results import SavedResults
+from shiftlens.pipeline.sidecars import Sidecars
 from shiftlens.scores.location import user_store
 from shiftlens.scores.outcomes import OutcomeCache
 
@@ -39,6 +40,7 @@ class Session:
     store: AnalysisStore = field(default_factory=AnalysisStore)
     outcomes: OutcomeCache = field(default_factory=OutcomeCache)
     saved: SavedResults = field(default_factory=lambda: SavedResults(user_store()))
+    sidecars: Sidecars = field(default_factory=Sidecars)
     scheduler: Scheduler = field(default_factory=Scheduler)
     documents: dict[str, OpenDocument] = field(default_factory=dict)
     pages: dict[str, Page] = field(default_factory=dict)
