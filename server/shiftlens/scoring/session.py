@@ -288,13 +288,15 @@ class Session:
             yield ()
         with self.open_sides(spec, on_progress) as pair:
             opened = Opened(pair.base.description, pair.aligned.description, number)
+            both_elsewhere = pair.base.is_elsewhere and pair.aligned.is_elsewhere
             del pair
         yield (opened,)
         open_base, open_aligned = (
             functools.partial(self._sides.side, name, spec, on_progress) for name in (spec.base, spec.aligned)
         )
         open_pair = functools.partial(self._sides.pair, spec, on_progress, look=False)
-        yield from SideRun(run, open_pair, (open_base, open_aligned), number).steps()
+        sides = (open_base, open_aligned)
+        yield from SideRun(run, open_pair, sides, number, both_elsewhere=both_elsewhere).steps()
 
     def _is_another(self, spec: PairSpec) -> bool:
         """Whether a pair is another one than the last time: what it is made of may have changed since it was used."""

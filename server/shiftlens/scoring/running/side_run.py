@@ -31,11 +31,20 @@ class SideRun:
     """One run under a pair of which each model is scored by itself. `aligned` is put into its events.
 
     A model that is here is in use only while it is fed: a server may be slow, and other pairs may need the memory.
+    `both_elsewhere` says that there is none.
     """
 
-    def __init__(self, run: Run, open_pair: OpenPair, open_sides: tuple[OpenSide, OpenSide], aligned: int = 0) -> None:
+    def __init__(
+        self,
+        run: Run,
+        open_pair: OpenPair,
+        open_sides: tuple[OpenSide, OpenSide],
+        aligned: int = 0,
+        *,
+        both_elsewhere: bool = False,
+    ) -> None:
         self._run, self._open, self._open_sides, self._aligned = run, open_pair, open_sides, aligned
-        self._count = len(run.responses)
+        self._count, self._both_elsewhere = len(run.responses), both_elsewhere
         self._ended: set[int] = set()
         self._rate = Rate()
         self._trouble = ""
@@ -43,7 +52,7 @@ class SideRun:
     def steps(self) -> Iterator[Events]:
         """Do it. A step is the preparation of a response, the numbers of one side, or a short wait for a model that is
         elsewhere. Raises ModelError, and what `check` raises."""
-        for portion in portions(self._count):
+        for portion in portions(self._count, few_at_first=not self._both_elsewhere):
             if portion.start:
                 yield (Needs(models=True),)
             ready: dict[int, Prepared] = {}
