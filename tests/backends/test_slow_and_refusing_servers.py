@@ -207,3 +207,14 @@ def test_what_a_server_lets_us_wait_for_and_how_fast_it_is_are_told(server: Mode
     assert any(said.endswith(", the server answers 429 (not now), and is asked again") for said in told)
     assert told[-1].startswith("Scoring response ")
     assert told[-1].endswith(" tokens/s")
+
+
+def test_where_all_responses_are_refused_before_they_are_sent_a_slow_server_is_not_asked(server: ModelServer) -> None:
+    ours = session()
+    scored(ours, aligned_at(server))
+    asked = len(server.asked)
+    server.get_failures = [status(503)] * 3
+    refusing = ScoreOptions(base_context="template:{{ raise_exception('no') }}")
+    found = list(ours.score(aligned_at(server), refusing, REQUESTS))
+    assert sum(isinstance(event, events.Refused) for event in found) == len(REQUESTS)
+    assert len(server.asked) == asked

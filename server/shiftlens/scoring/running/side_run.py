@@ -61,10 +61,12 @@ class SideRun:
                 for index in portion:
                     yield self._prepared(pair, index, ready)
                 del pair
-            try:
-                yield from self._scored(view, portion, ready)
-            except ModelError as error:
-                raise self._in_mid_run(error) from None
+            # Where all were refused there is nothing to ask the models for.
+            if ready:
+                try:
+                    yield from self._scored(view, portion, ready)
+                except ModelError as error:
+                    raise self._in_mid_run(error) from None
             yield ()
 
     def _prepared(self, pair: SidePair, index: int, ready: dict[int, Prepared]) -> Events:
