@@ -22,17 +22,14 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from shiftlens.analysis.classify import shares
 from shiftlens.analysis.contexts import ContextsRow, FileContexts, Given, ResponseContexts
-from shiftlens.analysis.contract_tokens import Json
-from shiftlens.analysis.model import ShiftClass, Summary
-from shiftlens.analysis.ranks import rank_number
-from shiftlens.scores.columns import Above
+from shiftlens.analysis.json_values import Json, class_name, finite, piece_json, rank_json
+from shiftlens.analysis.model import Summary
 
 SCHEMA = "shiftlens-contexts/1"
 SCHEMA_PATH = Path(__file__).with_name("contexts_schema.json")
@@ -90,12 +87,9 @@ def _response(response: ResponseContexts) -> Json:
 
 
 def _token(row: ContextsRow) -> Json:
-    text = row.piece.decode("utf-8", "replace")
-    is_text = text.encode() == row.piece
     return {
         "index": row.index,
-        **({"text": "", "end_of_response": True} if row.is_end else {"text": text}),
-        **({} if row.is_end or is_text else {"bytes": row.piece.hex()}),
+        **piece_json(row.piece, is_end=row.is_end),
         "start": row.start,
         "end": row.end,
         "changes": row.changes,
@@ -105,11 +99,10 @@ def _token(row: ContextsRow) -> Json:
 
 def _given(given: Given) -> Json:
     return {
-        "class": None if given.shift is ShiftClass.UNKNOWN else given.shift.label,
-        "rank": rank_number(given.rank),
-        **({"rank_above": given.rank.rank} if isinstance(given.rank, Above) else {}),
-        "prob": _number(given.prob),
-        "kl": _number(given.kl),
+        "class": class_name(given.shift),
+        **rank_json(given.rank),
+        "prob": finite(given.prob),
+        "kl": finite(given.kl),
         "boundary": given.boundary,
     }
 
@@ -124,7 +117,3 @@ def _summary(summary: Summary) -> Json:
         **({"unknown": summary.unknown} if summary.unknown else {}),
         "shares": {"unshifted": of.unshifted, "marginal": of.marginal, "shifted": of.shifted},
     }
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -80,7 +80,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from shiftlens.analysis.classify import Shares, shares, shares_without_flagged
-from shiftlens.analysis.contract_tokens import Json, token_json
+from shiftlens.analysis.contract_tokens import token_json
+from shiftlens.analysis.json_values import Json
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, Summary
 from shiftlens.analysis.parts import part_name
 from shiftlens.analysis.tokens import tokens

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 
 from shiftlens.analysis.aligntds import measures_at, shown_text
-from shiftlens.analysis.model import ANSWER, Candidate, ResponseAnalysis, ShiftClass, Token, TokenSide
+from shiftlens.analysis.json_values import Json, class_name, finite, rank_json
+from shiftlens.analysis.model import ANSWER, Candidate, ResponseAnalysis, Token, TokenSide
 from shiftlens.analysis.ranks import rank_number
-from shiftlens.scores.columns import Above, known_id
+from shiftlens.scores.columns import known_id
 from shiftlens.scores.records import ScoredResponse
-
-Json = dict[str, object]
 
 
 def token_json(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
@@ -28,15 +27,15 @@ def token_json(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
         "text": token.text,
         "start": token.start,
         "end": token.end,
-        "class": None if token.shift is ShiftClass.UNKNOWN else token.shift.label,
+        "class": class_name(token.shift),
         "kind": token.kind.label,
         "boundary": None if pair is None else token.boundary,
         "special": None if pair is None else token.special,
         "off_greedy": None if pair is None and token.aligned.rank is None else token.off_greedy,
         **sides,
         "base_rank_of_aligned_top": rank_number(token.base_rank_of_aligned_top),
-        "kl": _number(token.kl),
-        "jaccard@10": _number(token.jaccard),
+        "kl": finite(token.kl),
+        "jaccard@10": finite(token.jaccard),
     }
     if token.part != ANSWER:
         found["part"] = token.part
@@ -47,7 +46,7 @@ def token_json(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
             "first": token.realigned.first,
             "last": token.realigned.end - 1,
             "base_tokens": token.realigned.base_tokens,
-            "base_logprob": _number(token.realigned.base_logprob),
+            "base_logprob": finite(token.realigned.base_logprob),
         }
     if token.shortened:
         found["context"] = "shortened"
@@ -56,22 +55,20 @@ def token_json(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
     if not _is_text(token.piece):
         found["bytes"] = token.piece.hex()
     if compat == "aligntds" and pair is not None:
-        numbers = {name: _number(value) for name, value in measures_at(pair, token.index).items()}
+        numbers = {name: finite(value) for name, value in measures_at(pair, token.index).items()}
         found["aligntds"] = {**numbers, "token": shown_text(pair, token.index)}
     return found
 
 
 def _side(side: TokenSide, token: Token, *, names_id: bool = False) -> Json:
     own: Json = {"id": side.id if side.id is None else known_id(side.id)} if names_id or side.id != token.id else {}
-    bound: Json = {"rank_above": side.rank.rank} if isinstance(side.rank, Above) else {}
     return {
         **own,
-        "rank": rank_number(side.rank),
-        **bound,
-        "logprob": _number(side.logprob),
-        "prob": _number(math.exp(side.logprob)),
-        "entropy": _number(side.entropy),
-        "missing_mass": _number(side.missing_mass),
+        **rank_json(side.rank),
+        "logprob": finite(side.logprob),
+        "prob": finite(math.exp(side.logprob)),
+        "entropy": finite(side.entropy),
+        "missing_mass": finite(side.missing_mass),
         "top": [_candidate(candidate) for candidate in side.top],
     }
 
@@ -80,7 +77,7 @@ def _candidate(candidate: Candidate) -> Json:
     found: Json = {
         "id": known_id(candidate.id),
         "text": candidate.piece.decode("utf-8", "replace"),
-        "prob": _number(candidate.prob),
+        "prob": finite(candidate.prob),
     }
     if not _is_text(candidate.piece):
         found["bytes"] = candidate.piece.hex()
@@ -93,7 +90,3 @@ def _is_text(piece: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -25,17 +25,14 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shiftlens.analysis.contract_tokens import Json
 from shiftlens.analysis.cross_sampling import ArmResult, Choice, CrossSampled, Sample, Spread, SwapPosition, distance
-from shiftlens.analysis.model import Analysis, ShiftClass
-from shiftlens.analysis.ranks import rank_number
+from shiftlens.analysis.json_values import Json, class_name, finite, piece_json, rank_json
+from shiftlens.analysis.model import Analysis
 from shiftlens.analysis.words import base_context_of
-from shiftlens.scores.columns import Above
 from shiftlens.scores.continuations import Sampling
 
 SCHEMA = "shiftlens-cross-sample/1"
@@ -91,24 +88,22 @@ def error_json(file: str, *, kind: str, message: str, line: int | None) -> Json:
 def position_json(found: CrossSampled) -> Json:
     """The object of one position."""
     position = found.position
-    rank = position.base_rank
     return {
         "response": position.response,
         "index": position.row,
         "start": position.start,
         "end": position.end,
         **_token(position.said),
-        "class": None if position.shift is ShiftClass.UNKNOWN else position.shift.label,
+        "class": class_name(position.shift),
         "notes": list(found.notes),
         "base": {
-            "rank": rank_number(rank),
-            **({"rank_above": rank.rank} if isinstance(rank, Above) else {}),
-            "prob": _number(position.base_prob),
+            **rank_json(position.base_rank),
+            "prob": finite(position.base_prob),
             "choice": _choice(position.base),
         },
-        "aligned": {"prob": _number(position.aligned_prob), "choice": _choice(position.aligned)},
+        "aligned": {"prob": finite(position.aligned_prob), "choice": _choice(position.aligned)},
         "said": b"".join(found.said).decode("utf-8", "replace"),
-        "effect": _number(found.effect),
+        "effect": finite(found.effect),
         "arms": [_arm(arm, position) for arm in found.arms],
     }
 
@@ -137,31 +132,23 @@ def _sample(sample: Sample) -> Json:
         "same_characters": parting.same_characters,
         "parts": parting.parts,
         "edit_distance": parting.edit_distance,
-        "common_bigrams": _number(parting.common_bigrams),
+        "common_bigrams": finite(parting.common_bigrams),
         "window": parting.window,
     }
 
 
 def _spread(spread: Spread) -> Json:
     return {
-        "mean": _number(spread.mean),
-        "min": _number(spread.least),
-        "max": _number(spread.most),
+        "mean": finite(spread.mean),
+        "min": finite(spread.least),
+        "max": finite(spread.most),
         "count": spread.count,
     }
 
 
 def _choice(choice: Choice) -> Json:
-    return {**_token(choice), "prob": _number(choice.prob)}
+    return {**_token(choice), "prob": finite(choice.prob)}
 
 
 def _token(choice: Choice) -> Json:
-    """A token with its text; the end of the response with none."""
-    if choice.ends:
-        return {"text": "", "end_of_response": True}
-    text = choice.piece.decode("utf-8", "replace")
-    return {"text": text, **({"bytes": choice.piece.hex()} if text.encode() != choice.piece else {})}
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return piece_json(choice.piece, is_end=choice.ends)

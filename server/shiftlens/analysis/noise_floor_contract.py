@@ -21,13 +21,12 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from shiftlens.analysis.contract_tokens import Json
-from shiftlens.analysis.model import CLASSES, Analysis, ShiftClass
+from shiftlens.analysis.json_values import Json, class_name, finite, piece_json
+from shiftlens.analysis.model import CLASSES, Analysis
 from shiftlens.analysis.noise_floor import QUANTILE, FileNoise, Moved, NoisePosition, inside
 
 SCHEMA = "shiftlens-noise-floor/1"
@@ -79,15 +78,12 @@ def error_json(file: str, *, kind: str, message: str, line: int | None) -> Json:
 
 
 def _token(found: NoisePosition) -> Json:
-    text = found.piece.decode("utf-8", "replace")
-    is_text = text.encode() == found.piece
     return {
         "index": found.index,
-        **({"text": "", "end_of_response": True} if found.is_end else {"text": text}),
-        **({} if found.is_end or is_text else {"bytes": found.piece.hex()}),
+        **piece_json(found.piece, is_end=found.is_end),
         "start": found.start,
         "end": found.end,
-        "class": None if found.shift is ShiftClass.UNKNOWN else found.shift.label,
+        "class": class_name(found.shift),
         "noise": _moved(found.noise),
         "real": _moved(found.real),
         "withinFloor": found.within,
@@ -109,6 +105,4 @@ def _summary(positions: Iterable[NoisePosition]) -> Json:
 
 
 def _moved(found: Moved) -> Json:
-    return {
-        name: value if math.isfinite(value) else None for name, value in (("logprob", found.logprob), ("kl", found.kl))
-    }
+    return {"logprob": finite(found.logprob), "kl": finite(found.kl)}

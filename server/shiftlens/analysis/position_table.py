@@ -12,7 +12,8 @@ from typing import Literal
 
 from shiftlens.analysis.aligntds import SHOWN, measures_at, shown_text
 from shiftlens.analysis.divergence import js_between
-from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Token, TokenSide
+from shiftlens.analysis.json_values import class_name, finite
+from shiftlens.analysis.model import Analysis, ResponseAnalysis, Token, TokenSide
 from shiftlens.analysis.ranks import rank_number
 from shiftlens.analysis.tokens import tokens
 from shiftlens.scores.columns import Above, known_id
@@ -118,7 +119,7 @@ def _place(token: Token) -> Row:
         token.piece.hex() if not token.is_end else None,
         token.start,
         token.end,
-        None if token.shift is ShiftClass.UNKNOWN else token.shift.label,
+        class_name(token.shift),
         token.kind.label,
         token.part,
         token.boundary if of_pair else None,
@@ -138,11 +139,11 @@ def _side(side: TokenSide | None) -> Row:
         None if side.id is None else known_id(side.id),
         rank_number(side.rank),
         side.rank.rank if isinstance(side.rank, Above) else None,
-        _number(side.logprob),
-        _number(math.exp(side.logprob)),
-        _number(side.entropy),
+        finite(side.logprob),
+        finite(math.exp(side.logprob)),
+        finite(side.entropy),
         None if top is None else top.piece.decode("utf-8", "replace"),
-        None if top is None else _number(top.prob),
+        None if top is None else finite(top.prob),
     )
 
 
@@ -150,10 +151,10 @@ def _both(token: Token, analysis: ResponseAnalysis) -> Row:
     one_vocabulary = not analysis.is_of_one_model and analysis.pair_scores.comparison.alignment is None
     return (
         rank_number(token.base_rank_of_aligned_top),
-        _number(logprob_difference(token)),
-        _number(token.kl),
-        _number(js_between(token) if one_vocabulary else math.nan),
-        _number(token.jaccard),
+        finite(logprob_difference(token)),
+        finite(token.kl),
+        finite(js_between(token) if one_vocabulary else math.nan),
+        finite(token.jaccard),
     )
 
 
@@ -161,8 +162,4 @@ def _reference(token: Token, analysis: ResponseAnalysis) -> Row:
     if analysis.is_of_one_model:
         return (None,) * len(ALIGNTDS_COLUMNS)
     found = measures_at(analysis.pair_scores, token.index)
-    return (*(_number(found[name]) for name in _MEASURES), shown_text(analysis.pair_scores, token.index))
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return (*(finite(found[name]) for name in _MEASURES), shown_text(analysis.pair_scores, token.index))

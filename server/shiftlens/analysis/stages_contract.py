@@ -28,17 +28,13 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shiftlens.analysis.contract_tokens import Json
-from shiftlens.analysis.model import ShiftClass
-from shiftlens.analysis.ranks import rank_number
+from shiftlens.analysis.json_values import Json, class_name, finite, piece_json, rank_json
 from shiftlens.analysis.stages import Given, Stage, StagesRow, StagesSummary
 from shiftlens.analysis.stages_of_file import FileStages
-from shiftlens.scores.columns import Above
 
 SCHEMA = "shiftlens-stages/1"
 SCHEMA_PATH = Path(__file__).with_name("stages_schema.json")
@@ -95,7 +91,7 @@ def error_json(file: str, *, kind: str, message: str, line: int | None) -> Json:
 def _token(row: StagesRow) -> Json:
     return {
         "index": row.index,
-        **({"text": "", "end_of_response": True} if row.is_end else _text(row.piece)),
+        **piece_json(row.piece, is_end=row.is_end),
         "start": row.start,
         "end": row.end,
         "base": _given(row.base),
@@ -106,22 +102,20 @@ def _token(row: StagesRow) -> Json:
 
 
 def _stage(stage: Stage) -> Json:
-    shift = None if stage.shift is ShiftClass.UNKNOWN else stage.shift.label
-    return {**_given(stage.given), "class": shift, "moved": stage.moved}
+    return {**_given(stage.given), "class": class_name(stage.shift), "moved": stage.moved}
 
 
 def _given(given: Given) -> Json:
     choice: Json | None = None
     if given.choice is not None:
         choice = {
-            **_text(given.choice.piece),
-            "prob": _number(given.choice.prob),
+            **piece_json(given.choice.piece),
+            "prob": finite(given.choice.prob),
             **({"end_of_response": True} if given.ends else {}),
         }
     return {
-        "rank": rank_number(given.rank),
-        **({"rank_above": given.rank.rank} if isinstance(given.rank, Above) else {}),
-        "prob": _number(given.prob),
+        **rank_json(given.rank),
+        "prob": finite(given.prob),
         "choice": choice,
     }
 
@@ -134,12 +128,3 @@ def _summary(summary: StagesSummary) -> Json:
         "unmoved": summary.unmoved,
         "unknown": summary.unknown,
     }
-
-
-def _text(piece: bytes) -> Json:
-    text = piece.decode("utf-8", "replace")
-    return {"text": text, **({"bytes": piece.hex()} if text.encode() != piece else {})}
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -261,10 +261,6 @@ def _json(asked: Asked, told: _Told, sampling: Sampling) -> Json:
 
 def token_json(token: WrittenToken) -> Json:
     """A token with its text, and its bytes where these are no text."""
+    from shiftlens.analysis.json_values import piece_json
+
     return {"id": token.id, **piece_json(token.piece), "logprob": token.logprob}
-
-
-def piece_json(piece: bytes) -> Json:
-    """The text of a token, and its bytes where these are no text."""
-    text = piece.decode("utf-8", "replace")
-    return {"text": text, **({"bytes": piece.hex()} if text.encode() != piece else {})}

@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shiftlens.cli.continue_from import piece_json
 from shiftlens.cli.files import complain
 from shiftlens.cli.one_position import add_position_arguments, asked_of, read_stdin_of
 from shiftlens.errors import ShiftLensError
@@ -100,6 +99,8 @@ def _percent(logprob: float) -> str:
 
 
 def _json(asked: Asked, text: str, ranked: RankedText) -> Json:
+    from shiftlens.analysis.json_values import finite, piece_json
+
     pair = asked.choice.pair
     return {
         "schema": SCHEMA,
@@ -111,16 +112,11 @@ def _json(asked: Asked, text: str, ranked: RankedText) -> Json:
         "notes": list(ranked.notes),
         **{
             side: {
-                "logprob": _finite(_together(tokens)),
+                "logprob": finite(_together(tokens)),
                 "tokens": [
-                    {"id": t.id, **piece_json(t.piece), "rank": t.rank, "logprob": _finite(t.logprob)} for t in tokens
+                    {"id": t.id, **piece_json(t.piece), "rank": t.rank, "logprob": finite(t.logprob)} for t in tokens
                 ],
             }
             for side, tokens in (("base", ranked.base), ("aligned", ranked.aligned))
         },
     }
-
-
-def _finite(value: float) -> float | None:
-    """None for what has no finite value: the logprob of what a model rules out."""
-    return value if math.isfinite(value) else None

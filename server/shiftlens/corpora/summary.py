@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from shiftlens.analysis.classify import summarise
 from shiftlens.analysis.contract import summary_json
 from shiftlens.analysis.corpus import Bin, CorpusSummary, CorpusTally, Counted, TokenRatio
+from shiftlens.analysis.json_values import Json, finite, piece_json
 from shiftlens.analysis.model import ShiftClass, Summary
 from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.corpora.record import Columns, CorpusRow, Numbers
 from shiftlens.options.pair import SCORE_PARTS
 
 SCHEMA = "shiftlens-corpus-summary/1"
-
-Json = dict[str, object]
 
 _CLASSES: dict[str | None, int] = {shift.label: shift for shift in ShiftClass} | {None: ShiftClass.UNKNOWN}
 
@@ -125,13 +124,11 @@ def _bin_json(found: Bin) -> Json:
         "marginal": found.marginal,
         "shifted": found.shifted,
         "with_kl": found.with_kl,
-        "mean_kl": found.mean_kl if found.with_kl else None,
+        "mean_kl": finite(found.mean_kl),
         "with_js": found.with_js,
-        "mean_js_at_least": found.mean_js if found.with_js else None,
+        "mean_js_at_least": finite(found.mean_js),
     }
 
 
 def _token_json(token: TokenRatio) -> Json:
-    text = token.piece.decode("utf-8", "replace")
-    own: Json = {} if text.encode() == token.piece else {"bytes": token.piece.hex()}
-    return {"text": text, **own, "said": token.said, "shifted": token.shifted, "ratio": token.ratio}
+    return {**piece_json(token.piece), "said": token.said, "shifted": token.shifted, "ratio": token.ratio}

@@ -11,7 +11,6 @@ written one by one as responses come: in memory are the lines of the index and c
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from shiftlens.analysis.classify import Shares, shares
 from shiftlens.analysis.contract import Described, prompt_of, summary_json
 from shiftlens.analysis.corpus import Bin, CorpusSummary, CorpusTally, counted
 from shiftlens.analysis.curves import CurvesTally, Means, RankHistogram, distances
+from shiftlens.analysis.json_values import finite
 from shiftlens.analysis.model import Analysis, Summary
 from shiftlens.analysis.position_table import columns, rows_of_response
 from shiftlens.analysis.words import turn_words
@@ -287,17 +287,13 @@ def _figures(corpus: CorpusSummary, ranks: RankHistogram, means: tuple[Means, ..
 
 def _bin(of: Bin) -> dict[str, object]:
     counts = {name: getattr(of, name) for name in ("first", "past", "tokens", "unshifted", "marginal", "shifted")}
-    return {**counts, "mean_kl": _number(of.mean_kl)}
+    return {**counts, "mean_kl": finite(of.mean_kl)}
 
 
 def _curve(means: Means | None) -> dict[str, object]:
     if means is None:
         return {}
     return {
-        "mean_js_at_least": _number(means.js_at_least),
-        "mean_logprob_difference": _number(means.logprob_difference),
+        "mean_js_at_least": finite(means.js_at_least),
+        "mean_logprob_difference": finite(means.logprob_difference),
     }
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -1,0 +1,35 @@
+"""Values as all JSON of ShiftLens has them: what is not known is null, never left to be guessed."""
+
+from __future__ import annotations
+
+import math
+
+from shiftlens.analysis.model import ShiftClass
+from shiftlens.analysis.ranks import rank_number
+from shiftlens.scores.columns import Above, Rank
+
+Json = dict[str, object]
+
+
+def finite(value: float) -> float | None:
+    """A number; None for what is not one, which JSON does not have."""
+    return value if math.isfinite(value) else None
+
+
+def class_name(shift: ShiftClass) -> str | None:
+    """The name of a class; None where none can be told."""
+    return None if shift is ShiftClass.UNKNOWN else shift.label
+
+
+def rank_json(rank: Rank) -> Json:
+    """Has "rank", and "rank_above" where it is only known to be above a number."""
+    return {"rank": rank_number(rank), **({"rank_above": rank.rank} if isinstance(rank, Above) else {})}
+
+
+def piece_json(piece: bytes, *, is_end: bool = False) -> Json:
+    """The text of a token, and its bytes (hex) where these are no text; the end of a response has none and is
+    "end_of_response"."""
+    if is_end:
+        return {"text": "", "end_of_response": True}
+    text = piece.decode("utf-8", "replace")
+    return {"text": text, **({"bytes": piece.hex()} if text.encode() != piece else {})}
