@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from analysis.hand_made import response, scored
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.corpus import Bin, summarise_corpus
 from shiftlens.analysis.model import ResponseAnalysis
+from shiftlens.cli.main import main
+from shiftlens.corpora.output import encoded
 from shiftlens.corpora.reading import Found, Place
 from shiftlens.corpora.record import scored_row, unscored_row
 from shiftlens.corpora.summary import rows_summary_json, summarise_rows
@@ -73,3 +78,14 @@ def test_the_json_names_a_token_that_is_no_character_by_its_bytes() -> None:
     assert isinstance(tokens, list)
     assert tokens[0] == {"text": "a", "said": 40, "shifted": 39, "ratio": 39 / 40}
     assert {token["bytes"] for token in tokens[1:] if "bytes" in token} == {"f09f", "9880"}
+
+
+def test_the_table_shows_no_share_where_no_position_has_a_class(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    analysis = analysed("ab", [0, 0, 1], 0)
+    (tmp_path / "out.jsonl").write_bytes(encoded(scored_row(found_of("one", analysis), PAIR, analysis)))
+    assert main(["corpus-summary", str(tmp_path / "out.jsonl")]) == 0
+    cells = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["all", "3", "100.0%", "0.0%", "0.0%", "2"] in cells
+    assert ["1", "0", "–", "–", "–"] in [line[:5] for line in cells]

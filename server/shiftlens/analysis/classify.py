@@ -34,6 +34,10 @@ class Shares:
     marginal: float
     shifted: float
 
+    def percent(self, shift: ShiftClass) -> str:
+        """The share of a class in words; a dash where no position has a class."""
+        return f"{getattr(self, shift.label):.1%}" if self.tokens else "–"
+
 
 def build(
     response: Response, scored: AnyScores, classify_options: ClassifyOptions, *, compat: str = ""

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from shiftlens.analysis.classify import combine
+from shiftlens.analysis.classify import Shares, combine, shares
 from shiftlens.analysis.model import CLASSES, ResponseAnalysis, ShiftClass, Summary
 from shiftlens.analysis.profile import TENTHS, tenth_edges
 from shiftlens.analysis.tokens import kl_of_positions
@@ -28,7 +28,7 @@ class Bin:
     `tokens` are those that have a class.
 
     `mean_kl` is the mean of KL(aligned || base) in nats over the `with_kl` positions that have one; not a number where
-    none has. `mean_js` is that of a lower bound of the Jensen-Shannon divergence (see `divergence.js_at_least`).
+    none has. `mean_js` is that of a lower bound of the Jensen-Shannon divergence (see `divergence.js_between`).
     """
 
     first: int
@@ -41,6 +41,11 @@ class Bin:
     mean_kl: float
     with_js: int = 0
     mean_js: float = math.nan
+
+    @property
+    def shares(self) -> Shares:
+        """Those of the positions that have a class."""
+        return shares(Summary(self.tokens, self.unshifted, self.marginal, self.shifted))
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,15 +149,9 @@ def _lines(shown: str, found: FileContexts) -> Iterator[str]:
 
 
 def _shares(names: Sequence[str], summaries: Sequence[Summary]) -> Iterator[str]:
-    from shiftlens.analysis.classify import shares
-    from shiftlens.cli.table import columns
+    from shiftlens.cli.table import columns, shares_table
 
-    rows = []
-    for name, summary in zip(names, summaries, strict=True):
-        of = shares(summary)
-        parts = (f"{100 * share:.1f}%" for share in (of.unshifted, of.marginal, of.shifted))
-        rows.append((name, f"{summary.tokens:,}", *parts))
-    yield from columns([("context", "positions", "unshifted", "marginal", "shifted"), *rows], words=(0,))
+    yield from columns(shares_table("context", list(zip(names, summaries, strict=True))), words=(0,))
 
 
 def _cells(row: ContextsRow) -> tuple[str, ...]:

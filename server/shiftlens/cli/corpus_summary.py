@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shiftlens.cli.one_position import whole_number
-from shiftlens.cli.table import columns
+from shiftlens.cli.table import columns, shares_table
 from shiftlens.cli.whole_file import why_unwritable, write_whole
 from shiftlens.errors import ShiftLensError
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from shiftlens.analysis.corpus import Bin, TokenRatio
     from shiftlens.analysis.model import Summary
     from shiftlens.corpora.summary import RowsSummary
-
-CLASSES = ("unshifted", "marginal", "shifted")
 
 _EPILOG = """\
 KL is the mean of KL(aligned || base) over the whole vocabulary, in nats; JS is the mean of a lower bound of the
@@ -99,23 +97,18 @@ def _text(found: RowsSummary, limit: int) -> Iterator[str]:
 
 
 def _table(title: str, rows: Iterable[tuple[str, Summary]]) -> Iterator[str]:
-    from shiftlens.analysis.classify import shares
-
-    table = [[title, "positions", *CLASSES]]
-    for name, summary in rows:
-        part = shares(summary)
-        numbers = (f"{value:.1%}" for value in (part.unshifted, part.marginal, part.shifted))
-        table.append([name, f"{summary.tokens:,}", *numbers])
     yield ""
-    yield from columns(table, {0})
+    yield from columns(shares_table(title, list(rows)), {0})
 
 
 def _curve(title: str, bins: Iterable[Bin]) -> Iterator[str]:
     """Positions are numbered from 1, as they are everywhere where people read them."""
-    table = [[title, "positions", *CLASSES, "KL", "JS >="]]
+    from shiftlens.analysis.model import CLASSES
+
+    table = [[title, "with a class", *(shift.label for shift in CLASSES), "KL", "JS >="]]
     for found in bins:
-        whole = found.tokens or 1
-        numbers = (f"{value / whole:.1%}" for value in (found.unshifted, found.marginal, found.shifted))
+        of = found.shares
+        numbers = (of.percent(shift) for shift in CLASSES)
         kl = f"{found.mean_kl:.3f}" if found.with_kl else "-"
         js = f"{found.mean_js:.4f}" if found.with_js else "-"
         table.append([_range(found), f"{found.tokens:,}", *numbers, kl, js])

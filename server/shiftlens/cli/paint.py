@@ -13,7 +13,7 @@ from rich.text import Text
 from shiftlens.analysis.classify import Shares, in_own_text, shares, shares_without_flagged
 from shiftlens.analysis.contract import prompt_of
 from shiftlens.analysis.highlights import Highlight, highlights
-from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Summary
+from shiftlens.analysis.model import CLASSES, Analysis, ResponseAnalysis, ShiftClass, Summary
 from shiftlens.analysis.profile import by_training
 from shiftlens.analysis.words import part_words, positions_words, trained_words, turn_words
 from shiftlens.cli.reference import print_reference
@@ -235,5 +235,4 @@ def _models_words(analysis: Analysis) -> str:
 
 
 def _percentages(of: Shares, *, alone: bool = False) -> str:
-    each = ((of.unshifted, ShiftClass.UNSHIFTED), (of.marginal, ShiftClass.MARGINAL), (of.shifted, ShiftClass.SHIFTED))
-    return ", ".join(f"{share:.1%} {shift.own_label if alone else shift.label}" for share, shift in each)
+    return ", ".join(f"{of.percent(shift)} {shift.own_label if alone else shift.label}" for shift in CLASSES)

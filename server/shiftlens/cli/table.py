@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
+
+if TYPE_CHECKING:
+    from shiftlens.analysis.model import Summary
 
 
 def columns(table: Sequence[Sequence[str]], words: Collection[int]) -> list[str]:
@@ -21,3 +25,17 @@ def columns(table: Sequence[Sequence[str]], words: Collection[int]) -> list[str]
             cells.append(cell + space if column in words else space + cell)
         lines.append("  ".join(cells).rstrip())
     return lines
+
+
+def shares_table(title: str, found: Sequence[tuple[str, Summary]]) -> list[list[str]]:
+    """A table of the shares of each, for `columns`, with those of no class where there are any."""
+    from shiftlens.analysis.classify import shares
+    from shiftlens.analysis.model import CLASSES
+
+    has_unknown = any(summary.unknown for _, summary in found)
+    table = [[title, "positions", *(shift.label for shift in CLASSES), *(["without a class"] if has_unknown else [])]]
+    for name, summary in found:
+        of = shares(summary)
+        unknown = [f"{summary.unknown:,}"] if has_unknown else []
+        table.append([name, f"{summary.tokens:,}", *(of.percent(shift) for shift in CLASSES), *unknown])
+    return table

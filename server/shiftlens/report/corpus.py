@@ -70,8 +70,7 @@ def _rows(found: Iterable[tuple[str, Summary]]) -> tuple[ShareRow, ...]:
 
 
 def _bin(name: str, of: Bin) -> ShareRow:
-    counted = shares(Summary(of.tokens, of.unshifted, of.marginal, of.shifted))
-    return ShareRow(name, counted, fixed(of.mean_kl, 3))
+    return ShareRow(name, of.shares, fixed(of.mean_kl, 3))
 
 
 def _range(of: Bin) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from shiftlens.analysis.classify import shares
 from shiftlens.analysis.contract import prompt_of
-from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass
+from shiftlens.analysis.model import CLASSES, Analysis, ResponseAnalysis, ShiftClass
 from shiftlens.analysis.words import positions_words, turn_words
 from shiftlens.report.scores import Span, spans
 from shiftlens.report.sections import labels_of, shown
@@ -148,8 +148,7 @@ def _response(found: ResponseAnalysis, of: Analysis) -> Iterator[str]:
     yield f"{_coloured(spans(found))}\n\n"
     counted = shares(found.summary)
     labels = labels_of(alone=found.is_of_one_model)
-    named = (("shifted", counted.shifted), ("marginal", counted.marginal), ("unshifted", counted.unshifted))
-    told = ", ".join(f"{share:.1%} {labels[name]}" for name, share in named)
+    told = ", ".join(f"{counted.percent(shift)} {labels[shift.label]}" for shift in reversed(CLASSES))
     unknown = f"; {positions_words(found.summary.unknown)} without a class" if found.summary.unknown else ""
     yield f"{escaped(f'{positions_words(counted.tokens)}: {told}{unknown}')}\n\n"
     for note in found.notes:

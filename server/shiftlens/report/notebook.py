@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from shiftlens.analysis.classify import shares
 from shiftlens.analysis.contract import prompt_of
 from shiftlens.analysis.facts import base_choice, fixed, rank_facts
-from shiftlens.analysis.model import Analysis, ResponseAnalysis, ShiftClass, Summary, Token
+from shiftlens.analysis.model import CLASSES, Analysis, ResponseAnalysis, ShiftClass, Summary, Token
 from shiftlens.analysis.tokens import tokens
 from shiftlens.analysis.words import positions_words, turn_words
 from shiftlens.report.scores import Span, spans_of_rows
@@ -123,7 +123,6 @@ def _says(row: Token, found: ResponseAnalysis) -> str:
 
 def _told(summary: Summary, labels: Mapping[str, str]) -> str:
     found = shares(summary)
-    named = (("shifted", found.shifted), ("marginal", found.marginal), ("unshifted", found.unshifted))
-    told = ", ".join(f"{share:.1%} {labels[name]}" for name, share in named)
+    told = ", ".join(f"{found.percent(shift)} {labels[shift.label]}" for shift in reversed(CLASSES))
     unknown = f", {summary.unknown:,} without a class" if summary.unknown else ""
     return f"{positions_words(summary.tokens)}: {told}{unknown}"

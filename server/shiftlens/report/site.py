@@ -23,9 +23,9 @@ from shiftlens.analysis.contract import Described, prompt_of, summary_json
 from shiftlens.analysis.corpus import Bin, CorpusSummary, CorpusTally, counted
 from shiftlens.analysis.curves import CurvesTally, Means, RankHistogram, distances
 from shiftlens.analysis.json_values import finite
-from shiftlens.analysis.model import Analysis, Summary
+from shiftlens.analysis.model import Analysis, ShiftClass
 from shiftlens.analysis.position_table import columns, rows_of_response
-from shiftlens.analysis.words import turn_words
+from shiftlens.analysis.words import positions_words, turn_words
 from shiftlens.report.corpus import CorpusTables
 from shiftlens.report.delimited import DelimitedWriter
 from shiftlens.report.figures import BarChart, LineChart, bar_chart, line_chart
@@ -197,7 +197,7 @@ def _bars(corpus: CorpusSummary, ranks: RankHistogram) -> list[BarChart]:
     for kind, of in corpus.whole.by_kind:
         found = shares(of)
         pieces = [("shifted", found.shifted), ("marginal", found.marginal)]
-        told = f"{kind.words}: {found.shifted:.1%} shifted, {found.marginal:.1%} marginal, {found.tokens:,} positions"
+        told = _told(kind.words, found)
         kinds.append((kind.label, told, pieces))
     inexact = f"; {ranks.inexact:,} more have no exact rank" if ranks.inexact else ""
     return [
@@ -230,9 +230,14 @@ def _by_position(corpus: CorpusSummary) -> list[tuple[str, Bin]]:
 
 
 def _share_bar(name: str, label: str, of: Bin) -> tuple[str, str, list[tuple[str, float]]]:
-    found = shares(Summary(of.tokens, of.unshifted, of.marginal, of.shifted))
-    told = f"{name}: {found.shifted:.1%} shifted, {found.marginal:.1%} marginal, {found.tokens:,} positions"
+    found = of.shares
+    told = _told(name, found)
     return label, told, [("shifted", found.shifted), ("marginal", found.marginal)]
+
+
+def _told(name: str, of: Shares) -> str:
+    shifted, marginal = (of.percent(shift) for shift in (ShiftClass.SHIFTED, ShiftClass.MARGINAL))
+    return f"{name}: {shifted} shifted, {marginal} marginal, {positions_words(of.tokens)} with a class"
 
 
 def _range(first: int, past: int | None) -> str:
