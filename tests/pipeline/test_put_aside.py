@@ -79,3 +79,14 @@ def test_a_full_disk_is_told_with_the_folder(monkeypatch: pytest.MonkeyPatch, tm
         monkeypatch.setattr(aside._file, "write", full)
         with pytest.raises(ShiftLensError, match=f"{tmp_path}: No space left on device"):
             aside[b"1"] = Result(scored([b"a"]))
+
+
+def test_a_disk_that_is_full_when_scores_are_read_is_told_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def full(_: int) -> int:
+        raise OSError(28, "No space left on device")
+
+    with put_aside(tmp_path) as aside:
+        aside[b"1"] = Result(scored([b"a"]))
+        monkeypatch.setattr(aside._file, "seek", full)
+        with pytest.raises(ShiftLensError, match=f"{tmp_path}: No space left on device"):
+            aside[b"1"]

@@ -43,8 +43,11 @@ class PutAside(MutableMapping[ContentKey, Result]):
         place = self._places.get(key)
         if place is None:
             return self._others[key]
-        self._file.seek(place[0])
-        return Result(_decoder.decode(self._file.read(place[1])))
+        # Seeking writes out what waits to be written, for which there may be no room.
+        with self._room():
+            self._file.seek(place[0])
+            raw = self._file.read(place[1])
+        return Result(_decoder.decode(raw))
 
     def __setitem__(self, key: ContentKey, result: Result) -> None:
         if result.partial or not isinstance(result.outcome, ScoredResponse):
@@ -52,17 +55,22 @@ class PutAside(MutableMapping[ContentKey, Result]):
             self._others[key] = result
             return
         raw = _encoder.encode(result.outcome)
-        try:
+        with self._room():
             self._file.seek(self._end)
             self._file.write(raw)
+        self._others.pop(key, None)
+        self._places[key] = self._end, len(raw)
+        self._end += len(raw)
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise ShiftLensError(
                 f"Scores could not be put aside in {self._folder or tempfile.gettempdir()}: {error.strerror}.",
                 "Make room there, or name another folder for temporary files in the variable TMPDIR.",
             ) from None
-        self._others.pop(key, None)
-        self._places[key] = self._end, len(raw)
-        self._end += len(raw)
 
     def __delitem__(self, key: ContentKey) -> None:
         if self._places.pop(key, None) is None:
