@@ -82,9 +82,7 @@ def by_length(found: Sequence[Found]) -> list[Found]:
     Responses of one conversation stay together, since one pass scores all of them.
     """
     lengths = _ContextLengths()
-    talks = [
-        list(talk) for _, talk in groupby(found, lambda each: (each.at.file, each.at.row, each.response.conversation))
-    ]
+    talks = [list(talk) for _, talk in groupby(found, _conversation)]
     last = [lengths.of(talk[-1]) + sum(len(part.text) for part in talk[-1].response.turn.parts) for talk in talks]
     order = sorted(range(len(talks)), key=lambda at: (last[at], at))
     return [each for at in order for each in talks[at]]
