@@ -73,3 +73,9 @@ def test_what_can_not_be_compared_is_wrong_usage(talk: Path) -> None:
     assert "the same name twice" in ran("contexts", talk, "--context", "raw", "--context", "raw", code=2)[1]
     assert "is none of" in ran("contexts", talk, "--context", "mine=nothing", code=2)[1]
     assert "context of its own" in ran("contexts", talk, "--compat", "aligntds", code=2)[1]
+
+
+def test_a_count_that_the_file_chooses_and_that_is_not_followed_is_told(tmp_path: Path) -> None:
+    chosen = tmp_path / "chosen.txt"
+    chosen.write_text(f"---\nshiftlens:\n  compat: aligntds\n---\n{TALK}", encoding="utf-8")
+    assert "context of their own" in ran("contexts", chosen, "--context", "raw", "--context", "chat")[1]

@@ -96,6 +96,10 @@ async def _compared(
         own_template=own_template_of(args),
     )
     choice = choose(args, transcript.front_matter)
+    if choice.score_options.compat:
+        complain(
+            shown, "its front matter asks for the numbers of the AlignTDS code, which have a context of their own."
+        )
     found = []
     async with engine_and_store(args) as (engine, store):
         for name, base_context in contexts:
