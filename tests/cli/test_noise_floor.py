@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -10,7 +11,14 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from analysis.hand_made import response, scored, whole
+from shiftlens.analysis.classify import build
+from shiftlens.analysis.noise_floor import noise_of_file
 from shiftlens.analysis.noise_floor_contract import schema
+from shiftlens.cli.noise_floor import _print
+from shiftlens.cli.paint import painter
+from shiftlens.options.pair import ClassifyOptions
+from shiftlens.pipeline.analyse import Analysed
 
 pytestmark = [pytest.mark.usefixtures("lasting_engines"), pytest.mark.slow]
 
@@ -48,3 +56,12 @@ def test_the_text_marks_what_is_within_the_floor_and_counts_what_is_beyond(talk:
     assert "Beyond the noise floor: shifted 0 of 7; marginal 0 of 1; unshifted 0 of 4" in said
     assert "\x1b[2m" in ran(talk, *IDENTICAL, "--color", "always")
     assert "⟦reat⟧⟦ question⟧" in ran(talk, "--bundled")
+
+
+def test_positions_without_a_class_are_not_said_to_be_within_the_floor() -> None:
+    real = build(response("abc"), scored([b"a", b"b", b"c"], base_ranks=[0, 9, 0, 1], kl=[0.1] * 4), ClassifyOptions())
+    itself = build(response("abc"), scored([b"a", b"b", b"c"], kl=[0.1] * 4), ClassifyOptions())
+    found = noise_of_file([real], [itself], ("float32", "bfloat16"))
+    out = io.StringIO()
+    _print(painter(out, "never", greyed=True), "a.txt", Analysed(whole(real), {}, (), ()), found)
+    assert "within the noise floor; so are the 2 positions without a class" in out.getvalue()

@@ -99,6 +99,7 @@ async def _measured(args: argparse.Namespace, stdin: bytes, shown: str) -> int:
 
 
 def _print(paint: Painter, shown: str, real: Analysed, found: FileNoise) -> None:
+    from shiftlens.analysis.model import ShiftClass
     from shiftlens.analysis.noise_floor import without_noise
     from shiftlens.analysis.words import positions_words
     from shiftlens.text.visible import harmless, harmless_name
@@ -108,7 +109,9 @@ def _print(paint: Painter, shown: str, real: Analysed, found: FileNoise) -> None
     paint.line(harmless_name(f"base {pair.base}, aligned {pair.aligned}; {found.dtypes[0]} against {found.dtypes[1]}"))
     paint.line(f"Noise floor over {positions_words(found.measured)}: {_moved(found.floor)}")
     paint.legend()
-    paint.line("Greyed, or between ~: within the noise floor")
+    unknown = found.of_class(ShiftClass.UNKNOWN).positions
+    without = f"; so are the {positions_words(unknown)} without a class" if unknown else ""
+    paint.line(f"Greyed, or between ~: within the noise floor{without}")
     for response in found.responses:
         paint.line()
         paint.title(f"Response {response.analysis.response.index + 1}")
