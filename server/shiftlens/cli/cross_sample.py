@@ -148,7 +148,7 @@ async def _cross_sample(args: argparse.Namespace, stdin: bytes, shown: str) -> i
     if printer is None:
         _print_json(analysis, shown, done, refused, asked)
     elif not positions:
-        print("No position is shifted, so that there is nothing to swap.")
+        print("No shifted position has another choice of the base model's to be swapped in.")
     return 0 if all_fine and not refused else 1
 
 
