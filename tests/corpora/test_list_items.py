@@ -49,3 +49,10 @@ def test_an_item_that_is_too_long_is_passed_over_and_the_next_is_read() -> None:
 
 def test_a_list_that_is_cut_off_is_not_over() -> None:
     assert not items_of(b'[1, {"a": 2', [3])[1].is_over
+
+
+@given(st.lists(st.integers(1, 9), min_size=1))
+def test_what_follows_a_list_is_no_item_and_is_noticed(sizes: list[int]) -> None:
+    found, reader = items_of(b"[1]\n [2]", sizes)
+    assert ([item.raw for item in found], reader.has_rest) == ([b"1"], True)
+    assert not items_of(b"[1] \n ", sizes)[1].has_rest

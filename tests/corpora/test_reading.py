@@ -188,3 +188,12 @@ def test_patterns_and_folders_name_each_file_once_and_in_order(tmp_path: Path) -
     assert names == ["a.md", "b/1.jsonl.gz", "b/2.jsonl", "picture.png"]
     with pytest.raises(TranscriptError, match="no such file"):
         corpus_files([str(tmp_path / "absent*")])
+
+
+def test_what_follows_the_end_of_a_list_is_told(tmp_path: Path) -> None:
+    two = json.dumps(RECORDS[:2], indent=1)
+    (tmp_path / "a.json").write_text(f"{two}\n{two}\n")
+    steps = list(reader(tmp_path / "a.json").read())
+    assert texts(steps) == TEXTS[:2]
+    (problem,) = problems(steps)
+    assert (problem.kind, "Something follows the end of the list" in problem.why) == (LEFT_OUT, True)

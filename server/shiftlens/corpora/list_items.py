@@ -22,7 +22,8 @@ class Item:
 class ListReader:
     """Takes the bytes of a list in chunks of any length. What an item is made of is not checked, only where it ends.
 
-    `line` counts from 1; `is_over` says that the list has ended. What follows the list is passed over.
+    `line` counts from 1; `is_over` says that the list has ended, `has_rest` that something but spaces follows it, which
+    is passed over.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -33,7 +34,7 @@ class ListReader:
         self._is_too_long = False
         self._item_line: int | None = None
         self.line = 1
-        self.is_over = False
+        self.is_over = self.has_rest = False
 
     def feed(self, chunk: bytes) -> Iterator[Item]:
         """The items that end in this chunk."""
@@ -57,6 +58,7 @@ class ListReader:
             else:
                 yield from self._structure(chunk[at : found.start()], mark)
             at = found.end()
+        self.has_rest = self.has_rest or (self.is_over and bool(chunk[at:].strip()))
 
     def _structure(self, before: bytes, mark: bytes) -> Iterator[Item]:
         self._take(before)

@@ -154,6 +154,8 @@ def _items(opened: OpenText, max_bytes: int) -> Iterator[RawRow]:
             number += 1
     if not reader.is_over:
         yield RawRow(number, reader.line, "", "The file ends in the middle of its list.")
+    elif reader.has_rest:
+        yield RawRow(number, reader.line, "", "Something follows the end of the list, and is not read.")
 
 
 def _of_item(number: int, item: Item, max_bytes: int, done: float) -> RawRow:
