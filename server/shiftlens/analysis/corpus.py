@@ -28,7 +28,8 @@ class Bin:
     `tokens` are those that have a class.
 
     `mean_kl` is the mean of KL(aligned || base) in nats over the `with_kl` positions that have one; not a number where
-    none has. `mean_js` is that of a lower bound of the Jensen-Shannon divergence (see `divergence.js_between`).
+    none has. `mean_js` is that of a lower bound of the Jensen-Shannon divergence (see `divergence.js_between`),
+    `mean_difference` that of the aligned model's logprob of the token less the base model's.
     """
 
     first: int
@@ -41,6 +42,8 @@ class Bin:
     mean_kl: float
     with_js: int = 0
     mean_js: float = math.nan
+    with_difference: int = 0
+    mean_difference: float = math.nan
 
     @property
     def shares(self) -> Shares:
@@ -88,7 +91,8 @@ class Counted:
     """What a corpus's summary takes of one response. n is the number of its positions.
 
     - pair: the names of base and aligned model; turn: its number in the conversation, from 0.
-    - classes: uint8 [n], values of `ShiftClass`; kl, js: [n], in nats, not a number where not known. `js` may be empty.
+    - classes: uint8 [n], values of `ShiftClass`.
+    - kl, js, difference: [n], as in `Bin`, in nats, not a number where not known; the last two may be empty.
     - said: the bytes and the class of each position that has text of its own and a class.
     """
 
@@ -100,26 +104,41 @@ class Counted:
     kl: Sequence[float]
     js: Sequence[float]
     said: Iterable[tuple[bytes, int]]
+    difference: Sequence[float] = ()
+
+
+@dataclass(slots=True)
+class _Mean:
+    """The mean of those numbers so far that are known."""
+
+    total: float = 0.0
+    count: int = 0
+
+    def add(self, numbers: Iterable[float]) -> None:
+        known = list(filter(math.isfinite, numbers))
+        self.total += math.fsum(known)
+        self.count += len(known)
+
+    @property
+    def value(self) -> float:
+        return self.total / self.count if self.count else math.nan
 
 
 @dataclass(slots=True)
 class _BinTally:
-    """Counts of a bin so far, by class, and the sums of KL and JS."""
+    """Counts of a bin so far, by class, and its means."""
 
     classes: Counter[int] = field(default_factory=Counter)
-    kl: float = 0.0
-    with_kl: int = 0
-    js: float = 0.0
-    with_js: int = 0
+    kl: _Mean = field(default_factory=_Mean)
+    js: _Mean = field(default_factory=_Mean)
+    difference: _Mean = field(default_factory=_Mean)
 
     def add(self, counted: Counted, first: int, past: int) -> None:
         """Count the positions [first, past) of a response."""
         self.classes.update(counted.classes[first:past])
-        kl, js = (list(filter(math.isfinite, column[first:past])) for column in (counted.kl, counted.js))
-        self.kl += math.fsum(kl)
-        self.with_kl += len(kl)
-        self.js += math.fsum(js)
-        self.with_js += len(js)
+        self.kl.add(counted.kl[first:past])
+        self.js.add(counted.js[first:past])
+        self.difference.add(counted.difference[first:past])
 
 
 class CorpusTally:
@@ -166,8 +185,14 @@ class CorpusTally:
         )
 
 
-def counted(file: str, pair: PairSpec, analysis: ResponseAnalysis, js: Sequence[float] = ()) -> Counted:
-    """What is counted of a response of a file under a pair; `js` as in `Counted`."""
+def counted(
+    file: str,
+    pair: PairSpec,
+    analysis: ResponseAnalysis,
+    js: Sequence[float] = (),
+    difference: Sequence[float] = (),
+) -> Counted:
+    """What is counted of a response of a file under a pair; `js` and `difference` as in `Counted`."""
     return Counted(
         file=file,
         pair=(pair.base, pair.aligned),
@@ -176,6 +201,7 @@ def counted(file: str, pair: PairSpec, analysis: ResponseAnalysis, js: Sequence[
         classes=analysis.classes,
         kl=kl_of_positions(analysis.scored),
         js=js,
+        difference=difference,
         said=_said(analysis),
     )
 
@@ -197,13 +223,8 @@ def _tenths_of(rows: int, tallies: Sequence[_BinTally]) -> Iterator[tuple[_BinTa
 
 
 def _bins_of(rows: int, tallies: Sequence[_BinTally]) -> Iterator[tuple[_BinTally, int, int]]:
-    return ((tallies[at], first, past) for at, (first, past) in enumerate(position_bins(rows)))
-
-
-def position_bins(rows: int) -> Iterator[tuple[int, int]]:
-    """The positions [first, past) of each bin of EDGES that a response of so many positions reaches."""
     for at in range(bisect_right(EDGES, rows - 1)):
-        yield EDGES[at], min(rows, EDGES[at + 1]) if at + 1 < len(EDGES) else rows
+        yield tallies[at], EDGES[at], min(rows, EDGES[at + 1]) if at + 1 < len(EDGES) else rows
 
 
 def _said(analysis: ResponseAnalysis) -> Iterator[tuple[bytes, int]]:
@@ -215,7 +236,17 @@ def _said(analysis: ResponseAnalysis) -> Iterator[tuple[bytes, int]]:
 
 def _bin(tally: _BinTally, first: int, past: int | None) -> Bin:
     unshifted, marginal, shifted = (tally.classes[shift] for shift in CLASSES)
-    kl = tally.kl / tally.with_kl if tally.with_kl else math.nan
-    js = tally.js / tally.with_js if tally.with_js else math.nan
-    counts = (unshifted + marginal + shifted, unshifted, marginal, shifted)
-    return Bin(first, past, *counts, tally.with_kl, kl, tally.with_js, js)
+    return Bin(
+        first=first,
+        past=past,
+        tokens=unshifted + marginal + shifted,
+        unshifted=unshifted,
+        marginal=marginal,
+        shifted=shifted,
+        with_kl=tally.kl.count,
+        mean_kl=tally.kl.value,
+        with_js=tally.js.count,
+        mean_js=tally.js.value,
+        with_difference=tally.difference.count,
+        mean_difference=tally.difference.value,
+    )

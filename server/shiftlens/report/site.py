@@ -21,7 +21,7 @@ from shiftlens import __version__
 from shiftlens.analysis.classify import Shares, shares
 from shiftlens.analysis.contract import Described, prompt_of, summary_json
 from shiftlens.analysis.corpus import Bin, CorpusSummary, CorpusTally, counted
-from shiftlens.analysis.curves import CurvesTally, Means, RankHistogram, distances
+from shiftlens.analysis.curves import RankHistogram, RanksTally, distances
 from shiftlens.analysis.json_values import finite
 from shiftlens.analysis.model import Analysis, ShiftClass
 from shiftlens.analysis.position_table import columns, rows_of_response
@@ -67,7 +67,7 @@ class SiteWriter:
         self._remarks: list[tuple[str, str]] = []
         self._failed: list[tuple[str, str]] = []
         self._corpus = CorpusTally()
-        self._curves = CurvesTally()
+        self._ranks = RanksTally()
         self._waiting: Subject | None = None
         for name in ("pages", "data"):
             (folder / name).mkdir()
@@ -98,8 +98,9 @@ class SiteWriter:
             # A page says which is the next, so that it waits for that one.
             self._write_waiting(is_last=False)
             self._waiting = subject
-            self._corpus.add(counted(file, of.pair, found, [each.js_at_least for each in which]))
-            self._curves.add(found, which)
+            columns = ([each.js_at_least for each in which], [each.logprob_difference for each in which])
+            self._corpus.add(counted(file, of.pair, found, *columns))
+            self._ranks.add(found)
             query = prompt_of(found.response)
             self._entries.append(
                 Entry(
@@ -121,10 +122,8 @@ class SiteWriter:
     def finish(self) -> None:
         """Write the last page and the index. Raises OSError."""
         self._write_waiting(is_last=True)
-        corpus, ranks, means = self._corpus.summary(), self._curves.ranks(), self._curves.means()
-        _write(
-            self.folder / "figures.json", json.dumps(_figures(corpus, ranks, means), indent=1, allow_nan=False) + "\n"
-        )
+        corpus, ranks = self._corpus.summary(), self._ranks.histogram()
+        _write(self.folder / "figures.json", json.dumps(_figures(corpus, ranks), indent=1, allow_nan=False) + "\n")
         style, script = asset("page.css") + asset("site.css"), asset("site_index.js")
         page = template("site_index.html.jinja").render(
             version=__version__,
@@ -141,7 +140,7 @@ class SiteWriter:
             corpus=CorpusTables.of(corpus),
             labels=labels_of(alone=False),
             bars=_bars(corpus, ranks),
-            lines=[chart for chart in _lines(means) if chart is not None],
+            lines=[chart for chart in _lines(corpus) if chart is not None],
         )
         _write(self.folder / "index.html", page)
 
@@ -254,34 +253,34 @@ def _short(first: int, past: int | None) -> str:
     return f"{low}+" if end is None else low if first == end else f"{low}–{high}"
 
 
-def _lines(means: tuple[Means, ...]) -> tuple[LineChart | None, ...]:
-    last = _range(means[-1].first + 1, None if means[-1].past is None else means[-1].past + 1) if means else ""
+def _lines(corpus: CorpusSummary) -> tuple[LineChart | None, ...]:
+    bins = corpus.by_position
+    last = _by_position(corpus)[-1][0] if bins else ""
     where = "by position, in bins that double"
     return (
-        line_chart(f"Mean KL(aligned || base) in nats, {where}", "kl", [each.kl for each in means], ("", last)),
+        line_chart(f"Mean KL(aligned || base) in nats, {where}", "kl", [each.mean_kl for each in bins], ("", last)),
         line_chart(
             f"Mean Jensen-Shannon divergence, at least (nats), {where}",
             "js",
-            [each.js_at_least for each in means],
+            [each.mean_js for each in bins],
             ("", last),
         ),
         line_chart(
             f"Mean logprob, aligned less base (nats), {where}",
             "difference",
-            [each.logprob_difference for each in means],
+            [each.mean_difference for each in bins],
             ("", last),
         ),
     )
 
 
-def _figures(corpus: CorpusSummary, ranks: RankHistogram, means: tuple[Means, ...]) -> dict[str, object]:
+def _figures(corpus: CorpusSummary, ranks: RankHistogram) -> dict[str, object]:
     """The numbers of the index's figures. Positions count from 0, `past` is null where there is no end."""
-    curves = {each.first: each for each in means}
     return {
         "schema": SCHEMA,
         "summary": summary_json(corpus.whole),
         "by_tenth": [_bin(of) for of in corpus.by_tenth],
-        "by_position": [{**_bin(of), **_curve(curves.get(of.first))} for of in corpus.by_position],
+        "by_position": [_bin(of) for of in corpus.by_position],
         "base_rank": {"bins": [asdict(each) for each in ranks.bins], "inexact": ranks.inexact},
         "tokens": [
             {"text": visible_piece(each.piece), "bytes": each.piece.hex(), "shifted": each.shifted, "said": each.said}
@@ -292,13 +291,9 @@ def _figures(corpus: CorpusSummary, ranks: RankHistogram, means: tuple[Means, ..
 
 def _bin(of: Bin) -> dict[str, object]:
     counts = {name: getattr(of, name) for name in ("first", "past", "tokens", "unshifted", "marginal", "shifted")}
-    return {**counts, "mean_kl": finite(of.mean_kl)}
-
-
-def _curve(means: Means | None) -> dict[str, object]:
-    if means is None:
-        return {}
     return {
-        "mean_js_at_least": finite(means.js_at_least),
-        "mean_logprob_difference": finite(means.logprob_difference),
+        **counts,
+        "mean_kl": finite(of.mean_kl),
+        "mean_js_at_least": finite(of.mean_js),
+        "mean_logprob_difference": finite(of.mean_difference),
     }
