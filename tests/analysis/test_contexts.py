@@ -11,8 +11,10 @@ from jsonschema import Draft202012Validator
 from analysis.hand_made import response, scored, two_vocabularies, whole
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.contexts import OTHER_TOKENS, FileContexts, contexts_of_file
-from shiftlens.analysis.contexts_contract import error_json, schema, to_json
+from shiftlens.analysis.contexts_contract import SCHEMA, schema, to_json
+from shiftlens.analysis.json_values import error_json
 from shiftlens.analysis.model import Analysis
+from shiftlens.errors import TranscriptError
 from shiftlens.options.pair import ClassifyOptions, ScoreOptions
 from shiftlens.scores.records import ScoredResponse
 
@@ -62,7 +64,7 @@ def test_the_json_has_each_position_under_each_context() -> None:
     assert compared["tokens"][1]["bytes"] == "a9"
     assert [given["class"] for given in compared["tokens"][2]["contexts"]] == ["shifted", None]
     assert (read["changed"], compared["changed"], compared["summaries"][1]["unknown"]) == (1, 1, 1)
-    Draft202012Validator(schema()).validate(error_json("a.txt", kind="ModelError", message="No.", line=3))
+    Draft202012Validator(schema()).validate(error_json(SCHEMA, "a.txt", TranscriptError("No.", line=3)))
 
 
 def test_two_vocabularies_have_ranks_of_groups_and_no_kl() -> None:

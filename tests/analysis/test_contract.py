@@ -21,8 +21,10 @@ from analysis.hand_made import (
     two_vocabularies,
 )
 from shiftlens.analysis.classify import build, combine
-from shiftlens.analysis.contract import error_json, to_json
+from shiftlens.analysis.contract import SCHEMA, to_json
+from shiftlens.analysis.json_values import error_json
 from shiftlens.analysis.model import Analysis
+from shiftlens.errors import TranscriptError
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.model import Part, PartKind, Response, Role, Trained, Transcript, Turn
@@ -137,7 +139,7 @@ def test_compat_adds_the_references_numbers() -> None:
 
 
 def test_a_file_without_an_analysis_gives_its_error() -> None:
-    assert error_json("a.txt", kind="TranscriptError", message="No.", line=3) == {
+    assert error_json(SCHEMA, "a.txt", TranscriptError("No.", line=3)) == {
         "schema": "shiftlens/1",
         "file": "a.txt",
         "error": {"kind": "TranscriptError", "line": 3, "message": "No."},

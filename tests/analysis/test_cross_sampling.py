@@ -28,8 +28,10 @@ from shiftlens.analysis.cross_sampling import (
     spread,
     swap_position,
 )
-from shiftlens.analysis.cross_sampling_contract import error_json, schema, to_json
+from shiftlens.analysis.cross_sampling_contract import SCHEMA, schema, to_json
+from shiftlens.analysis.json_values import error_json
 from shiftlens.analysis.model import Analysis
+from shiftlens.errors import ModelError
 from shiftlens.options.pair import ClassifyOptions
 from shiftlens.scores.continuations import Sampling
 from shiftlens.scores.records import ScoredResponse
@@ -174,7 +176,7 @@ def test_the_json_is_as_its_schema_says() -> None:
     )
     read: dict[str, Any] = json.loads(json.dumps(value, allow_nan=False))
     Draft202012Validator(schema()).validate(read)
-    Draft202012Validator(schema()).validate(error_json("a.txt", kind="ModelError", message="No.", line=None))
+    Draft202012Validator(schema()).validate(error_json(SCHEMA, "a.txt", ModelError("No.")))
     (position,) = read["positions"]
     assert (position["text"], position["effect"], position["base"]["rank"]) == ("c", 0.5, 90)
     assert position["base"]["choice"]["bytes"] == "f09f"

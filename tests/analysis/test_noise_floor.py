@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from analysis.hand_made import BASE_END_ID, END_ID, floats, response, scored, side, two_vocabularies, whole
 from shiftlens.analysis.classify import build
+from shiftlens.analysis.json_values import error_json
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.analysis.noise_floor import (
     FileNoise,
@@ -24,7 +25,8 @@ from shiftlens.analysis.noise_floor import (
     quantile,
     without_noise,
 )
-from shiftlens.analysis.noise_floor_contract import error_json, schema, to_json
+from shiftlens.analysis.noise_floor_contract import SCHEMA, schema, to_json
+from shiftlens.errors import ModelError
 from shiftlens.options.pair import ClassifyOptions
 
 NUMBERS = st.lists(st.floats(min_value=0, max_value=9), min_size=1)
@@ -118,7 +120,7 @@ def test_the_json_has_the_noise_of_each_position() -> None:
     assert [token["withinFloor"] for token in response["tokens"]] == [True, True, False, True]
     assert response["tokens"][1]["noise"] == {"logprob": 0.5, "kl": 0.5}
     assert read["summary"]["shifted"] == {"positions": 2, "within": 1, "beyond": 1, "unknown": 0}
-    Draft202012Validator(schema()).validate(error_json("a.txt", kind="ModelError", message="No.", line=None))
+    Draft202012Validator(schema()).validate(error_json(SCHEMA, "a.txt", ModelError("No.")))
 
 
 def test_what_is_not_known_of_two_vocabularies_is_null() -> None:

@@ -14,8 +14,10 @@ from analysis import hand_made
 from analysis.hand_made import asked, scored, side, two_vocabularies
 from analysis.test_contract import analysed, as_json
 from json_schema import assert_fits, fits
-from shiftlens.analysis.contract import error_json, to_json
+from shiftlens.analysis.contract import SCHEMA, to_json
+from shiftlens.analysis.json_values import error_json
 from shiftlens.analysis.schema import schema
+from shiftlens.errors import TranscriptError
 from shiftlens.scores.description import ModelDescription
 from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.model import Part, PartKind, Response, Role, Trained, Turn
@@ -49,7 +51,7 @@ OBJECTS: dict[str, Callable[[], dict[str, Any]]] = {
     "ranks that are not known": lambda: as_json("abc", scored([b"a", b"b", b"c"], base_ranks=[0, -20, -1, 1])),
     "two vocabularies": lambda: as_json("abc", two_vocabularies()),
     "the reference's numbers": lambda: as_json("a", scored([b"a"], decoded={10: "the", 11: "a"}), compat="aligntds"),
-    "a file without an analysis": lambda: error_json("a.txt", kind="TranscriptError", message="No.", line=3),
+    "a file without an analysis": lambda: error_json(SCHEMA, "a.txt", TranscriptError("No.", line=3)),
 }
 
 

@@ -12,9 +12,11 @@ from jsonschema import Draft202012Validator
 
 from analysis.hand_made import response, scored, side, two_vocabularies, whole
 from shiftlens.analysis.classify import build
+from shiftlens.analysis.json_values import error_json
 from shiftlens.analysis.model import Analysis
-from shiftlens.analysis.stages_contract import error_json, schema, to_json
+from shiftlens.analysis.stages_contract import SCHEMA, schema, to_json
 from shiftlens.analysis.stages_of_file import FileStages, NotCompared, stages_of_file
+from shiftlens.errors import TranscriptError
 from shiftlens.options.pair import ClassifyOptions, PairSpec
 from shiftlens.scores.records import ScoredResponse
 
@@ -84,7 +86,7 @@ def test_a_stage_of_other_tokens_is_told_and_nothing_is_compared_there() -> None
 
 
 def test_a_file_without_an_analysis_is_as_the_schema_says() -> None:
-    assert_fits(error_json("a.txt", kind="TranscriptError", message="No.", line=3))
+    assert_fits(error_json(SCHEMA, "a.txt", TranscriptError("No.", line=3)))
 
 
 def objects_of(part: object) -> Iterator[dict[str, Any]]:

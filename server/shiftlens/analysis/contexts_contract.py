@@ -71,11 +71,6 @@ def to_json(found: FileContexts, file: str, *, not_scored: Sequence[int] = ()) -
     }
 
 
-def error_json(file: str, *, kind: str, message: str, line: int | None) -> Json:
-    """The object of a file that could not be analysed."""
-    return {"schema": SCHEMA, "file": file, "error": {"kind": kind, "line": line, "message": message}}
-
-
 def _response(response: ResponseContexts) -> Json:
     return {
         "index": response.analysis.response.index,

@@ -178,11 +178,6 @@ def _settings(analysis: Analysis) -> Json:
     return found | dict.fromkeys(_NOT_OF_ALIGNTDS) if options.compat == "aligntds" else found
 
 
-def error_json(file: str, *, kind: str, message: str, line: int | None = None) -> Json:
-    """The object of a file that could not be analysed."""
-    return {"schema": SCHEMA, "file": file, "error": {"kind": kind, "line": line, "message": message}}
-
-
 def summary_json(summary: Summary) -> Json:
     """Counts by class, and shares with and without the flagged positions; by part where not all is answers, by kind."""
     by_part = {kind: summary_json(part) for kind, part in summary.by_part} if summary.is_of_parts else {}

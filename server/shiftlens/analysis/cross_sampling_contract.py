@@ -80,11 +80,6 @@ def to_json(
     }
 
 
-def error_json(file: str, *, kind: str, message: str, line: int | None) -> Json:
-    """The object of a file that could not be analysed."""
-    return {"schema": SCHEMA, "file": file, "error": {"kind": kind, "line": line, "message": message}}
-
-
 def position_json(found: CrossSampled) -> Json:
     """The object of one position."""
     position = found.position

@@ -6,6 +6,7 @@ import math
 
 from shiftlens.analysis.model import ShiftClass
 from shiftlens.analysis.ranks import rank_number
+from shiftlens.errors import ShiftLensError, TranscriptError
 from shiftlens.scores.columns import Above, Rank
 
 Json = dict[str, object]
@@ -33,3 +34,10 @@ def piece_json(piece: bytes, *, is_end: bool = False) -> Json:
         return {"text": "", "end_of_response": True}
     text = piece.decode("utf-8", "replace")
     return {"text": text, **({"bytes": piece.hex()} if text.encode() != piece else {})}
+
+
+def error_json(schema: str, file: str, error: ShiftLensError) -> Json:
+    """The object of a file that could not be analysed, in place of one of this schema."""
+    line = error.line if isinstance(error, TranscriptError) else None
+    message = f"{error.problem} {error.remedy}".strip()
+    return {"schema": schema, "file": file, "error": {"kind": type(error).__name__, "line": line, "message": message}}

@@ -72,11 +72,6 @@ def to_json(found: FileNoise, analysis: Analysis, file: str, *, not_scored: Sequ
     }
 
 
-def error_json(file: str, *, kind: str, message: str, line: int | None) -> Json:
-    """The object of a file that could not be analysed."""
-    return {"schema": SCHEMA, "file": file, "error": {"kind": kind, "line": line, "message": message}}
-
-
 def _token(found: NoisePosition) -> Json:
     return {
         "index": found.index,

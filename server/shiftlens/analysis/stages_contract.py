@@ -83,11 +83,6 @@ def to_json(found: FileStages, file: str, *, not_scored: Sequence[int] = ()) -> 
     }
 
 
-def error_json(file: str, *, kind: str, message: str, line: int | None) -> Json:
-    """The object of a file that could not be analysed."""
-    return {"schema": SCHEMA, "file": file, "error": {"kind": kind, "line": line, "message": message}}
-
-
 def _token(row: StagesRow) -> Json:
     return {
         "index": row.index,

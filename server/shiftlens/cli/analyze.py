@@ -16,7 +16,7 @@ from shiftlens.cli.files import add_file_arguments, analyse_files, stdin_of
 from shiftlens.cli.gate import Gate, share
 from shiftlens.cli.options import add_scores_argument
 from shiftlens.cli.whole_file import why_unwritable, written_whole
-from shiftlens.errors import ShiftLensError, TranscriptError
+from shiftlens.errors import ShiftLensError
 from shiftlens.text.json_pieces import json_pieces
 
 if TYPE_CHECKING:
@@ -176,11 +176,10 @@ def _write_json(args: argparse.Namespace, out: TextIO, value: dict[str, object])
 
 
 def _error_object(file: str, error: ShiftLensError) -> dict[str, object]:
-    from shiftlens.analysis.contract import error_json
+    from shiftlens.analysis.contract import SCHEMA
+    from shiftlens.analysis.json_values import error_json
 
-    line = error.line if isinstance(error, TranscriptError) else None
-    message = f"{error.problem} {error.remedy}".strip()
-    return error_json(file, kind=type(error).__name__, message=message, line=line)
+    return error_json(SCHEMA, file, error)
 
 
 @contextmanager

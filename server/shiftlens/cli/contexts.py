@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from shiftlens.cli.files import add_reading_arguments, complain, engine_and_store
 from shiftlens.cli.one_position import read_stdin_of
 from shiftlens.cli.options import choose, context, own_template_of
-from shiftlens.errors import ShiftLensError, TranscriptError
+from shiftlens.errors import ShiftLensError
 from shiftlens.options.pair import BASE_CONTEXTS
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _named(value: str) -> tuple[str, str]:
 
 
 def _error(shown: str, error: ShiftLensError) -> dict[str, object]:
-    from shiftlens.analysis.contexts_contract import error_json
+    from shiftlens.analysis.contexts_contract import SCHEMA
+    from shiftlens.analysis.json_values import error_json
 
-    line = error.line if isinstance(error, TranscriptError) else None
-    return error_json(shown, kind=type(error).__name__, message=f"{error.problem} {error.remedy}".strip(), line=line)
+    return error_json(SCHEMA, shown, error)

@@ -311,7 +311,7 @@ def _print_json(
 
 
 def _error(shown: str, error: ShiftLensError) -> dict[str, object]:
-    from shiftlens.analysis.cross_sampling_contract import error_json
+    from shiftlens.analysis.cross_sampling_contract import SCHEMA
+    from shiftlens.analysis.json_values import error_json
 
-    line = error.line if isinstance(error, TranscriptError) else None
-    return error_json(shown, kind=type(error).__name__, message=f"{error.problem} {error.remedy}".strip(), line=line)
+    return error_json(SCHEMA, shown, error)

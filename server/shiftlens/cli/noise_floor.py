@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from shiftlens.cli.files import add_reading_arguments, complain, engine_and_store, tell_of_gaps
 from shiftlens.cli.one_position import read_stdin_of
 from shiftlens.cli.options import choose, own_template_of
-from shiftlens.errors import ShiftLensError, TranscriptError
+from shiftlens.errors import ShiftLensError
 from shiftlens.options.pair import DTYPES
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _moved(found: Moved) -> str:
 
 
 def _error(shown: str, error: ShiftLensError) -> dict[str, object]:
-    from shiftlens.analysis.noise_floor_contract import error_json
+    from shiftlens.analysis.json_values import error_json
+    from shiftlens.analysis.noise_floor_contract import SCHEMA
 
-    line = error.line if isinstance(error, TranscriptError) else None
-    return error_json(shown, kind=type(error).__name__, message=f"{error.problem} {error.remedy}".strip(), line=line)
+    return error_json(SCHEMA, shown, error)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from shiftlens.cli.files import add_file_arguments, complain, engine_and_store, stdin_of
 from shiftlens.cli.options import choose, own_template_of
 from shiftlens.cli.whole_file import why_unwritable, write_whole
-from shiftlens.errors import ShiftLensError, TranscriptError
+from shiftlens.errors import ShiftLensError
 from shiftlens.options.pair import DEFAULT_MIN_CHANGE
 
 if TYPE_CHECKING:
@@ -151,10 +151,10 @@ def _json(args: argparse.Namespace, shown: str, found: FileStages, first: Analys
 
 
 def _error(shown: str, error: ShiftLensError) -> dict[str, object]:
-    from shiftlens.analysis.stages_contract import error_json
+    from shiftlens.analysis.json_values import error_json
+    from shiftlens.analysis.stages_contract import SCHEMA
 
-    line = error.line if isinstance(error, TranscriptError) else None
-    return error_json(shown, kind=type(error).__name__, message=f"{error.problem} {error.remedy}".strip(), line=line)
+    return error_json(SCHEMA, shown, error)
 
 
 def _line(args: argparse.Namespace, value: dict[str, object]) -> str:
