@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from cli.test_analyze import shiftlens
 from report.page_reader import PageReader
 from shiftlens.bundled.paths import transcripts
+from shiftlens.cli.site import _replacing
 from shiftlens.options.pair import PairSpec
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("lasting_engines")]
@@ -92,3 +94,13 @@ def test_records_as_published_have_every_field_of_their_page_under_the_bundled_p
         assert all(len(scores["measures"][name]) == rows for name in names)
         assert query in scores["prefixes"]["base"]
         assert query in scores["prefixes"]["aligned"]
+
+
+def test_a_site_that_can_not_be_put_in_place_leaves_the_one_that_was_there(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("before")
+    with pytest.raises(OSError, match="No such file"), _replacing(site) as fresh:
+        shutil.rmtree(fresh)
+    assert (site / "index.html").read_text() == "before"
+    assert list(tmp_path.iterdir()) == [site]

@@ -139,8 +139,15 @@ def _replacing(output: Path) -> Iterator[Path]:
         made = work / "site"
         made.mkdir()
         yield made
+        before = work / "before"
         if target.exists():
-            target.rename(work / "before")
-        made.rename(target)
+            target.rename(before)
+        try:
+            made.rename(target)
+        except OSError:
+            # What was there must not go with the folder of the work.
+            if before.exists():
+                before.rename(target)
+            raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
