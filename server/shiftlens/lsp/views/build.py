@@ -79,11 +79,16 @@ def _shown(
     if isinstance(outcome, Refusal):
         return ResponseResult(refusal=outcome)
     same = earlier.analysis
-    if same is not None and same.scored is outcome and same.response == response:
+    if same is not None and same.scored is outcome and _is_same(same.response, response):
         return earlier if earlier.partial == result.partial else replace(earlier, partial=result.partial)
     analysis = build(response, outcome, options, compat=compat)
     paints = tuple(paint(item) for item in highlights(analysis) if item.shift is not ShiftClass.UNKNOWN)
     return ResponseResult(analysis, partial=result.partial, paints=paints, runs=runs(analysis))
+
+
+def _is_same(before: Response, now: Response) -> bool:
+    """Whether nothing of a response is new, the logprobs that the file holds of it included."""
+    return before == now and before.turn.saved == now.turn.saved
 
 
 def _in_order(paints: Sequence[Paint]) -> list[Paint]:
