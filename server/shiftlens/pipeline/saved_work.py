@@ -6,17 +6,19 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cache as memo
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from shiftlens.analysis.parts import has_part_of
 from shiftlens.options.pair import NO_PAIR, ScoreOptions
 from shiftlens.pipeline.unscored import why_not
 from shiftlens.pipeline.work import Work
-from shiftlens.saved.scores import Read, every_reading, saved_scores
-from shiftlens.saved.tokens import SavedError
 from shiftlens.scores.keys import key_of
 from shiftlens.scores.outcomes import Outcome, OutcomeCache, Refusal, Result
 from shiftlens.scores.requests import Requests
 from shiftlens.transcripts.model import Response, SavedKind, Transcript
+
+if TYPE_CHECKING:
+    from shiftlens.saved.scores import Read
 
 HOW_ELSE = "Scores by models need `--scores models` (the setting `shiftlens.scores`)."
 
@@ -54,6 +56,9 @@ def plan_saved_work(
 
     Its options have the `compat` of what the file holds: AlignTDS's own numbers go by AlignTDS's rules.
     """
+    # Not needed at the start of a language server.
+    from shiftlens.saved.scores import every_reading
+
     kinds = {saved.kind for response in transcript.responses for saved in response.turn.saved}
     options = replace(options, compat="aligntds" if kinds == {SavedKind.ALIGNTDS} else "")
     # All answers in a prompt share its logprobs.
@@ -80,6 +85,9 @@ def _key(response: Response, parts: Collection[str], digest: Callable[[tuple[str
 
 
 def _outcome(response: Response, parts: Collection[str], read: Read) -> Outcome:
+    from shiftlens.saved.scores import saved_scores
+    from shiftlens.saved.tokens import SavedError
+
     if not has_part_of(response, parts):
         return Refusal(why_not(response), by_choice=True)
     try:
