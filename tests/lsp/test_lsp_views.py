@@ -149,3 +149,26 @@ def test_a_response_whose_file_holds_other_logprobs_is_built_anew() -> None:
     assert not first.response.turn.saved
     assert second.response.turn.saved
     assert first.response == second.response
+
+
+def test_of_a_conversation_the_responses_before_an_edit_stay_and_those_behind_it_are_built_anew() -> None:
+    talk = "User: q\nAssistant: one two six\n\nUser: r\nAssistant: one two six\n\nUser: {}\nAssistant: one two six\n"
+    result = Result(scored(["one", " two", " six"], [1, 2, 9, 1]))
+    before: DocumentAnalysis | None = None
+    views: list[DocumentAnalysis] = []
+    for question in ("s", "t"):
+        transcript = read(talk.format(question), filename="talk.txt")
+        assert transcript is not None
+        before = build_view(
+            before,
+            (result,) * 3,
+            version=1,
+            text=talk.format(question),
+            transcript=transcript,
+            pair=PAIR,
+            score_options=ScoreOptions(),
+            classify_options=ClassifyOptions(),
+        )
+        views.append(before)
+    first, second = views
+    assert [one is other for one, other in zip(first.results, second.results, strict=True)] == [True, True, False]
