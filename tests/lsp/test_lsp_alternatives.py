@@ -52,6 +52,25 @@ async def test_ghost_text_is_the_base_models_continuation_where_a_token_begins(t
     assert await client.leave() == 0
 
 
+async def test_ghost_text_in_a_file_of_json_is_as_it_stands_in_a_string(
+    tiny_settings: dict[str, Any],
+) -> None:
+    text = json.dumps(
+        {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "One, two."}]}
+    )
+    client, uri = await scored({**tiny_settings, "inlineCompletions": True}, text)
+    place = {"line": 0, "character": text.index(", two")}
+    answer = await client.ask("shiftlens/continue", {"uri": uri, "position": place})
+    base = "".join(token["text"] for token in answer["tokens"] if token["voice"] == 0)
+    item = await ghost(client, uri, **place)
+    assert item is not None
+    assert isinstance(item.insert_text, str)
+    at = place["character"]
+    accepted = json.loads(text[:at] + item.insert_text + text[at:])
+    assert accepted["messages"][1]["content"] == f"One{base}, two."
+    assert await client.leave() == 0
+
+
 async def test_ghost_text_is_off_unless_a_setting_turns_it_on(tiny_settings: dict[str, Any]) -> None:
     client, uri = await scored(tiny_settings)
     assert await ghost(client, uri, 2, 11) is None

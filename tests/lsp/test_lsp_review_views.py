@@ -282,7 +282,8 @@ def test_the_turns_around_a_place_are_found_as_by_a_walk_through_all(
     starts: list[tuple[int, int]], first: int, length: int
 ) -> None:
     spans = sorted((start, start + of) for start, of in starts)
-    turns = TurnSpans(tuple(spans), tuple(max(end for _, end in spans[: at + 1]) for at in range(len(spans))))
+    reach = tuple(max(end for _, end in spans[: at + 1]) for at in range(len(spans)))
+    turns = TurnSpans(((tuple(spans), reach),))
     past = first + length
     found = sorted(turns.around(first, past))
     assert found == [span for span in spans if span[0] <= first and past <= span[1]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from dataclasses import replace
 
@@ -130,3 +131,44 @@ def test_a_response_that_is_as_it_was_is_not_built_anew() -> None:
     assert all(one is other for one, other in zip(again.paints, first.paints, strict=True))
     other = view(TEXT, Result(scored(["one", " two", " six"], [1, 1, 1, 1])), first)
     assert [paint.type_index for paint in other.paints] != [paint.type_index for paint in first.paints]
+
+
+def test_a_response_whose_file_holds_other_logprobs_is_built_anew() -> None:
+    """What it says of them is told; the models' scores are the same."""
+    outcome = scored(["one", " two", " six"], [1, 2, 9, 1], whole=False)
+    values: list[object] = [[], [{"token": "one two six", "logprob": -1.0}]]
+    before: DocumentAnalysis | None = None
+    found: list[DocumentAnalysis] = []
+    for logprobs in values:
+        text = json.dumps({"prompt": "q", "completion": "one two six", "logprobs": logprobs})
+        before = view(text, Result(outcome), before)
+        found.append(before)
+    first, second = (each.results[0].analysis for each in found)
+    assert first is not None
+    assert second is not None
+    assert not first.response.turn.saved
+    assert second.response.turn.saved
+    assert first.response == second.response
+
+
+def test_of_a_conversation_the_responses_before_an_edit_stay_and_those_behind_it_are_built_anew() -> None:
+    talk = "User: q\nAssistant: one two six\n\nUser: r\nAssistant: one two six\n\nUser: {}\nAssistant: one two six\n"
+    result = Result(scored(["one", " two", " six"], [1, 2, 9, 1]))
+    before: DocumentAnalysis | None = None
+    views: list[DocumentAnalysis] = []
+    for question in ("s", "t"):
+        transcript = read(talk.format(question), filename="talk.txt")
+        assert transcript is not None
+        before = build_view(
+            before,
+            (result,) * 3,
+            version=1,
+            text=talk.format(question),
+            transcript=transcript,
+            pair=PAIR,
+            score_options=ScoreOptions(),
+            classify_options=ClassifyOptions(),
+        )
+        views.append(before)
+    first, second = views
+    assert [one is other for one, other in zip(first.results, second.results, strict=True)] == [True, True, False]

@@ -172,7 +172,7 @@ async def test_a_call_scores_and_lists_no_more_than_is_stated_and_says_so() -> N
 
 
 async def test_a_text_chooses_no_models_and_acts_nowhere() -> None:
-    front = "---\nshiftlens:\n  base: vllm:http://localhost:9/v1#x\n  aligned: some/model\n---\n"
+    front = "---\nshiftlens:\n  base: vllm:http://localhost:9/v1#x\n  aligned: some/model\n  scores: saved\n---\n"
     hostile = f"{front}User: Why?\n\nAssistant: Well \x1b[31mred\u202e end.\n"
     async with client() as connected:
         result = await connected.call_tool("most_shifted", {"text": hostile, "tokens": 100})
@@ -180,6 +180,7 @@ async def test_a_text_chooses_no_models_and_acts_nowhere() -> None:
         found = json.loads(text)
         assert found["models"] == {"base": BUNDLED_BASE, "aligned": BUNDLED_ALIGNED}
         assert any("the user's models are used" in problem for problem in found["problems"])
+        assert any("other scores than those of models" in problem for problem in found["problems"])
         assert text.isprintable()
 
 

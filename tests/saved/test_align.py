@@ -107,6 +107,11 @@ def test_all_of_what_was_generated_is_the_text_whatever_it_repeats() -> None:
     assert (found.first, found.past) == (0, 2)
 
 
+def test_a_text_that_stands_within_a_token_and_behind_it_is_the_one_behind_it() -> None:
+    found = place([of_text("xab ab"), of_text(" "), of_text("\n a"), of_text("b"), of_text("c")], "ab")
+    assert (found.first, found.past, found.ends) == (2, 4, (1, 2))
+
+
 def test_a_text_that_begins_within_a_token_is_not_there() -> None:
     with pytest.raises(SavedError, match="same for 0 of its 2 characters"):
         place([of_text("xab")], "ab")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,13 +14,15 @@ from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.analysis.tokens import tokens
 from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.pipeline.saved_work import offered_scores, plan_saved_work
+from shiftlens.saved.shapes import readings
+from shiftlens.saved.tokens import SavedToken
 from shiftlens.scores.columns import Above, int32, rank_of
 from shiftlens.scores.outcomes import Refusal
 from shiftlens.scores.records import OneModelScores, SideScores
 from shiftlens.scores.requests import to_score
 from shiftlens.scoring.events import Scored
 from shiftlens.scoring.session import Session
-from shiftlens.transcripts.model import Transcript
+from shiftlens.transcripts.model import SavedLogprobs, Transcript
 from shiftlens.transcripts.read import read
 
 K = 5
@@ -244,6 +247,24 @@ def test_each_answer_of_a_conversation_has_its_own_of_the_prompts_logprobs() -> 
     found = transcript_of(json.dumps({"messages": messages, "prompt_logprobs": [None, *entries]}))
     outcomes = [known.outcome for known in plan_saved_work(found, ScoreOptions()).result_of_each() if known is not None]
     assert [each.piece(0) for each in outcomes if isinstance(each, OneModelScores)] == [b"one", b"two"]
+
+
+def test_the_logprobs_of_a_prompt_are_read_once_for_all_answers_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[SavedLogprobs] = []
+
+    def counted(saved: SavedLogprobs) -> Iterator[tuple[SavedToken, ...]]:
+        asked.append(saved)
+        yield from readings(saved)
+
+    monkeypatch.setattr("shiftlens.saved.scores.readings", counted)
+    said = ["q", "one", "r", "two", "s", "three"]
+    entries = [{str(at): {"logprob": -1.0, "decoded_token": text}} for at, text in enumerate(said)]
+    roles = ["user", "assistant"] * 3
+    messages = [{"role": role, "content": text} for role, text in zip(roles, said, strict=True)]
+    found = transcript_of(json.dumps({"messages": messages, "prompt_logprobs": [None, *entries]}))
+    work = plan_saved_work(found, ScoreOptions())
+    assert sum(isinstance(known.outcome, OneModelScores) for known in work.result_of_each() if known is not None) == 3
+    assert len(asked) == 1
 
 
 def test_a_response_without_logprobs_is_told_as_left_out() -> None:

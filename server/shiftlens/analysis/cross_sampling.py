@@ -9,7 +9,6 @@ continuation parts from the response is measured behind the position, so that th
 from __future__ import annotations
 
 import math
-import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -273,7 +272,7 @@ def spread(values: Iterable[float]) -> Spread:
     known = [value for value in values if not math.isnan(value)]
     if not known:
         return Spread(math.nan, math.nan, math.nan, 0)
-    return Spread(statistics.fmean(known), min(known), max(known), len(known))
+    return Spread(math.fsum(known) / len(known), min(known), max(known), len(known))
 
 
 def _ends(side: SideScores, choice: int) -> bool:

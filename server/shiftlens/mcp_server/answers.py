@@ -144,7 +144,7 @@ def promoted_json(each: Promoted) -> Json:
         **({"positions": last + 1 - item.index} if group is not None else {}),
         "kind": item.kind.label,
         **({"part": item.part} if item.part != ANSWER else {}),
-        "gain": round(each.gain, 4),
+        "gain": finite(round(each.gain, 4)),
         "base": None if item.base is None else _side(item.base),
         "aligned": _side(item.aligned),
         **({"flags": flags} if flags else {}),

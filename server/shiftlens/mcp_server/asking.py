@@ -33,6 +33,7 @@ from shiftlens.mcp_server.limits import (
 )
 from shiftlens.mcp_server.sources import Reading, Source, source_of
 from shiftlens.options.choice import Choice
+from shiftlens.options.pair import FROM_MODELS
 from shiftlens.pipeline.analyse import Analysed, analyse
 from shiftlens.pipeline.unscored import why_nothing
 from shiftlens.scores.continuations import ALIGNED_ALPHA, BASE_ALPHA, Begun, Sampling, text_of, voice_name, voices
@@ -230,7 +231,7 @@ class Evidence:
         check_number("response", response, 1, len(every))
         choice = self.choose(source.transcript.front_matter)
         request = Requests(every, source.transcript.format)[response - 1]
-        notes = (*_models_not_followed(source), *choice.problems)
+        notes = (*_not_followed(source), *choice.problems)
         return Place(source, choice, response, position, request, notes)
 
     async def _read(self, text: str | None, path: str | None) -> Source:
@@ -259,12 +260,16 @@ def _at(place: Place) -> Json:
 
 def _told(source: Source, problems: tuple[str, ...]) -> Json:
     lines = [f"line {line}: {message}" for line, message in source.transcript.problems]
-    return sentences("problems", (*lines, *_models_not_followed(source), *map(excerpt, problems)))
+    return sentences("problems", (*lines, *_not_followed(source), *map(excerpt, problems)))
 
 
-def _models_not_followed(source: Source) -> tuple[str, ...]:
-    """A sentence where front matter names models: whoever writes the text may not choose them."""
+def _not_followed(source: Source) -> tuple[str, ...]:
+    """Sentences where front matter names models, or has the file's own numbers shown: whoever writes a text may choose
+    neither."""
     front = source.transcript.front_matter
-    if not (front.get("base") or front.get("aligned")):
-        return ()
-    return ("The front matter names models; it is not followed, the user's models are used.",)
+    found: list[str] = []
+    if front.get("base") or front.get("aligned"):
+        found.append("The front matter names models; it is not followed, the user's models are used.")
+    if front.get("scores", FROM_MODELS) != FROM_MODELS:
+        found.append("The front matter asks for other scores than those of models; it is not followed.")
+    return tuple(found)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import cache as memo
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from shiftlens.analysis.parts import has_part_of
 from shiftlens.options.pair import NO_PAIR, ScoreOptions
 from shiftlens.pipeline.unscored import why_not
 from shiftlens.pipeline.work import Work
-from shiftlens.saved.scores import saved_scores
-from shiftlens.saved.tokens import SavedError
 from shiftlens.scores.keys import key_of
 from shiftlens.scores.outcomes import Outcome, OutcomeCache, Refusal, Result
 from shiftlens.scores.requests import Requests
 from shiftlens.transcripts.model import Response, SavedKind, Transcript
+
+if TYPE_CHECKING:
+    from shiftlens.saved.scores import Read
 
 HOW_ELSE = "Scores by models need `--scores models` (the setting `shiftlens.scores`)."
 
@@ -52,29 +56,41 @@ def plan_saved_work(
 
     Its options have the `compat` of what the file holds: AlignTDS's own numbers go by AlignTDS's rules.
     """
+    # Not needed at the start of a language server.
+    from shiftlens.saved.scores import every_reading
+
     kinds = {saved.kind for response in transcript.responses for saved in response.turn.saved}
     options = replace(options, compat="aligntds" if kinds == {SavedKind.ALIGNTDS} else "")
-    keys = tuple(_key(response, options.parts) for response in transcript.responses)
+    # All answers in a prompt share its logprobs.
+    digest, read = memo(_digest), lru_cache(maxsize=2)(every_reading)
+    keys = tuple(_key(response, options.parts, digest) for response in transcript.responses)
     results: dict[bytes, Result] = {}
     for key, response in zip(keys, transcript.responses, strict=True):
         if key not in results:
             outcome = None if cache is None else cache.get(key)
-            results[key] = Result(outcome if outcome is not None else _outcome(response, options.parts))
+            results[key] = Result(outcome if outcome is not None else _outcome(response, options.parts, read))
     return Work(
         transcript, NO_PAIR, options, Requests(transcript.responses, transcript.format), keys, only, document, results
     )
 
 
-def _key(response: Response, parts: Collection[str]) -> bytes:
+def _digest(pieces: tuple[str, ...]) -> bytes:
+    return key_of(pieces)
+
+
+def _key(response: Response, parts: Collection[str], digest: Callable[[tuple[str, ...]], bytes]) -> bytes:
     texts = [(part.kind.value, part.text.encode("utf-8", "surrogatepass")) for part in response.turn.parts]
-    saved = [(each.kind.value, each.pieces, each.model) for each in response.turn.saved]
+    saved = [(each.kind.value, digest(each.pieces), each.model) for each in response.turn.saved]
     return key_of("saved", texts, saved, tuple(parts))
 
 
-def _outcome(response: Response, parts: Collection[str]) -> Outcome:
+def _outcome(response: Response, parts: Collection[str], read: Read) -> Outcome:
+    from shiftlens.saved.scores import saved_scores
+    from shiftlens.saved.tokens import SavedError
+
     if not has_part_of(response, parts):
         return Refusal(why_not(response), by_choice=True)
     try:
-        return saved_scores(response, parts)
+        return saved_scores(response, parts, read)
     except SavedError as error:
         return Refusal(str(error))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -129,14 +130,15 @@ def _in_run(tokens: Sequence[SavedToken], first: int, past: int, wanted: bytes) 
     """The places of the bytes in one run, at the most two."""
     edges = [0, *itertools.accumulate(len(token.name.data or b"") for token in tokens[first:past])]
     data = b"".join(token.name.data or b"" for token in tokens[first:past])
-    at, row, count = data.find(wanted), 0, 0
-    while at >= 0 and count < _MOST_PLACES:
-        while edges[row + 1] <= at:
-            row += 1
-        end = row
-        while edges[end + 1] < at + len(wanted):
-            end += 1
-        if not data[edges[row] : at].strip(_BLANKS) and not data[at + len(wanted) : edges[end + 1]].strip(_BLANKS):
+    at, count = data.find(wanted), 0
+    while 0 <= at < len(data) and count < _MOST_PLACES:
+        row = bisect_right(edges, at) - 1
+        end = max(row, bisect_left(edges, at + len(wanted)) - 1)
+        if data[edges[row] : at].strip(_BLANKS):
+            # Nothing begins further on in this token either.
+            at = data.find(wanted, edges[row + 1])
+            continue
+        if not data[at + len(wanted) : edges[end + 1]].strip(_BLANKS):
             ends = (min(edge - at, len(wanted)) for edge in edges[row + 1 : end + 2])
             yield Placed(first + row, first + end + 1, tuple(ends))
             count += 1

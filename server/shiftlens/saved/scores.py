@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from shiftlens.analysis.parts import part_name
@@ -20,28 +20,37 @@ _ABOVE_ZERO = 1e-3
 _ABOVE_ONE = 1e-2
 
 
-def saved_scores(response: Response, kinds: Collection[str]) -> AnyScores:
+Read = Callable[[SavedLogprobs], Sequence[tuple[SavedToken, ...]]]
+
+
+def every_reading(saved: SavedLogprobs) -> Sequence[tuple[SavedToken, ...]]:
+    """The readings of logprobs (`shapes.readings`). Raises SavedError where the file holds something else."""
+    return tuple(readings(saved))
+
+
+def saved_scores(response: Response, kinds: Collection[str], read: Read = every_reading) -> AnyScores:
     """The scores that the file holds of the parts of a response that are of these kinds.
 
-    The first of its logprobs that are those of its text count. Raises SavedError where it has none, or where none fit.
+    The first of its logprobs that are those of its text count. `read` may keep what it read: all answers in a prompt
+    share its logprobs. Raises SavedError where it has none, or where none fit.
     """
     why: SavedError | None = None
     for saved in response.turn.saved:
         try:
-            return _scores(response, saved, kinds)
+            return _scores(response, saved, kinds, read)
         except SavedError as error:
             why = why or error
     raise why or SavedError("The file holds no logprobs of this response.")
 
 
-def _scores(response: Response, saved: SavedLogprobs, kinds: Collection[str]) -> AnyScores:
+def _scores(response: Response, saved: SavedLogprobs, kinds: Collection[str], read: Read) -> AnyScores:
     every = response.turn.parts
     parts = [at for at, part in enumerate(every) if part.text and part_name(part.kind) in kinds]
     if saved.kind is SavedKind.ALIGNTDS:
         return pair_scores(response, saved, tuple(parts))
     texts = [every[at].text for at in parts]
     why: SavedError | None = None
-    for tokens in readings(saved):
+    for tokens in read(saved):
         try:
             aligned = align(tokens, texts)
         except SavedError as error:

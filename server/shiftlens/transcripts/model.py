@@ -100,7 +100,8 @@ class Turn:
 
     `name` is who speaks where the file says so (a tool's name); `call_id` is the call that a tool's turn answers.
     `trained` is the file's loss mask, of an assistant's turn. `saved` are logprobs that the file holds of such a turn;
-    of several, the first that fit its text count.
+    of several, the first that fit its text count. Turns that say the same are equal whatever logprobs the file holds of
+    them: these may be megabytes, and a response is compared with all turns before it at each edit.
     """
 
     role: Role
@@ -108,7 +109,7 @@ class Turn:
     name: str = ""
     call_id: str = ""
     trained: Trained = Trained.UNKNOWN
-    saved: tuple[SavedLogprobs, ...] = ()
+    saved: tuple[SavedLogprobs, ...] = field(default=(), compare=False)
 
     @classmethod
     def of(cls, role: Role, text: str, source: SourceMap) -> Turn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import json
 from contextlib import aclosing
 
 from lsprotocol import types
@@ -20,7 +21,6 @@ from shiftlens.lsp.server.current import place_in, still_true
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.scores.continuations import BASE_ALPHA, Sampling, Voice
 from shiftlens.scores.requests import to_score
-from shiftlens.transcripts.alternatives import with_alternative
 
 
 def register_alternatives(server: ShiftLensServer) -> None:
@@ -50,7 +50,7 @@ async def inline_completion(
         return None
     try:
         await set_up(ls, document, place)
-        text = await _base_from(ls, place, position)
+        text = _as_written(await _base_from(ls, place, position), place)
     except (JsonRpcException, ShiftLensError):
         # It is asked for at each rest of the cursor: `shiftlens/continue` tells why it can't be had.
         return None
@@ -68,6 +68,9 @@ async def insert_alternative(
     where no scored token is. Raises JsonRpcException (RequestFailed) where the file's format can't hold it, or the
     client does not take the edit.
     """
+    # Not needed at the start of a language server.
+    from shiftlens.transcripts.alternatives import with_alternative
+
     found = place_in(ls, uri, position)
     if found is None or not found[1].tokens or found[1].result.analysis is None:
         return None
@@ -123,6 +126,14 @@ def _begins_at(document: OpenDocument, place: Place, cursor: int) -> int | None:
         if span is not None and span[0] == cursor:
             return token.index
     return None
+
+
+def _as_written(text: str, place: Place) -> str:
+    """What stands in the file for a text: in a file of JSON, accepting it must not end the string that it is in."""
+    from shiftlens.transcripts.registry import json_formats
+
+    in_json = place.analysis.transcript.format in {each.name for each in json_formats()}
+    return json.dumps(text, ensure_ascii=False)[1:-1] if in_json else text
 
 
 async def _base_from(ls: ShiftLensServer, place: Place, position: int) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 from shiftlens.analysis.classify import combine
-from shiftlens.analysis.cross_sampling import CrossSampled, SwapPosition, most_shifted, swap_position
-from shiftlens.analysis.cross_sampling_contract import position_json
 from shiftlens.analysis.model import Analysis, ResponseAnalysis
 from shiftlens.engine.protocol import Progress
 from shiftlens.errors import ShiftLensError
@@ -18,8 +17,10 @@ from shiftlens.lsp.server.current import place_in
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.server.protocol import CrossSampleParams
 from shiftlens.lsp.views.requests import Json, range_json
-from shiftlens.pipeline.cross_sample import CrossSampling, NotSampled, cross_sample
 from shiftlens.scores.continuations import Sampling
+
+if TYPE_CHECKING:
+    from shiftlens.analysis.cross_sampling import CrossSampled, SwapPosition
 
 
 def register_cross_sampling(server: ShiftLensServer) -> None:
@@ -32,6 +33,9 @@ async def cross_sample_there(ls: ShiftLensServer, params: CrossSampleParams) -> 
 
     With a token for partial results, each position is told as it is done. A request that is cancelled ends its job.
     """
+    # Not needed at the start of a language server.
+    from shiftlens.pipeline.cross_sample import CrossSampling, NotSampled, cross_sample
+
     found = place_in(ls, params.uri, params.position)
     if found is None or not found[1].tokens:
         return None
@@ -98,6 +102,8 @@ def _of_response(place: Place, own: ResponseAnalysis) -> Analysis:
 
 def _positions(analysis: Analysis, place: Place, params: CrossSampleParams) -> Sequence[SwapPosition]:
     """What is to be swapped. Raises JsonRpcException where that is not known."""
+    from shiftlens.analysis.cross_sampling import most_shifted, swap_position
+
     if params.most is not None:
         if params.most < 1:
             raise failed("`most` is a number of positions from 1 up.")
@@ -110,6 +116,8 @@ def _positions(analysis: Analysis, place: Place, params: CrossSampleParams) -> S
 
 def _position(ls: ShiftLensServer, document: OpenDocument, place: Place, found: CrossSampled) -> Json:
     """One position, and where it stands in the text as it is now."""
+    from shiftlens.analysis.cross_sampling_contract import position_json
+
     span = document.edits_since(place.analysis).span_to_new(found.position.start, found.position.end)
     return {
         **position_json(found),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.highlights import highlights
@@ -17,7 +17,7 @@ from shiftlens.lsp.views.semantic_tokens import paint
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.outcomes import Refusal, Result
 from shiftlens.text.trail import Edits
-from shiftlens.transcripts.model import Response, Transcript
+from shiftlens.transcripts.model import Before, Response, Transcript, Turn
 
 
 def build_view(
@@ -44,11 +44,12 @@ def build_view(
     )
     old = before if same else None
     carried = paints_now(old.paints, edits or Edits.between(old.text, text)) if old is not None else ()
+    comparison = _Comparison()
     shown: list[ResponseResult] = []
     paints: list[Paint] = []
     for index, (response, entry) in enumerate(zip(transcript.responses, results, strict=True)):
         earlier = old.results[index] if old is not None and index < len(old.results) else ResponseResult()
-        item = _shown(response, entry, classify_options, score_options.compat, earlier)
+        item = _shown(response, entry, classify_options, score_options.compat, earlier, comparison)
         shown.append(item)
         paints += _paints(response, item, carried)
     if any(later.start < item.end for item, later in itertools.pairwise(paints)):
@@ -71,6 +72,7 @@ def _shown(
     options: ClassifyOptions,
     compat: str,
     earlier: ResponseResult,
+    comparison: _Comparison,
 ) -> ResponseResult:
     """What is shown of a response. Of one that is as it was, nothing is made anew, however many others change."""
     if result is None:
@@ -79,11 +81,38 @@ def _shown(
     if isinstance(outcome, Refusal):
         return ResponseResult(refusal=outcome)
     same = earlier.analysis
-    if same is not None and same.scored is outcome and same.response == response:
+    if same is not None and same.scored is outcome and comparison.is_same(same.response, response):
         return earlier if earlier.partial == result.partial else replace(earlier, partial=result.partial)
     analysis = build(response, outcome, options, compat=compat)
     paints = tuple(paint(item) for item in highlights(analysis) if item.shift is not ShiftClass.UNKNOWN)
     return ResponseResult(analysis, partial=result.partial, paints=paints, runs=runs(analysis))
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Whether responses are what they were. Conversations are compared once, however many responses they have.
+
+    `alike` has the number of equal turns that two conversations, by their identities, begin with.
+    """
+
+    alike: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def is_same(self, before: Response, now: Response) -> bool:
+        """Whether nothing of a response is new, the logprobs that the file holds of it included."""
+        return (
+            before.turn.saved == now.turn.saved
+            and replace(before, context=()) == replace(now, context=())
+            and self._is_same_context(before.context, now.context)
+        )
+
+    def _is_same_context(self, before: Sequence[Turn], now: Sequence[Turn]) -> bool:
+        if not (isinstance(before, Before) and isinstance(now, Before)):
+            return before == now
+        key = id(before.turns), id(now.turns)
+        if key not in self.alike:
+            pairs = zip(before.turns, now.turns, strict=False)
+            self.alike[key] = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+        return before.end == now.end <= self.alike[key]
 
 
 def _in_order(paints: Sequence[Paint]) -> list[Paint]:

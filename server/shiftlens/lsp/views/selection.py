@@ -19,24 +19,29 @@ _Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class TurnSpans:
-    """The spans of all parts, turns and conversations of a transcript by their starts, so that one cursor of many costs
-    no walk through the file. `reach` has the furthest end of all spans up to each."""
+    """The spans of the conversations, turns and parts of a transcript, so that one cursor of many costs no walk through
+    the file.
 
-    spans: tuple[_Span, ...] = ()
-    reach: tuple[int, ...] = ()
+    `levels` has those of each kind by their starts, since a span is around few others of its kind. With them is the
+    furthest end of all spans up to each.
+    """
+
+    levels: tuple[tuple[tuple[_Span, ...], tuple[int, ...]], ...] = ()
 
     @classmethod
     def of(cls, transcript: Transcript | None) -> TurnSpans:
-        spans = tuple(sorted(_spans_of(transcript))) if transcript is not None else ()
-        return cls(spans, tuple(accumulate((end for _, end in spans), max)))
+        found = _spans_of(transcript) if transcript is not None else ()
+        levels = (tuple(sorted(spans)) for spans in found)
+        return cls(tuple((spans, tuple(accumulate((end for _, end in spans), max))) for spans in levels))
 
     def around(self, first: int, past: int) -> Iterator[_Span]:
         """Those that hold [first, past)."""
-        at = bisect_right(self.spans, first, key=lambda span: span[0]) - 1
-        while at >= 0 and self.reach[at] >= past:
-            if self.spans[at][1] >= past:
-                yield self.spans[at]
-            at -= 1
+        for spans, reach in self.levels:
+            at = bisect_right(spans, first, key=lambda span: span[0]) - 1
+            while at >= 0 and reach[at] >= past:
+                if spans[at][1] >= past:
+                    yield spans[at]
+                at -= 1
 
 
 def selection_range(
@@ -71,11 +76,10 @@ def _runs(place: Place | None) -> Iterator[_Span]:
             yield span
 
 
-def _spans_of(transcript: Transcript) -> Iterator[_Span]:
-    for turns in transcript.conversations:
-        placed = [turn for turn in turns if turn.parts]
-        if placed:
-            yield min(turn.source_start for turn in placed), max(turn.source_end for turn in placed)
-        for turn in placed:
-            yield turn.source_start, turn.source_end
-            yield from ((part.source.source_start, part.source.source_end) for part in turn.parts)
+def _spans_of(transcript: Transcript) -> Iterator[list[_Span]]:
+    """Of all conversations, of all turns, of all parts."""
+    placed = [[turn for turn in turns if turn.parts] for turns in transcript.conversations]
+    yield [(min(turn.source_start for turn in own), max(turn.source_end for turn in own)) for own in placed if own]
+    every = [turn for own in placed for turn in own]
+    yield [(turn.source_start, turn.source_end) for turn in every]
+    yield [(part.source.source_start, part.source.source_end) for turn in every for part in turn.parts]
