@@ -71,6 +71,17 @@ async def test_ghost_text_in_a_file_of_json_is_as_it_stands_in_a_string(
     assert await client.leave() == 0
 
 
+async def test_there_is_no_ghost_text_where_a_file_holds_text_in_a_form_of_its_own(
+    tiny_settings: dict[str, Any],
+) -> None:
+    text = "- role: user\n  content: Why?\n- role: assistant\n  content: One, two.\n"
+    client, uri = await scored({**tiny_settings, "inlineCompletions": True, "format": "yaml"}, text)
+    place = {"line": 3, "character": text.splitlines()[3].index(",")}
+    assert (await client.ask("shiftlens/continue", {"uri": uri, "position": place}))["tokens"]
+    assert await ghost(client, uri, **place) is None
+    assert await client.leave() == 0
+
+
 async def test_ghost_text_is_off_unless_a_setting_turns_it_on(tiny_settings: dict[str, Any]) -> None:
     client, uri = await scored(tiny_settings)
     assert await ghost(client, uri, 2, 11) is None

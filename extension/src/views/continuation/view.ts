@@ -71,6 +71,8 @@ export class Continuations implements vscode.Disposable, vscode.TextDocumentCont
     }
     const position = client.code2ProtocolConverter.asPosition(editor.selection.active);
     const uri = client.code2ProtocolConverter.asUri(editor.document.uri);
+    // That of the position: the file may be edited while the list is open.
+    const { version } = editor.document;
     const title = "Who goes on from the token at the cursor?";
     const voice = await vscode.window.showQuickPick(VOICES, { title });
     if (!voice) {
@@ -79,7 +81,7 @@ export class Continuations implements vscode.Disposable, vscode.TextDocumentCont
     this.#count += 1;
     const query = String(this.#count);
     const written = new Written(voice.alpha);
-    this.#shown.set(query, { uri, position, version: editor.document.version, written });
+    this.#shown.set(query, { uri, position, version, written });
     const right = vscode.Uri.from({ scheme: SCHEME, path: `/${voice.label}`, query });
     const left = right.with({ path: "/Response", fragment: "said" });
     const options = {

@@ -21,6 +21,7 @@ from shiftlens.lsp.server.current import place_in, still_true
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.scores.continuations import BASE_ALPHA, Sampling, Voice
 from shiftlens.scores.requests import to_score
+from shiftlens.transcripts.model import PartKind
 
 
 def register_alternatives(server: ShiftLensServer) -> None:
@@ -46,7 +47,7 @@ async def inline_completion(
     document, place = found
     version = document.version
     position = _begins_at(document, place, offset(document.lines, cursor, ls.session.editor.encoding))
-    if position is None:
+    if position is None or _is_written_anew(place):
         return None
     try:
         await set_up(ls, document, place)
@@ -126,6 +127,12 @@ def _begins_at(document: OpenDocument, place: Place, cursor: int) -> int | None:
         if span is not None and span[0] == cursor:
             return token.index
     return None
+
+
+def _is_written_anew(place: Place) -> bool:
+    """Whether the file holds the text in a form of its own: escaped twice in a tool call, indented in YAML."""
+    in_call = any(token.part == PartKind.TOOL_CALL.value for token in place.tokens)
+    return in_call or place.analysis.transcript.format == "yaml"
 
 
 def _as_written(text: str, place: Place) -> str:
