@@ -122,10 +122,9 @@ async def last_event(
     finally:
         if saved is not None:
             for work in works:
-                # What was put aside is written as it comes: all of it at once would not fit in memory.
-                if isinstance(work.results, PutAside):
-                    continue
-                saved.write(work.complete())
+                # What was put aside was written as it came (all at once would not fit in memory), but not yet what the
+                # models say of themselves.
+                saved.write({} if isinstance(work.results, PutAside) else work.complete())
             await saved.close()
     return last
 
