@@ -220,20 +220,17 @@ async def test_a_client_that_wants_the_engine_less_long_lets_it_end(tiny_pair: P
 async def test_jobs_asked_while_an_engine_ends_are_done_by_the_next(
     tiny_pair: PairSpec, folder: Path, seen: str
 ) -> None:
-    async with clients(1, idle_minutes=0 if seen == "answer" else NO_TIME / 20) as (client,):
+    async with clients(1, idle_minutes=NO_TIME / 20) as (client,):
         await client.describe(tiny_pair)
         pid = client.pid
-        if seen == "answer":
-            client.idle_minutes = NO_TIME / 2000
-            await client.describe(tiny_pair)
-            # The next one is not to end before it is asked, however busy the machine is.
-            client.idle_minutes = 0
-        elif seen == "no socket":
+        if seen == "no socket":
             await until(lambda: not any(path.is_socket() for path in folder.iterdir()))
         elif seen == "told":
             await until(lambda: client.pid is None)
-        else:
+        elif seen == "no process":
             await until_gone(pid)
+        # The next one is not to end before it is asked, however busy the machine is.
+        client.idle_minutes = 0
         scored: list[Scored] = []
         await score(client, tiny_pair, ScoreOptions(), [SHORT], on_scored=scored.append)
         assert len(scored) == 1
