@@ -15,6 +15,7 @@ from stress.rpc import Home, Server, leave, start
 WORDS = ("What", "is", "the", "capital", "of", "France", "Paris", "blue", "sky", "Great", "question", "because", "air")
 GROWTH_BYTES = 64 << 20
 """What a server may grow by over a day of edits, once it is warm."""
+_EDITS_OF_AN_HOUR = 720
 
 
 def _talk(rng: random.Random, words: int = 8) -> str:
@@ -124,14 +125,18 @@ async def long_file(place: Home, tokens: int) -> Counter[str]:
         counts[f"log: {said.decode(errors='replace')[-200:]}"] += 1
         return counts
     counts["served"] = 1
-    found = re.search(r"^Summary: (\d+) positions", out.read_text(), re.MULTILINE)
-    counts["tokens"] = int(found[1]) if found else 0
+    found = re.search(r"^Summary: ([\d,]+) positions", out.read_text(), re.MULTILINE)
+    counts["tokens"] = int(found[1].replace(",", "")) if found else 0
     counts["lost"] += counts["tokens"] < tokens
     return counts
 
 
 async def a_day(place: Home, edits: int) -> Counter[str]:
-    """The edits of a day, one after the other without pause: memory stays where it was, and the last text is shown."""
+    """The edits of a day, one after the other without pause: memory stays where it was, and the last text is shown.
+
+    The file is closed and opened once an hour. What is kept for edits grows up to a bound of its own while a file is
+    open (`scoring/passes/memories.py`), which an hour does not reach, and is let go with it.
+    """
     rng = random.Random(3)
     server = await start(place)
     uri, text = "file:///day.txt", _talk(rng)
@@ -144,7 +149,11 @@ async def a_day(place: Home, edits: int) -> Counter[str]:
         else:
             at = rng.randint(text.rindex("Assistant: ") + 11, len(text) - 1)
             text = text[:at] + rng.choice(WORDS) + " " + text[at:]
-        server.change(uri, number + 2, {"text": text})
+        if number % _EDITS_OF_AN_HOUR == _EDITS_OF_AN_HOUR - 1:
+            server.close(uri)
+            server.open(uri, text, number + 2)
+        else:
+            server.change(uri, number + 2, {"text": text})
         if number % 200 == 199:
             await server.result("shiftlens/analysis", {"uri": uri})
             await server.settled(uri, number + 2)
