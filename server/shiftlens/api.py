@@ -1,4 +1,7 @@
-"""The Python API: `shiftlens.analyze(...)`, with the words of the command line."""
+"""The Python API: `shiftlens.analyze(...)`, with the words of the command line.
+
+It is long because the options of `analyze` stand here three times, once for each type that it may return.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-// Installs the server for a user who has none, after asking, and takes it away again.
+// Installs the server for a user who has none, after asking, and takes it away again. Long, as all of its questions and
+// states are of one installation.
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";

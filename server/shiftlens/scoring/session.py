@@ -1,6 +1,7 @@
 """A scoring session: opens models, scores responses, and yields results as plain values.
 
-It is all that scoring needs, with no messages and no other process: the engine's worker and the tests call the same.
+It is all that scoring needs, with no messages and no other process: the engine's worker and the tests call the same. It
+is long because all that can be asked of the models in memory is asked of this one class.
 """
 
 from __future__ import annotations
