@@ -14,7 +14,7 @@ BUNDLED := $(EXTENSION)/bundled/bundled.json
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test test-python test-fast test-extension lint lock e2e e2e-install docs pictures vsix bench oracles oracle-contexts \
-	oracle-inspect e2e-servers editors stress stress-short clean
+	oracle-inspect oracle-planted e2e-servers editors stress stress-short clean
 
 setup: $(VENV)/.installed
 
@@ -106,7 +106,12 @@ build/oracles/packages/.installed: tests/oracles/oracles.lock | setup
 
 oracle-contexts: build/oracles/packages/.installed
 	SHIFTLENS_ORACLES=$(CURDIR)/build/oracles/packages PYTHONPATH=$(CURDIR)/build/oracles/packages \
-		$(BIN)/python -m pytest tests/oracles --ignore tests/oracles/test_inspect.py
+		$(BIN)/python -m pytest tests/oracles --ignore tests/oracles/test_inspect.py --ignore tests/oracles/test_planted.py
+
+# A manner of speech is trained into two models as LoRAs, and found again. Tens of minutes, so that it is no part of `oracles`.
+oracle-planted: build/oracles/packages/.installed
+	SHIFTLENS_ORACLES=$(CURDIR)/build/oracles/packages PYTHONPATH=$(CURDIR)/build/oracles/packages \
+		$(BIN)/python -m pytest tests/oracles/test_planted.py
 
 # Inspect itself, in an environment of its own: what it writes is to be read as it reads it.
 build/oracles/inspect/.installed: tests/oracles/inspect.lock
