@@ -45,6 +45,18 @@ def test_changes_in_any_order_give_the_text_that_replacing_gives(
         assert before[len(before) - edit.suffix :] == after[len(after) - edit.suffix :]
 
 
+def test_a_line_feed_behind_a_carriage_return_moves_the_next_line() -> None:
+    behind = types.TextDocumentContentChangePartial(types.Range(types.Position(1, 0), types.Position(1, 0)), "\n")
+    both = types.TextDocumentContentChangePartial(types.Range(types.Position(0, 0), types.Position(1, 0)), "")
+    assert [text for _, text in applied(LineIndex("\r"), [behind, both], "utf-16")] == ["\r\n", ""]
+
+
+def test_a_place_behind_the_end_is_the_end_and_does_not_hide_the_lines_that_come_there() -> None:
+    far = types.TextDocumentContentChangePartial(types.Range(types.Position(5, 0), types.Position(5, 0)), "\none\ntwo")
+    at = types.TextDocumentContentChangePartial(types.Range(types.Position(1, 0), types.Position(1, 3)), "1")
+    assert [text for _, text in applied(LineIndex("zero"), [far, at], "utf-16")] == ["zero\none\ntwo", "zero\n1\ntwo"]
+
+
 def test_a_whole_new_text_is_taken_between_two_changes() -> None:
     whole = types.TextDocumentContentChangeWholeDocument("one\ntwo\n")
     at = types.Range(types.Position(1, 0), types.Position(1, 3))

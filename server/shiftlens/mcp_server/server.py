@@ -157,8 +157,12 @@ def mcp_server(evidence: Evidence) -> MCPServer[None]:
 
 async def _answer(ask: Callable[[Callable[[Progress], None]], Awaitable[Json]], context: Context[None]) -> str:
     """The answer as JSON. Raises ToolError with a sentence; of a fault of ours, the log gets the place alone."""
+    tell = _Teller(context)
     try:
-        return json_text(await ask(_Teller(context)))
+        answer = json_text(await ask(tell))
+        # A client takes nothing of a call whose answer it has.
+        await tell.sent()
+        return answer
     except ShiftLensError as error:
         raise ToolError(str(error)) from None
     except Exception as error:
@@ -186,3 +190,7 @@ class _Teller:
             task = asyncio.create_task(self._context.report_progress(now, 200, progress.message))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
+
+    async def sent(self) -> None:
+        """Wait until all that was told is on its way."""
+        await asyncio.gather(*self._sending)

@@ -39,4 +39,8 @@ def applied(
         past = text[end:]
         new = text[:start] + change.text + past
         yield Edit(len(text), len(new), start, len(past)), new
-        text, true_up_to = new, (first.line, first.character)
+        # Where the place is told by a line or column that the text does not have, it is that of its end.
+        line, column = lines.position(start, unit)
+        # A CR before the change makes one break with an LF that comes behind it, so that its line begins elsewhere.
+        true_up_to = (line - 1, math.inf) if text[max(0, start - 1) : start] == "\r" else (line, column)
+        text = new
