@@ -1,5 +1,5 @@
-"""A clock that is set, forward or back, changes only when an engine is said to have started, and when the scores beside a
-transcript are said to be from."""
+"""A clock that is set, forward or back, changes nothing but the times that are told: when an engine has started, and when
+the scores beside a transcript were made."""
 
 from __future__ import annotations
 
