@@ -1,5 +1,5 @@
-"""A clock that is set, forward or back, changes nothing but the times that are told: when an engine has started, and when
-the scores beside a transcript were made."""
+"""A clock that is set, forward or back, changes nothing but the times that are told: when an engine has started, and
+when the scores beside a transcript were made."""
 
 from __future__ import annotations
 
