@@ -101,3 +101,8 @@ def test_a_sidecar_that_is_written_anew_is_read_anew(tmp_path: Path) -> None:
     assert second.sidecar.about.pair.base == "other/base"
     second.sidecar.path.unlink()
     assert sidecars.beside(talk, requests()) == Beside()
+
+
+def test_nothing_is_beside_a_name_that_no_file_can_have() -> None:
+    assert Sidecars().beside(Path("/talk\ud800.txt"), requests()) == Beside()
+    assert Sidecars().beside(Path("/talk\0.txt"), requests()) == Beside()

@@ -72,6 +72,11 @@ class Sidecars:
     def _opened(self, path: Path) -> Sidecar | None:
         try:
             stat = path.stat()
+        except (OSError, ValueError):
+            # ValueError: no file has a name with half a character or NUL, which the URI of a document may have.
+            self._open.pop(path, None)
+            return None
+        try:
             stamp = (stat.st_mtime_ns, stat.st_size)
             known = self._open.get(path)
             if known is None or known[0] != stamp:
