@@ -50,14 +50,14 @@ after(async () => {
 
 test("the extension is as large as its README says", async () => {
   const readme = await readFile(join(ROOT, "extension", "README.md"), "utf8");
-  const stated = /The extension itself is (\d+) MB, of which (\d+) MB are the Python part/.exec(readme) ?? [];
+  const [, stated] = /The extension itself is (\d+) MB, nearly all of it the Python part/.exec(readme) ?? [];
   const bundled = join(ROOT, "extension", "bundled");
   const wheel = (await readdir(bundled)).find((name) => name.endsWith(".whl"));
-  const sizes = await Promise.all([VSIX, join(bundled, wheel)].map((path) => stat(path)));
-  assert.deepEqual(
-    sizes.map(({ size }) => String(Math.round(size / 1e6))),
-    stated.slice(1),
+  const [whole, part] = await Promise.all(
+    [VSIX, join(bundled, wheel)].map(async (path) => (await stat(path)).size),
   );
+  assert.equal(String(Math.round(whole / 1e6)), stated);
+  assert.ok(part > 0.9 * whole, `${part} of ${whole} bytes`);
 });
 
 test("bundled transcripts show, token for token, the classes that the command line gives them", async (context) => {
