@@ -5,6 +5,9 @@ import { openFile, startBrowser } from "./lib/page.mjs";
 import { PYTHON } from "./lib/paths.mjs";
 import { startVsCode } from "./lib/vscode.mjs";
 
+/** How long a list may take to open before it is asked for again. */
+const LIST_MS = 20_000;
+
 let browser;
 let code;
 
@@ -52,8 +55,13 @@ test("an interpreter that can't be run, or lacks the package, is named, and anot
     editor.until(words, async () => (await editor.notifications()).some((message) => message.includes(words)));
   await code.set({ "shiftlens.interpreter": "/nowhere/python" });
   await told("/nowhere/python (shiftlens.interpreter) can't be run");
-  await (await editor.openStatus()).getByRole("button", { name: "Choose Interpreter" }).click();
-  const rows = await editor.rows("Pythons", (all) => all.some((row) => row.startsWith("Enter a path")));
+  // A list closes where the focus goes elsewhere, as when the card of the status closes behind it.
+  const rows = await editor.until("Pythons", async () => {
+    await (await editor.openStatus())
+      .getByRole("button", { name: "Choose Interpreter" })
+      .click({ timeout: LIST_MS });
+    return editor.rows("Pythons", (all) => all.some((row) => row.startsWith("Enter a path")), LIST_MS);
+  });
   await editor.screenshot("choose-interpreter");
   assert.ok(rows.some((row) => row.startsWith("Let ShiftLens find one by itself")));
   const [python] = rows.filter((row) => row.startsWith("Python 3"));

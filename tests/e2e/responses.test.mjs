@@ -45,8 +45,9 @@ after(async () => {
 
 /** The rows of the view, as a screen reader hears them. */
 async function rows() {
-  const found = await view.locator(".monaco-list-row").all();
-  return Promise.all(found.map((row) => row.innerText().then((text) => text.replace(/\s+/g, " ").trim())));
+  // All at once: a row may go while the others are read.
+  const found = await view.locator(".monaco-list-row").allInnerTexts();
+  return found.map((text) => text.replace(/\s+/g, " ").trim());
 }
 
 async function rowsWhen(what, holds) {

@@ -236,15 +236,16 @@ export class Editor {
   }
 
   /** The rows of the quick pick, once they are as wanted: label, description and detail of each on one line. */
-  async rows(what, wanted) {
-    return this.until(what, async () => {
+  async rows(what, wanted, waitMs = WAIT_MS) {
+    const look = async () => {
       const rows = await this.page.locator(".quick-input-list .monaco-list-row").allInnerTexts();
       const lines = rows.map((row) => row.replace(/\s+/g, " ").trim());
       if (!wanted(lines)) {
         throw new Error(JSON.stringify(lines));
       }
       return lines;
-    });
+    };
+    return this.until(what, look, waitMs);
   }
 
   /** Click the row of the quick pick that says exactly this. */
