@@ -1,28 +1,20 @@
-"""The Python API: `shiftlens.analyze(...)`, with the words of the command line.
-
-It is long because the options of `analyze` stand here three times, once for each type that it may return.
-"""
+"""The Python API: `shiftlens.analyze(...)`, with the words of the command line."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, TypedDict, TypeVar, overload
 
-from shiftlens.analysis.model import Analysis
-from shiftlens.analysis.position_table import SCHEMA, Row, columns, rows
-from shiftlens.analysis.stages_of_file import FileStages, stages_of_file
 from shiftlens.chat_templates.own import model_template
 from shiftlens.engine.client import EngineClient
 from shiftlens.errors import ModelError, ScoringError, TranscriptError
 from shiftlens.options.choice import Choice
 from shiftlens.options.pair import (
     AUTO_LIBRARY,
-    DEFAULT_MIN_CHANGE,
     FROM_MODELS,
     SCORES,
     ClassifyOptions,
@@ -33,13 +25,13 @@ from shiftlens.options.pair import (
 from shiftlens.options.word_lists import read_word_lists
 from shiftlens.pipeline.analyse import Analysed, analyse
 from shiftlens.pipeline.analyse_several import analyse_several
+from shiftlens.report.results import SeveralAnalyses, TranscriptAnalysis
 from shiftlens.transcripts.files import decode
 from shiftlens.transcripts.model import Transcript
 from shiftlens.transcripts.read import read
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
+    from typing_extensions import Unpack
 
 T = TypeVar("T")
 Message = Mapping[str, object]
@@ -47,108 +39,28 @@ Message = Mapping[str, object]
 Source = str | Path | Message | Sequence[Message]
 
 
-@dataclass(frozen=True, slots=True)
-class TranscriptAnalysis(Analysis):
-    """An analysis as a notebook shows it and as tables; `name` is that of its file, "" for none."""
+class Options(TypedDict, total=False):
+    """The options of `analyze` besides what it analyses and with which models."""
 
-    name: str = ""
-
-    @classmethod
-    def of(cls, analysis: Analysis, name: str) -> TranscriptAnalysis:
-        """The analysis of a file of this name."""
-        return cls(**{field.name: getattr(analysis, field.name) for field in fields(Analysis)}, name=name)
-
-    def _repr_html_(self) -> str:
-        """The coloured responses, as a notebook shows them."""
-        # The template engine takes a tenth of a second, which scripts need not pay.
-        from shiftlens.report.notebook import notebook_html
-
-        return notebook_html(self)
-
-    def to_pandas(self) -> pd.DataFrame:
-        """A row for each position, with the columns of docs/exports.md. Raises PackageError without pandas."""
-        from shiftlens.report.frames import data_frame
-
-        return data_frame(columns(self.score_options.compat), self._rows())
-
-    def to_arrow(self) -> pa.Table:
-        """The same as an Arrow table. Raises PackageError without pyarrow."""
-        from shiftlens.report.arrow import arrow_table
-
-        return arrow_table(columns(self.score_options.compat), self._rows(), {"schema": SCHEMA})
-
-    def _rows(self) -> Iterator[Row]:
-        return rows(self.name, self)
-
-
-@dataclass(frozen=True, slots=True)
-class SeveralAnalyses(Sequence[TranscriptAnalysis]):
-    """The analyses of one transcript under several aligned models of one base, in the order of these."""
-
-    analyses: tuple[TranscriptAnalysis, ...]
-
-    @overload
-    def __getitem__(self, at: int) -> TranscriptAnalysis: ...
-    @overload
-    def __getitem__(self, at: slice) -> tuple[TranscriptAnalysis, ...]: ...
-    def __getitem__(self, at: int | slice) -> TranscriptAnalysis | tuple[TranscriptAnalysis, ...]:
-        return self.analyses[at]
-
-    def __len__(self) -> int:
-        return len(self.analyses)
-
-    def stages(self, min_change: float = DEFAULT_MIN_CHANGE) -> FileStages:
-        """Which of the models was the first to move each position, as `shiftlens stages` tells (docs/stages.md)."""
-        return stages_of_file(self.analyses, [()] * len(self.analyses), min_change)
-
-    def _repr_html_(self) -> str:
-        """The coloured responses under each model, as a notebook shows them."""
-        from shiftlens.report.notebook import MOST_POSITIONS, notebook_html
-
-        share = MOST_POSITIONS // max(1, len(self.analyses))
-        return "".join(notebook_html(each, share) for each in self.analyses)
-
-    def to_pandas(self) -> pd.DataFrame:
-        """A row for each position under each model, which `aligned_model` names. Raises PackageError without pandas."""
-        from shiftlens.report.frames import data_frame
-
-        return data_frame(columns(self._compat), self._rows())
-
-    def to_arrow(self) -> pa.Table:
-        """The same as an Arrow table. Raises PackageError without pyarrow."""
-        from shiftlens.report.arrow import arrow_table
-
-        return arrow_table(columns(self._compat), self._rows(), {"schema": SCHEMA})
-
-    @property
-    def _compat(self) -> str:
-        return self.analyses[0].score_options.compat if self.analyses else ""
-
-    def _rows(self) -> Iterator[Row]:
-        return (row for each in self.analyses for row in rows(each.name, each))
+    base_context: str
+    aligned_context: str
+    classify_by: str
+    thresholds: tuple[int, int]
+    top_k: int
+    score_parts: Sequence[str]
+    word_lists: Path | None
+    compat: str
+    device: str
+    dtype: str
+    matrix_library: str
+    allow_download: bool
+    allow_pickle: bool
+    transcript_format: str | None
 
 
 @overload
 def analyze(
-    transcript: Source,
-    *,
-    base: str = ...,
-    aligned: str = ...,
-    scores: str = ...,
-    base_context: str = ...,
-    aligned_context: str = ...,
-    classify_by: str = ...,
-    thresholds: tuple[int, int] = ...,
-    top_k: int = ...,
-    score_parts: Sequence[str] = ...,
-    word_lists: Path | None = ...,
-    compat: str = ...,
-    device: str = ...,
-    dtype: str = ...,
-    matrix_library: str = ...,
-    allow_download: bool = ...,
-    allow_pickle: bool = ...,
-    transcript_format: str | None = ...,
+    transcript: Source, *, base: str = ..., aligned: str = ..., scores: str = ..., **options: Unpack[Options]
 ) -> TranscriptAnalysis: ...
 @overload
 def analyze(
@@ -157,20 +69,7 @@ def analyze(
     base: str,
     aligned: list[str] | tuple[str, ...],
     scores: str = ...,
-    base_context: str = ...,
-    aligned_context: str = ...,
-    classify_by: str = ...,
-    thresholds: tuple[int, int] = ...,
-    top_k: int = ...,
-    score_parts: Sequence[str] = ...,
-    word_lists: Path | None = ...,
-    compat: str = ...,
-    device: str = ...,
-    dtype: str = ...,
-    matrix_library: str = ...,
-    allow_download: bool = ...,
-    allow_pickle: bool = ...,
-    transcript_format: str | None = ...,
+    **options: Unpack[Options],
 ) -> SeveralAnalyses: ...
 def analyze(
     transcript: Source,

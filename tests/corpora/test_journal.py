@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,25 @@ def test_one_process_has_a_journal_at_a_time(tmp_path: Path) -> None:
         begin(path, PLAN)
     first.close()
     go_on(path).close()
+
+
+def test_a_file_system_without_locks_is_written_to_and_any_other_fault_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="there are no such locks on this system")
+
+    def fails(number: int) -> None:
+        def flock(*_: object) -> None:
+            raise OSError(number, "as told")
+
+        monkeypatch.setattr(fcntl, "flock", flock)
+
+    fails(errno.ENOLCK)
+    begin(tmp_path / "j", PLAN).close()
+    go_on(tmp_path / "j").close()
+    fails(errno.EIO)
+    with pytest.raises(OSError, match="as told"):
+        go_on(tmp_path / "j")
 
 
 def test_what_cannot_be_whole_is_told(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ committed, and is cut off. So a run that is killed loses the rows in flight at m
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -24,6 +24,9 @@ if sys.platform != "win32":
     import fcntl
 
 SCHEMA = "shiftlens-corpus-journal/1"
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+"""How a file system says that it has no locks."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,14 +185,17 @@ def go_on(path: Path) -> Journal:
 
 
 def _locked(path: Path, file: IO[bytes]) -> IO[bytes]:
+    """The file, locked for this process where its system and file system have locks. Raises ShiftLensError, OSError."""
     if sys.platform != "win32":
         try:
-            # Some file systems have no locks.
-            with contextlib.suppress(NotImplementedError):
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
             raise ShiftLensError(
                 f"Another process is writing what {path} tells of.", "Wait for it, or name another output."
             ) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                file.close()
+                raise
     return file
