@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -172,8 +173,12 @@ def how_to_score_anew(beside: Beside) -> str:
 
 
 def _how_to_score_anew(sidecar: Sidecar) -> str:
-    name = sidecar.path.name.removesuffix(SUFFIX)
-    return f"Score anew where the models are: `shiftlens analyze {name} --save`."
+    # What a sidecar says of its models is anybody's, and no part of a command that is copied.
+    name = shlex.quote(sidecar.path.name.removesuffix(SUFFIX))
+    return (
+        f"Score anew where the models are: `shiftlens analyze {name} --save`, with --base and --aligned (or --bundled)"
+        " where the file does not name them."
+    )
 
 
 def description_of(model: Model) -> ModelDescription:
