@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from analysis.hand_made import base_of, response, scored, whole
 from analysis.test_contract import as_json
 from shiftlens.analysis.classify import build, combine, shares
+from shiftlens.analysis.contract import summary_json
 from shiftlens.analysis.highlights import highlights
-from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, worst_class
+from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, Summary, worst_class
 from shiftlens.analysis.ranks import class_of, rank_words, worst_rank
 from shiftlens.analysis.tokens import token
 from shiftlens.options.pair import ClassifyOptions
@@ -96,3 +97,15 @@ def test_without_kl_and_entropy_there_is_no_number() -> None:
     assert math.isnan(item.kl)
     assert math.isnan(base_of(item).entropy)
     assert whole(found).summary.tokens == 2
+
+
+def test_the_json_gives_no_share_where_no_position_has_a_class() -> None:
+    nothing = summary_json(Summary(3, 0, 0, 0, unknown=3))
+    for name in ("shares", "shares_without_flagged"):
+        assert nothing[name] == {"tokens": 0, "unshifted": None, "marginal": None, "shifted": None}
+    assert summary_json(Summary(4, 1, 1, 2))["shares"] == {
+        "tokens": 4,
+        "unshifted": 0.25,
+        "marginal": 0.25,
+        "shifted": 0.5,
+    }

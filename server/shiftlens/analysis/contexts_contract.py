@@ -28,7 +28,7 @@ from typing import Any
 
 from shiftlens.analysis.classify import shares
 from shiftlens.analysis.contexts import ContextsRow, FileContexts, Given, ResponseContexts
-from shiftlens.analysis.json_values import Json, class_name, finite, piece_json, rank_json
+from shiftlens.analysis.json_values import Json, class_name, finite, piece_json, rank_json, shares_json
 from shiftlens.analysis.model import Summary
 
 SCHEMA = "shiftlens-contexts/1"
@@ -103,12 +103,11 @@ def _given(given: Given) -> Json:
 
 
 def _summary(summary: Summary) -> Json:
-    of = shares(summary)
     return {
         "tokens": summary.tokens,
         "unshifted": summary.unshifted,
         "marginal": summary.marginal,
         "shifted": summary.shifted,
         **({"unknown": summary.unknown} if summary.unknown else {}),
-        "shares": {"unshifted": of.unshifted, "marginal": of.marginal, "shifted": of.shifted},
+        "shares": shares_json(shares(summary)),
     }

@@ -29,6 +29,7 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
   has "scored": false. A token that is not of the answer has "part", its kind; one with bytes of two parts is of the
   first. Tokens are in the order of the parts, so that their offsets ascend within a part only. Summaries count all
   positions that were scored; where some are not of answers, they have "by_part": {kind: the same counts and shares}.
+  Shares are of the positions that have a class, and null where none has.
 - The "kind" of a token is "content", "format", "connective", "hedge", "opener", "closer", "syntax" or "reasoning", by
   the rules of docs/kinds.md; "by_kind" has counts and shares of each kind that there is. `word_lists` is "user" where
   a file of the user's tells the kinds, else "package".
@@ -75,13 +76,12 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from shiftlens.analysis.classify import Shares, shares, shares_without_flagged
 from shiftlens.analysis.contract_tokens import token_json
-from shiftlens.analysis.json_values import Json
+from shiftlens.analysis.json_values import Json, shares_json
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, Summary
 from shiftlens.analysis.parts import part_name
 from shiftlens.analysis.tokens import tokens
@@ -204,7 +204,7 @@ def prompt_of(response: Response) -> str:
 
 
 def _shares(of: Shares) -> Json:
-    return dataclasses.asdict(of)
+    return {"tokens": of.tokens, **shares_json(of)}
 
 
 def _model(name: str, described: Described | None) -> Json:

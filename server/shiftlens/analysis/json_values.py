@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from shiftlens.analysis.model import ShiftClass
+from shiftlens.analysis.classify import Shares
+from shiftlens.analysis.model import CLASSES, ShiftClass
 from shiftlens.analysis.ranks import rank_number
 from shiftlens.errors import ShiftLensError, TranscriptError
 from shiftlens.scores.columns import Above, Rank
@@ -41,3 +42,8 @@ def error_json(schema: str, file: str, error: ShiftLensError) -> Json:
     line = error.line if isinstance(error, TranscriptError) else None
     message = f"{error.problem} {error.remedy}".strip()
     return {"schema": schema, "file": file, "error": {"kind": type(error).__name__, "line": line, "message": message}}
+
+
+def shares_json(of: Shares) -> Json:
+    """The share of each class; null where no position has a class."""
+    return {shift.label: getattr(of, shift.label) if of.tokens else None for shift in CLASSES}
