@@ -34,8 +34,8 @@ class SummaryTable:
     unknown: int
     flagged: int
     counts: dict[str, int]
-    all: dict[str, float]
-    rest: dict[str, float] | None
+    all: Shares
+    rest: Shares | None
     parts: dict[str, Shares]
     kinds: dict[str, tuple[Shares, float]]
     labels: dict[str, str]
@@ -43,12 +43,12 @@ class SummaryTable:
     @classmethod
     def of(cls, summary: Summary, *, alone: bool = False) -> SummaryTable:
         counts = {shift.label: int(getattr(summary, shift.label)) for shift in reversed(CLASSES)}
-        rest = _by_name(shares_without_flagged(summary)) if summary.flagged else None
+        rest = shares_without_flagged(summary) if summary.flagged else None
         by_part = summary.by_part if summary.is_of_parts else ()
         parts = {part_words(kind): shares(part) for kind, part in by_part}
         by_kind = summary.by_kind if len(summary.by_kind) > 1 else ()
         kinds = {kind.words: (shares(of), of.shifted / (summary.shifted or 1)) for kind, of in by_kind}
-        whole, labels = _by_name(shares(summary)), labels_of(alone=alone)
+        whole, labels = shares(summary), labels_of(alone=alone)
         return cls(summary.tokens, summary.unknown, summary.flagged, counts, whole, rest, parts, kinds, labels)
 
 
@@ -126,10 +126,6 @@ class ResponseSection:
 def labels_of(*, alone: bool) -> dict[str, str]:
     """The words for the classes by their names, in scores of a pair or of one model alone."""
     return {shift.label: shift.own_label if alone else shift.label for shift in CLASSES}
-
-
-def _by_name(of: Shares) -> dict[str, float]:
-    return {shift.label: getattr(of, shift.label) for shift in CLASSES}
 
 
 def shown(span: Span) -> Span:

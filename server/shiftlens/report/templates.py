@@ -55,7 +55,8 @@ def _environment() -> Environment:
         # No control character, bidirectional override or lone surrogate in any value, on top of the escaping.
         finalize=lambda value: harmless(value) if type(value) is str else value,
     )
-    environment.filters["percent"] = lambda share: f"{share:.1%}"
+    environment.filters["percent"] = lambda part: f"{part:.1%}"
+    environment.filters["share"] = lambda shares, shift: f"{getattr(shares, shift):.1%}" if shares.tokens else "–"
     return environment
 
 
