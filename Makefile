@@ -144,9 +144,14 @@ editors: setup
 bench: setup build/peers/.installed
 	$(BIN)/python tests/bench/bench.py
 
+# What has coverage guide the inputs of `make stress`.
+build/atheris/.installed: tests/stress/atheris.lock | setup
+	$(BIN)/python -m pip install --quiet --no-deps --target build/atheris --requirement $<
+	touch $@
+
 # Inputs that nobody writes, faults and load, with a table of what came of them (docs/robustness.md): 30 minutes.
-stress: setup
-	$(BIN)/python tests/stress/run.py
+stress: setup build/atheris/.installed
+	PYTHONPATH=$(CURDIR)/build/atheris $(BIN)/python tests/stress/run.py
 
 # The same in three minutes, with less of everything.
 stress-short: setup

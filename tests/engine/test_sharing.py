@@ -298,7 +298,10 @@ async def test_a_client_that_is_killed_takes_its_jobs_along_and_no_others(tiny_p
         assert (engine.said.clients, engine.said.jobs) == (1, 0)
 
 
-async def test_an_engine_whose_clients_are_all_killed_ends(tiny_pair: PairSpec) -> None:
+async def test_an_engine_whose_clients_are_all_killed_ends_though_others_are_waited_for(
+    tiny_pair: PairSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LINGER_VARIABLE, "7200")
     async with client_process(tiny_pair, responses=200) as one, client_process(tiny_pair, responses=200) as other:
         pid = int(await line_of(one))
         assert int(await line_of(other)) == pid

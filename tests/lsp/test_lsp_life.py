@@ -14,6 +14,7 @@ from lsprotocol import types
 
 from lsp.lsp_client import SECONDS, SERVER, EditorClient, capabilities, engine_pid, started, until_listening
 from processes import until_gone
+from shiftlens.engine.sharing.hosting import LINGER_VARIABLE
 
 TALK = "User: Why is the sky blue?\nAssistant: Great question! The quick brown fox.\n"
 LONG = "User: q\nAssistant: " + "The quick brown fox jumps over the lazy dog. " * 90
@@ -38,6 +39,12 @@ def fail(*args, **kwargs):
 features.place_in = fail
 server.serve()
 """
+
+
+@pytest.fixture
+def lingering(engine_of_this_test: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """Engines of this test stay for hours after clients that said goodbye, and soon end after others."""
+    monkeypatch.setenv(LINGER_VARIABLE, "7200")
 
 
 async def stderr_of(client: EditorClient) -> str:
@@ -146,6 +153,7 @@ async def test_shutdown_while_busy_answers_and_takes_the_engine_along(tiny_setti
     assert "Traceback" not in await stderr_of(client)
 
 
+@pytest.mark.usefixtures("lingering")
 async def test_exit_without_shutdown_ends_everything_with_code_1(tiny_settings: dict[str, Any]) -> None:
     client = await started(settings=tiny_settings)
     client.open(LONG)
@@ -155,6 +163,7 @@ async def test_exit_without_shutdown_ends_everything_with_code_1(tiny_settings: 
     await until_gone(pid)
 
 
+@pytest.mark.usefixtures("lingering")
 async def test_a_client_that_dies_takes_the_server_and_the_engine_along(tiny_settings: dict[str, Any]) -> None:
     client = await started(settings=tiny_settings)
     client.open(LONG)
@@ -165,6 +174,7 @@ async def test_a_client_that_dies_takes_the_server_and_the_engine_along(tiny_set
     await until_gone(pid)
 
 
+@pytest.mark.usefixtures("lingering")
 async def test_a_server_that_is_killed_takes_the_engine_along(tiny_settings: dict[str, Any]) -> None:
     client = await started(settings=tiny_settings)
     client.open(LONG)

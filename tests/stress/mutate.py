@@ -94,8 +94,12 @@ _SCALARS: tuple[object, ...] = (
 
 
 def mutant(rng: random.Random) -> Seed:
-    """A file of one to five changes."""
-    seed = rng.choice(SEEDS)
+    """An example of some format, changed."""
+    return mutated(rng, rng.choice(SEEDS))
+
+
+def mutated(rng: random.Random, seed: Seed) -> Seed:
+    """A file after up to five changes."""
     text = seed.text
     if rng.random() < 0.6:
         text = _json_mutant(rng, text) or text

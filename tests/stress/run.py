@@ -9,7 +9,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib.util
+import itertools
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -25,8 +28,15 @@ from stress.rpc import Home, home
 
 BUILD = Path(__file__).parents[2] / "build"
 FUZZ = Path(__file__).with_name("fuzz.py")
+GUIDED = Path(__file__).with_name("guided.py")
 COLUMNS = ("inputs", "faults", "requests", "served", "lost", "wrong", "crashed", "hung", "left over")
 MUST_BE_NONE = ("lost", "wrong", "crashed", "hung", "left over")
+
+
+_GUIDED_EACH = 3
+"""After so many processes of inputs made by chance comes one whose inputs coverage guides."""
+_HUNG = 70
+"""The exit code of libFuzzer where an input took too long."""
 
 
 class Size(NamedTuple):
@@ -40,10 +50,11 @@ class Size(NamedTuple):
     edits: int
     queued: int
     faults: tuple[str, ...]
+    guided: tuple[str, ...]
 
 
-FULL = Size(1800, 200, 30, 2000, 200_000, 17_280, 10_000, tuple(faults.FAULTS))
-SHORT = Size(180, 20, 3, 50, 0, 200, 1000, faults.SHORT)
+FULL = Size(1800, 200, 30, 2000, 200_000, 17_280, 10_000, tuple(faults.FAULTS), ("readers", "geometry"))
+SHORT = Size(180, 20, 3, 50, 0, 200, 1000, faults.SHORT, ())
 
 
 class Table:
@@ -77,7 +88,7 @@ class Table:
         head = f"{'':<30}{''.join(f'{key:>11}' for key in COLUMNS)}{'peak':>13}"
         total = self.total()
         foot = f"{'all':<30}{''.join(f'{total[key]:>11,}' for key in COLUMNS)}"
-        not_run = (f"not run, for want of time: {name}" for name in self.not_run)
+        not_run = (f"not run: {name}" for name in self.not_run)
         return "\n".join([head, *map(self.line, self.rows), foot, *self.problems, *not_run])
 
     def failed(self) -> bool:
@@ -85,27 +96,55 @@ class Table:
         return any(total[key] for key in MUST_BE_NONE)
 
 
-async def fuzz(table: Table, until: float, seed: int) -> None:
+async def fuzz(table: Table, size: Size, until: float, seed: int) -> None:
     """A process of inputs at a time, a minute each, so that memory that one leaks is seen and one that dies is told."""
     folder = BUILD / "stress"
     folder.mkdir(parents=True, exist_ok=True)
+    kinds = itertools.cycle(size.guided)
+    if size.guided and importlib.util.find_spec("atheris") is None:
+        table.not_run.append("inputs that coverage guides: Atheris is not installed (`make stress` does that)")
+        kinds = iter(())
     while (seconds := min(60.0, until - time.monotonic())) > 1:
         seed += 1
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, str(FUZZ), str(seed), str(seconds), str(folder)), stdout=asyncio.subprocess.PIPE
-        )
-        out, _ = await process.communicate()
-        counts: Counter[str] = Counter()
-        if process.returncode != 0:
-            counts["crashed"] += 1
-        else:
-            said = json.loads(out)
-            counts.update({key: said["counts"].get(key, 0) for key in ("wrong", "crashed", "hung")})
-            for kind in ("readers", "geometry", "pages", "frames"):
-                table.rows.setdefault(f"fuzz: {kind}", Counter())["inputs"] += said["counts"].get(kind, 0)
-            counts["inputs"] = sum(said["counts"].get(key, 0) for key in ("wrong", "crashed", "hung"))
-            counts["peak bytes"] = said["peak bytes"]
-        table.add("fuzz: in process, failed", counts)
+        await _made(table, seed, seconds, folder)
+        if seed % _GUIDED_EACH == 0 and (kind := next(kinds, None)) is not None:
+            await _guided(table, kind, seed, max(1.0, min(60.0, until - time.monotonic())), folder)
+
+
+async def _made(table: Table, seed: int, seconds: float, folder: Path) -> None:
+    """Inputs made by chance, of every kind."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(FUZZ), str(seed), str(seconds), str(folder)), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    counts: Counter[str] = Counter()
+    if process.returncode != 0:
+        counts["crashed"] += 1
+    else:
+        said = json.loads(out)
+        counts.update({key: said["counts"].get(key, 0) for key in ("wrong", "crashed", "hung")})
+        for kind in ("readers", "geometry", "pages", "frames"):
+            table.rows.setdefault(f"fuzz: {kind}", Counter())["inputs"] += said["counts"].get(kind, 0)
+        counts["inputs"] = sum(said["counts"].get(key, 0) for key in ("wrong", "crashed", "hung"))
+        counts["peak bytes"] = said["peak bytes"]
+    table.add("fuzz: in process, failed", counts)
+
+
+async def _guided(table: Table, kind: str, seed: int, seconds: float, folder: Path) -> None:
+    """Inputs of one kind that coverage guides, up to the first that fails."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(GUIDED), kind, str(seed), str(seconds), str(folder)),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    said = out.decode(errors="replace")
+    stats = {name: int(number) for name, number in re.findall(r"^stat::(\w+):\s+(\d+)", said, re.MULTILINE)}
+    counts = Counter({"inputs": stats.get("number_of_executed_units", 0)})
+    counts["peak bytes"] = stats.get("peak_rss_mb", 0) << 20
+    if process.returncode:
+        counts["hung" if process.returncode == _HUNG else "wrong"] += 1
+        counts[f"log: {' '.join(said.splitlines()[-12:])[:400]}"] = 1
+    table.add(f"fuzz: {kind}, guided", counts)
 
 
 async def _in_home(table: Table, name: str, check: Callable[[Home], Awaitable[Counter[str]]]) -> None:
@@ -141,7 +180,7 @@ async def servers(table: Table, size: Size, until: float, seed: int) -> None:
         if time.monotonic() < until - size.seconds / 10:
             await check()
         else:
-            table.not_run.append(name)
+            table.not_run.append(f"{name}, for want of time")
     while (left := until - time.monotonic()) > 1:
         seed += 1
         seconds = min(30.0, max(left / 2, 1.0))
@@ -161,7 +200,7 @@ async def run(size: Size, seed: int) -> Table:
     """Both at once, so that a server works on a busy machine. Longer than its time by what is under way then."""
     table = Table()
     until = time.monotonic() + size.seconds
-    await asyncio.gather(fuzz(table, until, seed), servers(table, size, until, seed))
+    await asyncio.gather(fuzz(table, size, until, seed), servers(table, size, until, seed))
     return table
 
 

@@ -186,9 +186,12 @@ class EngineClient:
             raise silent
         return bool(found)
 
-    async def close(self) -> None:
-        """Leave the engine. One of our own ends, a shared one goes on for its other clients."""
-        await self._links.leave(release=False)
+    async def close(self, *, release: bool = False) -> None:
+        """Leave the engine. One of our own ends, a shared one goes on for its other clients.
+
+        With `release` a shared one that has no other client ends at once; without it, its models stay loaded for a while.
+        """
+        await self._links.leave(release=release)
 
     def kill(self) -> None:
         """Stop the engine without asking, for all who share it. Jobs in flight fail with an EngineError."""

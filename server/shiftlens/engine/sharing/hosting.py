@@ -38,7 +38,10 @@ LINGER_VARIABLE = "SHIFTLENS_ENGINE_LINGER"
 """The environment variable that names other seconds than LINGER_SECONDS."""
 
 LINGER_SECONDS = 60.0
-"""How long models stay loaded after the last client has gone."""
+"""How long models stay loaded after the last client has said goodbye."""
+
+LOST_SECONDS = 2.0
+"""How long they stay where it has gone without a word: an editor starts a server that was killed again at once."""
 
 _FIRST_CLIENT_SECONDS = 30.0
 _FIRST_MESSAGE_SECONDS = 10.0
@@ -132,7 +135,7 @@ class Host:
         except (ValueError, msgspec.DecodeError) as error:
             log(f"a client was sent away: it wrote something that is no request ({type(error).__name__})")
         finally:
-            self._part_with(session)
+            self._part_with(session, linger=min(self._linger, LOST_SECONDS))
             if not self._ending:
                 await session.close(_LAST_MESSAGE_SECONDS)
 
@@ -157,7 +160,7 @@ class Host:
             session.send(Done(job=message.job))
             self.end()
         elif isinstance(message, Goodbye):
-            self._part_with(session)
+            self._part_with(session, linger=self._linger)
             if message.release and not self._sessions:
                 self.end()
             return False
@@ -190,12 +193,12 @@ class Host:
             # A job that comes too late stays unanswered, and its client asks the next host.
             await self._worker.run(session, request)
 
-    def _part_with(self, session: Session) -> None:
+    def _part_with(self, session: Session, *, linger: float) -> None:
         self._worker.drop(session)
         if self._sessions.pop(session.number, None) is not None:
             self._worker.forget(session, None)
             if not self._sessions:
-                self._alone_until = time.monotonic() + self._linger
+                self._alone_until = time.monotonic() + linger
         self._news.set()
 
     def _job_is_over(self) -> None:

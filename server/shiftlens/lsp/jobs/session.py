@@ -69,12 +69,12 @@ class Session:
         self._background.add(task)
         task.add_done_callback(self._settled)
 
-    async def close(self) -> None:
-        """Stop every job and the engine, and end what is being written."""
+    async def close(self, *, release: bool = False) -> None:
+        """Stop every job, leave the engine (see `EngineClient.close`), and end what is being written."""
         for task in list(self._background):
             task.cancel()
         await self.scheduler.close()
-        await asyncio.gather(self.engine.close(), self.saved.close())
+        await asyncio.gather(self.engine.close(release=release), self.saved.close())
 
     def _settled(self, task: asyncio.Task[Any]) -> None:
         self._background.discard(task)

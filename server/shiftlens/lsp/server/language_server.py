@@ -77,7 +77,7 @@ class ShiftLensServer(LanguageServer):
             return
         _log.warning("The client's process %d has ended.", pid)
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.session.close(), _CLOSE_SECONDS)
+            await asyncio.wait_for(self._close(), _CLOSE_SECONDS)
         # A thread waits for the client's next message and would keep the process.
         os._exit(0 if self.protocol.was_shut_down else 1)
 
@@ -85,4 +85,8 @@ class ShiftLensServer(LanguageServer):
         try:
             await asyncio.Event().wait()
         finally:
-            await self.session.close()
+            await self._close()
+
+    async def _close(self) -> None:
+        # A client that has gone without a word will not be back soon: no process is left for it.
+        await self.session.close(release=not self.protocol.was_shut_down)
