@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from shiftlens.engine.worker.jobs import Worker
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.prepare import Prepared, PreparedSide, prepare
+from shiftlens.scoring.numbers.formulae import BaseBlock
 from shiftlens.scoring.numbers.head import Heads, even_slices
 from shiftlens.scoring.numbers.tensors import PairTensors
 from shiftlens.scoring.opening.pair import OpenedPair
 from shiftlens.scoring.passes.batches import batches
+from shiftlens.scoring.passes.causal import CausalModel
 from shiftlens.scoring.passes.memory import PassMemory
 from shiftlens.scoring.passes.plan import PassPlan, plan_passes
 from shiftlens.scoring.passes.teacher_forcing import Scorer
@@ -38,6 +41,35 @@ ANSWERS = [
 @pytest.fixture(scope="module")
 def pair(tiny_pair: PairSpec) -> OpenedPair:
     return opened_pair(tiny_pair)
+
+
+class Watched(Heads):
+    """Notes how many of its blocks are in memory when it makes another one."""
+
+    _ROWS = 7
+
+    def __init__(self, base: CausalModel, aligned: CausalModel) -> None:
+        super().__init__(base, aligned, K)
+        self.made: list[weakref.ref[BaseBlock]] = []
+        self.there: list[int] = []
+
+    @property
+    def block_rows(self) -> int:
+        return self._ROWS
+
+    def base_block(self, hidden: torch.Tensor, ids: torch.Tensor) -> BaseBlock:
+        self.there.append(sum(ref() is not None for ref in self.made))
+        block = super().base_block(hidden, ids)
+        self.made.append(weakref.ref(block))
+        return block
+
+
+def test_the_base_models_logits_of_a_block_are_gone_before_those_of_the_next(pair: OpenedPair) -> None:
+    heads, ids = Watched(pair.base.causal, pair.aligned.causal), torch.arange(40)
+    with torch.inference_mode():
+        hidden, _ = pair.base.causal.hidden_states(ids.unsqueeze(0), None, keep=False)
+        assert len(heads.numbers((hidden[0], hidden[0]), (ids, ids)).kl) == 40
+    assert heads.there == [0] * 6
 
 
 @pytest.mark.parametrize("base_context", ["chat", "raw"])

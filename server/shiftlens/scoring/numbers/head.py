@@ -109,6 +109,8 @@ def numbers_of_several(
         base = heads[0].base_block(base_hidden[block], base_ids[block])
         for rows, head, hidden, ids in zip(found, heads, aligned_hidden, aligned_ids, strict=True):
             rows.append(head.beside(base, hidden[block], ids[block]))
+        # Its logits are let go of before those of the next block are taken, not after.
+        del base
     return [joined(rows) for rows in found]
 
 
