@@ -401,3 +401,12 @@ def test_old_descriptions_make_room_for_new_ones(store: ResultStore, monkeypatch
     for n in range(5):
         store.put_description(bytes([n]), _DESCRIPTION)
     assert [store.description(bytes([n])) is not None for n in range(5)] == [False, False, True, True, True]
+
+
+def test_bytes_of_a_token_are_in_memory_once_for_all_sides_that_have_it(store: ResultStore, scored: Make) -> None:
+    for n in range(2):
+        store.put(_key(n), scored(base="base", aligned=f"tuned {n}"))
+    found = store.get([_key(0), _key(1)]).values()
+    pieces = [side.pieces for result in found for side in (result.base, result.aligned)]
+    assert all(each == pieces[0] for each in pieces)
+    assert {len({id(each[token]) for each in pieces}) for token in pieces[0]} == {1}

@@ -1,8 +1,8 @@
 """Inputs that coverage guides: libFuzzer, by way of Atheris, goes on from those that reach new code.
 
-Run by `run.py`: `python tests/stress/guided.py KIND SEED SECONDS FOLDER`, KIND being `readers` or `geometry`. What reached
-new code is kept in FOLDER/corpus-KIND, for the next run to begin with. It ends at the first input that fails, which is
-kept in FOLDER; `python tests/stress/guided.py KIND --again FILE` takes it once more.
+Run by `run.py`: `python tests/stress/guided.py KIND SEED SECONDS FOLDER`, KIND being `readers` or `geometry`. What
+reached new code is kept in FOLDER/corpus-KIND, for the next run to begin with. It ends at the first input that fails,
+which is kept in FOLDER; `python tests/stress/guided.py KIND --again FILE` takes it once more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import atheris
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 # Only what is imported here is looked at: what these import without need of a reader would make each input slower.
-with atheris.instrument_imports(include=["shiftlens.text", "shiftlens.transcripts", "shiftlens.saved"]):
+with atheris.instrument_imports(include=["shiftlens.text", "shiftlens.transcripts"]):
     from stress.geometry import check_geometry
     from stress.mutate import SEEDS, Seed, mutated
     from stress.readings import check_reading

@@ -189,7 +189,7 @@ class EngineClient:
     async def close(self, *, release: bool = False) -> None:
         """Leave the engine. One of our own ends, a shared one goes on for its other clients.
 
-        With `release` a shared one that has no other client ends at once; without it, its models stay loaded for a while.
+        With `release` a shared one that has no other client ends at once; else its models stay loaded for a while.
         """
         await self._links.leave(release=release)
 

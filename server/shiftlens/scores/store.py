@@ -12,9 +12,9 @@ import contextlib
 import sqlite3
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -81,13 +81,14 @@ class ResultStore:
             found: dict[bytes, ScoredResponse] = {}
             used: list[tuple[str, bytes]] = []
             sides: dict[bytes, SideScores | None] = {}
+            shared: dict[object, Any] = {}
             for key in wanted:
                 result = _value(connection, "results", key, _results)
                 if result is None:
                     continue
                 for of in (result.base, result.aligned):
                     if of not in sides:
-                        sides[of] = _value(connection, "sides", of, _sides)
+                        sides[of] = _sharing(_value(connection, "sides", of, _sides), shared)
                 base, aligned = sides[result.base], sides[result.aligned]
                 if base is not None and aligned is not None:
                     found[key] = ScoredResponse(base=base, aligned=aligned, comparison=result.comparison)
@@ -254,6 +255,17 @@ def _value(connection: sqlite3.Connection, table: str, key: bytes, decoder: msgs
         return None if row is None else decoder.decode(zlib.decompress(row[0]))
     except (zlib.error, msgspec.DecodeError, TypeError, UnicodeDecodeError):
         return None
+
+
+def _sharing(side: SideScores | None, shared: dict[object, Any]) -> SideScores | None:
+    """The same side, with the ids and bytes of its tokens in memory once for all sides that share them.
+
+    They are some thousand objects for each response, and the same few in most of them.
+    """
+    if side is None:
+        return None
+    once = shared.setdefault
+    return replace(side, pieces={once(of, of): once(piece, piece) for of, piece in side.pieces.items()})
 
 
 def _size(path: Path) -> int:
