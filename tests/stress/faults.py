@@ -22,7 +22,7 @@ from stress.rpc import Home, Server, home, leave, start
 
 TALK = "User: What is the capital of France?\nAssistant: The capital of France is Paris.\n"
 # Longer than any check waits: what keeps models for those who leave in order is not to keep them for who is killed.
-LINGERS = {"SHIFTLENS_ENGINE_LINGER": "3600"}
+LINGERS = "3600"
 LONG = TALK + "User: Why is the sky blue?\nAssistant: " + "The sky is blue. " * 600 + "\n"
 URI = "file:///talk.txt"
 
@@ -253,7 +253,7 @@ async def stopped_server(place: Home) -> None:
 async def editor_killed(place: Home, while_busy: bool) -> None:
     """Five seconds after the editor's process is gone, no process of ours is left."""
     editor = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(600)")
-    server = await start(place, process_id=editor.pid, **LINGERS)
+    server = await start(place, process_id=editor.pid, SHIFTLENS_ENGINE_LINGER=LINGERS)
     server.open(URI, LONG)
     if while_busy:
         await server.until(lambda: server.statuses.get(URI, {}).get("state") == "scoring", "scoring")
@@ -267,7 +267,7 @@ async def editor_killed(place: Home, while_busy: bool) -> None:
 
 async def server_killed(place: Home) -> None:
     """Five seconds after a server is killed, its engine is gone as well."""
-    server = await start(place, **LINGERS)
+    server = await start(place, SHIFTLENS_ENGINE_LINGER=LINGERS)
     server.open(URI, LONG)
     await server.until(lambda: server.statuses.get(URI, {}).get("state") == "scoring", "scoring")
     server.process.kill()

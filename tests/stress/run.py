@@ -16,7 +16,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -100,7 +100,7 @@ async def fuzz(table: Table, size: Size, until: float, seed: int) -> None:
     """A process of inputs at a time, a minute each, so that memory that one leaks is seen and one that dies is told."""
     folder = BUILD / "stress"
     folder.mkdir(parents=True, exist_ok=True)
-    kinds = itertools.cycle(size.guided)
+    kinds: Iterator[str] = itertools.cycle(size.guided)
     if size.guided and importlib.util.find_spec("atheris") is None:
         table.not_run.append("inputs that coverage guides: Atheris is not installed (`make stress` does that)")
         kinds = iter(())
