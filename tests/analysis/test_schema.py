@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -42,6 +43,13 @@ def without_numbers() -> Any:
     return scored([b"a"], aligned=broken, kl=[math.nan, math.inf])
 
 
+def with_others() -> Any:
+    scores = scored([b"a"], base=side(2, tops=[[10, 11]] * 2), aligned=side(2, tops=[[11, 12]] * 2))
+    told = hand_made.floats([-0.5, -9.0] * 2)
+    comparison = dataclasses.replace(scores.comparison, base_of_aligned_top=told, aligned_of_base_top=told)
+    return dataclasses.replace(scores, comparison=comparison)
+
+
 OBJECTS: dict[str, Callable[[], dict[str, Any]]] = {
     "an answer": lambda: as_json("ab", scored([b"a", b"b"], base_ranks=[1, 5, 2], boundary=[1], special=[0])),
     "a character of several tokens": lambda: as_json("a😀", scored([b"a", b"\xf0\x9f", b"\x98\x80"])),
@@ -49,6 +57,7 @@ OBJECTS: dict[str, Callable[[], dict[str, Any]]] = {
     "a shortened context": lambda: as_json("ab", shortened()),
     "several parts": lambda: as_json("Hmab", with_parts(), of=of_parts()),
     "ranks that are not known": lambda: as_json("abc", scored([b"a", b"b", b"c"], base_ranks=[0, -20, -1, 1])),
+    "the other's candidates": lambda: as_json("a", with_others()),
     "two vocabularies": lambda: as_json("abc", two_vocabularies()),
     "the reference's numbers": lambda: as_json("a", scored([b"a"], decoded={10: "the", 11: "a"}), compat="aligntds"),
     "a file without an analysis": lambda: error_json(SCHEMA, "a.txt", TranscriptError("No.", line=3)),

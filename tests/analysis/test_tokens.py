@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
 
-from analysis.hand_made import BASE_END_ID, END_ID, base_of, response, scored, side
+from analysis.hand_made import BASE_END_ID, END_ID, base_of, floats, response, scored, side
 from shiftlens.analysis.classify import build
 from shiftlens.analysis.tokens import token, tokens
 from shiftlens.options.pair import ClassifyOptions
@@ -23,6 +24,20 @@ def test_a_token_tells_both_sides_candidates() -> None:
     assert base_of(one).missing_mass == pytest.approx(0.25)
     assert one.jaccard == pytest.approx(1 / 3)
     assert one.kl == 0.25
+
+
+def test_a_side_tells_what_it_gives_the_other_s_candidates_where_that_is_known() -> None:
+    base = side(2, tops=[[10, 11]] * 2, end_id=BASE_END_ID)
+    scores = scored([b"a"], base=base, aligned=side(2, tops=[[11, 12, 13]] * 2))
+    known = math.log(0.25), math.log(0.001), math.nan
+    comparison = dataclasses.replace(scores.comparison, base_of_aligned_top=floats(known * 2))
+    scores = dataclasses.replace(scores, comparison=comparison)
+    one = token(build(response("a"), scores, ClassifyOptions()), 0)
+    (other,) = base_of(one).other_top
+    assert other.id == 12
+    assert other.prob == pytest.approx(0.001)
+    assert one.aligned.other_top == ()
+    assert base_of(one).missing_mass == pytest.approx(0.25)
 
 
 def test_each_side_scores_its_own_id_at_the_end() -> None:

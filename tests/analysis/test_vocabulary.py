@@ -14,6 +14,7 @@ from shiftlens.analysis.classify import build
 from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.analysis.vocabulary import TokenShift, VocabularyShift, vocabulary_shift
 from shiftlens.options.pair import ClassifyOptions
+from shiftlens.scores.records import ScoredResponse
 
 Lists = list[dict[int, float]]
 SURE, SKY, THE = 20, 21, 22
@@ -71,6 +72,21 @@ def test_of_a_token_that_a_list_lacks_the_least_change_counts() -> None:
     (place,) = of(found, b"Sure").promotions
     assert place.base is None
     assert place.aligned == pytest.approx(0.9, abs=1e-6)
+
+
+def test_of_a_token_that_a_list_lacks_the_whole_change_counts_where_a_server_tells_its_probability() -> None:
+    found = analysed([{SKY: 0.5, THE: 0.2}, FLAT], [{SURE: 0.9, SKY: 0.05}, FLAT])
+    assert isinstance(found.scored, ScoredResponse)
+    told = [math.log(p) for p in (0.001, 0.5, 0.5, 0.5)], [math.log(p) for p in (0.05, 0.03, 0.5, 0.5)]
+    comparison = dataclasses.replace(
+        found.scored.comparison, base_of_aligned_top=floats(told[0]), aligned_of_base_top=floats(told[1])
+    )
+    found = dataclasses.replace(found, scored=dataclasses.replace(found.scored, comparison=comparison))
+    shift = vocabulary_shift([("a", found)])
+    assert of(shift, b"Sure").change == pytest.approx(0.899, abs=1e-6)
+    assert of(shift, b" the").change == pytest.approx(-0.17, abs=1e-6)
+    (place,) = of(shift, b"Sure").promotions
+    assert place.base == pytest.approx(0.001, abs=1e-6)
 
 
 def test_what_may_not_have_changed_at_all_counts_as_no_change() -> None:

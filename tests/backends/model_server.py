@@ -2,11 +2,17 @@
 
 What it gets wrong is set by a test: a `twist` of the rows of an answer, `failures` for the next requests for scores,
 `get_failures` for the next others, or `fails_at`, which says by its ids what becomes of a text.
+
+`named_tokens` says whether it gives logprobs of tokens that a request names, as vLLM's `/inference/v1/generate`: "" for
+a server without the path, "disabled" and "v1" for what vLLM answers where it was not started with that or can't do it,
+and "on". `named_fails_at` says by a request what becomes of it, and `named_twist` makes of their logprobs what is
+written as an array, or None for null.
 """
 
 from __future__ import annotations
 
 import base64
+import io
 import json
 import socket
 import struct
@@ -18,6 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -31,6 +38,13 @@ class Row:
     rank: int
     top: dict[int, float] | None
 
+
+_NAMED_TOKENS = "/inference/v1/generate"
+_NO_NAMED_TOKENS: dict[str, tuple[dict[str, object], int]] = {
+    "": ({"detail": "Not Found"}, 404),
+    "disabled": ({"error": {"message": "Restart vllm serve with --enable-scale-out", "code": 403}}, 403),
+    "v1": ({"error": {"message": "prompt_logprob_token_ids requires the V2 model runner", "code": 400}}, 400),
+}
 
 Rows = list[Row | None]
 Twist = Callable[[Rows], Rows]
@@ -49,6 +63,9 @@ class ModelServer:
     token_ids: bool = True
     compact: bool = True
     off_by: int = 0
+    named_tokens: str = ""
+    named_fails_at: Callable[[dict[str, Any]], Callable[[_Handler], None] | None] = lambda _: None
+    named_twist: Callable[[np.ndarray[Any, Any]], object] = lambda values: values
     places: dict[str, str] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
     twist: Twist = list
@@ -92,15 +109,19 @@ class ModelServer:
             with _closing():
                 each.shutdown(socket.SHUT_RDWR)
 
-    def rows(self, model: str, ids: Sequence[int], k: int) -> Rows:
-        """Of every token, the first of which has none."""
+    def logprobs(self, model: str, ids: Sequence[int]) -> Any:
+        """Of all tokens, in the place of each but the first."""
         with self._lock, torch.inference_mode():
             if model not in self._models:
                 loaded = AutoModelForCausalLM.from_pretrained(self.folders[model], dtype=torch.float32)
                 self._models[model] = loaded.train(False)
             every = self._models[model](torch.tensor([list(ids)])).logits[0].float().log_softmax(-1)
             # Row i of the logits is of what comes behind token i.
-            every = every[[max(0, at + self.off_by) for at in range(len(ids) - 1)]]
+            return every[[max(0, at + self.off_by) for at in range(len(ids) - 1)]]
+
+    def rows(self, model: str, ids: Sequence[int], k: int) -> Rows:
+        """Of every token, the first of which has none."""
+        every = self.logprobs(model, ids)
         rows: Rows = [None]
         for own, logprobs in zip(ids[1:], every, strict=True):
             best = logprobs.topk(k)
@@ -177,11 +198,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         server = self.served
-        server.authorizations.append(self.headers["Authorization"])
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == _NAMED_TOKENS and server.named_tokens != "on":
+            self.answer(*_NO_NAMED_TOKENS[server.named_tokens])
+            return
+        server.authorizations.append(self.headers["Authorization"])
         server.asked.append(body)
         server.on_score()
-        self.ids = body.get("prompt") or body.get("input_ids") or []
+        self.ids = body.get("prompt") or body.get("input_ids") or body.get("token_ids") or []
         at_this = server.fails_at(self.ids)
         if server.key and self.headers["Authorization"] != f"Bearer {server.key}":
             self.answer({"error": "Unauthorized"}, status=401)
@@ -193,6 +217,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(self._generate(body))
         elif self.path == "/v1/completions":
             self._completions(body)
+        elif self.path == _NAMED_TOKENS:
+            (server.named_fails_at(body) or (lambda _: self._named_tokens(body)))(self)
         else:
             self.answer({"detail": "Not Found"}, status=404)
 
@@ -237,6 +263,28 @@ class _Handler(BaseHTTPRequestHandler):
             choice.update(logprobs=self._echoed(body["model"], ids, rows))
         usage = {"prompt_tokens": len(rows), "completion_tokens": 1, "total_tokens": len(rows) + 1}
         self.answer({"object": "text_completion", "model": body["model"], "choices": [choice], "usage": usage})
+
+    def _named_tokens(self, body: dict[str, Any]) -> None:
+        server, ids, sampling = self.served, body["token_ids"], body["sampling_params"]
+        asked, start = sampling["prompt_logprob_token_ids"], sampling["prompt_logprob_start"]
+        width = max(len(row) for row in asked)
+        if width > server.max_logprobs or len(asked) != len(ids) - 1 - start:
+            said = f"Requested {width} token ids per row in prompt_logprob_token_ids, or {len(asked)} rows."
+            self.answer({"error": {"message": said, "type": "BadRequestError", "code": 400}}, status=400)
+            return
+        tokens = torch.tensor([[*row, *[-1] * (width - len(row))] for row in asked])
+        values = server.logprobs(body["model"], ids)[start:].gather(1, tokens.clamp(min=0))
+        written = server.named_twist(values.masked_fill(tokens < 0, -torch.inf).numpy())
+        found = {
+            "request_id": "1",
+            "model": body["model"],
+            "prompt_logprobs": None,
+            "prompt_token_id_logprobs": written if written is None or isinstance(written, str) else npy(written),
+            "prompt_token_ids": ids if body.get("return_token_ids") else None,
+            "output_mode": "tokens",
+            "choices": [{"index": 0, "finish_reason": "length", "token_ids": [5], "logprobs": None}],
+        }
+        self.answer(found)
 
     def _vllm(self, rows: Rows) -> dict[str, Any]:
         def entry(row: Row | None) -> dict[str, object] | None:
@@ -302,6 +350,13 @@ def _compact(tops: list[Any], k: int) -> dict[str, Any]:
         "input_top_logprobs_shape": [len(rows), k],
         "input_top_logprobs_null_prefix": nulls,
     }
+
+
+def npy(array: object) -> str:
+    """An array as vLLM writes it into JSON."""
+    file = io.BytesIO()
+    np.save(file, np.asarray(array), allow_pickle=False)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def status(code: int, **headers: str) -> Callable[[_Handler], None]:

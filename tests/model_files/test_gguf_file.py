@@ -56,6 +56,22 @@ def test_a_file_is_a_model_on_this_machine_and_no_folder(file: Path) -> None:
     assert find_local(str(file.with_name("other.gguf"))).where is Where.MISSING
 
 
+def test_a_folder_whose_name_ends_like_a_file_s_is_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "model.gguf"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    (folder / "model.safetensors").write_bytes(bytes(8))
+    assert gguf_path(str(folder)) is None
+    assert model_folder(str(folder)) == folder
+    assert find_local(str(folder)).where is Where.FOLDER
+    assert model_fingerprint(str(folder)) is not None
+
+
+@pytest.mark.parametrize("name", ["a\0b.gguf", "x" * 5000 + ".gguf"])
+def test_a_name_that_no_file_can_have_is_of_a_file_that_is_not_there(name: str) -> None:
+    assert gguf_path(name) == Path(name)
+
+
 def test_the_fingerprint_follows_the_file(file: Path) -> None:
     before = model_fingerprint(str(file))
     content = bytearray(file.read_bytes())

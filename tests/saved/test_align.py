@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shiftlens.saved.align import align, place
+from shiftlens.saved.align import align, occurrences, place
 from shiftlens.saved.tokens import Candidate, SavedError, SavedToken, named, rank_of_token
 
 TEXTS = st.text(min_size=1, max_size=40).filter(lambda text: "\ufffd" not in text)
@@ -121,6 +121,36 @@ def test_parts_are_found_each_by_itself_where_there_are_tokens_between_them() ->
     tokens = [of_text("hm"), of_text("</think>"), of_text("a"), of_text(" b")]
     found = align(tokens, ["hm", "a b"])
     assert (found.rows, found.byte_ends, found.parts) == ((0, 2, 3), (2, 3, 5), (0, 1))
+
+
+@given(st.text("ab", max_size=40), st.text("ab", min_size=1, max_size=12))
+def test_every_place_of_bytes_in_others_is_found_also_where_they_overlap(data: str, wanted: str) -> None:
+    places = [at for at in range(len(data)) if data.startswith(wanted, at)]
+    assert list(occurrences(data.encode(), wanted.encode())) == places
+
+
+def test_no_bytes_are_nowhere() -> None:
+    assert list(occurrences(b"ab", b"")) == []
+
+
+def test_a_long_text_that_repeats_itself_is_looked_for_in_one_go() -> None:
+    # It begins with each token and ends within another: looking at each place by itself compares 20,000,000,000 bytes.
+    tokens = [of_text("haha")] * 200_000
+    with pytest.raises(SavedError, match="are not the text of the response"):
+        place(tokens, "ha" * 100_001)
+    found = place([*tokens, of_text("ha!")], "ha" * 100_001 + "!")
+    assert (found.first, found.past, found.ends[-1]) == (150_000, 200_001, 200_003)
+
+
+def test_a_text_that_stands_in_very_many_places_is_not_chosen_among() -> None:
+    with pytest.raises(SavedError, match="more than once"):
+        place([of_text("ha")] * 100_000, "ha" * 50_000)
+
+
+def test_where_looking_is_given_up_that_is_the_reason_and_not_that_the_text_is_not_there() -> None:
+    tokens = [*[of_text("a")] * 4000, of_text("b\ufffd")]
+    with pytest.raises(SavedError, match="looking for the text of the response among them was given up"):
+        place(tokens, "a" * 3000 + "c")
 
 
 LISTS = st.lists(st.floats(-20, -0.75, width=32), min_size=2, max_size=8, unique=True)

@@ -80,8 +80,24 @@ def with_numbers(scores: ScoredResponse) -> ScoredResponse:
     return dataclasses.replace(scores, base=base, comparison=comparison)
 
 
+def with_others(scores: ScoredResponse) -> ScoredResponse:
+    """Scores of two servers, one of which tells what its model gives the other's candidates."""
+    base = dataclasses.replace(scores.base, top_ids=ints([10, -1] * scores.rows))
+    base = dataclasses.replace(base, top_logprobs=floats([-0.25, -math.inf] * scores.rows))
+    told = floats([-1.5, -math.inf] * scores.rows)
+    comparison = dataclasses.replace(scores.comparison, base_of_aligned_top=told)
+    return dataclasses.replace(scores, base=base, comparison=comparison)
+
+
 @pytest.mark.parametrize(
-    "scores", [scored([b"a", b"b"]), two_vocabularies(), with_numbers(scored([b"a", b"b"])), shortened(scored([b"c"]))]
+    "scores",
+    [
+        scored([b"a", b"b"]),
+        two_vocabularies(),
+        with_numbers(scored([b"a", b"b"])),
+        with_others(scored([b"a", b"b"])),
+        shortened(scored([b"c"])),
+    ],
 )
 def test_scores_come_back_from_rows_as_they_were(scores: ScoredResponse) -> None:
     rows, columns, rest = to_rows(3, scores, Prefixes())
@@ -90,6 +106,9 @@ def test_scores_come_back_from_rows_as_they_were(scores: ScoredResponse) -> None
 
 def test_scores_come_back_from_a_file_as_they_were(tmp_path: Path) -> None:
     assert had(written(tmp_path)) == list(of_talk())
+    of_servers = [with_others(scored([b"a", b"b", b"c"])), scored([b"a", b"b"])]
+    assert had(written(tmp_path, *of_servers)) == of_servers
+    written(tmp_path)
     # A response that was not asked for is not needed to read those behind it.
     asked = requests()
     last = {asked.digest(1): asked[1]}
@@ -115,7 +134,24 @@ def test_what_was_asked_in_another_way_has_no_scores(tmp_path: Path) -> None:
     assert list(found) == ([] if changed[1].turns[0] != requests()[1].turns[0] else [changed.digest(1)])
 
 
+def test_what_needs_no_column_of_version_2_is_written_as_version_1(tmp_path: Path) -> None:
+    assert open_sidecar(written(tmp_path)).about.version == 1
+    assert open_sidecar(written(tmp_path, with_others(scored([b"a", b"b", b"c"])))).about.version == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "why"), [(floats([-1.0]), "different lengths"), (floats([2.0] * 6), "have logprobs that are none")]
+)
+def test_logprobs_of_the_other_s_candidates_that_can_not_be_are_told(column: bytes, why: str) -> None:
+    scores = scored([b"a", b"b"])
+    comparison = dataclasses.replace(scores.comparison, aligned_of_base_top=column)
+    assert why in why_unfit(dataclasses.replace(scores, comparison=comparison), requests()[1])
+
+
 def test_the_columns_are_those_that_the_page_documents(tmp_path: Path) -> None:
+    arrow = open_arrow(written(tmp_path, with_others(scored([b"a", b"b", b"c"]))).read_bytes(), 10)
+    page = (Path(__file__).parents[2] / "docs" / "sidecars.md").read_text(encoding="utf-8")
+    assert [each.name for each in arrow.fields[-2:] if f"`{each.name}`" not in page] == []
     arrow = open_arrow(written(tmp_path).read_bytes(), 10)
     columns = dict(zip((each.name for each in arrow.fields), arrow.columns(arrow.head(1, 100), 1 << 20), strict=True))
     assert columns["text"].values()[:2] == [b"a", b"b"]
@@ -136,7 +172,9 @@ def test_a_file_that_is_no_sidecar_is_refused_by_name_and_with_what_to_do(tmp_pa
         (whole[:100] + whole[-100:], "has a broken end"),
         (arrow_file([Field("a", Kind.INT32)], {}, []), "is no sidecar of ShiftLens"),
         (arrow_file([Field("a", Kind.INT32)], {METADATA_KEY: "{}"}, []), "is no sidecar of ShiftLens"),
-        (_with_about(whole, version=2), "is of format version 2, and this ShiftLens reads up to version 1"),
+        (_with_about(whole, version=3), "is of format version 3, and this ShiftLens reads up to version 2"),
+        (_with_about(whole, version=2), "has other columns than a sidecar"),
+        (_with_about(whole, version=0), "has other columns than a sidecar"),
         (_with_about(whole, responses=[]), "has another number of responses than it says"),
     ):
         path.write_bytes(data)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shiftlens.backends.protocol import Capabilities, SideInput, SideNumbers, Waiting
+from shiftlens.backends.protocol import Capabilities, SideInput, SideNumbers, TokensAsked, TokensEvent, Waiting
 from shiftlens.options.pair import PairSpec
 from shiftlens.scores.columns import float32_column, int32_column
 from shiftlens.scores.description import ModelDescription
@@ -57,6 +57,12 @@ class Unigram:
 
     def try_out(self, ids: Sequence[int], k: int, check: Callable[[], None]) -> Iterator[Waiting]:  # noqa: ARG002
         return iter(())
+
+    def logprobs_of(
+        self, inputs: Sequence[TokensAsked], check: Callable[[], None]
+    ) -> Generator[TokensEvent, None, None]:
+        """Not to be asked: it says that it can't."""
+        raise AssertionError(inputs, check)
 
     def score(
         self, inputs: Sequence[SideInput], k: int, check: Callable[[], None]

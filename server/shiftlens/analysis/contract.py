@@ -51,6 +51,8 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
   notes of the response tell the rule.
 - Logprobs, entropies and `kl` (aligned || base, over the whole vocabulary) are in nats. `prob` is over the whole
   vocabulary; `missing_mass` is that of all tokens not in `top`.
+- Of some servers it is known what each model gives the other one's candidates: a side then has "other_top", those of
+  the other side's `top` that are not in its own, with its own `prob` of each, the most likely first.
 - A rank that is not known exactly is null; where it is known to be above k, the side has "rank_above": k. A position
   whose base rank does not tell its class has the class null; a summary counts such positions as "unknown", and shares
   are of the others.

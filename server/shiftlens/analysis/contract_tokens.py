@@ -70,6 +70,7 @@ def _side(side: TokenSide, token: Token, *, names_id: bool = False) -> Json:
         "entropy": finite(side.entropy),
         "missing_mass": finite(side.missing_mass),
         "top": [_candidate(candidate) for candidate in side.top],
+        **({"other_top": [_candidate(candidate) for candidate in side.other_top]} if side.other_top else {}),
     }
 
 

@@ -94,6 +94,9 @@ class TokenSide:
     In a pair of two vocabularies, where the position is realigned, the base side has no `id`, the worst rank of the
     group and no logprob (not a number); behind the first position of the group it has no entropy and no candidates
     either. Entropy is not a number where it is not known.
+
+    `other_top` are the other model's candidates that are not in `top`, with this model's probability of each, the most
+    likely first; empty where that is not known.
     """
 
     id: int | None
@@ -101,6 +104,7 @@ class TokenSide:
     logprob: float
     entropy: float
     top: tuple[Candidate, ...]
+    other_top: tuple[Candidate, ...] = ()
 
     @property
     def missing_mass(self) -> float:

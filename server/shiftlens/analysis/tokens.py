@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 
@@ -26,6 +27,11 @@ def token(analysis: ResponseAnalysis, row: int) -> Token:
     pair = scored if isinstance(scored, ScoredResponse) else None
     comparison = _NO_COMPARISON if pair is None else pair.comparison
     base, aligned = None if pair is None else base_side(pair, row), side_at(scored.aligned, row)
+    if pair is not None and base is not None and comparison.alignment is None:
+        base, aligned = (
+            _with_others(base, scored.aligned, comparison.base_of_aligned_top, row),
+            _with_others(aligned, pair.base, comparison.aligned_of_base_top, row),
+        )
     ranks = int32(comparison.base_rank_of_aligned_top)
     return Token(
         index=row,
@@ -105,6 +111,20 @@ def side_at(side: SideScores, row: int) -> TokenSide:
             if candidate != NO_CANDIDATE
         ),
     )
+
+
+def _with_others(side: TokenSide, other: SideScores, column: bytes, row: int) -> TokenSide:
+    """A model's side with what it gives the candidates of the other one, which are in the column's places."""
+    if not column:
+        return side
+    listed = {candidate.id for candidate in side.top}
+    span = slice(row * other.k, (row + 1) * other.k)
+    others = [
+        Candidate(token, other.pieces.get(token, b""), math.exp(logprob))
+        for token, logprob in zip(int32(other.top_ids)[span], float32(column)[span], strict=True)
+        if token not in listed and not math.isnan(logprob)
+    ]
+    return dataclasses.replace(side, other_top=tuple(sorted(others, key=lambda each: -each.prob)))
 
 
 def shortened(scored: AnyScores, row: int) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 At a position, a token's change is its probability under the aligned model less that under the base model. A model's
 list of candidates ends somewhere: one that is not in it has at most the probability of the last one there, nor more
 than what the list leaves over. Then the change counted is the least that this allows, so that totals are never too
-great. The response's own token has its probability in both models, wherever the lists end.
+great. The response's own token has its probability in both models, wherever the lists end, and so have the candidates
+of the other model where a server tells what a model gives them.
 
 Tokens are the same where their bytes are. The ends of a turn, which the models may spell in different ways, are one.
 """
@@ -184,9 +185,9 @@ _ABSENT = _Listed(0.0, 0)
 
 
 def _listed(side: TokenSide, own: Key, end_id: int) -> Mapping[Key, _Listed]:
-    """The candidates of a model, and the response's token."""
+    """The candidates of a model and those of the other one whose probability it tells, and the response's token."""
     found: dict[Key, _Listed] = {}
-    for candidate in side.top:
+    for candidate in (*side.top, *side.other_top):
         key = END if candidate.id == end_id else (candidate.piece, False)
         before = found.get(key, _ABSENT)
         found[key] = _Listed(before.prob + candidate.prob, before.ids + 1)

@@ -60,6 +60,26 @@ class Dialect(Protocol):
         """The positions of `ids[first:]` from the answer. Raises BadAnswer."""
         ...
 
+    @property
+    def any_token(self) -> TokenDialect | None:
+        """How logprobs of tokens are asked for that need not be candidates; None where this kind knows no such way."""
+        ...
+
+
+class TokenDialect(Protocol):
+    """How some servers give logprobs of named tokens at each position of a text.
+
+    `tokens` has a row for each of `ids[first:]`, all of one length: ids that might stand in its place, -1 for none.
+    """
+
+    def question(self, told: Told, ids: Sequence[int], first: int, tokens: Sequence[Sequence[int]]) -> Question:
+        """The request."""
+        ...
+
+    def read(self, body: bytes, ids: Sequence[int], first: int, tokens: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Logprobs in nats in the places of `tokens`, not a number in those of -1. Raises BadAnswer."""
+        ...
+
 
 class UnknownModel(Exception):
     """A server does not serve a model of this name; `served` are those that it serves."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shiftlens.backends.dialect import Get, Question, Told, decoded, places_of, served_model
+from shiftlens.backends.dialect import Get, Question, TokenDialect, Told, decoded, places_of, served_model
 from shiftlens.backends.positions import BadAnswer, Position, position, position_of_texts
 
 _TOKEN_ID = re.compile(r"token_id:(\d{1,9})")
@@ -37,6 +37,7 @@ class OpenAI:
 
     spare = 2
     """The end that is scored as a token of the text, and one token to generate: with none, servers differ."""
+    any_token: TokenDialect | None = None
 
     async def tell(self, model: str, get: Get) -> Told:
         found, parent = await served_model(model, get)

@@ -22,12 +22,16 @@ class Capabilities:
     - exact_ranks: every rank is exact. Else a token that is not among the candidates has a rank above their number.
     - entropy: the entropy of the whole distribution is known.
     - most_top_k: the most candidates that it gives for a position; None for no limit.
+    - any_token: it gives the logprob of any token that it is asked for, be it a candidate or not.
+    - why_no_token: why that is not used although it is offered, as a part of a sentence that follows "the server".
     """
 
     full_vocabulary: bool = True
     exact_ranks: bool = True
     entropy: bool = True
     most_top_k: int | None = None
+    any_token: bool = False
+    why_no_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,18 @@ class SideNumbers:
 
 
 @dataclass(frozen=True, slots=True)
+class TokensAsked:
+    """Tokens whose logprobs are asked for at each of the n positions of an input, `k` at each.
+
+    `ids`: int32 [n * k], -1 where there are fewer.
+    """
+
+    asked: SideInput
+    k: int
+    ids: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SideRefused:
     """Why a model gives no numbers of one input, and what to do."""
 
@@ -84,6 +100,9 @@ class Waiting:
 
 SideEvent = tuple[int, SideNumbers | SideRefused] | Waiting
 """What is new of some inputs: what came of one of them, by its index, or nothing."""
+
+TokensEvent = tuple[int, bytes | SideRefused] | Waiting
+"""The same of tokens that were asked for: logprobs in nats, float32 [n * k], not a number where none was asked for."""
 
 
 class Backend(Protocol):
@@ -122,6 +141,13 @@ class RemoteBackend(Backend, Protocol):
 
         Raises ModelError where they can't.
         """
+        ...
+
+    def logprobs_of(
+        self, inputs: Sequence[TokensAsked], check: Callable[[], None]
+    ) -> Generator[TokensEvent, None, None]:
+        """Logprobs of tokens that are asked for, in any order of the inputs, by a backend that can tell them
+        (`Capabilities.any_token`). Otherwise as `score`."""
         ...
 
     @property

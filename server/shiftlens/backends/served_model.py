@@ -6,16 +6,19 @@ All of it belongs to the event loop of `io_loop`.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from shiftlens.backends.dialect import Dialect, Told
+from shiftlens.backends.dialect import Dialect, Question, Told
 from shiftlens.backends.exchange import IN_FLIGHT, Exchange, Refusal, Unanswered
 from shiftlens.backends.failures import is_of_one_text
 from shiftlens.backends.positions import BadAnswer, Position, as_numbers
-from shiftlens.backends.probe import LONGEST, probe
-from shiftlens.backends.protocol import SideInput, SideNumbers
-from shiftlens.backends.windows import windows
+from shiftlens.backends.probe import LONGEST, probe, probe_tokens
+from shiftlens.backends.protocol import SideInput, SideNumbers, TokensAsked
+from shiftlens.backends.windows import text_of, texts
+from shiftlens.errors import ModelError
+from shiftlens.scores.columns import float32_column, int32
 
 _USUAL_LIMITS = (20, 5)
 """The most candidates that servers give unless they are told to give more: vLLM, and OpenAI's own."""
@@ -25,8 +28,8 @@ _ROUNDS = 2
 
 T = TypeVar("T")
 
-Ended = Callable[[int, SideNumbers | BadAnswer | Unanswered | Refusal], None]
-"""Takes what came of an input, by its index."""
+Failed = BadAnswer | Unanswered | Refusal
+"""Why there is nothing of one input."""
 
 
 class Unusable(Exception):
@@ -43,13 +46,15 @@ class AnotherModel(Exception):
 
 class ServedModel:
     """`told` is what the server tells of the model, None before it was asked and after it was found to be another.
-    `most_top_k` is the most candidates that it gives, None while no limit was met.
+    `most_top_k` is the most candidates that it gives, None while no limit was met. `any_token` is whether it gives
+    logprobs of tokens that need not be candidates, and `why_no_token` why these are not used although it does.
     """
 
     def __init__(self, model: str, dialect: Dialect, exchange: Exchange) -> None:
         self._model, self._dialect, self.exchange = model, dialect, exchange
         self.told: Told | None = None
         self.most_top_k: int | None = None
+        self.any_token, self.why_no_token = False, ""
         # How many answers were lost when the server last told what it is, and when it was last probed.
         self._told_at = 0
         self._probed: int | None = None
@@ -68,23 +73,26 @@ class ServedModel:
         if self.told is None:
             self.told = await self._tell()
 
-    async def score(self, inputs: Sequence[SideInput], k: int, ended: Ended) -> None:
-        """Tell `ended` what came of each input, as soon as it is there.
+    async def score(
+        self, inputs: Sequence[SideInput], k: int, ended: Callable[[int, SideNumbers | Failed], None]
+    ) -> None:
+        """Tell `ended` what came of each input, by its index, as soon as it is there.
 
         Raises Unusable, AnotherModel and UnknownModel, after which nothing more comes. Cancelling this breaks off the
         requests, which servers take for a cancellation.
         """
         await self.connect()
-        longest = max((text_of(each) for each in inputs), key=len, default=())
-        sample = longest[: min(LONGEST, self.most_ids or LONGEST)]
+        sample = self._sample(inputs)
         await self.look_again(sample, k)
-        tasks = [asyncio.create_task(self._one(index, each, k, sample, ended)) for index, each in enumerate(inputs)]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        works = [functools.partial(self._numbers, each, k, sample) for each in inputs]
+        await self._all(works, sample, ended)
+
+    async def logprobs_of(self, inputs: Sequence[TokensAsked], ended: Callable[[int, bytes | Failed], None]) -> None:
+        """Tell `ended` the logprobs of tokens that are asked for (float32), as `score` does. Raises what that does."""
+        await self.connect()
+        sample = self._sample([each.asked for each in inputs])
+        works = [functools.partial(self._logprobs, each, sample) for each in inputs]
+        await self._all(works, sample, ended)
 
     async def try_out(self, ids: Sequence[int], k: int) -> None:
         """Probe the server by a text. Raises what `score` does."""
@@ -108,10 +116,35 @@ class ServedModel:
         except (BadAnswer, Unanswered, Refusal) as error:
             raise Unusable(error) from None
 
-    async def _one(self, index: int, asked: SideInput, k: int, sample: Sequence[int], ended: Ended) -> None:
+    def _sample(self, inputs: Sequence[SideInput]) -> tuple[int, ...]:
+        """The beginning of the longest text, to probe the server by."""
+        longest = max((text_of(each) for each in inputs), key=len, default=())
+        return longest[: min(LONGEST, self.most_ids or LONGEST)]
+
+    async def _all(
+        self,
+        works: Sequence[Callable[[], Awaitable[T]]],
+        sample: Sequence[int],
+        ended: Callable[[int, T | Failed], None],
+    ) -> None:
+        tasks = [asyncio.create_task(self._one(index, work, sample, ended)) for index, work in enumerate(works)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _one(
+        self,
+        index: int,
+        work: Callable[[], Awaitable[T]],
+        sample: Sequence[int],
+        ended: Callable[[int, T | Failed], None],
+    ) -> None:
         for left in reversed(range(_ROUNDS)):
             try:
-                ended(index, await self._numbers(asked, k, sample))
+                ended(index, await work())
             except BadAnswer as error:
                 ended(index, error)
             except Refusal as error:
@@ -163,8 +196,34 @@ class ServedModel:
                 self._told_at = lost
             if len(sample) > 1:
                 k = await self._candidates(sample[:2], k)
-                await probe(sample, k, lambda ids, count: self._ask(ids, 1, count))
+                few, positions = await probe(sample, k, lambda ids, count: self._ask(ids, 1, count))
+                await self._see_tokens(few, positions)
             self._probed = lost
+
+    async def _see_tokens(self, few: Sequence[int], positions: Sequence[Position]) -> None:
+        """Find out whether the server gives logprobs of any tokens, and right ones. Without them it is as good as ever.
+
+        Raises Unanswered where that may pass.
+        """
+        self.any_token, self.why_no_token = False, ""
+        if self._dialect.any_token is None or not all(each.top for each in positions):
+            return
+        most = self.exchange.patience.alive
+        try:
+            await asyncio.wait_for(probe_tokens(few, positions, lambda ids, tokens: self._ask_of(ids, 1, tokens)), most)
+        except asyncio.TimeoutError:
+            self.why_no_token = f"did not answer within {most:g} seconds when it was asked for them"
+        except (Refusal, ModelError):
+            # It has no such path, or not as it was started: vLLM says that with 403, as if the key were wrong.
+            return
+        except Unanswered as error:
+            if not error.faulty:
+                raise
+            self.why_no_token = error.why
+        except BadAnswer as error:
+            self.why_no_token = str(error)
+        else:
+            self.any_token = True
 
     async def _candidates(self, ids: Sequence[int], k: int) -> int:
         """How many candidates the server gives where `k` are wanted: those, or what servers usually limit them to."""
@@ -186,38 +245,57 @@ class ServedModel:
 
     async def _numbers(self, asked: SideInput, k: int, sample: Sequence[int]) -> SideNumbers:
         """The numbers of an input, in as many requests as it has windows."""
-        text = text_of(asked)
-        first_row = len(asked.prefix_ids) - 1
-        length = len(text) - 1
         found: list[Position] = []
-        for window in windows(length, self.most_ids or length, asked.lead):
-            start = max(window.first, first_row)
-            if start >= window.end:
-                continue
-            ids = (*text[: window.lead], *text[window.start : window.end + 1])
-            first = start + 1 - window.start + window.lead
-            found += await self._answer(ids, first, k, sample)
+        for ids, first, _ in texts(asked, self.most_ids):
+            found += await self._answer(functools.partial(self._ask_for_most, ids, first, k), k, sample)
         return as_numbers(found, self._asked(k))
 
-    async def _answer(self, ids: Sequence[int], first: int, k: int, sample: Sequence[int]) -> list[Position]:
-        async def sound_answer() -> list[Position]:
+    async def _logprobs(self, wanted: TokensAsked, sample: Sequence[int]) -> bytes:
+        """The logprobs of tokens at the positions of an input, with no more of them in a request than candidates."""
+        every, k = int32(wanted.ids), wanted.k
+        width = self._asked(k)
+        found: list[list[float]] = [[] for _ in range(wanted.asked.rows)]
+        for ids, first, rows in texts(wanted.asked, self.most_ids):
+            for start in range(0, k, width):
+                tokens = [list(every[row * k + start : row * k + min(start + width, k)]) for row in rows]
+                told = await self._answer(functools.partial(self._ask_of_seen, ids, first, tokens), k, sample)
+                for row, values in zip(rows, told, strict=True):
+                    found[row] += values
+        return float32_column(value for row in found for value in row)
+
+    async def _answer(self, ask: Callable[[], Awaitable[T]], k: int, sample: Sequence[int]) -> T:
+        async def sound_answer() -> T:
             try:
                 await self._sound(sample, k)
             except (BadAnswer, Refusal) as error:
                 raise Unusable(error) from None
-            return await self._ask(ids, first, self._asked(k))
+            return await ask()
 
         return await self._tried(sound_answer)
 
+    async def _ask_for_most(self, ids: Sequence[int], first: int, k: int) -> list[Position]:
+        # How many candidates the server gives may have turned out in a probe just before.
+        return await self._ask(ids, first, self._asked(k))
+
     async def _ask(self, ids: Sequence[int], first: int, k: int) -> list[Position]:
-        if self.told is None:
-            raise AnotherModel
-        question = self._dialect.question(self.told, ids, first, k)
-        async with self._room:
-            body = await self.exchange.ask("POST", question.path, question.body)
+        body = await self._posted(lambda told: self._dialect.question(told, ids, first, k))
         return self._dialect.read(body, ids, first, k)
 
+    async def _ask_of(self, ids: Sequence[int], first: int, tokens: Sequence[Sequence[int]]) -> list[list[float]]:
+        dialect = self._dialect.any_token
+        if dialect is None:
+            raise BadAnswer("gives no logprobs of tokens that are not candidates")
+        body = await self._posted(lambda told: dialect.question(told, ids, first, tokens))
+        return dialect.read(body, ids, first, tokens)
 
-def text_of(asked: SideInput) -> tuple[int, ...]:
-    """The ids before and of a response, and that of its end, which is scored like a token."""
-    return (*asked.prefix_ids, *asked.ids, asked.end_id)
+    async def _ask_of_seen(self, ids: Sequence[int], first: int, tokens: Sequence[Sequence[int]]) -> list[list[float]]:
+        if not self.any_token:
+            raise BadAnswer("no longer gives logprobs of tokens that are not candidates")
+        return await self._ask_of(ids, first, tokens)
+
+    async def _posted(self, ask: Callable[[Told], Question]) -> bytes:
+        if self.told is None:
+            raise AnotherModel
+        question = ask(self.told)
+        async with self._room:
+            return await self.exchange.ask("POST", question.path, question.body)

@@ -15,8 +15,17 @@ from shiftlens.backends.exchange import Exchange, Refusal, Unanswered
 from shiftlens.backends.failures import as_error, as_refused
 from shiftlens.backends.io_loop import Work, io_loop
 from shiftlens.backends.positions import BadAnswer
-from shiftlens.backends.protocol import Capabilities, SideEvent, SideInput, SideNumbers, Waiting
-from shiftlens.backends.served_model import AnotherModel, ServedModel, Unusable
+from shiftlens.backends.protocol import (
+    Capabilities,
+    SideEvent,
+    SideInput,
+    SideNumbers,
+    SideRefused,
+    TokensAsked,
+    TokensEvent,
+    Waiting,
+)
+from shiftlens.backends.served_model import AnotherModel, Failed, ServedModel, Unusable
 from shiftlens.backends.tokenizers import tokenizer_place
 from shiftlens.errors import ModelError
 from shiftlens.model_files.local import model_folder
@@ -24,9 +33,6 @@ from shiftlens.options.server_names import ServerName
 from shiftlens.scores.description import ModelDescription
 
 T = TypeVar("T")
-
-_Came = tuple[int, SideNumbers | BadAnswer | Unanswered | Refusal]
-"""What came of an input, by its index."""
 
 
 class ServerBackend:
@@ -65,7 +71,13 @@ class ServerBackend:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(exact_ranks=False, entropy=False, most_top_k=self._model.most_top_k)
+        return Capabilities(
+            exact_ranks=False,
+            entropy=False,
+            most_top_k=self._model.most_top_k,
+            any_token=self._model.any_token,
+            why_no_token=self._model.why_no_token,
+        )
 
     @property
     def tokenizer(self) -> str:
@@ -89,15 +101,40 @@ class ServerBackend:
     def score(self, inputs: Sequence[SideInput], k: int, check: Callable[[], None]) -> Generator[SideEvent, None, None]:
         """See `protocol.Backend.score`. Requests go on between two steps; stopping breaks them off."""
 
-        async def score(tell: Callable[[_Came], None]) -> None:
-            await self._model.score(inputs, k, lambda index, came: tell((index, came)))
+        def work(ended: Callable[[int, SideNumbers | Failed], None]) -> Coroutine[Any, Any, None]:
+            return self._model.score(inputs, k, ended)
 
-        for event in self._worked(score, check):
+        yield from self._inputs(work, check)
+
+    def logprobs_of(
+        self, inputs: Sequence[TokensAsked], check: Callable[[], None]
+    ) -> Generator[TokensEvent, None, None]:
+        """See `protocol.RemoteBackend.logprobs_of`."""
+
+        def work(ended: Callable[[int, bytes | Failed], None]) -> Coroutine[Any, Any, None]:
+            return self._model.logprobs_of(inputs, ended)
+
+        yield from self._inputs(work, check)
+
+    def _inputs(
+        self,
+        work: Callable[[Callable[[int, T | Failed], None]], Coroutine[Any, Any, None]],
+        check: Callable[[], None],
+    ) -> Generator[tuple[int, T | SideRefused] | Waiting, None, None]:
+        """What comes of inputs in the loop, by their indices. Raises ModelError."""
+
+        async def telling(tell: Callable[[tuple[int, T | Failed]], None]) -> None:
+            await work(lambda index, came: tell((index, came)))
+
+        for event in self._worked(telling, check):
             if isinstance(event, Waiting):
                 yield event
+                continue
+            index, came = event
+            if isinstance(came, BadAnswer | Unanswered | Refusal):
+                yield index, as_refused(self._name, came)
             else:
-                index, came = event
-                yield index, came if isinstance(came, SideNumbers) else as_refused(self._name, came)
+                yield index, came
 
     def _done(
         self, work: Callable[[], Coroutine[Any, Any, None]], check: Callable[[], None]

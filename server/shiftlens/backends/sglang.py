@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from shiftlens.backends.dialect import Get, Question, Told, decoded, places_of, served_model, version_at
+from shiftlens.backends.dialect import Get, Question, TokenDialect, Told, decoded, places_of, served_model, version_at
 from shiftlens.backends.positions import BadAnswer, Position, position
 from shiftlens.scores.columns import float32, int32
 
@@ -46,6 +46,8 @@ class SGLang:
 
     spare = 2
     """The end that is scored as a token of the text, and one that SGLang keeps free."""
+    any_token: TokenDialect | None = None
+    """`token_ids_logprob` is one list for all positions."""
 
     async def tell(self, model: str, get: Get) -> Told:
         found, parent = await served_model(model, get)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shiftlens.backends.dialect import Get, Question, Told, decoded, places_of, served_model, version_at
+from shiftlens.backends.dialect import Get, Question, TokenDialect, Told, decoded, places_of, served_model, version_at
 from shiftlens.backends.positions import BadAnswer, Position, position
+from shiftlens.backends.vllm_tokens import VllmTokens
 
 
 class _Entry(msgspec.Struct):
@@ -28,6 +29,7 @@ class VLLM:
 
     spare = 2
     """The end that is scored as a token of the text, and the one token that vLLM insists on generating."""
+    any_token: TokenDialect | None = VllmTokens()
 
     async def tell(self, model: str, get: Get) -> Told:
         found, parent = await served_model(model, get)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shiftlens.backends.protocol import SideInput
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -28,3 +30,22 @@ def windows(length: int, most: int, lead: int) -> Iterator[Window]:
     for first in range(most, length, most // 2):
         full_end = first + most // 2
         yield Window(lead, full_end - most + lead, first, min(length, full_end))
+
+
+def text_of(asked: SideInput) -> tuple[int, ...]:
+    """The ids before and of a response, and that of its end, which is scored like a token."""
+    return (*asked.prefix_ids, *asked.ids, asked.end_id)
+
+
+def texts(asked: SideInput, most: int | None) -> Iterator[tuple[tuple[int, ...], int, range]]:
+    """The texts by which an input is scored: ids, the first of them that is scored, and the rows that this gives.
+
+    `most` ids can be before a token that is scored; None for any number.
+    """
+    text = text_of(asked)
+    first_row, length = len(asked.prefix_ids) - 1, len(text) - 1
+    for window in windows(length, most or length, asked.lead):
+        start = max(window.first, first_row)
+        if start < window.end:
+            ids = (*text[: window.lead], *text[window.start : window.end + 1])
+            yield ids, start + 1 - window.start + window.lead, range(start - first_row, window.end - first_row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from shiftlens.engine.protocol import Began, Continue, Progress, Rank, Wrote
 from shiftlens.errors import ScoringError, TranscriptError
 from shiftlens.mcp_server.answers import (
     Json,
+    Promoted,
     excerpt,
     finite,
     header,
@@ -59,6 +60,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """Some responses of a source, analysed; `after` is the number of the first one behind them, None for none."""
+
+    source: Source
+    found: Analysed
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Answers questions about texts and files. The user's models are in `choose`; who asks names none."""
 
@@ -79,17 +89,9 @@ class Evidence:
     ) -> Json:
         """Counts of the responses from `first` on, and their tokens with the greatest gain. Raises ShiftLensError."""
         check_number("tokens", listed, 0, MOST_LISTED)
-        source, found, after = await self._analysed(text, path, first, count, on_progress)
-        promoted = most_promoted(found.analysis.responses)
-        return {
-            **header(source.shown, found),
-            "responses_there": len(source.transcript.responses),
-            **responses_json(found),
-            **({"next_response": after} if after is not None else {}),
-            "most_shifted": [promoted_json(each) for each in promoted[:listed]],
-            **({"most_shifted_left_out": len(promoted) - listed} if len(promoted) > listed else {}),
-            **_told(source, found.problems),
-        }
+        asked = await self._analysed(text, path, first, count, on_progress)
+        own = {"responses_there": len(asked.source.transcript.responses), **responses_json(asked.found)}
+        return _listing(asked, own, most_promoted(asked.found.analysis.responses), listed)
 
     async def most_shifted(
         self,
@@ -103,19 +105,15 @@ class Evidence:
     ) -> Json:
         """The tokens of the responses from `first` on with the greatest gain. Raises ShiftLensError."""
         check_number("tokens", listed, 1, MOST_LISTED)
-        source, found, after = await self._analysed(text, path, first, count, on_progress)
-        promoted = most_promoted(found.analysis.responses)
-        summary = found.analysis.summary
-        return {
-            **header(source.shown, found),
-            "scored": {"responses": len(found.analysis.responses), "tokens": summary.tokens},
-            "shifted": summary.shifted,
+        asked = await self._analysed(text, path, first, count, on_progress)
+        found, promoted = asked.found, most_promoted(asked.found.analysis.responses)
+        own: Json = {
+            "scored": {"responses": len(found.analysis.responses), "tokens": found.analysis.summary.tokens},
+            "shifted": found.analysis.summary.shifted,
             "promoted": len(promoted),
-            **({"next_response": after} if after is not None else {}),
-            "most_shifted": [promoted_json(each) for each in promoted[:listed]],
-            **({"most_shifted_left_out": len(promoted) - listed} if len(promoted) > listed else {}),
-            **_told(source, (*found.problems, *(f"Response {at + 1}: {why}" for at, why in found.refused))),
         }
+        refused = tuple(f"Response {at + 1}: {why}" for at, why in found.refused)
+        return _listing(asked, own, promoted, listed, refused)
 
     async def rank(
         self,
@@ -213,8 +211,7 @@ class Evidence:
 
     async def _analysed(
         self, text: str | None, path: str | None, first: int, count: int, on_progress: OnProgress | None
-    ) -> tuple[Source, Analysed, int | None]:
-        """The analysis of some responses, and the number of the first one behind them, None where there is none."""
+    ) -> _Asked:
         check_number("responses", count, 1, MOST_RESPONSES)
         source = await self._read(text, path)
         every = source.transcript.responses
@@ -223,7 +220,7 @@ class Evidence:
         choice = self.choose(source.transcript.front_matter)
         found = await analyse(self.engine, chosen, choice, store=self.store, on_progress=on_progress)
         after = first + count
-        return source, found, after if after <= len(every) else None
+        return _Asked(source, found, after if after <= len(every) else None)
 
     async def _place(self, text: str | None, path: str | None, response: int, position: int) -> Place:
         source = await self._read(text, path)
@@ -246,6 +243,21 @@ def check_number(name: str, value: int, least: int, most: int) -> None:
     """Raises ScoringError where an argument of a call is out of its range."""
     if not least <= value <= most:
         raise ScoringError(f"`{name}` is {value}.", f"Give a whole number from {least} to {most}.")
+
+
+def _listing(
+    asked: _Asked, own: Json, promoted: Sequence[Promoted], listed: int, more_problems: tuple[str, ...] = ()
+) -> Json:
+    """An answer with what a tool has of its `own` and the first promoted tokens, and how many are left out."""
+    left_out = len(promoted) - listed
+    return {
+        **header(asked.source.shown, asked.found),
+        **own,
+        **({"next_response": asked.after} if asked.after is not None else {}),
+        "most_shifted": [promoted_json(each) for each in promoted[:listed]],
+        **({"most_shifted_left_out": left_out} if left_out > 0 else {}),
+        **_told(asked.source, (*asked.found.problems, *more_problems)),
+    }
 
 
 def _at(place: Place) -> Json:

@@ -48,8 +48,14 @@ class GgufFile:
 
 
 def gguf_path(name: str) -> Path | None:
-    """The file that a model's name means; None for a name that does not end like a GGUF file's."""
-    return Path(name).expanduser() if name.lower().endswith(SUFFIX) else None
+    """The file that a model's name means; None for a name that does not end like a GGUF file's, and for a folder's."""
+    if not name.lower().endswith(SUFFIX):
+        return None
+    path = Path(name).expanduser()
+    try:
+        return None if path.is_dir() else path
+    except (OSError, ValueError):
+        return path
 
 
 def read_gguf(path: Path) -> GgufFile:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import itertools
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 from shiftlens.saved.tokens import REPLACEMENT, SavedError, SavedToken
 
@@ -103,14 +104,33 @@ def _each(tokens: Sequence[SavedToken], texts: Sequence[str]) -> dict[range, Pla
 def place(tokens: Sequence[SavedToken], text: str) -> Placed:
     """Where one text is among tokens. Raises SavedError where it is not, or where it may be in several places."""
     wanted = text.encode("utf-8", "surrogatepass")
-    found = [placed for first, past in _runs(tokens) for placed in _in_run(tokens, first, past, wanted)]
-    if not found and any(_is_cut(token) for token in tokens):
-        found = list(_in_cut(tokens, text))
+    found = [found for first, past in _runs(tokens) for found in _in_run(tokens, first, past, wanted)]
+    if found:
+        one = _the_one(tokens, found)
+        return Placed(one.first, one.past, _ends(tokens, one, len(wanted)))
+    cut = list(_in_cut(tokens, text)) if any(_is_cut(token) for token in tokens) else []
+    if not cut:
+        raise SavedError(_why_none(tokens, text))
+    return _the_one(tokens, cut)
+
+
+class _Found(NamedTuple):
+    """Tokens [first, past) are the text, but for so many bytes of white space before it."""
+
+    first: int
+    past: int
+    skipped: int
+
+
+_Place = TypeVar("_Place", Placed, _Found)
+
+
+def _the_one(tokens: Sequence[SavedToken], found: Sequence[_Place]) -> _Place:
+    """The only place; of several, the only one that is all of the tokens. Raises SavedError where there is none."""
     if len(found) > 1:
         # What was generated is all tokens, whatever words it repeats.
-        found = [placed for placed in found if _is_all(tokens, placed)] or found
-    if not found:
-        raise SavedError(_why_none(tokens, text))
+        is_all = _all_but_white_space(tokens)
+        found = [each for each in found if is_all(each.first, each.past)] or found
     if len(found) > 1:
         raise SavedError("The text of the response stands more than once among the tokens of the logprobs.")
     return found[0]
@@ -126,33 +146,64 @@ def _runs(tokens: Sequence[SavedToken]) -> Iterator[tuple[int, int]]:
         first = past
 
 
-def _in_run(tokens: Sequence[SavedToken], first: int, past: int, wanted: bytes) -> Iterator[Placed]:
-    """The places of the bytes in one run, at the most two."""
-    edges = [0, *itertools.accumulate(len(token.name.data or b"") for token in tokens[first:past])]
-    data = b"".join(token.name.data or b"" for token in tokens[first:past])
-    at, count = data.find(wanted), 0
-    while 0 <= at < len(data) and count < _MOST_PLACES:
+def _in_run(tokens: Sequence[SavedToken], first: int, past: int, wanted: bytes) -> Iterator[_Found]:
+    """The places of the bytes in one run, in time that grows with the run alone however often it repeats itself."""
+    pieces = [token.name.data or b"" for token in tokens[first:past]]
+    edges = [0, *itertools.accumulate(map(len, pieces))]
+    # What of each token is white space before its text, and where its text ends.
+    begins = [edge + len(piece) - len(piece.lstrip(_BLANKS)) for edge, piece in zip(edges, pieces, strict=False)]
+    stops = [edge + len(piece.rstrip(_BLANKS)) for edge, piece in zip(edges, pieces, strict=False)]
+    for at in occurrences(b"".join(pieces), wanted):
         row = bisect_right(edges, at) - 1
-        end = max(row, bisect_left(edges, at + len(wanted)) - 1)
-        if data[edges[row] : at].strip(_BLANKS):
-            # Nothing begins further on in this token either.
-            at = data.find(wanted, edges[row + 1])
-            continue
-        if not data[at + len(wanted) : edges[end + 1]].strip(_BLANKS):
-            ends = (min(edge - at, len(wanted)) for edge in edges[row + 1 : end + 2])
-            yield Placed(first + row, first + end + 1, tuple(ends))
-            count += 1
-        at = data.find(wanted, at + 1)
+        last = max(row, bisect_left(edges, at + len(wanted)) - 1)
+        if at <= begins[row] and at + len(wanted) >= stops[last]:
+            yield _Found(first + row, first + last + 1, at - edges[row])
 
 
-_MOST_PLACES = 100
+def occurrences(data: bytes, wanted: bytes) -> Iterator[int]:
+    """Every place of some bytes in others, also of those that overlap; none of no bytes. Takes linear time.
+
+    Bytes that repeat themselves with a period of at most half their length are there again one period on, or nowhere
+    before they have nearly ended; of others, two places are more than half their length apart.
+    """
+    size = len(wanted)
+    if not size:
+        return
+    period = _short_period(wanted)
+    at = data.find(wanted)
+    while at >= 0:
+        yield at
+        if period is None:
+            at = data.find(wanted, at + 1)
+        elif data[at + size : at + size + period] == wanted[size - period :]:
+            at += period
+        else:
+            at = data.find(wanted, at + size - period + 1)
 
 
-def _is_all(tokens: Sequence[SavedToken], placed: Placed) -> bool:
-    """Whether the tokens around a place are white space and at the most one that ends the turn."""
-    before, behind = tokens[: placed.first], tokens[placed.past :]
-    ended = behind[1:] if behind and _END.fullmatch(behind[0].name.text or "") else behind
-    return all(token.name.data is not None and not token.name.data.strip(_BLANKS) for token in (*before, *ended))
+def _short_period(data: bytes) -> int | None:
+    """The least number of bytes after which all of them repeat themselves; None where that is more than half."""
+    size = len(data)
+    found = data.find(data[: size - size // 2], 1)
+    return found if found > 0 and data[found:] == data[: size - found] else None
+
+
+def _ends(tokens: Sequence[SavedToken], found: _Found, size: int) -> tuple[int, ...]:
+    """Where each token of a place ends in the text of so many bytes."""
+    sizes = (len(token.name.data or b"") for token in tokens[found.first : found.past])
+    return tuple(min(end - found.skipped, size) for end in itertools.accumulate(sizes))
+
+
+def _all_but_white_space(tokens: Sequence[SavedToken]) -> Callable[[int, int], bool]:
+    """Tells whether the tokens around [first, past) are white space and at the most one behind that ends the turn."""
+    said = [at for at, token in enumerate(tokens) if token.name.data is None or token.name.data.strip(_BLANKS)]
+    begin, stop = (said[0], said[-1] + 1) if said else (len(tokens), 0)
+
+    def is_all(first: int, past: int) -> bool:
+        ends = past < len(tokens) and _END.fullmatch(tokens[past].name.text or "") is not None
+        return first <= begin and past + ends >= stop
+
+    return is_all
 
 
 def _is_cut(token: SavedToken) -> bool:
@@ -160,7 +211,10 @@ def _is_cut(token: SavedToken) -> bool:
 
 
 def _in_cut(tokens: Sequence[SavedToken], text: str) -> Iterator[Placed]:
-    """The places of the text among tokens of which some have U+FFFD for their bytes."""
+    """The places of the text among tokens of which some have U+FFFD for their bytes.
+
+    Raises SavedError where looking for them takes too long.
+    """
     pieces = [token.name.text for token in tokens]
     for first, past in _wholes(pieces):
         # Pieces of several characters are told of here, where all between two ends of turns is the text.
@@ -173,7 +227,10 @@ def _in_cut(tokens: Sequence[SavedToken], text: str) -> Iterator[Placed]:
         reached, taken = _walk(pieces, first, text)
         steps += taken
         if steps > _MOST_STEPS:
-            return
+            raise SavedError(
+                f"The {len(pieces):,} tokens of the logprobs repeat themselves so often that looking for the text of"
+                " the response among them was given up. Have the server give the bytes of its tokens too (`bytes`)."
+            )
         ends = None if reached is None else _cut_ends(_without_blanks(pieces[first:reached], text), text)
         if reached is not None and ends is not None:
             yield Placed(first, reached, ends)

@@ -125,6 +125,9 @@ class Comparison:
     - base_rank_of_aligned_top: int32 [n], the base model's rank of the aligned model's most likely token, see
       `columns.rank_of`. With an alignment, 0 also where that token is not one of the base model's.
     - kl: float32 [n], KL(aligned || base) in nats over the whole vocabulary; empty where it is not known.
+    - base_of_aligned_top: float32 [n * k], the base model's logprob of each of the aligned model's candidates, its own
+      or not; not a number where there is none. Empty where that is not known, as it mostly is.
+    - aligned_of_base_top: the same the other way round. Both are empty with an alignment.
     - boundary: uint8 [n], 1 where the way prompt and response were tokenised may itself explain the shift.
     - alignment: None where both models have the same tokens, so that row i of one lies beside row i of the other.
     - notes: what the reader should know of how this was scored, in whole sentences.
@@ -135,6 +138,8 @@ class Comparison:
     boundary: bytes
     alignment: Alignment | None = None
     notes: tuple[str, ...] = ()
+    base_of_aligned_top: bytes = b""
+    aligned_of_base_top: bytes = b""
 
 
 class _Positions:

@@ -14,7 +14,8 @@ from shiftlens.scores.records import ScoringModel
 from shiftlens.scores.sidecar.bad import BadSidecar
 
 FORMAT = "shiftlens-sidecar"
-VERSION = 1
+VERSION = 2
+"""The latest. What needs none of its columns is written as version 1, which earlier releases read."""
 METADATA_KEY = "shiftlens"
 
 

@@ -35,6 +35,15 @@ def why_unfit(scored: ScoredResponse, request: ResponseToScore) -> str:
         return "have columns of different lengths"
     if any(math.isinf(value) for value in float32(comparison.kl)):
         return "have numbers that are none"
+    for column, other in (
+        (comparison.base_of_aligned_top, scored.aligned),
+        (comparison.aligned_of_base_top, scored.base),
+    ):
+        if column and (comparison.alignment is not None or len(column) != 4 * n * other.k):
+            return "have columns of different lengths"
+        # What is not known is no number.
+        if any(value > _ROUNDING for value in float32(column)):
+            return "have logprobs that are none"
     if comparison.alignment is not None and not _is_alignment(comparison.alignment, n, scored.base.rows):
         return "align the tokens of the models in no possible way"
     return ""

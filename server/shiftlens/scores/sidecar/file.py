@@ -31,8 +31,8 @@ from shiftlens.scores.sidecar.about import (
 from shiftlens.scores.sidecar.bad import BadSidecar
 from shiftlens.scores.sidecar.check import rows_at_most, why_unfit
 from shiftlens.scores.sidecar.rest import REST_KEY, Prefixes, pack_rest, prefixes_of, unpack_rest
-from shiftlens.scores.sidecar.rows import from_rows, to_rows
-from shiftlens.scores.sidecar.schema import FIELDS, NAMES
+from shiftlens.scores.sidecar.rows import from_rows, has_others, to_rows
+from shiftlens.scores.sidecar.schema import FIELDS_OF_VERSION, names_of
 
 if TYPE_CHECKING:
     from shiftlens.scores.arrow.read import ArrowFile
@@ -84,12 +84,15 @@ def sidecar_bytes(
     now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     before = Prefixes()
     batches: list[Batch] = []
+    version = 2 if any(has_others(each.scored) for each in responses) else 1
+    fields = FIELDS_OF_VERSION[version]
     for each in responses:
         rows, columns, rest = to_rows(each.index, each.scored, before)
-        batches.append(Batch(rows, [columns[name] for name in NAMES], {REST_KEY: pack_rest(rest)}))
+        batches.append(Batch(rows, [columns[name] for name in names_of(fields)], {REST_KEY: pack_rest(rest)}))
         before = Prefixes.of(each.scored)
     first = responses[0].scored
     about = About(
+        version=version,
         shiftlens=__version__,
         written=now,
         transcript=TextOf(name=name, format=transcript_format, sha256=text_digest(text)),
@@ -103,7 +106,7 @@ def sidecar_bytes(
             for each, batch in zip(responses, batches, strict=True)
         ),
     )
-    return arrow_file(FIELDS, {METADATA_KEY: msgspec.json.encode(about).decode("utf-8")}, batches)
+    return arrow_file(fields, {METADATA_KEY: msgspec.json.encode(about).decode("utf-8")}, batches)
 
 
 def open_sidecar(path: Path) -> Sidecar:
@@ -135,7 +138,7 @@ def _read(path: Path) -> tuple[ArrowFile, About]:
         about = read_about(arrow.metadata)
     except (ArrowError, BadSidecar) as error:
         raise _unusable(path, str(error)) from None
-    if arrow.fields != FIELDS:
+    if arrow.fields != FIELDS_OF_VERSION.get(about.version):
         raise _unusable(path, "has other columns than a sidecar")
     return arrow, about
 
@@ -191,7 +194,7 @@ class Sidecar:
                 if head.rows > rows_at_most(request):
                     raise BadSidecar("has more tokens than the text of the response has bytes")
                 most = min(_MOST_BYTES_OF_RESPONSE, self._left, _MOST_BYTES_OF_ROW * rows_at_most(request))
-                columns = dict(zip(NAMES, arrow.columns(head, most), strict=True))
+                columns = dict(zip(names_of(arrow.fields), arrow.columns(head, most), strict=True))
                 self._left -= sum(map(_bytes_in, columns.values()))
                 scored = from_rows(head.rows, columns, rest, before)
                 if why := why_unfit(scored, request):

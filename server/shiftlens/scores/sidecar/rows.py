@@ -16,10 +16,15 @@ from shiftlens.scores.columns import float32, float32_column, int32, int32_colum
 from shiftlens.scores.records import Alignment, Comparison, ScoredResponse, SideScores
 from shiftlens.scores.sidecar.bad import BadSidecar
 from shiftlens.scores.sidecar.rest import Prefixes, Rest, SideRest, side_rest
-from shiftlens.scores.sidecar.schema import FIELDS
+from shiftlens.scores.sidecar.schema import FIELDS, OTHERS
 
 _MISSING = (-1, -math.inf)
 """The candidate of a place in the list of candidates where there is none."""
+
+
+def has_others(scored: ScoredResponse) -> bool:
+    """Whether scores tell what a model gives the other one's candidates, which takes columns of their own."""
+    return bool(scored.comparison.base_of_aligned_top or scored.comparison.aligned_of_base_top)
 
 
 def to_rows(index: int, scored: ScoredResponse, before: Prefixes) -> tuple[int, dict[str, Column], Rest]:
@@ -41,6 +46,8 @@ def to_rows(index: int, scored: ScoredResponse, before: Prefixes) -> tuple[int, 
     columns["boundary"] = _padded(comparison.boundary, 1, own, 0, other)
     for name, values in _groups(comparison.alignment):
         columns[name] = _padded(values, 4, own, 0, other) if two else _null(name, rows)
+    columns |= _others(rows, "base_of_aligned_top", comparison.base_of_aligned_top, aligned)
+    columns |= _others(rows, "aligned_of_base_top", comparison.aligned_of_base_top, base)
     rest = Rest(
         base=side_rest(base, _named(base), before.texts[0], before.ids[0]),
         aligned=side_rest(aligned, _named(aligned), before.texts[1], before.ids[1]),
@@ -73,6 +80,8 @@ def from_rows(rows: int, columns: dict[str, Column], rest: Rest, prefixes: Prefi
             boundary=columns["boundary"].data[:own],
             alignment=alignment,
             notes=rest.notes,
+            base_of_aligned_top=_others_from("base_of_aligned_top", columns, rest.aligned.k),
+            aligned_of_base_top=_others_from("aligned_of_base_top", columns, rest.base.k),
         ),
     )
 
@@ -158,6 +167,30 @@ def _side(
     )
 
 
+def _others(rows: int, name: str, column: bytes, other: SideScores) -> dict[str, Column]:
+    """What a model gives the other one's candidates, in the places of these."""
+    if not column:
+        return {name: _null(name, rows)}
+    lengths = [len(_candidates(other, row)) for row in range(rows)]
+    values = float32(column)
+    flat = [values[row * other.k + at] for row, length in enumerate(lengths) for at in range(length)]
+    return {name: lists(lengths, numbers(float32_column(flat), len(flat)))}
+
+
+def _others_from(name: str, columns: dict[str, Column], k: int) -> bytes:
+    found = columns.get(name)
+    if found is None or not found.rows or all(found.is_null(row) for row in range(found.rows)):
+        return b""
+    values = float32(cast(Column, found.items).data)
+    every: list[float] = []
+    for row in range(found.rows):
+        first, end = found.span(row)
+        if end - first > k:
+            raise BadSidecar("has a list of candidates that is longer than it says")
+        every += [*values[first:end], *[math.nan] * (k - end + first)]
+    return float32_column(every)
+
+
 def _named(side: SideScores) -> dict[int, bytes]:
     """The token bytes that the rows of a model have."""
     named = {*int32(side.ids), *int32(side.top_ids)}
@@ -206,4 +239,4 @@ def _cut(column: Column, at: range, width: int) -> bytes:
 
 
 def _null(name: str, rows: int) -> Column:
-    return nothing(next(field for field in FIELDS if field.name == name), rows)
+    return nothing(next(field for field in (*FIELDS, *OTHERS) if field.name == name), rows)

@@ -38,4 +38,17 @@ FIELDS = (
     Field("group_base_first", Kind.UINT32),
     Field("group_base_tokens", Kind.UINT32),
 )
-NAMES = tuple(field.name for field in FIELDS)
+OTHERS = (
+    Field("base_of_aligned_top", Kind.FLOAT32, is_list=True),
+    Field("aligned_of_base_top", Kind.FLOAT32, is_list=True),
+)
+"""Only of servers that tell them, so that most sidecars are of the version before."""
+
+FIELDS_OF_VERSION = {1: FIELDS, 2: (*FIELDS, *OTHERS)}
+
+
+def names_of(fields: tuple[Field, ...]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields)
+
+
+NAMES = names_of(FIELDS)

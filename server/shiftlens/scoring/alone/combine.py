@@ -11,9 +11,10 @@ from shiftlens.backends.protocol import SideNumbers
 from shiftlens.scores.columns import UNKNOWN_RANK
 from shiftlens.scores.description import scoring_model
 from shiftlens.scores.records import ScoredResponse
+from shiftlens.scoring.alone.other_candidates import OfOther, with_others
 from shiftlens.scoring.alone.sides import PairView
 from shiftlens.scoring.inputs.prepare import Prepared
-from shiftlens.scoring.numbers.pack import pack
+from shiftlens.scoring.numbers.pack import pack, reported_positions
 from shiftlens.scoring.numbers.tensors import PairTensors, SideTensors
 from shiftlens.scoring.passes.plan import PositionGroup, response_groups
 from shiftlens.scoring.passes.two_vocabularies import BaseIds, side_by_side
@@ -50,9 +51,13 @@ def record_of(
     numbers: tuple[SideNumbers, SideNumbers],
     notes: tuple[str, ...] = (),
     *,
+    of_other: OfOther | None = None,
     with_decoded: bool = False,
 ) -> ScoredResponse:
-    """The record, with nothing in it that a model did not give. `notes` are what is to be said of the two models."""
+    """The record, with nothing in it that a model did not give. `notes` are what is to be said of the two models.
+
+    `of_other` is what they gave each other's candidates, where both have the same tokens.
+    """
     models = scoring_model(pair.base.description), scoring_model(pair.aligned.description)
     scored = pack(prepared, tensors, pair.encoders, models, with_decoded=with_decoded)
     base, aligned = scored.base, scored.aligned
@@ -64,9 +69,13 @@ def record_of(
         if not had.k:
             name = side.description.name
             notes = (*notes, f"{name} gives no candidates that can be told from others by their texts.")
-    every = tuple(dict.fromkeys((*scored.comparison.notes, *notes)))
+    told = () if of_other is None else of_other.notes
+    every = tuple(dict.fromkeys((*scored.comparison.notes, *notes, *told)))
     comparison = dataclasses.replace(scored.comparison, kl=b"", notes=every)
-    return dataclasses.replace(scored, base=base, aligned=aligned, comparison=comparison)
+    record = dataclasses.replace(scored, base=base, aligned=aligned, comparison=comparison)
+    if of_other is None:
+        return record
+    return with_others(record, of_other, (numbers[0].k, numbers[1].k), reported_positions(prepared))
 
 
 def side_tensors_of(numbers: SideNumbers, k: int) -> SideTensors:

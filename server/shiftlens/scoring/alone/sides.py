@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-from shiftlens.backends.protocol import Backend, Waiting
+from shiftlens.backends.protocol import Backend, TokensAsked, TokensEvent, Waiting
 from shiftlens.options.pair import ScoreOptions
 from shiftlens.scores.description import ModelDescription
 from shiftlens.scores.requests import ResponseToScore
@@ -43,6 +43,13 @@ class Side:
         if not isinstance(self.tokens, TokenizedBackend):
             return ()
         return (f"Its tokens are made here, by the tokenizer of {self.tokens.backend.tokenizer}.",)
+
+    def logprobs_of(
+        self, inputs: Sequence[TokensAsked], check: Callable[[], None]
+    ) -> Generator[TokensEvent, None, None]:
+        """What comes of tokens that are asked for, of a model that gives that. Raises ModelError."""
+        if isinstance(self.tokens, TokenizedBackend) and self.backend.capabilities.any_token:
+            yield from self.tokens.backend.logprobs_of(inputs, check)
 
     def try_out(self, k: int, check: Callable[[], None]) -> Iterator[Waiting]:
         """See whether a model that is elsewhere gives numbers that can be used. Raises ModelError."""
@@ -113,4 +120,8 @@ def about(side: Side) -> tuple[str, ...]:
         found.append(f"{name} gives ranks only of tokens among its candidates{among}.")
     if not can.entropy:
         found.append(f"{name} gives no entropy.")
+    if can.why_no_token:
+        found.append(
+            f"The logprobs of the other model's candidates are not asked of {name}: the server {can.why_no_token}."
+        )
     return tuple(found)

@@ -67,6 +67,11 @@ def pack(
     )
 
 
+def reported_positions(prepared: Prepared) -> list[int]:
+    """The positions that have a place in the file, which are the rows of a record of all of them."""
+    return _reported(prepared)[0]
+
+
 def _reported(prepared: Prepared) -> tuple[list[int], list[int]]:
     """The positions that have a place in the file, and where in the scored parts each ends, in bytes."""
     reported = prepared.reported

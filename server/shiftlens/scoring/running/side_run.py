@@ -10,19 +10,21 @@ from itertools import groupby
 from shiftlens.backends.protocol import SideEvent, SideInput, SideNumbers, SideRefused, Waiting
 from shiftlens.errors import ModelError, ScoringError
 from shiftlens.scoring.alone.combine import pair_tensors_of, record_of
-from shiftlens.scoring.alone.sides import PairView, Side, SidePair, about
+from shiftlens.scoring.alone.other_candidates import OfOther
+from shiftlens.scoring.alone.sides import PairView, SidePair, about
 from shiftlens.scoring.events import Events, Needs, Progress, Refused, Scored
 from shiftlens.scoring.inputs.prepare import Prepared, PreparedSide
 from shiftlens.scoring.inputs.template_limits import template_budget
 from shiftlens.scoring.numbers import products
+from shiftlens.scoring.running.asking_others import UNKNOWN, BothScored, OpenSide, of_others
 from shiftlens.scoring.running.portions import portions
 from shiftlens.scoring.running.rate import Rate
 from shiftlens.scoring.running.refusals import no_numbers
 from shiftlens.scoring.running.run import Run
+from shiftlens.scoring.running.turns import in_turns
 
 OpenPair = Callable[[], AbstractContextManager[SidePair]]
-OpenSide = Callable[[], AbstractContextManager[Side]]
-"""Has a pair, or one of its sides, ready for as long as the context lasts."""
+"""Has a pair ready for as long as the context lasts."""
 
 _BASE, _ALIGNED = 0, 1
 
@@ -46,6 +48,8 @@ class SideRun:
         self._run, self._open, self._open_sides, self._aligned = run, open_pair, open_sides, aligned
         self._count, self._both_elsewhere = len(run.responses), both_elsewhere
         self._ended: set[int] = set()
+        # Which sides give logprobs of any token, as they have told so far.
+        self._any_token = [False, False]
         self._rate = Rate()
         self._trouble = ""
 
@@ -86,32 +90,68 @@ class SideRun:
         )
         notes: list[tuple[str, ...]] = [(), ()]
         one_side: dict[int, SideNumbers] = {}
+        both_scored: list[BothScored] = []
         answers = 0
         sides = [self._one_side(which, view, inputs[which], notes) for which in (_BASE, _ALIGNED)]
         elsewhere = (view.base.is_elsewhere, view.aligned.is_elsewhere)
-        for which, event in _in_turns(sides):
-            if event is None:
-                if not elsewhere[which]:
-                    yield (Needs(models=False),)
-                continue
-            if isinstance(event, Waiting):
-                yield self._waiting(event, portion, answers / 2 / len(indices))
-                continue
-            at, came = event
-            index = indices[at]
-            answers += 1
-            progress = self._progress(portion, answers / 2 / len(indices), index)
-            if isinstance(came, SideRefused) and index not in self._ended:
-                yield (progress, self._refused(index, came.problem, came.remedy))
-            elif isinstance(came, SideRefused) or index in self._ended:
-                yield (progress,)
-            elif index not in one_side:
-                one_side[index] = came
-                yield (progress,)
-            else:
-                other = one_side.pop(index)
-                both = (came, other) if which == _BASE else (other, came)
-                yield (progress, self._together(view, index, ready[index], both, (*notes[_BASE], *notes[_ALIGNED])))
+
+        def together(each: BothScored, of_other: OfOther | None = None) -> Scored | Refused:
+            every = (*notes[_BASE], *notes[_ALIGNED])
+            return self._together(view, each.index, ready[each.index], each.numbers, every, of_other)
+
+        try:
+            for which, event in in_turns(sides):
+                if event is None:
+                    if not elsewhere[which]:
+                        yield (Needs(models=False),)
+                    continue
+                if isinstance(event, Waiting):
+                    yield self._waiting(event, portion, answers / 2 / len(indices))
+                    continue
+                at, came = event
+                index = indices[at]
+                answers += 1
+                progress = self._progress(portion, answers / 2 / len(indices), index)
+                if isinstance(came, SideRefused) and index not in self._ended:
+                    yield (progress, self._refused(index, came.problem, came.remedy))
+                elif isinstance(came, SideRefused) or index in self._ended:
+                    yield (progress,)
+                elif index not in one_side:
+                    one_side[index] = came
+                    yield (progress,)
+                else:
+                    other = one_side.pop(index)
+                    numbers = (came, other) if which == _BASE else (other, came)
+                    both = BothScored(index, (inputs[_BASE][at], inputs[_ALIGNED][at]), numbers)
+                    if any(self._any_token) and ready[index].base_encoding is None:
+                        both_scored.append(both)
+                        yield (progress,)
+                    else:
+                        yield (progress, together(both))
+        except ModelError:
+            yield tuple(together(each) for each in both_scored)
+            raise
+        yield from self._with_others(portion, both_scored, together)
+
+    def _with_others(
+        self,
+        portion: range,
+        responses: Sequence[BothScored],
+        together: Callable[[BothScored, OfOther | None], Scored | Refused],
+    ) -> Iterator[Events]:
+        """The records of responses that both models have scored, with what each gives the other's candidates."""
+        left = {each.index: each for each in responses}
+        try:
+            for event in of_others(self._open_sides, self._any_token, responses, self._run.check):
+                if isinstance(event, Waiting):
+                    yield self._waiting(event, portion, 1.0)
+                    continue
+                index, of_other = event
+                yield (self._progress(portion, 1.0, index), together(left.pop(index), of_other))
+        except ModelError as error:
+            # What was scored stays. Where the server is lost for good, the next portion ends the run.
+            lost = OfOther(notes=(f"{error.problem} {UNKNOWN}",))
+            yield tuple(together(each, lost) for each in left.values())
 
     def _one_side(
         self, which: int, view: PairView, inputs: Sequence[SideInput], notes: list[tuple[str, ...]]
@@ -132,6 +172,7 @@ class SideRun:
                 for event in events:
                     if not isinstance(event, Waiting):
                         notes[which] = about(side)
+                        self._any_token[which] = side.is_elsewhere and side.backend.capabilities.any_token
                         if side.is_elsewhere:
                             self._rate.add(len(inputs[event[0]].prefix_ids) + inputs[event[0]].rows)
                     yield event
@@ -143,6 +184,7 @@ class SideRun:
         prepared: Prepared,
         both: tuple[SideNumbers, SideNumbers],
         notes: tuple[str, ...],
+        of_other: OfOther | None = None,
     ) -> Scored | Refused:
         tensors = pair_tensors_of(view, prepared, *both, self._run.top_k)
         broken = tensors.first_broken()
@@ -150,7 +192,8 @@ class SideRun:
             error = no_numbers(view, prepared, tensors, broken)
             return self._refused(index, error.problem, error.remedy)
         self._ended.add(index)
-        record = record_of(view, prepared, tensors, both, notes, with_decoded=self._run.with_decoded)
+        decoded = self._run.with_decoded
+        record = record_of(view, prepared, tensors, both, notes, of_other=of_other, with_decoded=decoded)
         return Scored(index, record, False, products.in_use(), self._aligned)
 
     def _refused(self, index: int, problem: str, remedy: str) -> Refused:
@@ -179,21 +222,6 @@ class SideRun:
             return error
         so_far = f"{len(self._ended)} of {self._count} responses had been scored; not scored: {_numbers_of(left)}."
         return ModelError(f"{error.problem} {so_far}", error.remedy)
-
-
-def _in_turns(sides: Sequence[Generator[SideEvent, None, None]]) -> Iterator[tuple[int, SideEvent | None]]:
-    """What comes of both sides, which take turns until each has ended; None is the last of each."""
-    left = dict(enumerate(sides))
-    try:
-        while left:
-            for which, side in list(left.items()):
-                event = next(side, None)
-                if event is None:
-                    del left[which]
-                yield which, event
-    finally:
-        for side in left.values():
-            side.close()
 
 
 def _numbers_of(indices: Iterable[int]) -> str:
