@@ -51,7 +51,7 @@ def size_of(outcome: Outcome) -> int:
     sides = [outcome.aligned]
     if isinstance(outcome, ScoredResponse):
         comparison = outcome.comparison
-        columns = [comparison.boundary, comparison.base_rank_of_aligned_top, comparison.kl]
+        columns = [comparison.boundary, comparison.base_rank_of_aligned_top, comparison.kl, comparison.loss_mask]
         sides.append(outcome.base)
     entries = prefixes = 0
     for side in sides:

@@ -47,6 +47,7 @@ def to_rows(index: int, scored: ScoredResponse, before: Prefixes) -> tuple[int, 
         notes=comparison.notes,
         has_kl=bool(comparison.kl),
         aligned_rows=own if two else None,
+        loss_mask=comparison.loss_mask,
     )
     return rows, columns, rest
 
@@ -73,6 +74,7 @@ def from_rows(rows: int, columns: dict[str, Column], rest: Rest, prefixes: Prefi
             boundary=columns["boundary"].data[:own],
             alignment=alignment,
             notes=rest.notes,
+            loss_mask=rest.loss_mask,
         ),
     )
 
