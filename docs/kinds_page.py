@@ -77,8 +77,25 @@ kinds: in the hover and the panel, below each response in the terminal and the r
 
 What a message says of itself goes before what its record says. A flag that says neither, or flags that contradict each
 other, are told of, and the turn counts as one of which the file does not say. These members are read in messages as
-OpenAI's API has them, in ShareGPT's records and in JSONL with one message a line. Which tokens a training framework
-itself masks (`{% generation %}` in a template, options of a configuration) is not in the file and is not shown."""
+OpenAI's API has them, in ShareGPT's records and in JSONL with one message a line.
+
+**Which tokens** of a turn are counted, a chat template may say. Templates that are made for training put
+`{% generation %}` around what the assistant writes, and a trainer with a loss on the assistant's tokens alone (TRL's
+`assistant_only_loss`, `return_assistant_tokens_mask` of Transformers) counts what stands inside. Where the aligned
+model's template does so, each position has a loss mask:
+
+| loss mask | what it is |
+| --- | --- |
+| counted | the template marks the token; a trainer counts it |
+| left out | the template writes the token and does not mark it. The end of a response is often such a token |
+| unknown | the template does not write the token: white space that it trims, or a thought that it drops |
+
+Hover, panel and report tell it of each token, and shares of each stand below those by kind: in the terminal, the
+report, the *Responses* view, the JSON (`loss_mask` of a token, `by_loss_mask` of a summary), the tables and corpora. It
+is that of the conversation up to this response, as Transformers counts it: a token counts where it has a character that
+is marked; of a character that several tokens share, at the end of what is marked, the first of them alone. Nothing is
+shown where the template marks nothing, nor with another aligned context than `chat`, nor with the numbers of the
+AlignTDS code. What the options of a training framework mask is not known."""
 
 
 def page() -> str:

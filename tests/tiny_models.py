@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+
+from shiftlens.scoring.inputs.tokens import TextEncoder
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -103,3 +106,22 @@ def save_pair(folder: Path, **overrides: Any) -> tuple[Path, Path]:
         save_model(folder / "base", tokenizer, seed=0, **overrides),
         save_model(folder / "aligned", tokenizer, seed=1, **overrides),
     )
+
+
+@dataclass(frozen=True)
+class TokenizerAlone:
+    """A model of which there is the tokenizer alone."""
+
+    encoder: TextEncoder
+    name: str = "model"
+    max_positions: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def vocabulary(self) -> int:
+        return len(self.encoder.tokenizer)
+
+    def end_ids(self) -> tuple[int, ...]:
+        end = self.encoder.tokenizer.eos_token_id
+        assert isinstance(end, int)
+        return (end,)

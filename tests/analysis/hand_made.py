@@ -94,6 +94,7 @@ def scored(
     decoded: dict[int, str] | None = None,
     with_end: bool = True,
     kl: Sequence[float] | None = None,
+    loss_mask: Sequence[int] = (),
 ) -> ScoredResponse:
     """Scores of a response of these tokens (ids 100, 101, ...), with the row of its end unless told otherwise."""
     rows = len(pieces) + with_end
@@ -119,6 +120,7 @@ def scored(
             kl=floats(kl if kl is not None else [0.25] * rows),
             boundary=bytes(i in boundary for i in range(rows)),
             notes=("A note.",),
+            loss_mask=bytes(loss_mask),
         ),
     )
 

@@ -234,3 +234,19 @@ def test_settings_that_the_reference_does_not_go_by_are_null_under_compat() -> N
         "top_k",
     }
     assert settings["compat"] == "aligntds"
+
+
+def test_a_token_tells_whether_the_template_marks_it_and_a_summary_the_counts_where_one_does() -> None:
+    whole = as_json("abc", scored([b"a", b"b", b"c"], base_ranks=[9, 1, 1, 9], loss_mask=[1, 0, 2, 1]))
+    found = whole["responses"][0]
+    assert [token["loss_mask"] for token in found["tokens"]] == [True, False, None, True]
+    by_loss_mask = found["summary"]["by_loss_mask"]
+    assert {mask: (counts["tokens"], counts["shifted"]) for mask, counts in by_loss_mask.items()} == {
+        "counted": (2, 2),
+        "left_out": (1, 0),
+        "unknown": (1, 0),
+    }
+    assert whole["summary"]["by_loss_mask"] == by_loss_mask
+    without = as_json("a", scored([b"a"]))["responses"][0]
+    assert "loss_mask" not in without["tokens"][0]
+    assert "by_loss_mask" not in without["summary"]

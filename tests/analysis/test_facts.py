@@ -70,6 +70,14 @@ def test_a_label_of_the_file_is_shown_with_all_that_is_hidden_in_it() -> None:
     assert "Response 1: cho\\x1bsen U+202E" in sentences(flagged(), 0, label="cho\x1bsen \u202e")
 
 
+def test_what_a_template_marks_for_training_is_told_and_nothing_where_it_marks_nothing() -> None:
+    masked = build(response("ab"), scored([b"a", b"b"], loss_mask=[1, 0, 2]), ClassifyOptions())
+    assert "Loss mask: counted: the chat template marks this token as the assistant's" in sentences(masked, 0)
+    assert "Loss mask: left out: the chat template does not mark this token as the assistant's" in sentences(masked, 1)
+    assert "Loss mask: unknown: the chat template does not write this token" in sentences(masked, 2)
+    assert not any(sentence.startswith("Loss mask") for sentence in sentences(flagged(), 0))
+
+
 def test_facts_come_in_the_order_of_their_kinds_and_each_has_a_name_and_a_text() -> None:
     analysis = flagged()
     for item in tokens(analysis):

@@ -59,6 +59,7 @@ OBJECTS: dict[str, Callable[[], dict[str, Any]]] = {
     "ranks that are not known": lambda: as_json("abc", scored([b"a", b"b", b"c"], base_ranks=[0, -20, -1, 1])),
     "the other's candidates": lambda: as_json("a", with_others()),
     "two vocabularies": lambda: as_json("abc", two_vocabularies()),
+    "a loss mask": lambda: as_json("ab", scored([b"a", b"b"], loss_mask=[1, 0, 2])),
     "the reference's numbers": lambda: as_json("a", scored([b"a"], decoded={10: "the", 11: "a"}), compat="aligntds"),
     "a file without an analysis": lambda: error_json(SCHEMA, "a.txt", TranscriptError("No.", line=3)),
 }

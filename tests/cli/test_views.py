@@ -209,6 +209,20 @@ def test_the_loss_mask_of_the_file_is_told_with_the_shares_of_what_is_trained_on
     assert "rained on" not in printed(one)
 
 
+def test_shares_by_what_the_template_marks_for_training_are_told() -> None:
+    one = in_parts()
+    (found,) = one.responses
+    mask = bytes([1, *[0] * (found.scored.rows - 1)])
+    scores = dataclasses.replace(
+        found.pair_scores, comparison=dataclasses.replace(found.pair_scores.comparison, loss_mask=mask)
+    )
+    masked = build(found.response, scores, ClassifyOptions())
+    text = printed(dataclasses.replace(one, responses=(masked,)))
+    assert "  loss mask counted: 1 position, 0.0% unshifted, 0.0% marginal, 100.0% shifted\n" in text
+    assert f"  loss mask left out: {found.scored.rows - 1} positions, " in text
+    assert "loss mask" not in printed(one)
+
+
 def test_the_references_numbers_are_printed_with_compat() -> None:
     text = printed(in_parts("aligntds"))
     means = "KL@10 0.0000, Jaccard@10 1.0000, WS@10 0.5556, TR@10 0.0000, TP 0.6667, BTP 0.6667, nDCG 1.0000"

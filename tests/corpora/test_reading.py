@@ -91,6 +91,25 @@ def test_tables_are_read_like_lines(tmp_path: Path) -> None:
         assert steps[3].responses[0].line is None
 
 
+def test_of_a_table_that_is_gone_on_with_what_lies_before_is_not_read_again(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the extra `corpora` is not installed")
+    from pyarrow import parquet
+
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.Table.from_pylist([aligntds(number) for number in range(100)]), path, row_group_size=10)
+    data = bytearray(path.read_bytes())
+    for column in range(parquet.read_metadata(path).num_columns):
+        # Rows 60 to 69, behind those that tell the format, can't be read any more.
+        at = parquet.read_metadata(path).row_group(6).column(column).data_page_offset
+        data[at : at + 16] = b"\xff" * 16
+    path.write_bytes(data)
+    (problem,) = problems(list(reader(path).read()))
+    assert "can't be read" in problem.why
+    steps = list(reader(path).read(Place(0, 80)))
+    assert [found.id for step in steps for found in step.responses] == [str(number) for number in range(80, 100)]
+    assert problems(steps) == []
+
+
 def test_a_file_that_is_one_conversation_is_one_row(tmp_path: Path) -> None:
     (tmp_path / "talk.md").write_text(TALK)
     asked = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]

@@ -33,6 +33,7 @@ def row_of(text: str, scores: ScoredResponse) -> tuple[CorpusRow, dict[str, obje
     [
         ("So 😀!", scored(SPLIT, base_ranks=[1, 2, 9, 0, -30], kl=[0.5, 1e-7, float("nan"), 2, 3], boundary=[0])),
         ("ab", scored([b"a", b"b"], special=[1], aligned_ranks=[1, -10, 2])),
+        ("ab", scored([b"a", b"b"], loss_mask=[1, 0, 2])),
     ],
 )
 def test_each_column_has_what_the_json_has_at_its_position(text: str, scores: ScoredResponse) -> None:
@@ -45,6 +46,8 @@ def test_each_column_has_what_the_json_has_at_its_position(text: str, scores: Sc
     for name in same:
         assert columns[name] == [token[name] for token in tokens], name
     assert columns["part"] == ["answer"] * len(tokens)
+    masks = [token["loss_mask"] for token in tokens if "loss_mask" in token]
+    assert (columns["loss_mask"] or []) == masks
     assert columns["kl"] == pytest.approx([token["kl"] for token in tokens])
     for side in ("base", "aligned"):
         for name in ("rank", "logprob", "entropy"):

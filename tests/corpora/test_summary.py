@@ -25,7 +25,8 @@ PAIR = PairSpec(base="b", aligned="a")
 
 def analysed(text: str, ranks: list[int], turn: int) -> ResponseAnalysis:
     pieces = [b"\xf0\x9f", b"\x98\x80"] if text == "😀" else [letter.encode() for letter in text]
-    scores = scored(pieces, base_ranks=ranks, kl=[0.1 * rank for rank in ranks], boundary=[0])
+    mask = [1] * len(pieces) + [0] if turn > 1 else []
+    scores = scored(pieces, base_ranks=ranks, kl=[0.1 * rank for rank in ranks], boundary=[0], loss_mask=mask)
     return build(replace(response(text), turn_index=turn), scores, ClassifyOptions())
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 from typing import Any
 
 from lsp.lsp_client import decode, started
-from unusual_templates import ENDLESS, GUILLEMETS, with_template
+from unusual_templates import ENDLESS, GUILLEMETS, INSTRUCTIONS, with_template
 
 TALK = "«user» Why?\n«assistant» Great question!«over»\n"
 
@@ -29,6 +30,23 @@ async def test_a_document_follows_the_template_of_the_chosen_model(
     assert await client.tokens(uri) == []
     client.reconfigure(**own)
     await client.until_state(uri, "ready")
+    assert await client.leave() == 0
+
+
+async def test_what_the_template_marks_for_training_is_told_of_each_token_and_response(
+    tiny_settings: dict[str, Any], tmp_path: Path
+) -> None:
+    own = {**tiny_settings, "aligned": with_template(tiny_settings["aligned"], tmp_path / "aligned", INSTRUCTIONS)}
+    client = await started(settings=own)
+    uri = client.open("User: Why?\nAssistant: Great question!\n")
+    await client.until_state(uri, "ready")
+    hover = await client.hover(uri, 1, 12)
+    assert hover is not None
+    counted = "Loss mask: counted: the chat template marks this token as the assistant's"
+    assert counted in html.unescape(hover.contents.value)
+    (response,) = (await client.ask("shiftlens/analysis", {"uri": uri}))["responses"]
+    (of,) = response["summary"]["byLossMask"]
+    assert (of["kind"], of["tokens"]) == ("counted", response["summary"]["tokens"])
     assert await client.leave() == 0
 
 

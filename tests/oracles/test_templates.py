@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -15,9 +15,13 @@ from transformers.utils import chat_template_utils
 from oracles.conversations import ANSWER, CONVERSATIONS, THOUGHT, Conversation
 from oracles.oracle_parts import templates
 from shiftlens.errors import ScoringError
+from shiftlens.options.pair import ScoreOptions
+from shiftlens.scores.records import LossMask
 from shiftlens.scores.template_date import TEMPLATE_DATE
 from shiftlens.scoring.inputs.chat import ChatRendering, render_chat
-from tiny_models import byte_level_tokenizer
+from shiftlens.scoring.inputs.prepare import prepare
+from shiftlens.scoring.inputs.tokens import TextEncoder
+from tiny_models import TokenizerAlone, byte_level_tokenizer
 
 TEMPLATES = templates(training=False)
 TRAINING = templates(training=True)
@@ -167,6 +171,43 @@ def marked_as_the_assistants(tokenizer: PreTrainedTokenizerFast, name: str, case
         first -= 1
     start, end = offsets[first][0], offsets[last][1]
     return text[:start], text[start:end], text[end:]
+
+
+@pytest.mark.parametrize(("name", "conversation"), cases(list(TRAINING)))
+def test_the_loss_mask_of_each_token_is_that_of_transformers(name: str, conversation: str) -> None:
+    tokenizer = byte_level_tokenizer()
+    tokenizer.chat_template = TRAINING[name]
+    case = CONVERSATIONS[conversation]
+    messages = [spelled_for(name, message) for message in (*case.messages, case.answer)]
+    try:
+        # As in the model's own vocabulary, the end of an answer is a token.
+        tokenizer.add_tokens([render_chat(tokenizer, case.response).end.strip() or "<none>"], special_tokens=True)
+        batch: Any = tokenizer.apply_chat_template(
+            messages, tools=case.tools, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
+        )
+    except (*REFUSALS, ScoringError):
+        return
+    ids, mask = batch["input_ids"], batch["assistant_masks"]
+    model = TokenizerAlone(TextEncoder(tokenizer))
+    ready = prepare(model, model, case.response, ScoreOptions(base_context="raw"))
+    rows, found = ready.ids, ready.loss_mask[:-1]
+    if case.has_reasoning and THOUGHT not in tokenizer.decode(ids):
+        # The template drops the thought, so that there is only the answer to compare.
+        start = next(at for at, past in enumerate(ready.byte_ends) if past >= len(THOUGHT.encode())) + 1
+        assert set(found[:start]) == {LossMask.UNKNOWN}
+        start = next(at for at, past in enumerate(ready.byte_ends) if past >= ready.byte_ends[-1] - len(ANSWER)) + 1
+        rows, found = rows[start:], found[start:]
+    at = last_place(ids, rows)
+    assert at is not None
+    assert list(found) == mask[at : at + len(rows)]
+    ends = [place for place in range(at + len(rows), len(ids)) if ids[place] == ready.aligned.end_id]
+    assert ready.loss_mask[-1] == (mask[ends[0]] if ends else LossMask.UNKNOWN)
+
+
+def last_place(ids: Sequence[int], part: Sequence[int]) -> int | None:
+    """Where some ids stand among others, the last time."""
+    places = range(len(ids) - len(part), -1, -1)
+    return next((at for at in places if list(ids[at : at + len(part)]) == list(part)), None)
 
 
 @pytest.mark.parametrize(("name", "conversation"), cases(list(TRAINING)))

@@ -52,7 +52,7 @@ def test_numbers_are_no_text_and_keep_their_sign() -> None:
 def test_a_row_tells_of_a_position_what_the_json_does() -> None:
     found = build(
         response("=a\n"),
-        scored([b"=a", b"\n"], base_ranks=[9, 2, 1], boundary=(0,), kl=[0.25, float("nan"), 0.5]),
+        scored([b"=a", b"\n"], base_ranks=[9, 2, 1], boundary=(0,), kl=[0.25, float("nan"), 0.5], loss_mask=[1, 0, 2]),
         ClassifyOptions(),
     )
     first, second, end = (
@@ -62,6 +62,7 @@ def test_a_row_tells_of_a_position_what_the_json_does() -> None:
     assert (first["token"], first["bytes"], first["start"], first["end"]) == ("=a", "3d61", 100, 102)
     assert (first["class"], first["base_rank"], first["boundary"]) == ("shifted", 9, True)
     assert (second["class"], second["kl"], second["kind"]) == ("marginal", None, "format")
+    assert [row["loss_mask"] for row in (first, second, end)] == [True, False, None]
     assert (end["end_of_response"], end["bytes"], end["base_id"], end["aligned_id"]) == (True, None, 1, 2)
     assert first["logprob_difference"] == 0.0
     # The two lists of candidates are the same.

@@ -308,7 +308,7 @@ def test_tables_of_positions_with_a_class_say_how_many_have_none() -> None:
     page = PageReader(render([ReportedFile("one", found), ReportedFile("two", found)]))
     said = [remark.text for remark in page.all("p", "remark")]
     assert "Of the positions that have a class; 2 have none." in said
-    assert "By part and by kind, of the positions that have a class:" in said
+    assert "In the tables below, of the positions that have a class:" in said
     assert "a" not in [row[:1] for row in page.all("table", "ratios")[0].text.split("\n")]
 
 
@@ -324,6 +324,17 @@ def test_the_loss_mask_of_the_file_is_told() -> None:
     one = dataclasses.replace(found.responses[0], response=dataclasses.replace(found.responses[0].response, turn=turn))
     said = [remark.text for remark in page_of(dataclasses.replace(found, responses=(one,))).all("p", "remark")]
     assert "The file says that this turn is trained on." in said
+
+
+def test_shares_by_what_the_template_marks_for_training_have_a_table() -> None:
+    found = analysis([b"a", b"b"])
+    scores = scored([b"a", b"b"], base_ranks=[9, 1, 1], loss_mask=[1, 0, 0])
+    one = build(found.responses[0].response, scores, ClassifyOptions())
+    page = page_of(dataclasses.replace(found, responses=(one,), summary=one.summary))
+    (table,) = [table.text for table in page.all("table", "summary") if "loss mask" in table.text]
+    assert "counted" + "1" + "100.0%0.0%0.0%" in table
+    assert "left out" + "2" + "0.0%0.0%100.0%" in table
+    assert not [table for table in page_of(found).all("table", "summary") if "loss mask" in table.text]
 
 
 def test_a_page_of_answers_alone_says_nothing_of_parts() -> None:

@@ -38,6 +38,7 @@ def make_scored(
         kl=filling,
         boundary=b"\1",
         notes=("A note.",),
+        loss_mask=b"\2",
     )
     other = replace(side, model=replace(side.model, fingerprint=aligned))
     return ScoredResponse(base=side, aligned=other, comparison=comparison)

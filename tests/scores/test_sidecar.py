@@ -97,6 +97,7 @@ def with_others(scores: ScoredResponse) -> ScoredResponse:
         with_numbers(scored([b"a", b"b"])),
         with_others(scored([b"a", b"b"])),
         shortened(scored([b"c"])),
+        scored([b"a", b"b"], loss_mask=[1, 2, 0]),
     ],
 )
 def test_scores_come_back_from_rows_as_they_were(scores: ScoredResponse) -> None:
@@ -244,6 +245,15 @@ def test_scores_that_can_not_be_are_told(changed: dict[str, object], why: str) -
     assert why_unfit(scores, asked) == ""
     side = dataclasses.replace(scores.aligned, **changed)  # type: ignore[arg-type]
     assert why_unfit(dataclasses.replace(scores, aligned=side), asked) == why
+
+
+@pytest.mark.parametrize(
+    ("mask", "why"), [(b"\0", "have columns of different lengths"), (b"\0\1\3", "have a loss mask that is none")]
+)
+def test_a_loss_mask_that_can_not_be_is_told(mask: bytes, why: str) -> None:
+    scores = scored([b"a", b"b"])
+    comparison = dataclasses.replace(scores.comparison, loss_mask=mask)
+    assert why_unfit(dataclasses.replace(scores, comparison=comparison), requests()[1]) == why
 
 
 def test_tokens_of_two_models_that_align_in_no_way_are_told() -> None:

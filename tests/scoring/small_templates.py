@@ -40,3 +40,27 @@ LISTS = (
     "{% endif %}{% endfor %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
 )
 """Wants content as a list of parts (Idefics)."""
+
+_OTHERS = (
+    "{% else %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+MARKED = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'assistant' %}<|im_start|>assistant\n"
+    "{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}{{ '\n' }}" + _OTHERS
+)
+"""Marks an answer with its end for training."""
+
+MARKED_WITHOUT_END = MARKED.replace("<|im_end|>{% endgeneration %}", "{% endgeneration %}<|im_end|>")
+"""Marks an answer without its end."""
+
+MARKED_THOUGHT = (
+    "{% for m in messages %}{% if m.role == 'assistant' %}<|im_start|>assistant\n{% if m.reasoning_content %}"
+    "{% generation %}<think>\n{{ m.reasoning_content }}\n</think>\n\n{% endgeneration %}{% endif %}"
+    "{{ m.content | trim }}{% generation %}<|im_end|>{% endgeneration %}{{ '\n' }}" + _OTHERS
+)
+"""Marks a thought and the end, and not the answer between, of which it trims white space."""
+
+MARKED_ANSWER_ALONE = MARKED.replace("{{ m.content }}<", "{{ m.content.split('</think>')[-1] }}<")
+"""Reads no thought, and drops one that stands in the text."""

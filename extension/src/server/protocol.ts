@@ -226,10 +226,14 @@ export interface Counts {
   unknown?: number;
 }
 
-/** `byPart` has the counts of each kind of part, where not all is answers, `byKind` those of each kind of token. */
+/**
+ * `byPart` has the counts of each kind of part, where not all is answers, `byKind` those of each kind of token,
+ * `byLossMask` those by what the aligned model's chat template marks for training, where it marks something.
+ */
 export interface ResponseSummary extends Counts {
   byPart?: ({ kind: string } & Counts)[];
   byKind?: ({ kind: string } & Counts)[];
+  byLossMask?: ({ kind: string } & Counts)[];
 }
 
 /** `notScored`: no part of the response is of a kind that is scored. */

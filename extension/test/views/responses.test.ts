@@ -45,11 +45,12 @@ test("shares by part are told where there is more than the answer, those by kind
     { kind: "reasoning", tokens: 30, shifted: 9, marginal: 0, unshifted: 21 },
   ];
   const byKind = [{ kind: "opener", tokens: 2, shifted: 2, marginal: 0, unshifted: 0 }];
+  const byLossMask = [{ kind: "left out", tokens: 1, shifted: 0, marginal: 1, unshifted: 0 }];
   const one = {
     ...response(0, 10),
     turn: "conversation 2, turn 3, chosen",
     training: "the file says that this turn is trained on",
-    summary: { ...counts, byPart, byKind },
+    summary: { ...counts, byPart, byKind, byLossMask },
   };
   const [row] = rowsOf({ ...ANSWER, responses: [one] });
   assert.equal(row?.label, "25.0 %");
@@ -62,6 +63,7 @@ test("shares by part are told where there is more than the answer, those by kind
       "answer: 1 shifted, 4 marginal, 5 unshifted of 10 tokens",
       "reasoning: 9 shifted, 0 marginal, 21 unshifted of 30 tokens",
       "kind opener: 2 shifted, 0 marginal, 0 unshifted of 2 tokens",
+      "loss mask left out: 0 shifted, 1 marginal, 0 unshifted of 1 tokens",
       "the file says that this turn is trained on",
     ].join("\n"),
   );

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from operator import or_
+from typing import TypeVar
 
 from shiftlens.analysis.aligntds import shown_top_ranks
 from shiftlens.analysis.kinds import kinds_of
@@ -19,10 +20,15 @@ from shiftlens.analysis.ranks import classes_of, worst_rank
 from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.options.pair import SCORE_PARTS, ClassifyOptions
 from shiftlens.scores.columns import UNKNOWN_RANK, int32
-from shiftlens.scores.records import AnyScores, ScoredResponse
+from shiftlens.scores.records import AnyScores, LossMask, ScoredResponse
 from shiftlens.text.source_map import SourceMap
 from shiftlens.text.spans import token_spans
 from shiftlens.transcripts.model import Response
+
+LOSS_MASKS = (LossMask.COUNTED, LossMask.LEFT_OUT, LossMask.UNKNOWN)
+"""In the order in which views tell them."""
+
+_Of = TypeVar("_Of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,21 +155,17 @@ def _summary(classes: bytes, scored: AnyScores, parts: Sequence[PartPositions], 
     def of(first: int, end: int) -> Summary:
         return summarise(classes[first:end], boundary[first:end], realigned[first:end])
 
-    by_part = _by_kind((part.kind, of(part.first, part.end)) for part in parts if part.end > part.first)
-    return replace(of(0, scored.rows), by_part=by_part, by_kind=_by_token_kind(classes, boundary, realigned, kinds))
+    def where(column: bytes, value: int) -> Summary:
+        chosen = column.translate(bytes(each == value for each in range(256)))
+        return summarise(*(bytes(compress(every, chosen)) for every in (classes, boundary, realigned)))
 
-
-def _by_token_kind(
-    classes: bytes, boundary: bytes, realigned: bytes, kinds: bytes
-) -> tuple[tuple[TokenKind, Summary], ...]:
-    """One summary for each kind of token that there is."""
-
-    def of(kind: TokenKind) -> Summary:
-        chosen = kinds.translate(bytes(value == kind for value in range(256)))
-        columns = (classes, boundary, realigned)
-        return summarise(*(bytes(compress(column, chosen)) for column in columns))
-
-    return tuple((kind, of(kind)) for kind in TokenKind if kind in kinds)
+    masks = scored.comparison.loss_mask if isinstance(scored, ScoredResponse) else b""
+    return replace(
+        of(0, scored.rows),
+        by_part=_by_kind((part.kind, of(part.first, part.end)) for part in parts if part.end > part.first),
+        by_kind=tuple((kind, where(kinds, kind)) for kind in TokenKind if kind in kinds),
+        by_loss_mask=tuple((mask, where(masks, mask)) for mask in LOSS_MASKS if mask in masks),
+    )
 
 
 def _by_kind(found: Iterable[tuple[str, Summary]]) -> tuple[tuple[str, Summary], ...]:
@@ -200,15 +202,15 @@ def combine(summaries: Iterable[Summary]) -> Summary:
         realigned=sum(s.realigned for s in every),
         unknown=sum(s.unknown for s in every),
         by_part=_by_kind(by_part) if by_part else (),
-        by_kind=_combined_kinds(every),
+        by_kind=_combined(TokenKind, [each for summary in every for each in summary.by_kind]),
+        by_loss_mask=_combined(LOSS_MASKS, [each for summary in every for each in summary.by_loss_mask]),
     )
 
 
-def _combined_kinds(summaries: Sequence[Summary]) -> tuple[tuple[TokenKind, Summary], ...]:
-    found: dict[TokenKind, list[Summary]] = {}
-    for kind, summary in (each for whole in summaries for each in whole.by_kind):
-        found.setdefault(kind, []).append(summary)
-    return tuple((kind, combine(found[kind])) for kind in sorted(found))
+def _combined(order: Iterable[_Of], found: Sequence[tuple[_Of, Summary]]) -> tuple[tuple[_Of, Summary], ...]:
+    """One summary for each thing that some are of."""
+    every = {thing: [summary for of, summary in found if of == thing] for thing in order}
+    return tuple((thing, combine(summaries)) for thing, summaries in every.items() if summaries)
 
 
 def shares(summary: Summary) -> Shares:

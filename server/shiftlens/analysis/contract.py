@@ -14,7 +14,7 @@
                     "base_rank_of_aligned_top", "kl", "jaccard@10"}],
         "summary": {"tokens", "unshifted", "marginal", "shifted", "flagged",
             "shares": {"tokens", "unshifted", "marginal", "shifted"}, "shares_without_flagged": {the same},
-            "by_kind": {kind: the same}},
+            "by_kind": {kind: the same}, "by_loss_mask": {"counted" | "left_out" | "unknown": the same}},
         "notes": [...]}],
      "problems": [{"line", "message"}], "refused": [{"index", "message"}], "not_scored": [index, ...], "summary": {...}}
 
@@ -33,6 +33,9 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
 - The "kind" of a token is "content", "format", "connective", "hedge", "opener", "closer", "syntax" or "reasoning", by
   the rules of docs/kinds.md; "by_kind" has counts and shares of each kind that there is. `word_lists` is "user" where
   a file of the user's tells the kinds, else "package".
+- Where the aligned model's chat template marks what the assistant writes (`{% generation %}`), a token has "loss_mask":
+  true where a trainer with a loss on the assistant's tokens alone counts it, false where it leaves it out, null where
+  the template does not write the token. "by_loss_mask" has counts and shares of each.
 - `not_scored` are the responses of which no part is of a kind in `score_parts`.
 - The texts of a response's tokens join to its `text`, that of the parts that were scored. A character split over
   several tokens is the text of the one with its first byte; the others are empty. A token that is not whole characters
@@ -181,9 +184,13 @@ def _settings(analysis: Analysis) -> Json:
 
 
 def summary_json(summary: Summary) -> Json:
-    """Counts by class, and shares with and without the flagged positions; by part where not all is answers, by kind."""
+    """Counts by class, and shares with and without the flagged positions.
+
+    By part where not all is answers, by kind, and by loss mask where there is one.
+    """
     by_part = {kind: summary_json(part) for kind, part in summary.by_part} if summary.is_of_parts else {}
     by_kind = {kind.label: summary_json(part) for kind, part in summary.by_kind}
+    by_loss_mask = {mask.label: summary_json(of) for mask, of in summary.by_loss_mask}
     return {
         "tokens": summary.tokens,
         "unshifted": summary.unshifted,
@@ -196,6 +203,7 @@ def summary_json(summary: Summary) -> Json:
         "shares_without_flagged": _shares(shares_without_flagged(summary)),
         **({"by_part": by_part} if by_part else {}),
         **({"by_kind": by_kind} if by_kind else {}),
+        **({"by_loss_mask": by_loss_mask} if by_loss_mask else {}),
     }
 
 

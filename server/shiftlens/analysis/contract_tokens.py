@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from shiftlens.analysis.aligntds import measures_at, shown_text
-from shiftlens.analysis.json_values import Json, class_name, finite, rank_json
+from shiftlens.analysis.json_values import Json, class_name, finite, loss_mask_value, rank_json
 from shiftlens.analysis.model import ANSWER, Candidate, ResponseAnalysis, Token, TokenSide
 from shiftlens.analysis.ranks import rank_number
 from shiftlens.scores.columns import known_id
@@ -39,6 +39,8 @@ def token_json(token: Token, analysis: ResponseAnalysis, compat: str) -> Json:
     }
     if token.part != ANSWER:
         found["part"] = token.part
+    if token.loss_mask is not None:
+        found["loss_mask"] = loss_mask_value(token.loss_mask)
     if token.is_end:
         found["end_of_response"] = True
     if token.realigned is not None:

@@ -14,7 +14,14 @@ from shiftlens.analysis.aligntds import measures_at, shown_text
 from shiftlens.analysis.model import ANSWER, Realigned, ResponseAnalysis, Token, TokenSide
 from shiftlens.analysis.ranks import rank_words
 from shiftlens.analysis.tokens import JACCARD_AT
-from shiftlens.analysis.words import base_context_of, number_words, part_words, trained_words, turn_words
+from shiftlens.analysis.words import (
+    base_context_of,
+    loss_mask_words,
+    number_words,
+    part_words,
+    trained_words,
+    turn_words,
+)
 from shiftlens.options.pair import ScoreOptions
 from shiftlens.scores.columns import known_id
 from shiftlens.scores.records import AnyScores, ScoredResponse, SideScores
@@ -31,6 +38,7 @@ Kind = Literal[
     "part",
     "tokenKind",
     "training",
+    "lossMask",
     "reference",
     "character",
     "ends",
@@ -120,6 +128,8 @@ def _facts(
     yield Fact("tokenKind", "kind", item.kind.words)
     if trained := trained_words(analysis.response):
         yield Fact("training", "training", trained)
+    if masked := loss_mask_words(item.loss_mask):
+        yield Fact("lossMask", "loss mask", masked)
     if options.compat == "aligntds" and isinstance(scored, ScoredResponse):
         yield reference(scored, item.index)
     if len(character) > 1 and not item.is_end:

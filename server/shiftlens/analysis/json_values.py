@@ -9,6 +9,7 @@ from shiftlens.analysis.model import CLASSES, ShiftClass
 from shiftlens.analysis.ranks import rank_number
 from shiftlens.errors import ShiftLensError, TranscriptError
 from shiftlens.scores.columns import Above, Rank
+from shiftlens.scores.records import LossMask
 
 Json = dict[str, object]
 
@@ -21,6 +22,11 @@ def finite(value: float) -> float | None:
 def class_name(shift: ShiftClass) -> str | None:
     """The name of a class; None where none can be told."""
     return None if shift is ShiftClass.UNKNOWN else shift.label
+
+
+def loss_mask_value(mask: LossMask) -> bool | None:
+    """Whether a token is counted; None where the chat template does not tell."""
+    return None if mask is LossMask.UNKNOWN else mask is LossMask.COUNTED
 
 
 def rank_json(rank: Rank) -> Json:

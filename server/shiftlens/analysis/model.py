@@ -12,7 +12,7 @@ from enum import IntEnum
 from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.options.pair import FROM_MODELS, SCORE_PARTS, ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.columns import Rank
-from shiftlens.scores.records import AnyScores, OneModelScores, ScoredResponse
+from shiftlens.scores.records import AnyScores, LossMask, OneModelScores, ScoredResponse
 from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.model import Response, Transcript
 
@@ -122,6 +122,7 @@ class Token:
     spans behind it, and `piece` holds each one's own bytes. `is_end` marks the position after the last token, which has
     no text. `shortened` names the sides that did not see the whole context. `off_greedy` says that the aligned model's
     most likely token is another one. `part` is the kind of part of the token, one of `options.pair.SCORE_PARTS`.
+    `loss_mask` says whether the aligned model's chat template marks it for training, None where it marks nothing.
     `kl` is not a number where it is not known. In scores of one model alone there is no `base`.
     """
 
@@ -145,6 +146,7 @@ class Token:
     realigned: Realigned | None = None
     part: str = "answer"
     kind: TokenKind = TokenKind.CONTENT
+    loss_mask: LossMask | None = None
 
     @property
     def label(self) -> str:
@@ -158,7 +160,8 @@ class Summary:
 
     `unknown` are those of which no class can be told. `by_part` has the same counts for each kind of part that any
     position is of, in the order of `options.pair.SCORE_PARTS`, and `by_kind` those for each kind of token, in the order
-    of `TokenKind`.
+    of `TokenKind`. `by_loss_mask` has them by what a chat template marks for training, counted positions first; it is
+    empty where none marks anything.
     """
 
     tokens: int
@@ -173,6 +176,7 @@ class Summary:
     unknown: int = 0
     by_part: tuple[tuple[str, Summary], ...] = ()
     by_kind: tuple[tuple[TokenKind, Summary], ...] = ()
+    by_loss_mask: tuple[tuple[LossMask, Summary], ...] = ()
 
     @property
     def is_of_parts(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from shiftlens.analysis.aligntds import SHOWN, measures_at, shown_text
 from shiftlens.analysis.divergence import js_between
-from shiftlens.analysis.json_values import class_name, finite
+from shiftlens.analysis.json_values import class_name, finite, loss_mask_value
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, Token, TokenSide
 from shiftlens.analysis.ranks import rank_number
 from shiftlens.analysis.tokens import tokens
@@ -55,6 +55,7 @@ COLUMNS: tuple[Column, ...] = (
     *_columns("integer", "start", "end"),
     *_columns("text", "class", "kind", "part"),
     *_columns("flag", "boundary", "special", "off_greedy", "end_of_response", "realigned", "shortened"),
+    *_columns("flag", "loss_mask"),
     *_side_columns("base"),
     *_side_columns("aligned"),
     *_columns("integer", "base_rank_of_aligned_top"),
@@ -128,6 +129,7 @@ def _place(token: Token) -> Row:
         token.is_end,
         token.realigned is not None if of_pair else None,
         bool(token.shortened) if of_pair else None,
+        None if token.loss_mask is None else loss_mask_value(token.loss_mask),
     )
 
 

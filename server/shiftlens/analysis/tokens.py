@@ -10,7 +10,7 @@ from shiftlens.analysis.model import Candidate, Realigned, ResponseAnalysis, Shi
 from shiftlens.analysis.ranks import worst_rank
 from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.scores.columns import NO_CANDIDATE, float32, int32, rank_of, uint32
-from shiftlens.scores.records import AnyScores, Comparison, ScoredResponse, SideScores
+from shiftlens.scores.records import AnyScores, Comparison, LossMask, ScoredResponse, SideScores
 
 JACCARD_AT = 10
 
@@ -54,6 +54,7 @@ def token(analysis: ResponseAnalysis, row: int) -> Token:
         realigned=None if pair is None else realigned(pair, row),
         part=analysis.part_at(row),
         kind=TokenKind(analysis.kinds[row]) if analysis.kinds else TokenKind.CONTENT,
+        loss_mask=LossMask(comparison.loss_mask[row]) if comparison.loss_mask else None,
     )
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from shiftlens.analysis.aligntds import SHOWN
 from shiftlens.options.pair import ScoreOptions
+from shiftlens.scores.records import LossMask
 from shiftlens.transcripts.model import Response, Trained, Transcript
 
 _TRAINED = {
     Trained.YES: "the file says that this turn is trained on",
     Trained.NO: "the file says that this turn is not trained on",
     Trained.PARTLY: "the file says that pieces of this turn are trained on, and others not",
+}
+
+_MASKED = {
+    LossMask.COUNTED: "counted: the chat template marks this token as the assistant's",
+    LossMask.LEFT_OUT: "left out: the chat template does not mark this token as the assistant's",
+    LossMask.UNKNOWN: "unknown: the chat template does not write this token",
 }
 
 
@@ -26,6 +33,11 @@ def positions_words(count: int) -> str:
 def trained_words(response: Response) -> str:
     """What the file says of whether the response is trained on; "" where it does not say."""
     return _TRAINED.get(response.turn.trained, "")
+
+
+def loss_mask_words(mask: LossMask | None) -> str:
+    """Whether a trainer that goes by the chat template counts a token; "" where the template marks nothing."""
+    return "" if mask is None else _MASKED[mask]
 
 
 def turn_words(response: Response, transcript: Transcript) -> str:

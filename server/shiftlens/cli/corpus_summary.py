@@ -85,6 +85,8 @@ def _text(found: RowsSummary, limit: int) -> Iterator[str]:
     if corpus.whole.is_of_parts:
         yield from _table("part", corpus.whole.by_part)
     yield from _table("kind", [(kind.words, summary) for kind, summary in corpus.whole.by_kind])
+    if corpus.whole.by_loss_mask:
+        yield from _table("loss mask", [(mask.words, summary) for mask, summary in corpus.whole.by_loss_mask])
     yield from _table("turn", [(str(turn + 1), summary) for turn, summary in corpus.by_turn])
     yield from _curve("tenth", corpus.by_tenth)
     yield from _curve("position", corpus.by_position)

@@ -143,6 +143,10 @@ class Painter:
                 self.line(f"  {part_words(kind)}: {positions_words(part.tokens)}, {said}")
         for line in kind_lines(summary, alone=alone):
             self.line(f"  {line}")
+        for mask, of in summary.by_loss_mask:
+            self.line(
+                f"  loss mask {mask.words}: {positions_words(of.tokens)}, {_percentages(shares(of), alone=alone)}"
+            )
 
     def _append(self, painted: Text, token: str, shift: ShiftClass) -> None:
         shown = harmless(token)
@@ -217,7 +221,7 @@ def print_analysis(paint: Painter, file: str, analysis: Analysis) -> None:
         paint.line()
         paint.summary("All responses", analysis.summary, alone=alone)
         for trained_on, summary in by_training(analysis.responses):
-            paint.summary(_TRAINED[trained_on], replace(summary, by_part=(), by_kind=()), alone=alone)
+            paint.summary(_TRAINED[trained_on], replace(summary, by_part=(), by_kind=(), by_loss_mask=()), alone=alone)
 
 
 def _cut(span: Highlight, start: int, end: int) -> Highlight:

@@ -29,7 +29,7 @@ def schema() -> pyarrow.Schema:
     counts += ("flagged_unshifted", "flagged_marginal", "flagged_shifted", "realigned")
     columns: dict[str, pyarrow.DataType] = {"id": whole}
     columns |= dict.fromkeys(("text", "class", "kind", "part"), text)
-    columns |= dict.fromkeys(("special", "boundary", "realigned", "off_greedy"), flag)
+    columns |= dict.fromkeys(("special", "boundary", "realigned", "off_greedy", "loss_mask"), flag)
     ranks = ("base_rank", "base_rank_above", "aligned_rank", "aligned_rank_above", "base_rank_of_aligned_top")
     columns |= dict.fromkeys(ranks, whole)
     numbers = ("base_logprob", "aligned_logprob", "base_entropy", "aligned_entropy", "kl", "js_at_least")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
@@ -120,7 +121,8 @@ class CorpusReader:
     def _rows(self, file: CorpusFile, first: Place) -> Iterator[_Row]:
         path = file.path
         if path.suffix.lower() in (".parquet", ".arrow"):
-            yield from self._of_rows(file, table_rows(path, self.max_bytes), first)
+            rows_from = functools.partial(table_rows, path, self.max_bytes)
+            yield from self._of_rows(file, rows_from(), first, rows_from=rows_from)
             return
         if _starts_as_archive(file):
             for number, member in enumerate(members(read_bytes(file.name, b"", self.max_bytes), path.name)):
@@ -135,8 +137,18 @@ class CorpusReader:
                 return
             yield from self._of_rows(file, raw_rows(opened, self.max_bytes), first, opened.shape == "list")
 
-    def _of_rows(self, file: CorpusFile, rows: Iterator[RawRow], first: Place, is_list: bool = False) -> Iterator[_Row]:
-        """Rows in the format of the first ones; a file that is one conversation is one row."""
+    def _of_rows(
+        self,
+        file: CorpusFile,
+        rows: Iterator[RawRow],
+        first: Place,
+        is_list: bool = False,
+        rows_from: Callable[[int], Iterator[RawRow]] | None = None,
+    ) -> Iterator[_Row]:
+        """Rows in the format of the first ones; a file that is one conversation is one row.
+
+        `rows_from` reads rows from a number on, where a file has them at places that are known.
+        """
         head: list[RawRow] = []
         size = 0
         for row in rows:
@@ -150,6 +162,8 @@ class CorpusReader:
                 with open_text(file.path) as opened:
                     yield self._whole(file, whole_row(opened, self.max_bytes))
             return
+        if rows_from is not None and first.row > len(head):
+            head, rows = [], rows_from(first.row)
         for row in itertools.chain(head, rows):
             if row.number >= first.row:
                 yield _Row(row, name)

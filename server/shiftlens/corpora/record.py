@@ -14,13 +14,14 @@ import msgspec
 from shiftlens.analysis.classify import ranks_of_response, realigned_positions, shares
 from shiftlens.analysis.contract import prompt_of
 from shiftlens.analysis.divergence import js_between
+from shiftlens.analysis.json_values import loss_mask_value
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass, Summary
 from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.analysis.tokens import base_logprobs, base_side, kl_of_positions, tokens
 from shiftlens.corpora.reading import Found
 from shiftlens.options.pair import PairSpec
 from shiftlens.scores.columns import float32, int32
-from shiftlens.scores.records import ScoredResponse, SideScores
+from shiftlens.scores.records import LossMask, ScoredResponse, SideScores
 from shiftlens.scores.requests import well_formed
 from shiftlens.transcripts.model import Trained
 
@@ -57,7 +58,8 @@ class Shares(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
-    """One value for each position of the response. A list whose field ends in `_above` is null where all are."""
+    """One value for each position of the response. A list whose field ends in `_above` is null where all are, and
+    `loss_mask` where the chat template marks nothing."""
 
     id: list[int] = []
     text: list[str] = []
@@ -68,6 +70,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     boundary: list[bool] = []
     realigned: list[bool] = []
     off_greedy: list[bool] = []
+    loss_mask: list[bool | None] | None = None
     base_rank: Ranks = []
     base_rank_above: Ranks | None = None
     aligned_rank: Ranks = []
@@ -192,6 +195,7 @@ def _columns(analysis: ResponseAnalysis) -> Columns:
         boundary=list(map(bool, scored.comparison.boundary)),
         realigned=list(map(bool, realigned)) if realigned else [False] * n,
         off_greedy=list(map(bool, analysis.off_greedy)),
+        loss_mask=[loss_mask_value(LossMask(mask)) for mask in scored.comparison.loss_mask] or None,
         base_rank=_exact(ranks),
         base_rank_above=_above(ranks),
         aligned_rank=_exact(aligned_ranks),

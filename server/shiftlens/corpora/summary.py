@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from shiftlens.analysis.classify import summarise
+from shiftlens.analysis.classify import LOSS_MASKS, summarise
 from shiftlens.analysis.contract import summary_json
 from shiftlens.analysis.corpus import Bin, CorpusSummary, CorpusTally, Counted, TokenRatio
-from shiftlens.analysis.json_values import Json, finite, piece_json
+from shiftlens.analysis.json_values import Json, finite, loss_mask_value, piece_json
 from shiftlens.analysis.model import ShiftClass, Summary
 from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.corpora.record import Columns, CorpusRow, Numbers
 from shiftlens.options.pair import SCORE_PARTS
 
 SCHEMA = "shiftlens-corpus-summary/1"
+
+K = TypeVar("K", bound=Hashable)
 
 _CLASSES: dict[str | None, int] = {shift.label: shift for shift in ShiftClass} | {None: ShiftClass.UNKNOWN}
 
@@ -68,17 +71,21 @@ def _summary(columns: Columns, classes: bytes) -> Summary:
 
     kinds = _positions_by(columns.kind)
     parts = _positions_by(columns.part)
+    masks = _positions_by(columns.loss_mask or ())
     return replace(
         of(range(len(classes))),
         by_part=tuple((part, of(parts[part])) for part in SCORE_PARTS if part in parts),
         by_kind=tuple((kind, of(kinds[kind.label])) for kind in TokenKind if kind.label in kinds),
+        by_loss_mask=tuple(
+            (mask, of(masks[loss_mask_value(mask)])) for mask in LOSS_MASKS if loss_mask_value(mask) in masks
+        ),
     )
 
 
-def _positions_by(names: Sequence[str]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for at, name in enumerate(names):
-        found.setdefault(name, []).append(at)
+def _positions_by(values: Sequence[K]) -> dict[K, list[int]]:
+    found: dict[K, list[int]] = {}
+    for at, value in enumerate(values):
+        found.setdefault(value, []).append(at)
     return found
 
 

@@ -32,22 +32,25 @@ def needs_pyarrow(what: str) -> None:
         ) from None
 
 
-def table_rows(path: Path, max_bytes: int) -> Iterator[RawRow]:
-    """The rows of a table, in small batches. Raises TranscriptError; ShiftLensError without pyarrow."""
+def table_rows(path: Path, max_bytes: int, start: int = 0) -> Iterator[RawRow]:
+    """The rows of a table from row `start` on, in small batches; row groups of Parquet that end before it are not read.
+
+    Raises TranscriptError; ShiftLensError without pyarrow.
+    """
     needs_pyarrow(f"Reading {path.name}")
     from pyarrow import ArrowException
 
     try:
-        yield from _rows(path, max_bytes)
+        yield from _rows(path, max_bytes, start)
     except (ArrowException, OSError) as error:
         why = " ".join(str(error).split())
         raise TranscriptError(f"The table can't be read: {why}.", "Copy it again.") from None
 
 
-def _rows(path: Path, max_bytes: int) -> Iterator[RawRow]:
-    batches = _parquet(path) if path.suffix.lower() == ".parquet" else _arrow(path)
+def _rows(path: Path, max_bytes: int, start: int) -> Iterator[RawRow]:
+    batches = _parquet(path, start) if path.suffix.lower() == ".parquet" else _arrow(path)
     for number, batch, total in batches:
-        for at in range(batch.num_rows):
+        for at in range(max(0, start - number), batch.num_rows):
             (value,) = batch.slice(at, 1).to_pylist()
             done = 1.0 if total is None else (number + at + 1) / total
             text = json.dumps(value, default=_plain, ensure_ascii=False)
@@ -58,16 +61,19 @@ def _rows(path: Path, max_bytes: int) -> Iterator[RawRow]:
                 yield RawRow(number + at, None, text, done=done)
 
 
-def _parquet(path: Path) -> Iterator[tuple[int, pyarrow.RecordBatch, int | None]]:
-    """Batches with the number of their first row, and how many rows there are."""
+def _parquet(path: Path, start: int) -> Iterator[tuple[int, pyarrow.RecordBatch, int | None]]:
+    """Batches with the number of their first row, and how many rows there are, from the row group of row `start` on."""
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(path, memory_map=True, pre_buffer=False) as file:
-        start, total = 0, file.metadata.num_rows
+        at, total = 0, file.metadata.num_rows
         for group in range(file.num_row_groups):
-            for batch in file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], use_threads=False):
-                yield start, batch, total
-                start += batch.num_rows
+            past = at + file.metadata.row_group(group).num_rows
+            if past > start:
+                for batch in file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], use_threads=False):
+                    yield at, batch, total
+                    at += batch.num_rows
+            at = past
 
 
 def _arrow(path: Path) -> Iterator[tuple[int, pyarrow.RecordBatch, int | None]]:

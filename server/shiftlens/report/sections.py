@@ -26,7 +26,8 @@ class SummaryTable:
     """Counts and shares by class, `rest` those without the positions flagged `boundary` where there are any.
 
     `unknown` positions have no class. `parts` has the shares of each kind of part by its name, where not all is
-    answers; `kinds` those of each kind of token, with its part of all that is shifted, where there are several.
+    answers; `kinds` those of each kind of token, with its part of all that is shifted, where there are several;
+    `loss_masks` those by what a chat template marks for training.
     `labels` are the words for the classes, which are others (`alone`) in scores of one model alone.
     """
 
@@ -38,6 +39,7 @@ class SummaryTable:
     rest: Shares | None
     parts: dict[str, Shares]
     kinds: dict[str, tuple[Shares, float]]
+    loss_masks: dict[str, Shares]
     labels: dict[str, str]
 
     @classmethod
@@ -48,8 +50,9 @@ class SummaryTable:
         parts = {part_words(kind): shares(part) for kind, part in by_part}
         by_kind = summary.by_kind if len(summary.by_kind) > 1 else ()
         kinds = {kind.words: (shares(of), of.shifted / (summary.shifted or 1)) for kind, of in by_kind}
+        masks = {mask.words: shares(of) for mask, of in summary.by_loss_mask}
         whole, labels = shares(summary), labels_of(alone=alone)
-        return cls(summary.tokens, summary.unknown, summary.flagged, counts, whole, rest, parts, kinds, labels)
+        return cls(summary.tokens, summary.unknown, summary.flagged, counts, whole, rest, parts, kinds, masks, labels)
 
 
 @dataclass(frozen=True, slots=True)

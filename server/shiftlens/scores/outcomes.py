@@ -51,7 +51,7 @@ def size_of(outcome: Outcome) -> int:
     sides = [outcome.aligned]
     if isinstance(outcome, ScoredResponse):
         comparison = outcome.comparison
-        columns = [comparison.boundary, comparison.base_rank_of_aligned_top, comparison.kl]
+        columns = [comparison.boundary, comparison.base_rank_of_aligned_top, comparison.kl, comparison.loss_mask]
         columns += [comparison.base_of_aligned_top, comparison.aligned_of_base_top]
         sides.append(outcome.base)
     entries = prefixes = 0

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from shiftlens.scores.columns import int32, uint32
 
@@ -118,6 +119,25 @@ class Alignment:
         return range(first, first + uint32(self.base_tokens)[row])
 
 
+class LossMask(IntEnum):
+    """Whether a trainer counts a token that counts what the aligned model's chat template marks as the assistant's.
+
+    UNKNOWN where the template does not write the token, so that it says nothing of it.
+    """
+
+    LEFT_OUT = 0
+    COUNTED = 1
+    UNKNOWN = 2
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+    @property
+    def words(self) -> str:
+        return self.label.replace("_", " ")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """What takes both models of a pair. n is the number of the aligned model's rows.
@@ -131,6 +151,7 @@ class Comparison:
     - boundary: uint8 [n], 1 where the way prompt and response were tokenised may itself explain the shift.
     - alignment: None where both models have the same tokens, so that row i of one lies beside row i of the other.
     - notes: what the reader should know of how this was scored, in whole sentences.
+    - loss_mask: uint8 [n], values of `LossMask`; empty where the template marks nothing.
     """
 
     base_rank_of_aligned_top: bytes
@@ -140,6 +161,7 @@ class Comparison:
     notes: tuple[str, ...] = ()
     base_of_aligned_top: bytes = b""
     aligned_of_base_top: bytes = b""
+    loss_mask: bytes = b""
 
 
 class _Positions:

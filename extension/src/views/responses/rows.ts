@@ -107,7 +107,9 @@ function detail({ index, turn, training, message, summary, notes }: Response): s
   const head = `Response ${index + 1}${turn ? ` (${turn})` : ""}`;
   const byPart = (summary?.byPart ?? []).map((part) => `${part.kind}: ${describeCounts(part)}`);
   const byKind = (summary?.byKind ?? []).map((of) => `kind ${of.kind}: ${describeCounts(of)}`);
-  return [head, summary ? describeCounts(summary) : "", ...byPart, ...byKind, training, message, ...(notes ?? [])]
+  const byLossMask = (summary?.byLossMask ?? []).map((of) => `loss mask ${of.kind}: ${describeCounts(of)}`);
+  const counts = [summary ? describeCounts(summary) : "", ...byPart, ...byKind, ...byLossMask];
+  return [head, ...counts, training, message, ...(notes ?? [])]
     .filter(Boolean)
     .join("\n");
 }

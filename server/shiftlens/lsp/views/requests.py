@@ -108,9 +108,10 @@ def _why_not(place: Place) -> str | None:
 
 def summary_json(summary: Summary) -> Json:
     """Counts by class, of all positions that were scored; `byPart` has those of each kind of part where not all is
-    answers, `byKind` those of each kind of token."""
+    answers, `byKind` those of each kind of token, `byLossMask` those by what the chat template marks for training."""
     by_part = [{"kind": part_words(kind), **summary_json(part)} for kind, part in summary.by_part]
     by_kind = [{"kind": kind.words, **summary_json(of)} for kind, of in summary.by_kind]
+    by_loss_mask = [{"kind": mask.words, **summary_json(of)} for mask, of in summary.by_loss_mask]
     return {
         "tokens": summary.tokens,
         "unshifted": summary.unshifted,
@@ -123,6 +124,7 @@ def summary_json(summary: Summary) -> Json:
         **({"unknown": summary.unknown} if summary.unknown else {}),
         **({"byPart": by_part} if summary.is_of_parts else {}),
         **({"byKind": by_kind} if by_kind else {}),
+        **({"byLossMask": by_loss_mask} if by_loss_mask else {}),
     }
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from shiftlens.scores.columns import float32, int32, uint32
-from shiftlens.scores.records import Alignment, ScoredResponse, SideScores
+from shiftlens.scores.records import Alignment, LossMask, ScoredResponse, SideScores
 from shiftlens.scores.requests import ResponseToScore
 
 MOST_CANDIDATES = 1000
@@ -31,8 +31,10 @@ def why_unfit(scored: ScoredResponse, request: ResponseToScore) -> str:
     if comparison.alignment is None and scored.base.rows != n:
         return "have more rows of one model than of the other"
     sizes = (len(comparison.base_rank_of_aligned_top), len(comparison.boundary))
-    if sizes != (4 * n, n) or len(comparison.kl) not in (0, 4 * n):
+    if sizes != (4 * n, n) or len(comparison.kl) not in (0, 4 * n) or len(comparison.loss_mask) not in (0, n):
         return "have columns of different lengths"
+    if any(mark > max(LossMask) for mark in comparison.loss_mask):
+        return "have a loss mask that is none"
     if any(math.isinf(value) for value in float32(comparison.kl)):
         return "have numbers that are none"
     for column, other in (

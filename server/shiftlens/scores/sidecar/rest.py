@@ -44,13 +44,14 @@ class SideRest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Rest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a `ScoredResponse` has beside its columns. `aligned_rows` are the first ones of a batch of two vocabularies,
-    None where a row is of both models."""
+    None where a row is of both models. `loss_mask` is that of `Comparison`."""
 
     base: SideRest
     aligned: SideRest
     notes: tuple[str, ...] = ()
     has_kl: bool = True
     aligned_rows: int | None = None
+    loss_mask: bytes = b""
 
 
 class Prefixes(msgspec.Struct, frozen=True):

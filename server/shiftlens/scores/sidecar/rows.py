@@ -54,6 +54,7 @@ def to_rows(index: int, scored: ScoredResponse, before: Prefixes) -> tuple[int, 
         notes=comparison.notes,
         has_kl=bool(comparison.kl),
         aligned_rows=own if two else None,
+        loss_mask=comparison.loss_mask,
     )
     return rows, columns, rest
 
@@ -82,6 +83,7 @@ def from_rows(rows: int, columns: dict[str, Column], rest: Rest, prefixes: Prefi
             notes=rest.notes,
             base_of_aligned_top=_others_from("base_of_aligned_top", columns, rest.aligned.k),
             aligned_of_base_top=_others_from("aligned_of_base_top", columns, rest.base.k),
+            loss_mask=rest.loss_mask,
         ),
     )
 

@@ -13,7 +13,8 @@ from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.inputs.answered_conversation import AnsweredConversation
 from shiftlens.scoring.inputs.chat import render_chat
 from shiftlens.scoring.inputs.contexts import TEMPLATE_PREFIX, render_named
-from shiftlens.scoring.inputs.prepare import Prepared, PreparedSide, aligned_end_id
+from shiftlens.scoring.inputs.ends import aligned_end_id
+from shiftlens.scoring.inputs.prepare import Prepared, PreparedSide
 from shiftlens.scoring.inputs.template_rendering import chat_template_of
 from shiftlens.scoring.inputs.tokenized import TokenizedModel
 from shiftlens.scoring.inputs.tokens import TextEncoder

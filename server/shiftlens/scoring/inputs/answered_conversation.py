@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from shiftlens.errors import ScoringError
 from shiftlens.scores.requests import ContextPart, ContextTurn
 from shiftlens.scoring.inputs.messages import Dialect
-from shiftlens.scoring.inputs.template_rendering import ChatTemplate, Probe, stand_in, stand_ins
+from shiftlens.scoring.inputs.template_rendering import ChatTemplate, Marked, Probe, stand_in, stand_ins
 from shiftlens.scoring.inputs.thought_marks import opened_at, without_opened
 
 
@@ -46,6 +46,14 @@ class AnsweredConversation:
             return self._render([*self._turns, ContextTurn("assistant", tuple(parts))], dialect or self.probe.dialect)
         except ScoringError:
             return None
+
+    def marked(self, parts: Sequence[ContextPart]) -> Marked | None:
+        """The conversation answered with these parts, with what the template marks as the assistant's.
+
+        None where it marks nothing.
+        """
+        answered = [*self._turns, ContextTurn("assistant", tuple(parts))]
+        return self.template.marked(answered, self.probe.dialect, self._tools)
 
     def before(self, answered: str, at: int) -> str:
         """What stands before offset `at` of the answered conversation, after the context as the prompt has it.

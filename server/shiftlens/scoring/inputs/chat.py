@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerFast
 
 from shiftlens.scores.requests import ResponseToScore
 from shiftlens.scoring.inputs.answer_rendering import AnswerRendering
+from shiftlens.scoring.inputs.loss_mask import marks_of_characters
 from shiftlens.scoring.inputs.messages import tools_of
 from shiftlens.scoring.inputs.parts import Written
 from shiftlens.scoring.inputs.template_date import reads_the_clock
@@ -42,11 +43,16 @@ _ENDS_OF_ZEPHYR_TURNS = ("</s>", "<|endoftext|>")
 
 @dataclass(frozen=True, slots=True)
 class ChatRendering:
-    """A response with its context. `end` is what the template puts after the response; `notes` are for the reader."""
+    """A response with its context. `end` is what the template puts after the response; `notes` are for the reader.
+
+    `marks` has one for each character of the passages and of `end` (see `loss_mask.marks_of_characters`); it is empty
+    where the template marks nothing.
+    """
 
     written: Written
     end: str
     notes: tuple[str, ...]
+    marks: bytes = b""
 
 
 def render_chat(
@@ -80,7 +86,9 @@ def render_chat(
         notes += answer.notes
     if template.bos and written.prefix.startswith(template.bos * 2):
         notes.append(f"The text begins with {template.bos} twice, and the model was given both.")
-    return ChatRendering(written, answer.end, tuple(notes))
+    marked = answer.conversation.marked(response.parts)
+    marks = b"" if marked is None else marks_of_characters(written, answer.end, marked)
+    return ChatRendering(written, answer.end, tuple(notes), marks)
 
 
 def _is_written_as(response: ResponseToScore, prompt: str) -> bool:

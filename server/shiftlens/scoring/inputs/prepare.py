@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 from shiftlens.errors import ScoringError
 from shiftlens.options.pair import ScoreOptions
+from shiftlens.scores.records import LossMask
 from shiftlens.scores.requests import ContextTurn, ResponseToScore
 from shiftlens.scoring.inputs.chat import ChatRendering, render_chat
 from shiftlens.scoring.inputs.contexts import ContextText, about_context, aligntds_query, render_named
+from shiftlens.scoring.inputs.ends import aligned_end_id, closing_id, end_in
 from shiftlens.scoring.inputs.layout import Reported, laid_out
+from shiftlens.scoring.inputs.loss_mask import mark_at, marks_of_tokens
 from shiftlens.scoring.inputs.parts import ScoredText, Written, last_run, scored_text, spelled_by_marks
 from shiftlens.scoring.inputs.thought_marks import DEFAULT_MARKS
 from shiftlens.scoring.inputs.tokenized import TokenizedModel
@@ -42,6 +45,7 @@ class Prepared:
     - reported: the positions that have a place in the file, where not all of the ids have one; see `layout.Reported`.
     - ends: whether the end of the response is a position to report.
     - separate_starts: positions, beside the first, whose token begins where a part was tokenised by itself.
+    - loss_mask: values of `LossMask`, of each of the ids and of the end; empty where the template marks nothing.
     """
 
     base: PreparedSide
@@ -55,6 +59,7 @@ class Prepared:
     reported: Reported | None = None
     ends: bool = True
     separate_starts: tuple[int, ...] = ()
+    loss_mask: bytes = b""
 
 
 def prepare(
@@ -115,7 +120,7 @@ def _prepare(
         context = _base_context(options.base_context, response, scored)
         notes += about_context(options.base_context, response.turns)
         base_encoding = base.encoder.split(context.prefix, scored.text, leading_ids=base.encoder.leading_ids)
-        base_side = _side(base, base_encoding.prefix_ids, _closing_id(base, context, scored.text))
+        base_side = _side(base, base_encoding.prefix_ids, closing_id(base, context, scored.text))
         base_first = base_encoding.ids[0] if base_encoding.joint else None
     differs = options.base_context != "chat" and base_first != encoding.ids[0]
     return Prepared(
@@ -129,6 +134,7 @@ def _prepare(
         reported=layout.reported,
         ends=scored.ends,
         separate_starts=layout.separate_starts,
+        loss_mask=_loss_mask(aligned, chat, scored, encoding.byte_ends),
     )
 
 
@@ -165,7 +171,7 @@ def _prepare_two_vocabularies(
         if not each.exact:
             notes.append(f"The tokenizer of {loaded.name} rewrites this text; token spans follow its offset mapping.")
     return Prepared(
-        base=_side(base, base_encoding.prefix_ids, _closing_id(base, context, scored.text)),
+        base=_side(base, base_encoding.prefix_ids, closing_id(base, context, scored.text)),
         aligned=_side(aligned, encoding.prefix_ids, aligned_end_id(aligned, chat.end)),
         ids=encoding.ids,
         byte_ends=encoding.byte_ends,
@@ -174,6 +180,7 @@ def _prepare_two_vocabularies(
         base_encoding=base_encoding,
         parts=scored.scored,
         ends=scored.ends,
+        loss_mask=_loss_mask(aligned, chat, scored, encoding.byte_ends),
     )
 
 
@@ -186,6 +193,18 @@ def _aligned_context(aligned: TokenizedModel, response: ResponseToScore, options
     opening = DEFAULT_MARKS.opening if first.kind == "reasoning" and not first.marked else ""
     written = Written(context.prefix + opening, spelled_by_marks(response.parts, DEFAULT_MARKS), opening)
     return ChatRendering(written, context.close, (note, *about_context(options.aligned_context, response.turns)))
+
+
+def _loss_mask(aligned: TokenizedModel, chat: ChatRendering, scored: ScoredText, byte_ends: Sequence[int]) -> bytes:
+    """As `Prepared` has it."""
+    if not chat.marks:
+        return b""
+    # Passages before the scored ones stand in their prefix.
+    start = len(scored.prefix) - len(chat.written.prefix)
+    tokens = marks_of_tokens(chat.marks[start : start + len(scored.text)], scored.text, byte_ends)
+    _, at = end_in(aligned, chat.end)
+    end = LossMask.UNKNOWN if at is None else mark_at(chat.marks, len(chat.marks) - len(chat.end) + at)
+    return bytes((*tokens, end))
 
 
 def _base_context(name: str, response: ResponseToScore, scored: ScoredText) -> ContextText:
@@ -213,36 +232,6 @@ def _side(loaded: TokenizedModel, prefix_ids: tuple[int, ...], end_id: int) -> P
         list(prefix_ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
     )
     return PreparedSide(str(text), prefix_ids, end_id)
-
-
-def aligned_end_id(aligned: TokenizedModel, end_text: str) -> int:
-    """The first special token of what the template puts after a response, or what the model calls its end."""
-    special = aligned.encoder.pieces.special_ids
-    ends = aligned.end_ids()
-    written = aligned.encoder.encode(end_text).ids if end_text else ()
-    for token_id in written:
-        if token_id in special or token_id in ends:
-            return token_id
-    if ends:
-        return ends[0]
-    if written:
-        return written[0]
-    raise ScoringError(
-        f"{aligned.name} names no token that ends a response.", "Set `eos_token` in its `tokenizer_config.json`."
-    )
-
-
-def _closing_id(base: TokenizedModel, context: ContextText, response: str) -> int:
-    """The id with which the base model would close its context: its end id, or the first token of the closing text."""
-    if context.close:
-        closed = base.encoder.split(context.prefix + response, context.close)
-        return closed.ids[0]
-    ends = base.end_ids()
-    if not ends:
-        raise ScoringError(
-            f"{base.name} names no token that ends a text.", "Set `eos_token` in its `tokenizer_config.json`."
-        )
-    return ends[0]
 
 
 def _prepare_as_aligntds(base: TokenizedModel, aligned: TokenizedModel, response: ResponseToScore) -> Prepared:

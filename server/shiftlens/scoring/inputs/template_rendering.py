@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerFast
+from transformers.utils.chat_template_utils import render_jinja_template
 
 from shiftlens.errors import ScoringError
 from shiftlens.scores.requests import ContextPart, ContextTurn
@@ -43,6 +44,7 @@ _REFUSALS = (
     MemoryError,
 )
 _STRUCTURES_KEPT = 256
+_MARKS = re.compile(r"\{%[-+]?\s*generation\s*[-+]?%\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,14 @@ class Probe:
     refusal: Exception | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What a template writes, and the spans [start, past) of it that it marks as the assistant's, in code points."""
+
+    text: str
+    spans: tuple[tuple[int, int], ...]
+
+
 class ChatTemplate:
     """The chat template of a tokenizer."""
 
@@ -81,6 +91,32 @@ class ChatTemplate:
             return self._apply(turns, dialect, tools, generation_prompt=generation_prompt)
         except _REFUSALS as error:
             raise self.refused(turns, error) from error
+
+    def marked(self, turns: Sequence[ContextTurn], dialect: Dialect, tools: str = "") -> Marked | None:
+        """What the template writes, with what it marks by `{% generation %}`.
+
+        None where it has no such tag, or refuses the turns.
+        """
+        if not _MARKS.search(self.text):
+            return None
+        spans: list[tuple[int, int]] = []
+
+        def render() -> str:
+            rendered: Any = render_jinja_template(
+                conversations=[messages_of(turns, dialect)],
+                tools=self._offered(tools, dialect),
+                chat_template=self.text,
+                return_assistant_tokens_mask=True,
+                **{**self._tokenizer.special_tokens_map, **self._dated()},
+            )
+            texts, found = rendered
+            spans.extend((int(start), int(past)) for start, past in found[0])
+            return str(texts[0])
+
+        try:
+            return Marked(limited(self._whose, render), tuple(spans))
+        except _REFUSALS:
+            return None
 
     def refused(self, turns: Sequence[ContextTurn], error: Exception) -> ScoringError:
         roles = ", ".join(turn.role for turn in turns)
@@ -134,11 +170,8 @@ class ChatTemplate:
     def _apply(
         self, turns: Sequence[ContextTurn], dialect: Dialect, tools: str, *, generation_prompt: bool = False
     ) -> str:
-        dated: dict[str, Any] = {}
-        if "date_string" in self.text:
-            dated["date_string"] = TEMPLATE_DATE.strftime("%d %b %Y")
         messages = messages_of(turns, dialect)
-        offered = tools_of(tools) if dialect.with_tools else None
+        offered = self._offered(tools, dialect)
 
         def render() -> str:
             written = self._tokenizer.apply_chat_template(
@@ -147,11 +180,22 @@ class ChatTemplate:
                 tools=offered,
                 tokenize=False,
                 add_generation_prompt=generation_prompt,
-                **dated,
+                **self._dated(),
             )
             return str(written)
 
-        return limited(f"The chat template of {self._tokenizer.name_or_path}", render)
+        return limited(self._whose, render)
+
+    @property
+    def _whose(self) -> str:
+        return f"The chat template of {self._tokenizer.name_or_path}"
+
+    def _dated(self) -> dict[str, Any]:
+        """The day, for templates that are given it."""
+        return {"date_string": TEMPLATE_DATE.strftime("%d %b %Y")} if "date_string" in self.text else {}
+
+    def _offered(self, tools: str, dialect: Dialect) -> list[dict[Any, Any] | Callable[..., Any]] | None:
+        return tools_of(tools) if dialect.with_tools else None
 
 
 @lru_cache(maxsize=4)

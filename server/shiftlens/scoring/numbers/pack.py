@@ -63,6 +63,7 @@ def pack(
             ),
             alignment=None if groups is None else _alignment(groups),
             notes=notes,
+            loss_mask=bytes(prepared.loss_mask[position] for position in kept) if prepared.loss_mask else b"",
         ),
     )
 
