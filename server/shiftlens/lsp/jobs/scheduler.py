@@ -4,9 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 _log = logging.getLogger(__name__)
+
+
+class EngineSlot:
+    """Held by the one document that is scored. Use it from one event loop.
+
+    `async with slot` is for what colours a document. Those who hold it by `beside` give way where `is_wanted`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._waiting = 0
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a document waits for its colours."""
+        return self._waiting > 0
+
+    def locked(self) -> bool:
+        return self._lock.locked()
+
+    async def __aenter__(self) -> None:
+        self._waiting += 1
+        try:
+            await self._lock.acquire()
+        finally:
+            self._waiting -= 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+
+    @asynccontextmanager
+    async def beside(self) -> AsyncIterator[None]:
+        """Hold it for what is shown beside colours."""
+        async with self._lock:
+            yield
 
 
 class Scheduler:
@@ -17,7 +53,7 @@ class Scheduler:
     """
 
     def __init__(self) -> None:
-        self.engine_slot = asyncio.Lock()
+        self.engine_slot = EngineSlot()
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def request(self, key: str, job: Callable[[], Awaitable[None]], *, delay: float = 0.0) -> None:
