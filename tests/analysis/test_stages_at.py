@@ -79,3 +79,10 @@ def test_a_stage_beside_which_the_base_model_read_another_text_does_not_compare(
     own = scored([b"a"])
     elsewhere = dataclasses.replace(own, base=dataclasses.replace(own.base, prefix_ids=(9,)))
     assert "another text before the response than beside the aligned model" in compared(own, "sft", elsewhere).why_not
+
+
+def test_what_is_noted_of_a_stage_alone_is_told_with_it() -> None:
+    shown = of(BASE, BASE)
+    other = dataclasses.replace(shown, comparison=dataclasses.replace(shown.comparison, notes=("A note.", "Another.")))
+    found = stages_at(shown, [StageScores("sft", shown), StageScores("dpo", other)], 0)
+    assert [stage.notes for stage in found.stages] == [(), ("Another.",)]

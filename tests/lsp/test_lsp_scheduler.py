@@ -116,6 +116,24 @@ async def test_what_is_shown_beside_colours_knows_that_a_document_waits_for_its_
     assert not slot.locked()
 
 
+async def test_what_is_shown_beside_colours_waits_until_nobody_wants_the_engine() -> None:
+    slot, order = EngineSlot(), []
+
+    async def beside() -> None:
+        async with slot.beside():
+            order.append("beside")
+
+    with slot.wanted():
+        waiting = asyncio.create_task(beside())
+        await asyncio.sleep(0)
+        with slot.wanted():
+            pass
+        await asyncio.sleep(0)
+        order.append("the user")
+    await waiting
+    assert order == ["the user", "beside"]
+
+
 async def test_a_document_that_no_longer_waits_is_not_waited_for() -> None:
     slot = EngineSlot()
 

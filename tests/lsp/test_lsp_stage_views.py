@@ -76,9 +76,15 @@ def test_the_panel_is_sent_the_same() -> None:
     rows = told["stages"].pop("rows")
     assert told["stages"] == {"first": 0, "known": True, "sentence": "First moved by stage 1."}
     assert [round(row.pop("prob") or 0, 6) for row in rows] == [0.7, 0]
-    nothing = {"rank": None, "rankText": None, "moved": None, "problem": "It can't be loaded."}
+    nothing: dict[str, object] = {
+        "rank": None,
+        "rankText": None,
+        "moved": None,
+        "problem": "It can't be loaded.",
+        "notes": [],
+    }
     assert rows == [
-        {"model": "org/sft", "rank": 1, "rankText": "1", "moved": True, "problem": None},
+        {"model": "org/sft", "rank": 1, "rankText": "1", "moved": True, "problem": None, "notes": []},
         {"model": "org/dpo", **nothing},
     ]
 

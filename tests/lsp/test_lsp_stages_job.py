@@ -174,33 +174,43 @@ async def test_stages_of_a_workspace_that_is_not_trusted_are_not_loaded(settings
 
 
 class Interrupted(InProcess):
-    """Before it first answers for stages, another document waits for its colours."""
+    """Before it first answers for stages, another document waits for its colours, or the user for something else."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_user: bool) -> None:
         super().__init__()
+        self.by_user = by_user
         self.seen: Seen | None = None
         self.order: list[str] = []
         self.other: asyncio.Task[None] | None = None
 
-    async def _colours(self) -> None:
+    async def _goes_first(self) -> None:
         assert self.seen is not None
-        async with self.seen.session.scheduler.engine_slot:
-            self.order.append("colours")
+        slot = self.seen.session.scheduler.engine_slot
+        if self.by_user:
+            with slot.wanted():
+                # Until the stages have given way.
+                while slot.locked():
+                    await asyncio.sleep(0)
+                self.order.append("other")
+        else:
+            async with slot:
+                self.order.append("other")
 
     async def run(self, request: Job) -> AsyncGenerator[Event | Answer, None]:  # type: ignore[override]
         self.order.append("stages" if isinstance(request, ScoreSeveral) else "pair")
         if isinstance(request, ScoreSeveral) and self.other is None:
-            self.other = asyncio.create_task(self._colours())
+            self.other = asyncio.create_task(self._goes_first())
             await asyncio.sleep(0)
         async for event in super().run(request):
             yield event
 
 
-async def test_stages_give_way_to_a_document_that_waits_for_its_colours(settings: dict[str, Any]) -> None:
-    engine = Interrupted()
+@pytest.mark.parametrize("by_user", [False, True])
+async def test_stages_give_way_to_who_waits_for_the_engine(settings: dict[str, Any], by_user: bool) -> None:
+    engine = Interrupted(by_user=by_user)
     seen = engine.seen = Seen(engine, **settings)
     await asyncio.wait_for(seen.look(Task(Trigger.OPEN)), SECONDS)
-    assert engine.order == ["pair", "stages", "colours", "stages"]
+    assert engine.order == ["pair", "stages", "other", "stages"]
     assert all(has for response in seen.stages() for _, has in response)
 
 

@@ -157,7 +157,10 @@ export interface Side {
   top: Candidate[];
 }
 
-/** What one of the user's further models gave for a token; `problem` says why there are no numbers, where there are none. */
+/**
+ * What one of the user's further models gave for a token; `problem` says why there are no numbers, where there are none, and
+ * `notes` what is to be known of the response under it.
+ */
 export interface Stage {
   model: string;
   rank: number | null;
@@ -165,6 +168,7 @@ export interface Stage {
   prob: number | null;
   moved: boolean | null;
   problem: string | null;
+  notes: string[];
 }
 
 /** A token under each stage; `first` is the index of the one that moved it first, and `sentence` says that in words. */

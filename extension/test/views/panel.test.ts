@@ -143,8 +143,16 @@ test("the page has a row for each stage, the first that moved the token, and why
   const nothing = { rank: null, rankText: null, prob: null, moved: null };
   const stages: Stages = {
     rows: [
-      { model: "<b>sft</b>", rank: null, rankText: "above 20", prob: 0.25, moved: true, problem: null },
-      { model: "dpo", ...nothing, problem: "It can't be loaded." },
+      {
+        model: "<b>sft</b>",
+        rank: null,
+        rankText: "above 20",
+        prob: 0.25,
+        moved: true,
+        problem: null,
+        notes: ["Shortened."],
+      },
+      { model: "dpo", ...nothing, problem: "It can't be loaded.", notes: [] },
     ],
     first: 0,
     known: true,
@@ -159,7 +167,11 @@ test("the page has a row for each stage, the first that moved the token, and why
   assert.deepEqual(texts(second, "td").slice(0, 4), ["2", "dpo", "–", "–"]);
   assert.match(first.attributes.get("class") ?? "", /moved-first/);
   assert.doesNotMatch(second.attributes.get("class") ?? "", /moved-first/);
-  assert.deepEqual(texts(section, "p"), ["First moved by stage 1.", "Stage 2: It can't be loaded."]);
+  assert.deepEqual(texts(section, "p"), [
+    "First moved by stage 1.",
+    "Stage 1: Shortened.",
+    "Stage 2: It can't be loaded.",
+  ]);
 });
 
 test("without stages the page says nothing of them", () => {

@@ -28,13 +28,16 @@ class StageScores:
 
 @dataclass(frozen=True, slots=True)
 class StageAt:
-    """What one stage gave at a position, or in `why_not` why that is not known. `moved` is None where it can't be
-    told."""
+    """What one stage gave at a position, or in `why_not` why that is not known. `moved` is None where it can't be told.
+
+    `notes` are what a reader should know of the response under this stage that is not so in the pair.
+    """
 
     model: str
     given: Given | None
     moved: bool | None
     why_not: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ def stages_at(
             found.append(StageAt(stage.model, None, None, stage.why_not or NOT_YET))
         else:
             given = given_at(stage.compared.aligned, row)
-            found.append(StageAt(stage.model, given, is_moved(base, given, min_change, by_bytes=by_bytes)))
+            moved = is_moved(base, given, min_change, by_bytes=by_bytes)
+            notes = tuple(note for note in stage.compared.notes if note not in pair.notes)
+            found.append(StageAt(stage.model, given, moved, notes=notes))
     first, is_known = first_moved([stage.moved for stage in found])
     return StagesAt(tuple(found), first, is_known)

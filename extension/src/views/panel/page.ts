@@ -137,8 +137,10 @@ function stagesSection(found: Stages): HTMLElement {
     element("h3", {}, "Stages"),
     element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)),
     element("p", { class: "first" }, found.sentence),
-    ...found.rows.flatMap(({ problem }, index) =>
-      problem === null ? [] : [element("p", { class: "note" }, `Stage ${index + 1}: ${problem}`)],
+    ...found.rows.flatMap(({ problem, notes }, index) =>
+      [...notes, ...(problem === null ? [] : [problem])].map((words) =>
+        element("p", { class: "note" }, `Stage ${index + 1}: ${words}`),
+      ),
     ),
   );
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 _log = logging.getLogger(__name__)
 
@@ -19,28 +19,40 @@ class EngineSlot:
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
         self._waiting = 0
+        self._unwanted = asyncio.Event()
+        self._unwanted.set()
 
     @property
     def is_wanted(self) -> bool:
-        """Whether a document waits for its colours."""
+        """Whether a document waits for its colours, or the user for something else of the engine."""
         return self._waiting > 0
 
     def locked(self) -> bool:
         return self._lock.locked()
 
-    async def __aenter__(self) -> None:
+    @contextmanager
+    def wanted(self) -> Iterator[None]:
+        """While the user waits for something of the engine that takes no turn here."""
         self._waiting += 1
+        self._unwanted.clear()
         try:
-            await self._lock.acquire()
+            yield
         finally:
             self._waiting -= 1
+            if not self._waiting:
+                self._unwanted.set()
+
+    async def __aenter__(self) -> None:
+        with self.wanted():
+            await self._lock.acquire()
 
     async def __aexit__(self, *_: object) -> None:
         self._lock.release()
 
     @asynccontextmanager
     async def beside(self) -> AsyncIterator[None]:
-        """Hold it for what is shown beside colours."""
+        """Hold it for what is shown beside colours, when nobody else wants it."""
+        await self._unwanted.wait()
         async with self._lock:
             yield
 

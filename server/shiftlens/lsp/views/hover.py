@@ -137,9 +137,10 @@ def _stage_table(under: StagesAt) -> tuple[tuple[str, ...], ...]:
 
 
 def _stage_lines(under: StagesAt) -> tuple[str, ...]:
-    """Which stage moved the token first, and why others have no numbers."""
-    why = (f"Stage {number}: {stage.why_not}" for number, stage in enumerate(under.stages, start=1) if stage.why_not)
-    return (under.sentence(), *(shorten(visible_note(line), _LONGEST_NOTE) for line in why))
+    """Which stage moved the token first, why others have no numbers, and what is to be known of those that have."""
+    said = [(number, *stage.notes, stage.why_not) for number, stage in enumerate(under.stages, start=1)]
+    lines = [f"Stage {number}: {words}" for number, *each in said for words in each if words]
+    return (under.sentence(), *(shorten(visible_note(line), _LONGEST_NOTE) for line in lines))
 
 
 def render_markdown(cards: tuple[Card, ...]) -> str:

@@ -252,6 +252,7 @@ def _stage(stage: StageAt) -> Json:
         "prob": None if given is None else _finite(given.prob),
         "moved": stage.moved,
         "problem": stage.why_not or None,
+        "notes": list(stage.notes),
     }
 
 
