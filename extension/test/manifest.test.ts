@@ -116,7 +116,15 @@ test("shifted and marginal are told apart without colour, in every theme", () =>
 
 test("what can run programs, load models or render templates is restricted in untrusted workspaces", () => {
   const restricted = capabilities.untrustedWorkspaces.restrictedConfigurations;
-  for (const name of ["interpreter", "serverCommand", "base", "aligned", "baseContext", "alignedContext"]) {
+  for (const name of [
+    "interpreter",
+    "serverCommand",
+    "base",
+    "aligned",
+    "stages",
+    "baseContext",
+    "alignedContext",
+  ]) {
     assert.ok(restricted.includes(`shiftlens.${name}`), name);
   }
   assert.ok(restricted.every((name) => name in settings));

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from shiftlens.lsp.jobs.scheduler import Scheduler
+from shiftlens.lsp.jobs.scheduler import EngineSlot, Scheduler
 
 
 async def test_a_newer_job_replaces_one_that_waits() -> None:
@@ -88,6 +88,65 @@ async def test_a_cancelled_job_gives_its_turn_back() -> None:
     assert scheduler.cancel("a")
     await done.wait()
     assert not scheduler.cancel("a")
+
+
+async def test_what_is_shown_beside_colours_knows_that_a_document_waits_for_its_own() -> None:
+    slot, others, wanted = EngineSlot(), 0, []
+
+    async def document() -> None:
+        nonlocal others
+        async with slot:
+            others += 1
+
+    async def beside() -> None:
+        async with slot.beside():
+            pass
+
+    async with slot.beside():
+        waiting = asyncio.create_task(beside())
+        await asyncio.sleep(0)
+        wanted.append(slot.is_wanted)
+        documents = [asyncio.create_task(document()) for _ in range(2)]
+        await asyncio.sleep(0)
+        wanted.append(slot.is_wanted)
+    await asyncio.gather(waiting, *documents)
+    wanted.append(slot.is_wanted)
+    assert others == 2
+    assert wanted == [False, True, False]
+    assert not slot.locked()
+
+
+async def test_what_is_shown_beside_colours_waits_until_nobody_wants_the_engine() -> None:
+    slot, order = EngineSlot(), []
+
+    async def beside() -> None:
+        async with slot.beside():
+            order.append("beside")
+
+    with slot.wanted():
+        waiting = asyncio.create_task(beside())
+        await asyncio.sleep(0)
+        with slot.wanted():
+            pass
+        await asyncio.sleep(0)
+        order.append("the user")
+    await waiting
+    assert order == ["the user", "beside"]
+
+
+async def test_a_document_that_no_longer_waits_is_not_waited_for() -> None:
+    slot = EngineSlot()
+
+    async def document() -> None:
+        async with slot:
+            pass
+
+    async with slot.beside():
+        waiting = asyncio.create_task(document())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert not slot.is_wanted
 
 
 async def test_a_job_that_fails_takes_no_other_down() -> None:

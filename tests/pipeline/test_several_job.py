@@ -16,6 +16,7 @@ from shiftlens.pipeline.analyse import Analysed, analyse
 from shiftlens.pipeline.analyse_several import analyse_several
 from shiftlens.pipeline.several_job import several_job
 from shiftlens.pipeline.work import plan_work
+from shiftlens.scores.outcomes import OutcomeCache
 from shiftlens.scores.store import ResultStore
 from shiftlens.transcripts.model import Transcript
 from shiftlens.transcripts.read import read
@@ -140,3 +141,21 @@ async def test_pairs_that_differ_in_more_than_the_aligned_model_are_no_one_job(p
         with pytest.raises(ValueError, match="these works"):
             async with aclosing(several_job(works, InProcess())) as events:
                 await anext(events)
+
+
+async def test_what_is_in_memory_is_not_asked_for_again(pairs: tuple[PairSpec, ...]) -> None:
+    engine, cache, transcript = InProcess(), OutcomeCache(), transcript_of(TALK)
+
+    async def scored(some: tuple[PairSpec, ...]) -> list[bool]:
+        works = [plan_work(transcript, pair, ScoreOptions()) for pair in some]
+        async with aclosing(several_job(works, engine, cache=cache)) as events:
+            async for _ in events:
+                pass
+        return [work.is_missing_any for work in works]
+
+    assert await scored(pairs[:2]) == [False, False]
+    assert await scored(pairs) == [False, False, False]
+    assert [questions(request) for request in engine.asked] == [
+        (tuple(pair.aligned for pair in pairs[:2]), 2),
+        ((pairs[2].aligned,), 2),
+    ]

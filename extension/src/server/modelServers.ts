@@ -3,7 +3,7 @@
 
 const KINDS = ["vllm:", "sglang:", "openai:"];
 
-export const MODEL_SETTINGS = ["base", "aligned"] as const;
+export const MODEL_SETTINGS = ["base", "aligned", "stages"] as const;
 
 /** Where a setting has its values, as VS Code tells it. */
 export interface Scopes {
@@ -26,10 +26,18 @@ export function withoutForeignServers(
 ): { settings: Record<string, unknown>; refused: string[] } {
   const refused = MODEL_SETTINGS.filter((name) => {
     const { workspaceValue, workspaceFolderValue } = scopes(name) ?? {};
-    return namesServer(settings[name]) && [workspaceValue, workspaceFolderValue].includes(settings[name]);
+    const foreign = [workspaceValue, workspaceFolderValue].flatMap(names);
+    return names(settings[name]).some((model) => namesServer(model) && foreign.includes(model));
   });
-  const own = Object.fromEntries(refused.map((name) => [name, scopes(name)?.globalValue ?? ""]));
+  const own = Object.fromEntries(
+    refused.map((name) => [name, scopes(name)?.globalValue ?? (Array.isArray(settings[name]) ? [] : "")]),
+  );
   return { settings: { ...settings, ...own }, refused };
+}
+
+/** The names in a setting that has one of them, or several. */
+function names(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [value];
 }
 
 export function refusal(refused: string[]): string {

@@ -157,6 +157,28 @@ export interface Side {
   top: Candidate[];
 }
 
+/**
+ * What one of the user's further models gave for a token; `problem` says why there are no numbers, where there are none, and
+ * `notes` what is to be known of the response under it.
+ */
+export interface Stage {
+  model: string;
+  rank: number | null;
+  rankText: string | null;
+  prob: number | null;
+  moved: boolean | null;
+  problem: string | null;
+  notes: string[];
+}
+
+/** A token under each stage; `first` is the index of the one that moved it first, and `sentence` says that in words. */
+export interface Stages {
+  rows: Stage[];
+  first: number | null;
+  known: boolean;
+  sentence: string;
+}
+
 /** One thing to know of a token; the server alone puts it in words. `sentence` is the label and the text. */
 export interface Fact {
   kind: string;
@@ -196,6 +218,8 @@ export interface Token {
   jaccard: number | null;
   /** All that is to be told in words. An older server sends none. */
   facts?: Fact[];
+  /** Only where the user named stages. */
+  stages?: Stages;
 }
 
 /** The answer to TOKEN, for a place in a response. */

@@ -31,6 +31,21 @@ test("a server of the user's own settings, and a workspace's models on this mach
   assert.deepEqual(found, { settings, refused: [] });
 });
 
+test("stages on a server that a workspace names give way to the user's own, or to none", () => {
+  const stages = ["org/sft", SERVER];
+  const found = withoutForeignServers({ stages }, scopes({ stages: { workspaceValue: stages } }));
+  assert.deepEqual(found, { settings: { stages: [] }, refused: ["stages"] });
+  const own = scopes({ stages: { globalValue: ["org/dpo"], workspaceFolderValue: stages } });
+  assert.deepEqual(withoutForeignServers({ stages }, own).settings, { stages: ["org/dpo"] });
+});
+
+test("stages on a server that the user names, and a workspace's on this machine, stay", () => {
+  const users = withoutForeignServers({ stages: [SERVER] }, scopes({ stages: { globalValue: [SERVER] } }));
+  assert.deepEqual(users, { settings: { stages: [SERVER] }, refused: [] });
+  const here = withoutForeignServers({ stages: ["a"] }, scopes({ stages: { workspaceValue: ["a"] } }));
+  assert.deepEqual(here, { settings: { stages: ["a"] }, refused: [] });
+});
+
 test("the names of servers are told from other names", () => {
   const names = [
     SERVER,

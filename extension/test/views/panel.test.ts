@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import type { Side, Token, TokenAnswer } from "../../src/server/protocol";
+import type { Side, Stages, Token, TokenAnswer } from "../../src/server/protocol";
 import { percent } from "../../src/views/panel/format";
 import { pageHtml } from "../../src/views/panel/html";
 
@@ -87,23 +87,23 @@ const TOKEN: Token = {
   jaccard: 0,
 };
 
-test("the page lists every fact of every token as the server words it, and none of its own", () => {
-  const ids = new Map(["content", "spoken"].map((id) => [id, new Element("main")]));
-  let hear: (event: { data: unknown }) => void = () => assert.fail("the page does not listen");
-  Object.assign(globalThis, {
-    acquireVsCodeApi: () => ({ postMessage: () => {} }),
-    document: {
-      body: new Element("body"),
-      createElement: (tag: string) => new Element(tag),
-      getElementById: (id: string) => ids.get(id),
-    },
-    window: { addEventListener: (_: string, listener: typeof hear) => (hear = listener) },
-  });
-  // Not `import`: the page is checked by itself, with the types of a browser.
-  require("../../src/views/panel/page");
-  const kinds = ["special", "boundary", "shortened", "offGreedy", "realigned", "newer than this page"];
-  const facts = kinds.map((kind) => ({ kind, label: kind, text: "<b>so</b>", sentence: `${kind}: <b>so</b>` }));
-  const found: TokenAnswer = {
+const ids = new Map(["content", "spoken"].map((id) => [id, new Element("main")]));
+let hear: (event: { data: unknown }) => void = () => assert.fail("the page does not listen");
+Object.assign(globalThis, {
+  acquireVsCodeApi: () => ({ postMessage: () => {} }),
+  document: {
+    body: new Element("body"),
+    createElement: (tag: string) => new Element(tag),
+    getElementById: (id: string) => ids.get(id),
+  },
+  window: { addEventListener: (_: string, listener: typeof hear) => (hear = listener) },
+});
+// Not `import`: the page is checked by itself, with the types of a browser.
+require("../../src/views/panel/page");
+
+/** The content of the page for these tokens. */
+function shown(...tokens: Token[]): Element {
+  const answer: TokenAnswer = {
     uri: "file:///a",
     version: 1,
     analysedVersion: 1,
@@ -117,13 +117,63 @@ test("the page lists every fact of every token as the server words it, and none 
     baseContext: "aligntds",
     prefix: null,
     notes: [],
-    tokens: [{ ...TOKEN, facts }, { ...TOKEN, facts: facts.slice(1) }, TOKEN],
+    tokens,
   };
-  hear({ data: { kind: "token", answer: found, palette: "classic" } });
-  const lists = ids.get("content")?.all("ul") ?? [];
+  hear({ data: { kind: "token", answer, palette: "classic" } });
+  return ids.get("content") ?? assert.fail("the page has no content");
+}
+
+/** The texts of all elements of a kind. */
+function texts(of: Element, tag: string): string[] {
+  return of.all(tag).map((each) => each.textContent);
+}
+
+test("the page lists every fact of every token as the server words it, and none of its own", () => {
+  const kinds = ["special", "boundary", "shortened", "offGreedy", "realigned", "newer than this page"];
+  const facts = kinds.map((kind) => ({ kind, label: kind, text: "<b>so</b>", sentence: `${kind}: <b>so</b>` }));
+  const lists = shown({ ...TOKEN, facts }, { ...TOKEN, facts: facts.slice(1) }, TOKEN).all("ul");
   const sentences = facts.map((fact) => fact.sentence);
   assert.deepEqual(
-    lists.map((list) => list.all("li").map((item) => item.textContent)),
+    lists.map((list) => texts(list, "li")),
     [sentences, sentences.slice(1), []],
   );
+});
+
+test("the page has a row for each stage, the first that moved the token, and why a stage has no numbers", () => {
+  const nothing = { rank: null, rankText: null, prob: null, moved: null };
+  const stages: Stages = {
+    rows: [
+      {
+        model: "<b>sft</b>",
+        rank: null,
+        rankText: "above 20",
+        prob: 0.25,
+        moved: true,
+        problem: null,
+        notes: ["Shortened."],
+      },
+      { model: "dpo", ...nothing, problem: "It can't be loaded.", notes: [] },
+    ],
+    first: 0,
+    known: true,
+    sentence: "First moved by stage 1.",
+  };
+  const page = shown({ ...TOKEN, stages });
+  const sections = page.all("section").filter((each) => each.attributes.get("class") === "stages");
+  assert.equal(sections.length, 1);
+  const [section = assert.fail()] = sections;
+  const [, first = assert.fail(), second = assert.fail()] = section.all("tr");
+  assert.deepEqual(texts(first, "td").slice(0, 4), ["1", "<b>sft</b>", "above 20", "25.00 %"]);
+  assert.deepEqual(texts(second, "td").slice(0, 4), ["2", "dpo", "–", "–"]);
+  assert.match(first.attributes.get("class") ?? "", /moved-first/);
+  assert.doesNotMatch(second.attributes.get("class") ?? "", /moved-first/);
+  assert.deepEqual(texts(section, "p"), [
+    "First moved by stage 1.",
+    "Stage 1: Shortened.",
+    "Stage 2: It can't be loaded.",
+  ]);
+});
+
+test("without stages the page says nothing of them", () => {
+  assert.doesNotMatch(shown(TOKEN).textContent, /stage/i);
 });

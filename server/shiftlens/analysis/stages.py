@@ -16,9 +16,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shiftlens.analysis.classify import ranks_of_response
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, ShiftClass
-from shiftlens.analysis.tokens import base_logprobs
+from shiftlens.analysis.tokens import base_side
 from shiftlens.options.pair import DEFAULT_MIN_CHANGE
 from shiftlens.scores.columns import Rank, float32, int32, rank_of
 from shiftlens.scores.records import AnyScores, ScoredResponse, SideScores
@@ -109,21 +108,16 @@ def stages_rows(analyses: Sequence[ResponseAnalysis], min_change: float = DEFAUL
         raise ValueError("no analyses")
     scores = [_of_pair(analysis.scored) for analysis in analyses]
     for number, scored in enumerate(scores[1:], start=1):
-        if why := _why_unlike(scores[0], scored):
+        if why := why_unlike(scores[0], scored, "the first stage"):
             raise UnlikeStagesError(number, why)
     first = analyses[0]
-    base = _base_column(scores[0])
-    columns = [_column(analysis.scored.aligned) for analysis in analyses]
     by_bytes = scores[0].comparison.alignment is not None
     found = []
     for row in range(first.scored.rows):
+        base = base_given(scores[0], row)
+        each = [(given_at(analysis.scored.aligned, row), ShiftClass(analysis.classes[row])) for analysis in analyses]
         stages = tuple(
-            Stage(
-                column[row],
-                ShiftClass(analysis.classes[row]),
-                _is_moved(base[row], column[row], min_change, by_bytes=by_bytes),
-            )
-            for analysis, column in zip(analyses, columns, strict=True)
+            Stage(given, shift, is_moved(base, given, min_change, by_bytes=by_bytes)) for given, shift in each
         )
         moved_by, is_known = first_moved([stage.moved for stage in stages])
         found.append(
@@ -133,7 +127,7 @@ def stages_rows(analyses: Sequence[ResponseAnalysis], min_change: float = DEFAUL
                 start=first.starts[row],
                 end=first.ends[row],
                 is_end=first.has_end and row == first.scored.rows - 1,
-                base=base[row],
+                base=base,
                 stages=stages,
                 first=moved_by,
                 is_known=is_known,
@@ -173,15 +167,19 @@ def _of_pair(scored: AnyScores) -> ScoredResponse:
     return scored
 
 
-def _why_unlike(first: ScoredResponse, other: ScoredResponse) -> str:
+def why_unlike(first: ScoredResponse, other: ScoredResponse, than: str) -> str:
+    """Why the scores of one response in two pairs can't be laid beside each other; "" where they can.
+
+    `than` is what the aligned model of `first` is called.
+    """
     if not _same_tokens(first.aligned, other.aligned):
         return (
-            "Its tokenizer, or its chat template, cuts the response into other tokens than the first stage's does, so"
+            f"Its tokenizer, or its chat template, cuts the response into other tokens than {than}'s does, so"
             " that there are no positions to compare."
         )
     if not _same_tokens(first.base, other.base) or first.base.prefix_ids != other.base.prefix_ids:
         return (
-            "The base model was given another text before the response than beside the first stage (with the base"
+            f"The base model was given another text before the response than beside {than} (with the base"
             " context `chat` it is given what the aligned model's template makes), so that they have no base in common."
             " Choose another base context."
         )
@@ -201,25 +199,21 @@ def _same_tokens(first: SideScores, other: SideScores) -> bool:
     )
 
 
-def _column(side: SideScores) -> list[Given]:
-    both = zip(int32(side.rank), float32(side.logprob), strict=True)
-    return [
-        Given(rank_of(rank), math.exp(logprob), _choice(side, row), _ends(side, row))
-        for row, (rank, logprob) in enumerate(both)
-    ]
+def given_at(side: SideScores, row: int) -> Given:
+    """What one model gave at a position of its own tokens."""
+    rank, logprob = int32(side.rank)[row], float32(side.logprob)[row]
+    return Given(rank_of(rank), math.exp(logprob), _choice(side, row), _ends(side, row))
 
 
-def _base_column(scored: ScoredResponse) -> list[Given]:
-    """The base model's, for the aligned model's rows. Of one that is not one token of its own, only a rank is known."""
+def base_given(scored: ScoredResponse, row: int) -> Given:
+    """What the base model gave at a position of the aligned model. Of one that is not one token of its own, only a rank
+    is known."""
     alignment = scored.comparison.alignment
     if alignment is None:
-        return _column(scored.base)
-    found = []
-    for row, (rank, logprob) in enumerate(zip(ranks_of_response(scored), base_logprobs(scored), strict=True)):
-        at, alone = alignment.base_rows(row).start, alignment.is_one_to_one(row)
-        choice = _choice(scored.base, at) if alone else None
-        found.append(Given(rank_of(rank), math.exp(logprob), choice, alone and _ends(scored.base, at)))
-    return found
+        return given_at(scored.base, row)
+    if alignment.is_one_to_one(row):
+        return given_at(scored.base, alignment.base_rows(row).start)
+    return Given(base_side(scored, row).rank, math.nan, None, ends=False)
 
 
 def _choice(side: SideScores, row: int) -> Candidate | None:
@@ -233,7 +227,8 @@ def _ends(side: SideScores, row: int) -> bool:
     return bool(side.k) and int32(side.top_ids)[row * side.k] == side.end_id
 
 
-def _is_moved(base: Given, stage: Given, min_change: float, *, by_bytes: bool) -> bool | None:
+def is_moved(base: Given, stage: Given, min_change: float, *, by_bytes: bool) -> bool | None:
+    """Whether a stage moved a position; None where that can't be told. `by_bytes`: the base has another vocabulary."""
     other = _is_other(base, stage, by_bytes=by_bytes)
     change = abs(stage.prob - base.prob)
     if other or change > min_change:

@@ -11,6 +11,7 @@ from shiftlens.options.pair import (
     BUNDLED_ALIGNED,
     BUNDLED_BASE,
     FROM_MODELS,
+    NO_PAIR,
     ClassifyOptions,
     PairSpec,
     ScoreOptions,
@@ -20,6 +21,7 @@ from shiftlens.options.settings import SECTION, TEMPLATE_PREFIX, Settings, read_
 from shiftlens.options.word_lists import WordListError, read_word_lists
 
 BUNDLED_NAMES = (BUNDLED_BASE, BUNDLED_ALIGNED)
+_UNTRUSTED = "This workspace is not trusted, so that only the bundled models are loaded."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def choose_pair(
         chosen = _restricted(chosen)
         if not why_not and not {base, aligned} <= set(BUNDLED_NAMES):
             only_stored = (base, aligned) == (settings.base, settings.aligned)
-            why_not = "This workspace is not trusted, so that only the bundled models are loaded."
+            why_not = _UNTRUSTED
     if why_not and session_pair is not None:
         base, aligned = session_pair
         why_not, only_stored = "", False
@@ -80,6 +82,39 @@ def choose_pair(
     classify_options, bad_lists = _with_word_lists(chosen)
     told = (*problems, *bad_lists)
     return Choice(pair, chosen.score_options, classify_options, why_not, told, only_stored, chosen.scores)
+
+
+@dataclass(frozen=True, slots=True)
+class StagesChoice:
+    """The stages that are shown beside a pair; where the user named some and none are, `why_not` says why.
+
+    Those in `only_stored` are not to be loaded, and `why_only_stored` says why; their stored scores may be shown.
+    """
+
+    names: tuple[str, ...] = ()
+    why_not: str = ""
+    only_stored: tuple[str, ...] = ()
+    why_only_stored: str = ""
+
+
+def choose_stages(settings: Settings, pair: PairSpec, *, trusted: bool) -> StagesChoice:
+    """The stages of the settings, for a document that is scored with `pair`.
+
+    They were tuned from the base model of the settings, so that they are no stages of another. Front matter names none:
+    each costs the time and the memory of a model. In an untrusted workspace only bundled models are loaded.
+    """
+    if not settings.stages:
+        return StagesChoice()
+    if pair == NO_PAIR:
+        return StagesChoice(why_not=f"No stages (`{SECTION}.stages`): the scores are those that the file holds.")
+    if pair.base != settings.base:
+        why = (
+            f"No stages: those of `{SECTION}.stages` are of the base model in the settings (`{SECTION}.base`), and this"
+            " file is scored with another."
+        )
+        return StagesChoice(why_not=why)
+    only_stored = () if trusted else tuple(name for name in settings.stages if name not in BUNDLED_NAMES)
+    return StagesChoice(settings.stages, only_stored=only_stored, why_only_stored=_UNTRUSTED if only_stored else "")
 
 
 def _with_word_lists(settings: Settings) -> tuple[ClassifyOptions, tuple[str, ...]]:

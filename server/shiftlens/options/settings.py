@@ -65,11 +65,14 @@ class RunPolicy(str, Enum):
 class Settings:
     """The `shiftlens` section. `base` and `aligned` are "" where the user names no model.
 
+    `stages` are further aligned models of `base`, in the order of the training (see `pair_choice.choose_stages`).
+
     `word_lists` is the path of a file (`options.word_lists`), "" for the package's own lists.
     """
 
     base: str = ""
     aligned: str = ""
+    stages: tuple[str, ...] = ()
     base_context: str = "aligntds"
     aligned_context: str = "chat"
     classify_by: str = "response"
@@ -173,6 +176,14 @@ def _thresholds(value: object) -> tuple[int, int]:
     raise _Unfit("two whole numbers, each at least 1 and the second not below the first, such as [1, 3]")
 
 
+def _different_names(value: object) -> tuple[str, ...]:
+    if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
+        names = tuple(name.strip() for name in value)
+        if all(names) and len(set(names)) == len(names):
+            return names
+    raise _Unfit('a list of names of models, each once, such as ["org/sft", "org/dpo"]')
+
+
 def _score_parts(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")]
@@ -199,6 +210,7 @@ def _run_policy(value: object) -> RunPolicy:
 _CHECKS: dict[str, tuple[str, Check]] = {
     "base": ("base", _text),
     "aligned": ("aligned", _text),
+    "stages": ("stages", _different_names),
     "baseContext": ("base_context", _base_context),
     "alignedContext": ("aligned_context", _base_context),
     "classifyBy": ("classify_by", _one_of(CLASSIFY_BY)),

@@ -18,6 +18,7 @@ from shiftlens.pipeline.saved_results import SavedResults
 from shiftlens.pipeline.scoring_job import Recalled, Update, note_scores, recall, result_of
 from shiftlens.pipeline.work import Work
 from shiftlens.scores.description import ModelDescription
+from shiftlens.scores.outcomes import OutcomeCache
 from shiftlens.scores.pair_results import PairResults
 
 
@@ -32,7 +33,11 @@ SeveralEvent = Recalled | Progress | Update | FinishedEach
 
 
 async def several_job(
-    works: Sequence[Work], engine: EngineClient, *, saved: SavedResults | None = None
+    works: Sequence[Work],
+    engine: EngineClient,
+    *,
+    saved: SavedResults | None = None,
+    cache: OutcomeCache | None = None,
 ) -> AsyncGenerator[SeveralEvent, None]:
     """As `scoring_job`, for works on one transcript under pairs that differ in their aligned model alone.
 
@@ -40,13 +45,13 @@ async def several_job(
     tells its pair by its key. Raises ValueError for works that have more between them than their aligned models.
     """
     _check_alike(works)
-    stored = [await recall(work, saved, None) for work in works]
+    stored = [await recall(work, saved, cache) for work in works]
     yield Recalled()
     described: list[tuple[ModelDescription | None, ModelDescription | None] | None] = [None] * len(works)
     done_before, asked = 0.0, _groups(works)
     for places, numbers in asked:
         async with aclosing(
-            _score(places, [works[i] for i in numbers], [stored[i] for i in numbers], engine, saved)
+            _score(places, [works[i] for i in numbers], [stored[i] for i in numbers], engine, saved, cache)
         ) as found:
             async for event in found:
                 if isinstance(event, Progress):
@@ -72,6 +77,7 @@ async def _score(
     stored: Sequence[PairResults | None],
     engine: EngineClient,
     saved: SavedResults | None,
+    cache: OutcomeCache | None,
 ) -> AsyncGenerator[Progress | Update | Done, None]:
     """Have the responses at these places scored under several pairs, which all miss them."""
     first = works[0]
@@ -90,8 +96,11 @@ async def _score(
             key = work.keys[at]
             result = work.results[key] = result_of(event)
             results = stored[event.aligned]
-            if saved is not None and results is not None and isinstance(event, Scored) and not result.partial:
-                note_scores(saved, results, work, key, work.requests[at], event)
+            if not result.partial:
+                if cache is not None:
+                    cache.put(key, result.outcome)
+                if saved is not None and results is not None and isinstance(event, Scored):
+                    note_scores(saved, results, work, key, work.requests[at], event)
             yield Update(key, result)
 
 

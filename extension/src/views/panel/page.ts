@@ -1,5 +1,5 @@
 // Runs inside the panel's webview. Text of models and files reaches the page through textContent alone.
-import type { Candidate, Side, Token, TokenAnswer } from "../../server/protocol";
+import type { Candidate, Side, Stage, Stages, Token, TokenAnswer } from "../../server/protocol";
 import { percent } from "./format";
 import type { FromPage, ToPage } from "./messages";
 
@@ -64,6 +64,7 @@ function tokenSection(token: Token, models: TokenAnswer["models"]): HTMLElement 
       ...(token.base ? [side(`Base@${token.index + 1}`, models.base, token.base, token)] : []),
       side(`${token.base ? "Aligned" : "Model"}@${token.index + 1}`, models.aligned, token.aligned, token),
     ),
+    ...(token.stages ? [stagesSection(token.stages)] : []),
   );
 }
 
@@ -119,21 +120,62 @@ function candidateRow(candidate: Candidate, rank: string): HTMLElement {
     : row("", rank, text, candidate.prob);
 }
 
+function stagesSection(found: Stages): HTMLElement {
+  const head = element(
+    "tr",
+    {},
+    element("th", { class: "rank", scope: "col" }, "stage"),
+    element("th", { scope: "col" }, "model"),
+    element("th", { class: "rank", scope: "col" }, "rank"),
+    element("th", { class: "prob", scope: "col" }, "prob."),
+    element("th", { class: "bar", "aria-hidden": "true" }),
+  );
+  const rows = found.rows.map((stage, index) => stageRow(stage, index, index === found.first));
+  return element(
+    "section",
+    { class: "stages", "aria-label": "Stages" },
+    element("h3", {}, "Stages"),
+    element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)),
+    element("p", { class: "first" }, found.sentence),
+    ...found.rows.flatMap(({ problem, notes }, index) =>
+      [...notes, ...(problem === null ? [] : [problem])].map((words) =>
+        element("p", { class: "note" }, `Stage ${index + 1}: ${words}`),
+      ),
+    ),
+  );
+}
+
+function stageRow(stage: Stage, index: number, isFirst: boolean): HTMLElement {
+  return element(
+    "tr",
+    { class: isFirst ? "stage moved-first" : "stage" },
+    element("td", { class: "rank" }, String(index + 1)),
+    element("td", { class: "model" }, stage.model),
+    element("td", { class: "rank" }, stage.rankText ?? "–"),
+    element("td", { class: "prob" }, percent(stage.prob)),
+    bar(stage.prob),
+  );
+}
+
 function idWords(id: number | null): string {
   return id === null ? "a token without a known text" : `id ${id}`;
 }
 
 function row(kind: string, rank: string, text: string, prob: number | null, label?: string): HTMLElement {
-  const fill = element("div", { class: "fill" });
-  fill.style.width = `${100 * Math.min(1, Math.max(0, prob ?? 0))}%`;
   return element(
     "tr",
     { class: kind },
     element("td", { class: "rank", ...(label ? { "aria-label": label } : {}) }, rank),
     element("td", { class: "token-text" }, text),
     element("td", { class: "prob" }, percent(prob)),
-    element("td", { class: "bar", "aria-hidden": "true" }, element("div", { class: "track" }, fill)),
+    bar(prob),
   );
+}
+
+function bar(prob: number | null): HTMLElement {
+  const fill = element("div", { class: "fill" });
+  fill.style.width = `${100 * Math.min(1, Math.max(0, prob ?? 0))}%`;
+  return element("td", { class: "bar", "aria-hidden": "true" }, element("div", { class: "track" }, fill));
 }
 
 function prefixes(found: TokenAnswer): HTMLElement[] {

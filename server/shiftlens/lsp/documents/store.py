@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.analysis.runs import Run
+from shiftlens.analysis.stages_at import StageScores
 from shiftlens.lsp.documents.paints import Paint
 from shiftlens.options.pair import FROM_FILE, FROM_MODELS, NO_PAIR, ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.scores.outcomes import Refusal
@@ -17,7 +18,8 @@ from shiftlens.transcripts.model import Transcript
 class ResponseResult:
     """What is shown of one response: `analysis` of all its positions or (`partial`) of the first, or a `refusal`.
 
-    `paints` are the colours of those positions, `runs` the runs of shifted tokens among them.
+    `paints` are the colours of those positions, `runs` the runs of shifted tokens among them. `stages` are what is
+    known of the response under each further model that the user named, none where no pair or not all of it is scored.
     """
 
     analysis: ResponseAnalysis | None = None
@@ -25,6 +27,7 @@ class ResponseResult:
     partial: bool = False
     paints: tuple[Paint, ...] = ()
     runs: tuple[Run, ...] = ()
+    stages: tuple[StageScores, ...] = ()
 
     @property
     def is_final(self) -> bool:

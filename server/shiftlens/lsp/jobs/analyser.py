@@ -14,6 +14,7 @@ from shiftlens.lsp.jobs.document_job import DocumentJob
 from shiftlens.lsp.jobs.document_work import touched
 from shiftlens.lsp.jobs.read_document import read_document
 from shiftlens.lsp.jobs.session import Session
+from shiftlens.lsp.jobs.stages_job import StagesJob
 from shiftlens.lsp.jobs.task import Task, Trigger
 from shiftlens.options.pair_choice import BUNDLED_NAMES
 
@@ -91,9 +92,11 @@ class Analyser:
 
     async def _guarded(self, document: OpenDocument, task: Task) -> None:
         try:
-            await self._job(document, task).run()
-            if task.then is not None:
-                await self._job(document, Task(task.then)).run()
+            done = [(each, await self._job(document, each).run()) for each in task.in_order()]
+            # Colours come first, whatever is to be shown beside them.
+            for each, work in done:
+                if work is not None:
+                    await StagesJob(self._session, work, each, open_progress=self._progress_of(document)).run()
         except Exception as error:
             _log.error("Looking at a document failed with %s", type(error).__name__, exc_info=error)
             status = Status(State.ERROR, "ShiftLens met a fault of its own; its log has the details.")
@@ -106,6 +109,9 @@ class Analyser:
             self._session,
             document,
             task,
-            open_progress=lambda title: self._open_progress(title, lambda: self.cancel(document.uri)),
+            open_progress=self._progress_of(document),
             use_bundled=self.use_bundled_pair,
         )
+
+    def _progress_of(self, document: OpenDocument) -> Callable[[str], WorkDone]:
+        return lambda title: self._open_progress(title, lambda: self.cancel(document.uri))

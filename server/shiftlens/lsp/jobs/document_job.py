@@ -54,14 +54,16 @@ class DocumentJob:
         self._session, self._document, self._task = session, document, task
         self._open_progress, self._use_bundled = open_progress, use_bundled
 
-    async def run(self) -> None:
-        """Do it. Cancelling the awaiting task cancels the job in the engine too."""
+    async def run(self) -> DocumentWork | None:
+        """Do it; what was done, None where that is nothing or it failed, which the user is told.
+
+        Cancelling the awaiting task cancels the job in the engine too.
+        """
         settings = await self._session.configuration.settings(self._document.uri)
         self._document.debounce_seconds = settings.debounce_ms / 1000
         parsed = await read_document(self._session, self._document, settings)
         work = await self._planned(parsed, settings)
-        if work is not None:
-            await self._scored(work, settings)
+        return work if work is not None and await self._scored(work, settings) else None
 
     async def _planned(self, parsed: ParsedDocument, settings: Settings) -> DocumentWork | None:
         """What is to be done; None where that is nothing, and the user is told so."""
@@ -121,11 +123,13 @@ class DocumentJob:
         own = dataclasses.replace(choice, score_options=work.options)
         return DocumentWork(self._document, parsed.version, parsed.text, own, work)
 
-    async def _scored(self, work: DocumentWork, settings: Settings) -> None:
+    async def _scored(self, work: DocumentWork, settings: Settings) -> bool:
+        """Have done what there is to do, as far as the user wants that; False where it failed."""
         session, trigger = self._session, self._task.trigger
         saved = session.saved if settings.result_cache else None
         if trigger is Trigger.COMMAND:
             session.outcomes.forget_refusals(work.work.asked_for())
+        succeeded = True
         beside = work.decided.beside.scores
         job = scoring_job(work.work, session.engine, saved=saved, cache=session.outcomes, beside=beside)
         async with aclosing(job) as events:
@@ -141,7 +145,7 @@ class DocumentJob:
             )
             if wanted and trigger.scores_under(settings.run_policy) and not work.choice.only_stored:
                 session.set_up_engine(settings)
-                await self._in_turn(work, events)
+                succeeded = await self._in_turn(work, events)
             else:
                 status = work.status()
                 session.set_status(self._document, status, version=work.version)
@@ -150,9 +154,10 @@ class DocumentJob:
                     session.editor.show_message(types.MessageType.Warning, f"ShiftLens: {status.message}")
         if saved is not None and trigger is not Trigger.EDIT:
             saved.write(work.work.complete())
+        return succeeded
 
-    async def _in_turn(self, work: DocumentWork, events: AsyncGenerator[JobEvent, None]) -> None:
-        """Have the rest scored when no other document is."""
+    async def _in_turn(self, work: DocumentWork, events: AsyncGenerator[JobEvent, None]) -> bool:
+        """Have the rest scored when no other document is; False where that failed."""
         session, document = self._session, self._document
         slot = session.scheduler.engine_slot
         if slot.locked():
@@ -164,10 +169,11 @@ class DocumentJob:
         except ShiftLensError as error:
             await self._colour(work)
             self._failed(work, error)
-        else:
-            await self._colour(work)
-            session.told.clear()
-            session.set_status(document, work.status(), version=work.version)
+            return False
+        await self._colour(work)
+        session.told.clear()
+        session.set_status(document, work.status(), version=work.version)
+        return True
 
     async def _follow(self, work: DocumentWork, events: AsyncGenerator[JobEvent, None]) -> None:
         """Show what comes of the job until it is done."""
@@ -176,7 +182,7 @@ class DocumentJob:
             async for event in events:
                 if isinstance(event, Progress):
                     state = State.LOADING if event.phase == "loading" else State.SCORING
-                    progress.report(event.message, _overall(event))
+                    progress.report(event.message, overall(event))
                     status = Status(state, event.message, round(event.fraction, 2), event.part)
                     self._session.set_status(self._document, status)
                 elif isinstance(event, Update):
@@ -235,7 +241,7 @@ class DocumentJob:
             session.editor.show_message(types.MessageType.Error, f"ShiftLens: {message}")
 
 
-def _overall(message: Progress) -> float:
+def overall(message: Progress) -> float:
     """The fraction of the bar. Loading takes its first part, so that scoring does not move it back."""
     loading = message.phase == "loading"
     return _LOADING_SHARE * message.fraction if loading else _LOADING_SHARE + (1 - _LOADING_SHARE) * message.fraction

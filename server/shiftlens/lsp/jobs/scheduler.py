@@ -4,9 +4,57 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 _log = logging.getLogger(__name__)
+
+
+class EngineSlot:
+    """Held by the one document that is scored. Use it from one event loop.
+
+    `async with slot` is for what colours a document. Those who hold it by `beside` give way where `is_wanted`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._waiting = 0
+        self._unwanted = asyncio.Event()
+        self._unwanted.set()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a document waits for its colours, or the user for something else of the engine."""
+        return self._waiting > 0
+
+    def locked(self) -> bool:
+        return self._lock.locked()
+
+    @contextmanager
+    def wanted(self) -> Iterator[None]:
+        """While the user waits for something of the engine that takes no turn here."""
+        self._waiting += 1
+        self._unwanted.clear()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._unwanted.set()
+
+    async def __aenter__(self) -> None:
+        with self.wanted():
+            await self._lock.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+
+    @asynccontextmanager
+    async def beside(self) -> AsyncIterator[None]:
+        """Hold it for what is shown beside colours, when nobody else wants it."""
+        await self._unwanted.wait()
+        async with self._lock:
+            yield
 
 
 class Scheduler:
@@ -17,7 +65,7 @@ class Scheduler:
     """
 
     def __init__(self) -> None:
-        self.engine_slot = asyncio.Lock()
+        self.engine_slot = EngineSlot()
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def request(self, key: str, job: Callable[[], Awaitable[None]], *, delay: float = 0.0) -> None:

@@ -15,6 +15,7 @@ from shiftlens.lsp.client.status import Status
 from shiftlens.lsp.documents.open import OpenDocument
 from shiftlens.lsp.documents.store import AnalysisStore
 from shiftlens.lsp.jobs.scheduler import Scheduler
+from shiftlens.options.pair import PairSpec
 from shiftlens.options.settings import Settings
 from shiftlens.page.build import Page
 from shiftlens.pipeline.saved_results import SavedResults
@@ -30,6 +31,8 @@ class Session:
     """Lives on the event loop. `pair` is the pair (base, aligned) that the user chose for this session.
 
     `pages` are those that the client asked for, by URI.
+
+    `failed_stages` are pairs with a stage that could not be scored, and why; an edit does not try them again.
 
     `picks_models` tells whether the editor has a list of its own to choose a pair from.
     """
@@ -49,6 +52,7 @@ class Session:
     pair: tuple[str, str] | None = None
     offered_pair: bool = False
     told: set[str] = field(default_factory=set)
+    failed_stages: dict[PairSpec, str] = field(default_factory=dict)
     _background: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def set_status(self, document: OpenDocument, status: Status, *, version: int | None = None) -> None:

@@ -37,6 +37,10 @@ class Task:
     only: frozenset[int] | None = None
     then: Trigger | None = None
 
+    def in_order(self) -> tuple[Task, ...]:
+        """This task, and the one that it is to be followed by."""
+        return (self,) if self.then is None else (self, Task(self.then))
+
     def with_responses(self, only: frozenset[int]) -> Task:
         """These responses first, by command, and then what this task is for."""
         if self.only is None:

@@ -154,9 +154,10 @@ async def _base_from(ls: ShiftLensServer, place: Place, position: int) -> str:
     )
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     text = ""
-    async with aclosing(ls.session.engine.run(request)) as events:
-        async for event in events:
-            if isinstance(event, Wrote):
-                piece = b"" if event.token.end == "end" else event.token.piece
-                text += decoder.decode(piece, final=bool(event.token.end))
+    with ls.session.scheduler.engine_slot.wanted():
+        async with aclosing(ls.session.engine.run(request)) as events:
+            async for event in events:
+                if isinstance(event, Wrote):
+                    piece = b"" if event.token.end == "end" else event.token.piece
+                    text += decoder.decode(piece, final=bool(event.token.end))
     return text

@@ -70,18 +70,19 @@ async def go_on(ls: ShiftLensServer, params: ContinueParams) -> Json | None:
     decoders = [codecs.getincrementaldecoder("utf-8")("replace") for _ in wanted]
     token = params.partial_result_token
     try:
-        async with aclosing(ls.session.engine.run(request)) as events:
-            async for event in events:
-                if isinstance(event, Began):
-                    answer = _header(document, place, event.begun, wanted, sampling)
-                    if token is not None:
-                        tell(ls, token, {**answer, "tokens": []})
-                elif isinstance(event, Wrote):
-                    written = _token(event.voice, event.token, decoders[event.voice])
-                    if token is None:
-                        tokens.append(written)
-                    else:
-                        tell(ls, token, {"tokens": [written]})
+        with ls.session.scheduler.engine_slot.wanted():
+            async with aclosing(ls.session.engine.run(request)) as events:
+                async for event in events:
+                    if isinstance(event, Began):
+                        answer = _header(document, place, event.begun, wanted, sampling)
+                        if token is not None:
+                            tell(ls, token, {**answer, "tokens": []})
+                    elif isinstance(event, Wrote):
+                        written = _token(event.voice, event.token, decoders[event.voice])
+                        if token is None:
+                            tokens.append(written)
+                        else:
+                            tell(ls, token, {"tokens": [written]})
     except ShiftLensError as error:
         raise failed(str(error)) from error
     return {"tokens": []} if token is not None else {**answer, "tokens": tokens}
@@ -102,7 +103,8 @@ async def rank(ls: ShiftLensServer, params: RankParams) -> Json | None:
         text=params.text,
     )
     try:
-        ranked = (await ls.session.engine.rank(request)).ranked
+        with ls.session.scheduler.engine_slot.wanted():
+            ranked = (await ls.session.engine.rank(request)).ranked
     except ShiftLensError as error:
         raise failed(str(error)) from error
     return {

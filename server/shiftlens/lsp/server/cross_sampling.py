@@ -66,20 +66,21 @@ async def cross_sample_there(ls: ShiftLensServer, params: CrossSampleParams) -> 
         asked.check()
         if token is not None:
             tell(ls, token, {**answer, "positions": [], "notSampled": []})
-        async with aclosing(cross_sample(ls.session.engine, analysis, positions, asked)) as events:
-            async for event in events:
-                if isinstance(event, Progress):
-                    continue
-                if isinstance(event, NotSampled):
-                    told: Json = {"index": event.position.row, "message": event.message}
-                    refused.append(told)
-                    part: Json = {"notSampled": [told]}
-                else:
-                    told = _position(ls, document, place, event)
-                    done.append(told)
-                    part = {"positions": [told]}
-                if token is not None:
-                    tell(ls, token, part)
+        with ls.session.scheduler.engine_slot.wanted():
+            async with aclosing(cross_sample(ls.session.engine, analysis, positions, asked)) as events:
+                async for event in events:
+                    if isinstance(event, Progress):
+                        continue
+                    if isinstance(event, NotSampled):
+                        told: Json = {"index": event.position.row, "message": event.message}
+                        refused.append(told)
+                        part: Json = {"notSampled": [told]}
+                    else:
+                        told = _position(ls, document, place, event)
+                        done.append(told)
+                        part = {"positions": [told]}
+                    if token is not None:
+                        tell(ls, token, part)
     except ShiftLensError as error:
         raise failed(str(error)) from error
     if token is not None:

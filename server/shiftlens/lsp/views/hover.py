@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from shiftlens.analysis.facts import LONGEST_TOKEN, Fact, capitalised, facts, id_words, probability
+from shiftlens.analysis.facts import ABSENT, LONGEST_TOKEN, Fact, capitalised, facts, id_words, probability
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, Token, TokenSide
 from shiftlens.analysis.ranks import rank_words
+from shiftlens.analysis.stages_at import StagesAt, stages_at
 from shiftlens.lsp.documents.locate import Place
 from shiftlens.lsp.views.escape import markdown
 from shiftlens.pipeline.unscored import why_not_part
-from shiftlens.text.visible import shorten, visible_note, visible_piece
+from shiftlens.text.visible import ELLIPSIS, harmless_name, shorten, visible_note, visible_piece
 
 _LONGEST_NOTE = 400
+_LONGEST_MODEL = 60
 RESPONSE_MARK = "◀"
 OTHERS = "all others"
 
 # The columns of text, and the space before each; in the others numbers stand under each other.
 _GAPS = {1: "&ensp;", 3: "&emsp;"}
+_STAGE_GAPS = {1: "&ensp;"}
 
 # Kinds of facts that share a line.
 _LINES = {"rank": "ranks", "distance": "numbers", "position": "numbers"}
@@ -30,12 +34,17 @@ _LINES = {"rank": "ranks", "distance": "numbers", "position": "numbers"}
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One token's part of a hover: a title, lines of facts, a table (its first row the head), notes."""
+    """One token's part of a hover: a title, lines of facts, a table (its first row the head), notes.
+
+    `stages` is a table of the token under further models, `stage_lines` what is to be said below it.
+    """
 
     title: str
     facts: tuple[str, ...]
     table: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
+    stages: tuple[tuple[str, ...], ...] = ()
+    stage_lines: tuple[str, ...] = ()
 
 
 def hover_cards(place: Place, waiting: str) -> tuple[Card, ...]:
@@ -54,8 +63,7 @@ def hover_cards(place: Place, waiting: str) -> tuple[Card, ...]:
         notes = (*notes, "This response is still being scored.")
     if not place.edits.is_nothing:
         notes = (*notes, "The file has changed since these scores were made.")
-    last = cards[-1]
-    cards[-1] = Card(last.title, last.facts, last.table, tuple(shorten(visible_note(n), _LONGEST_NOTE) for n in notes))
+    cards[-1] = replace(cards[-1], notes=tuple(shorten(visible_note(n), _LONGEST_NOTE) for n in notes))
     return tuple(cards)
 
 
@@ -72,7 +80,11 @@ def shown_text(item: Token) -> str:
 def _card(item: Token, place: Place, analysis: ResponseAnalysis, character: list[Token]) -> Card:
     found = facts(item, analysis, place.analysis.transcript, place.analysis.score_options, character)
     name = "End of the response" if item.is_end else shown_text(item)
-    return Card(f"{name} · {item.label}", _lines(found), _table(item))
+    card = Card(f"{name} · {item.label}", _lines(found), _table(item))
+    if not place.result.stages:
+        return card
+    under = stages_at(analysis.pair_scores, place.result.stages, item.index)
+    return replace(card, stages=_stage_table(under), stage_lines=_stage_lines(under))
 
 
 def _lines(found: tuple[Fact, ...]) -> tuple[str, ...]:
@@ -111,6 +123,26 @@ def _own_cell(side: TokenSide, item: Token) -> tuple[str, str]:
     return f"{text} (rank {rank_words(side.rank)})", probability(math.exp(side.logprob))
 
 
+def _stage_table(under: StagesAt) -> tuple[tuple[str, ...], ...]:
+    rows = [("stage", "model", "rank", "prob.")]
+    for number, stage in enumerate(under.stages, start=1):
+        name = harmless_name(stage.model)
+        # The end of a path says more than its beginning.
+        model = name if len(name) <= _LONGEST_MODEL else ELLIPSIS + name[1 - _LONGEST_MODEL :]
+        given = (ABSENT, ABSENT)
+        if stage.given is not None:
+            given = rank_words(stage.given.rank), probability(stage.given.prob)
+        rows.append((str(number), model, *given))
+    return tuple(rows)
+
+
+def _stage_lines(under: StagesAt) -> tuple[str, ...]:
+    """Which stage moved the token first, why others have no numbers, and what is to be known of those that have."""
+    said = [(number, *stage.notes, stage.why_not) for number, stage in enumerate(under.stages, start=1)]
+    lines = [f"Stage {number}: {words}" for number, *each in said for words in each if words]
+    return (under.sentence(), *(shorten(visible_note(line), _LONGEST_NOTE) for line in lines))
+
+
 def render_markdown(cards: tuple[Card, ...]) -> str:
     """Cards as Markdown with tables."""
     return "\n\n---\n\n".join(_card_markdown(card) for card in cards)
@@ -124,23 +156,30 @@ def render_plaintext(cards: tuple[Card, ...]) -> str:
 def _card_markdown(card: Card) -> str:
     blocks = [f"**{markdown(card.title)}**", "  \n".join(markdown(fact) for fact in card.facts)]
     if card.table:
-        head, *body = card.table
-        ruled = "|".join(":---" if at in _GAPS else "---:" for at in range(len(head)))
-        lines = [_row(head), f"|{ruled}|", *(_row(row) for row in body)]
-        blocks.append("\n".join(lines))
+        blocks.append(_table_markdown(card.table, _GAPS))
+    if card.stages:
+        blocks.append(_table_markdown(card.stages, _STAGE_GAPS))
+        blocks.append("  \n".join(markdown(line) for line in card.stage_lines))
     blocks += [f"*{markdown(note)}*" for note in card.notes]
     return "\n\n".join(blocks)
 
 
-def _row(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(_GAPS.get(at, "") + markdown(cell) for at, cell in enumerate(cells)) + " |"
+def _table_markdown(table: tuple[tuple[str, ...], ...], gaps: Mapping[int, str]) -> str:
+    head, *body = table
+    ruled = "|".join(":---" if at in gaps else "---:" for at in range(len(head)))
+    return "\n".join([_row(head, gaps), f"|{ruled}|", *(_row(row, gaps) for row in body)])
+
+
+def _row(cells: tuple[str, ...], gaps: Mapping[int, str]) -> str:
+    return "| " + " | ".join(gaps.get(at, "") + markdown(cell) for at, cell in enumerate(cells)) + " |"
 
 
 def _card_plaintext(card: Card) -> str:
-    lines = [card.title, *card.facts]
-    if card.table:
-        widths = [max(len(row[column]) for row in card.table) for column in range(len(card.table[0]))]
-        for row in card.table:
-            padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            lines.append("  ".join(padded).rstrip())
-    return "\n".join([*lines, *card.notes])
+    tables = (*_table_plaintext(card.table), *_table_plaintext(card.stages))
+    return "\n".join([card.title, *card.facts, *tables, *card.stage_lines, *card.notes])
+
+
+def _table_plaintext(table: tuple[tuple[str, ...], ...]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

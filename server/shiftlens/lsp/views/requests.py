@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from shiftlens.analysis.facts import Fact, facts
 from shiftlens.analysis.model import Candidate, ResponseAnalysis, ShiftClass, Summary, Token, TokenSide
 from shiftlens.analysis.ranks import rank_number, rank_words
+from shiftlens.analysis.stages_at import StageAt, stages_at
 from shiftlens.analysis.words import base_context_of, part_words, trained_words, turn_words
 from shiftlens.lsp.documents.locate import Place
 from shiftlens.lsp.documents.open import OpenDocument, span_range
@@ -74,7 +75,10 @@ def token_answer(document: OpenDocument, place: Place, unit: Unit) -> Json:
             sides = {"base": scored.base.prefix_text, "aligned": scored.aligned.prefix_text}
         transcript, options = place.analysis.transcript, place.analysis.score_options
         character = [item for item in place.tokens if not item.is_end]
-        tokens = [_token(item, facts(item, analysis, transcript, options, character)) for item in place.tokens]
+        tokens = [
+            _token(item, facts(item, analysis, transcript, options, character)) | _stages(place, analysis, item)
+            for item in place.tokens
+        ]
     return {
         "uri": document.uri,
         "version": document.version,
@@ -223,6 +227,34 @@ def _candidate(candidate: Candidate, side: TokenSide) -> Json:
         "text": visible_piece(candidate.piece),
         "prob": _finite(candidate.prob),
         "isResponse": candidate.id == side.id,
+    }
+
+
+def _stages(place: Place, analysis: ResponseAnalysis, item: Token) -> Json:
+    """A token under the stages that the user named; nothing where there are none."""
+    if not place.result.stages:
+        return {}
+    under = stages_at(analysis.pair_scores, place.result.stages, item.index)
+    return {
+        "stages": {
+            "rows": [_stage(stage) for stage in under.stages],
+            "first": under.first,
+            "known": under.is_known,
+            "sentence": under.sentence(),
+        }
+    }
+
+
+def _stage(stage: StageAt) -> Json:
+    given = stage.given
+    return {
+        "model": stage.model,
+        "rank": None if given is None else rank_number(given.rank),
+        "rankText": None if given is None else rank_words(given.rank),
+        "prob": None if given is None else _finite(given.prob),
+        "moved": stage.moved,
+        "problem": stage.why_not or None,
+        "notes": list(stage.notes),
     }
 
 
