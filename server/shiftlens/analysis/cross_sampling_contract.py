@@ -23,7 +23,8 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
   is greedy. Spreads are of the drawn continuations, of the greedy one where none was drawn. "effect" is the mean
   edit distance of the arm "swapped" less that of "kept".
 - "together" is there where tokens are swapped in one go ("most" of the settings, at the most); "choices" is the model
-  whose choices stand at the indices of "swapped" in the continuation, which begins where the response does.
+  whose choices stand at the indices of "swapped" in the continuation, which begins where the response does; an end that
+  was swapped in has the index behind the last token.
 - "text" of a continuation begins behind the swapped token. Its "end" is "end", "close", "length" or "room".
 """
 

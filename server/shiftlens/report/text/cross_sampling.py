@@ -113,8 +113,9 @@ def _choices(arm: ArmResult) -> str:
 
 
 def _marked(sample: Sample) -> list[bytes]:
-    """The tokens of a continuation, those of the other model between ⟦ and ⟧."""
-    return [_OPEN + piece + _CLOSE if at in sample.swapped else piece for at, piece in enumerate(sample.pieces)]
+    """The tokens of a continuation, those of the other model between ⟦ and ⟧, and so its end where that is."""
+    tokens = [*sample.pieces, *([b"(end)"] if len(sample.pieces) in sample.swapped else [])]
+    return [_OPEN + piece + _CLOSE if at in sample.swapped else piece for at, piece in enumerate(tokens)]
 
 
 def _summary(found: CrossSampled) -> tuple[str, ...]:
@@ -133,7 +134,7 @@ def _position_lines(found: CrossSampled, places: Places) -> Iterator[Line]:
     position = found.position
     name, span = places.of(position.start, position.end)
     yield Line(
-        f"{name} {choice_words(position.said)}: response {position.response + 1}, position {position.row},"
+        f"{name} {_quoted(position.said)}: response {position.response + 1}, position {position.row},"
         f" {position.shift.label}, effect {found.effect:+.2f}",
         span,
     )
@@ -151,7 +152,7 @@ def _position_lines(found: CrossSampled, places: Places) -> Iterator[Line]:
     yield from _text_lines(found.said)
     for arm in found.arms:
         yield Line("")
-        yield Line(f"{arm.arm.name}: the {arm.arm.model} model behind {_behind(arm, position)}")
+        yield Line(f"{arm.arm.name}: the {arm.arm.model} model behind {_quoted(position.choice(arm.arm.behind))}")
         for sample in arm.samples:
             yield Line(f"  {_sample_words(sample)}")
             yield from _text_lines(sample.pieces)
@@ -161,9 +162,14 @@ def _chances(position: SwapPosition) -> str:
     base, aligned = position.base, position.aligned
     return (
         f"base rank {rank_words(position.base_rank)} ({probability(position.base_prob)}), aligned"
-        f" {probability(position.aligned_prob)}; the base's choice is {choice_words(base)} ({probability(base.prob)}),"
-        f" the aligned model's {choice_words(aligned)} ({probability(aligned.prob)})"
+        f" {probability(position.aligned_prob)}; the base's choice is {_quoted(base)} ({probability(base.prob)}),"
+        f" the aligned model's {_quoted(aligned)} ({probability(aligned.prob)})"
     )
+
+
+def _quoted(choice: Choice) -> str:
+    """A token within a sentence."""
+    return choice_words(choice) if choice.ends else f'"{choice_words(choice)}"'
 
 
 def _behind(arm: ArmResult, position: SwapPosition) -> str:

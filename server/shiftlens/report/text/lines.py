@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shiftlens.report.text.columns import columns
 from shiftlens.text.lines import LineIndex
 
-WIDTH = 96
+WIDTH = 80
 """How many characters a line of running text may have."""
 
 NOWHERE = "-"

@@ -58,6 +58,7 @@ def greyed_table(positions: Sequence[NoisePosition], places: Places | None = Non
 
 def noise_lines(found: FileNoise, places: Places) -> Iterator[Line]:
     """All of a file, for a page."""
+    yield Line("")
     yield Line(floor_words(found))
     for response in found.responses:
         yield Line("")
