@@ -88,6 +88,22 @@ test("a token is swapped, and the page has the arms, their texts and the command
   await followFirstLink(shown);
 });
 
+test("the code lens of a response asks the same of its most shifted tokens", async () => {
+  await backToTheFile();
+  await editor.page.locator(".codelens-decoration a", { hasText: "did they matter?" }).first().click();
+  const rows = await editor.rows("the ways to swap", (found) => found.length === 2);
+  assert.ok(rows.every((row) => row.includes("5 most shifted tokens of this response")));
+  await editor.pick("The 5 most shifted tokens of this response, quickly");
+  // The page before is of one token, and has the same name.
+  const shown = await editor.until("a table of several tokens", async () => {
+    const found = await page("did this token matter?");
+    return found.lines.some((line) => line.startsWith("place ")) && found;
+  });
+  await editor.screenshot("results-lens");
+  assert.ok(shown.lines.filter((line) => PLACE.test(line)).length >= 5);
+  await followFirstLink(shown);
+});
+
 test("base contexts stand side by side, and a changed token leads to its place", async () => {
   await backToTheFile();
   await editor.command("ShiftLens: Compare Base Contexts...");

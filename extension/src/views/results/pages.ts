@@ -22,10 +22,13 @@ export class ResultPages
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, this),
     vscode.languages.registerDocumentLinkProvider({ scheme: SCHEME }, this),
     vscode.commands.registerCommand(GO, (page: string, link: number) => this.#go(page, link)),
-    vscode.workspace.onDidCloseTextDocument(({ uri }) => {
-      if (uri.scheme === SCHEME) {
-        this.#shown.get(uri.query)?.closed();
-        this.#shown.delete(uri.query);
+    // The editor tells of a document of ours minutes after its tab was closed.
+    vscode.window.tabGroups.onDidChangeTabs(({ closed }) => {
+      for (const query of closed.flatMap(queryOf)) {
+        if (!vscode.window.tabGroups.all.some(({ tabs }) => tabs.flatMap(queryOf).includes(query))) {
+          this.#shown.get(query)?.closed();
+          this.#shown.delete(query);
+        }
       }
     }),
   ];
@@ -84,6 +87,11 @@ export class ResultPages
       );
     }
   }
+}
+
+/** The number of the page that a tab shows; none where it shows something else. */
+function queryOf({ input }: vscode.Tab): string[] {
+  return input instanceof vscode.TabInputText && input.uri.scheme === SCHEME ? [input.uri.query] : [];
 }
 
 export function toRange({ start, end }: Range): vscode.Range {
