@@ -18,6 +18,7 @@ import { Heat } from "./views/heat/view";
 import { Navigation } from "./views/navigation";
 import { DistributionsView } from "./views/panel/view";
 import { ResponsesView } from "./views/responses/view";
+import { Results } from "./views/results/view";
 import { Ruler } from "./views/ruler";
 import { showDocument } from "./views/showDocument";
 import { Status } from "./views/status";
@@ -64,6 +65,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const responses = new ResponsesView(() => running.client, context.workspaceState);
   const pages = new ConversationPages(() => running.client);
   const continuations = new Continuations(() => running.client);
+  const results = new Results(() => running.client);
   const heat = new Heat(() => running.client, context.workspaceState);
   const contexts = new CommandContexts();
   const models = new ModelPicker(() => running.client, context.globalState);
@@ -77,6 +79,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     responses,
     pages,
     continuations,
+    results,
     heat,
     contexts,
     redrawOnChange(() => running.client),
@@ -89,6 +92,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       responses,
       pages,
       continuations,
+      results,
       heat,
       navigation,
     }),

@@ -84,3 +84,24 @@ def test_what_can_not_be_swapped_is_refused_in_words(talk: Path) -> None:
     assert unswapped["positions"] == []
     assert "nothing to swap" in unswapped["not_sampled"][0]["message"]
     assert json_of(talk, "--at", "99", code=1)["error"]["kind"] == "TranscriptError"
+
+
+def test_a_budget_is_swapped_in_one_go_and_comes_again_the_same(talk: Path) -> None:
+    arguments = (talk, "--most", "2", "--together", "--samples", "1", "--seed", "7", "--max-tokens", "12")
+    found = json_of(*arguments)
+    assert (found["positions"], found["settings"]["most"]) == ([], 2)
+    (response,) = found["together"]
+    assert TALK.split("Assistant: ")[1].startswith(response["said"])
+    for arm in response["arms"]:
+        assert [each["seed"] for each in arm["continuations"]] == [None, 7]
+        assert all(
+            len(each["swapped"]) <= (2 if arm["choices"] != arm["model"] else 0) for each in arm["continuations"]
+        )
+    assert found == json_of(*arguments)
+    out, _ = ran(*arguments)
+    assert "up to 2 tokens swapped in one go; edit distance to the response over 12 tokens from its beginning" in out
+    assert "⟦" in out
+
+
+def test_a_budget_without_a_number_is_wrong_usage(talk: Path) -> None:
+    assert "name M with --most M" in ran(talk, "--at", "3", "--together", code=2)[1]

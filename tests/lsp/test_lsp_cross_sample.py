@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,8 +53,43 @@ async def test_the_most_shifted_come_one_by_one_and_join_to_the_whole(tiny_setti
     answer = await client.ask("shiftlens/crossSample", {**asked, "partialResultToken": "parts"})
     values = [value for token, value in client.progress if token == "parts"]
     assert answer == {"positions": [], "notSampled": []}
-    assert values[0] == {**whole, "positions": [], "notSampled": []}
+    without_page = {key: value for key, value in whole.items() if key not in ("text", "links")}
+    assert values[0] == {**without_page, "positions": [], "notSampled": []}
     assert [value["positions"] for value in values[1:]] == [[position] for position in whole["positions"]]
+    assert await client.leave() == 0
+
+
+async def test_the_answer_is_also_a_page_with_the_texts_the_seeds_and_the_command(
+    tiny_settings: dict[str, Any], tmp_path: Path
+) -> None:
+    client = await started(settings=tiny_settings)
+    uri = client.open(TALK, uri=(tmp_path / "talk.txt").as_uri())
+    await client.until_state(uri, "ready")
+    asked = {"uri": uri, "position": PLACE, "samples": 2, "seed": 4, "maxTokens": 3, "workDoneToken": "swaps"}
+    answer = await client.ask("shiftlens/crossSample", asked)
+    (position,) = answer["positions"]
+    page = answer["text"]
+    assert "3 tokens behind the position; seeds 4 to 5, temperature 1" in page
+    for arm in position["arms"]:
+        assert f"{arm['arm']}: the {arm['model']} model behind" in page
+    command = f"shiftlens cross-sample {tmp_path / 'talk.txt'} --base {tiny_settings['base']}"
+    assert command in page
+    assert f"--response 1 --at {position['index']} --samples 2 --seed 4 --max-tokens 3" in page
+    (link,) = answer["links"]
+    assert link["target"] == position["range"]
+    start = position["range"]["start"]
+    assert page.split("\n")[link["range"]["start"]["line"]].startswith(f"{start['line'] + 1}:{start['character'] + 1} ")
+    kinds = [value["kind"] for token, value in client.progress if token == "swaps"]
+    assert (kinds[0], kinds[-1]) == ("begin", "end")
+    assert await client.leave() == 0
+
+
+async def test_a_page_of_several_positions_has_a_table_that_leads_to_each(tiny_settings: dict[str, Any]) -> None:
+    client, uri = await scored(tiny_settings)
+    asked = {"uri": uri, "position": PLACE, "most": 3, "samples": 0, "maxTokens": 3}
+    answer = await client.ask("shiftlens/crossSample", asked)
+    ranges = [position["range"] for position in answer["positions"]]
+    assert [link["target"] for link in answer["links"]] == [*ranges, *ranges]
     assert await client.leave() == 0
 
 

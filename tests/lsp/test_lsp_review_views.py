@@ -104,6 +104,7 @@ def test_a_client_with_commands_of_its_own_is_offered_these() -> None:
         ("4 tokens: 50.0% shifted, 0.0% marginal, 50.0% unshifted", "shiftlens.showDistributions"),
         ("first shifted", "shiftlens.goToFirstShifted"),
         ("densest run: 2 tokens, 2 shifted", "shiftlens.goToDensestRun"),
+        ("did they matter?", "shiftlens.crossSample"),
         ("report", "shiftlens.openReport"),
     ]
 

@@ -1,6 +1,7 @@
 // Settings that change what the numbers mean, chosen from a list that says what each value does.
 import * as vscode from "vscode";
 import { SECTION } from "../server/settings";
+import { CONTEXT_DETAILS, CONTEXT_LABELS } from "../views/results/offers";
 
 interface Question {
   setting: "baseContext" | "classifyBy";
@@ -12,18 +13,8 @@ interface Question {
 const BASE_CONTEXT: Question = {
   setting: "baseContext",
   title: "ShiftLens: What the base model reads before the response",
-  labels: {
-    aligntds: "Query and answer fence",
-    chat: "Chat template",
-    raw: "Raw turns",
-    "few-shot": "Few-shot",
-  },
-  details: {
-    aligntds: "The frame of the paper, so that figures compare with published ones.",
-    chat: "The same text that the aligned model reads, with its chat template.",
-    raw: "The turns alone, without any frame.",
-    "few-shot": "A few examples of questions and answers before the conversation.",
-  },
+  labels: CONTEXT_LABELS,
+  details: CONTEXT_DETAILS,
 };
 
 const CLASSIFY_BY: Question = {

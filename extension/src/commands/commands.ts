@@ -10,6 +10,7 @@ import type { Heat } from "../views/heat/view";
 import type { Navigation } from "../views/navigation";
 import { Reports } from "../views/report";
 import type { ResponseNode, ResponsesView } from "../views/responses/view";
+import type { Results } from "../views/results/view";
 import { chooseBaseContext, chooseClassifyBy } from "./choices";
 import { DebugInformation } from "./debug";
 import { openExample } from "./example";
@@ -30,6 +31,7 @@ export interface Components {
   responses: ResponsesView;
   pages: ConversationPages;
   continuations: Continuations;
+  results: Results;
   heat: Heat;
   navigation: Navigation;
 }
@@ -42,6 +44,7 @@ export function registerCommands({
   responses,
   pages,
   continuations,
+  results,
   heat,
   navigation,
 }: Components): vscode.Disposable {
@@ -191,6 +194,9 @@ export function registerCommands({
     previousRun: () => go("run", "previous"),
     compareContinuation: () => continuations.compare(),
     insertContinuation: () => continuations.insert(),
+    crossSample: unlessReviewOnly((uri?: unknown, at?: Position) => results.crossSample(uri, at)),
+    compareContexts: unlessReviewOnly(() => results.compareContexts()),
+    measureNoise: unlessReviewOnly(() => results.measureNoise()),
     toggleInlayHints: () => toggle("inlayHints"),
     toggleRunDiagnostics: () => toggle("runDiagnostics"),
     showDistributions,

@@ -41,9 +41,12 @@ export const TOKEN = "shiftlens/token";
 export const TOKENS = "shiftlens/tokens";
 export const NEXT = "shiftlens/next";
 export const CONTINUE = "shiftlens/continue";
+export const CROSS_SAMPLE = "shiftlens/crossSample";
+export const CONTEXTS = "shiftlens/contexts";
+export const NOISE_FLOOR = "shiftlens/noiseFloor";
 
-/** Our commands that code lenses may name: the first gets a URI and a position, the second a URI. */
-export const LENS_COMMANDS = ["shiftlens.showDistributions", "shiftlens.openReport"];
+/** Our commands that code lenses may name: the report gets a URI, the others a URI and a position. */
+export const LENS_COMMANDS = ["shiftlens.showDistributions", "shiftlens.openReport", "shiftlens.crossSample"];
 
 /** Commands that the server carries out; the editor's own commands have other names. */
 export const ServerCommand = {
@@ -63,6 +66,11 @@ export const ServerCommand = {
 export interface Position {
   line: number;
   character: number;
+}
+
+export interface Range {
+  start: Position;
+  end: Position;
 }
 
 export type Direction = "next" | "previous";
@@ -113,6 +121,40 @@ export interface ContinueToken {
 
 /** Each partial result: the first has the header, all others have tokens. */
 export type ContinuePart = Partial<ContinueHeader> & { tokens: ContinueToken[] };
+
+export interface CrossSampleParams {
+  uri: string;
+  position: Position;
+  /** So many of the most shifted tokens of the response there, instead of the token there. */
+  most?: number;
+  samples: number;
+}
+
+export interface ContextsParams {
+  uri: string;
+  contexts: string[];
+}
+
+/** `against` is a dtype, or empty for one that is not the pair's own. */
+export interface NoiseFloorParams {
+  uri: string;
+  against: string;
+}
+
+/**
+ * What the answers to CROSS_SAMPLE, CONTEXTS and NOISE_FLOOR have in common: a page of plain text, and links from places in
+ * it into the document, of which `version` the places are.
+ */
+export interface TextPage {
+  version: number;
+  text: string;
+  links: { range: Range; target: Range }[];
+}
+
+/** The answer to NOISE_FLOOR, as far as it is read here: the marginal and shifted tokens within the floor. */
+export interface NoiseFloorAnswer extends TextPage {
+  responses: { tokens: { range: Range | null }[] }[];
+}
 
 /** The answer to `insertAlternative`; null where no scored token stands. `as` says in words how it was written. */
 export interface AlternativeAnswer {

@@ -22,7 +22,7 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,11 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def to_json(found: FileContexts, file: str, *, not_scored: Sequence[int] = ()) -> Json:
-    """The object of one file. `not_scored` are the responses of which no part is of a kind that is scored."""
+def to_json(found: FileContexts, file: str, *, not_scored: Sequence[int] = (), tokens: bool = True) -> Json:
+    """The object of one file. `not_scored` are the responses of which no part is of a kind that is scored.
+
+    Without `tokens`, those lists are empty.
+    """
     first = found.analyses[0]
     return {
         "schema": SCHEMA,
@@ -59,7 +62,7 @@ def to_json(found: FileContexts, file: str, *, not_scored: Sequence[int] = ()) -
             "thresholds": list(first.classify_options.thresholds),
             "score_parts": list(first.score_options.parts),
         },
-        "responses": [_response(response) for response in found.responses],
+        "responses": [response_json(response, response.rows if tokens else ()) for response in found.responses],
         "summaries": [_summary(summary) for summary in found.summaries],
         "changed": sum(len(response.changed) for response in found.responses),
         "not_compared": [
@@ -71,17 +74,19 @@ def to_json(found: FileContexts, file: str, *, not_scored: Sequence[int] = ()) -
     }
 
 
-def _response(response: ResponseContexts) -> Json:
+def response_json(response: ResponseContexts, rows: Iterable[ContextsRow]) -> Json:
+    """The object of one response, with some of its positions."""
     return {
         "index": response.analysis.response.index,
         "notes": [list(notes) for notes in response.notes],
-        "tokens": [_token(row) for row in response.rows],
+        "tokens": [token_json(row) for row in rows],
         "summaries": [_summary(summary) for summary in response.summaries],
         "changed": len(response.changed),
     }
 
 
-def _token(row: ContextsRow) -> Json:
+def token_json(row: ContextsRow) -> Json:
+    """The object of one position."""
     return {
         "index": row.index,
         **piece_json(row.piece, is_end=row.is_end),

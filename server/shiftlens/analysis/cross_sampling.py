@@ -121,12 +121,16 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One continuation of an arm; greedy where the seed is None. `end` is that of its last token."""
+    """One continuation of an arm; greedy where the seed is None. `end` is that of its last token.
+
+    `swapped` are the indices of the tokens that are the other model's, where several were swapped in one go.
+    """
 
     seed: int | None
     pieces: tuple[bytes, ...]
     end: str
     parting: Parting
+    swapped: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +166,41 @@ class CrossSampled:
     @property
     def effect(self) -> float:
         """The mean edit distance with the swap less that without it: what the one token changed beyond chance."""
-        swapped, kept = self.arm("swapped"), self.arm("kept")
-        if swapped is None or kept is None:
-            return math.nan
-        return swapped.spread(distance).mean - kept.spread(distance).mean
+        return effect_of(self.arms)
+
+
+TOGETHER_ARMS = (
+    Arm("swapped", "aligned", "base"),
+    Arm("kept", "aligned", "aligned"),
+    Arm("reverse", "base", "aligned"),
+    Arm("base", "base", "base"),
+)
+"""The same where several tokens are swapped in one go: `behind` is whose choices stand where the two part."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwappedTogether:
+    """All that came of swapping up to `most` tokens of an answer in one go, in place of a response.
+
+    `said` is what the response says, as far as it was compared.
+    """
+
+    response: int
+    most: int
+    said: tuple[bytes, ...]
+    arms: tuple[ArmResult, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def effect(self) -> float:
+        """The mean edit distance with the swaps less that without them."""
+        return effect_of(self.arms)
+
+
+def effect_of(arms: Sequence[ArmResult]) -> float:
+    """The mean edit distance of "swapped" less that of "kept"; not a number where one of them was left out."""
+    means = {each.arm.name: each.spread(distance).mean for each in arms}
+    return means.get("swapped", math.nan) - means.get("kept", math.nan)
 
 
 def distance(parting: Parting) -> float:

@@ -10,7 +10,10 @@
             "edit_distance": {"mean", "min", "max", "count"}, "common_bigrams": {the same}, "same_tokens": {the same},
             "continuations": [{"seed", "text", "end", "same_tokens", "same_characters", "parts", "edit_distance",
                                "common_bigrams", "window"}]}]}],
-     "not_sampled": [{"response", "index", "message"}]}
+     "not_sampled": [{"response", "index", "message"}],
+     "together": [{"response", "notes", "said", "effect",
+        "arms": [{"arm", "model", "choices", "edit_distance", "common_bigrams", "same_tokens": {as above},
+            "continuations": [{as above, "swapped": [index, ...]}]}]}]}
 
 A file that could not be analysed gives {"schema", "file", "error": {"kind", "line", "message"}} instead.
 
@@ -19,6 +22,9 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
 - "arm" is one of `ARMS` in `analysis/cross_sampling.py`, where the numbers are defined; a continuation without a seed
   is greedy. Spreads are of the drawn continuations, of the greedy one where none was drawn. "effect" is the mean
   edit distance of the arm "swapped" less that of "kept".
+- "together" is there where tokens are swapped in one go ("most" of the settings, at the most); "choices" is the model
+  whose choices stand at the indices of "swapped" in the continuation, which begins where the response does; an end that
+  was swapped in has the index behind the last token.
 - "text" of a continuation begins behind the swapped token. Its "end" is "end", "close", "length" or "room".
 """
 
@@ -29,7 +35,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shiftlens.analysis.cross_sampling import ArmResult, Choice, CrossSampled, Sample, Spread, SwapPosition, distance
+from shiftlens.analysis.cross_sampling import (
+    ArmResult,
+    Choice,
+    CrossSampled,
+    Sample,
+    Spread,
+    SwappedTogether,
+    SwapPosition,
+    distance,
+)
 from shiftlens.analysis.json_values import Json, class_name, finite, piece_json, rank_json
 from shiftlens.analysis.model import Analysis
 from shiftlens.analysis.words import base_context_of
@@ -54,8 +69,10 @@ def to_json(
     seed: int,
     sampling: Sampling,
     not_sampled: Sequence[tuple[SwapPosition, str]] = (),
+    together: Sequence[SwappedTogether] | None = None,
+    most: int | None = None,
 ) -> Json:
-    """The object of one file."""
+    """The object of one file. With `together`, up to `most` tokens were swapped in one go."""
     options, classify = analysis.score_options, analysis.classify_options
     return {
         "schema": SCHEMA,
@@ -71,12 +88,14 @@ def to_json(
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_tokens,
+            **({} if together is None else {"most": most}),
         },
         "positions": [position_json(each) for each in found],
         "not_sampled": [
             {"response": position.response, "index": position.row, "message": message}
             for position, message in not_sampled
         ],
+        **({} if together is None else {"together": [_together(each) for each in together]}),
     }
 
 
@@ -103,6 +122,25 @@ def position_json(found: CrossSampled) -> Json:
     }
 
 
+def _together(found: SwappedTogether) -> Json:
+    return {
+        "response": found.response,
+        "notes": list(found.notes),
+        "said": b"".join(found.said).decode("utf-8", "replace"),
+        "effect": finite(found.effect),
+        "arms": [
+            {
+                "arm": each.arm.name,
+                "model": each.arm.model,
+                "choices": each.arm.behind,
+                **_numbers(each),
+                "continuations": [{**_sample(of), "swapped": list(of.swapped)} for of in each.samples],
+            }
+            for each in found.arms
+        ],
+    }
+
+
 def _arm(found: ArmResult, position: SwapPosition) -> Json:
     arm = found.arm
     return {
@@ -110,10 +148,16 @@ def _arm(found: ArmResult, position: SwapPosition) -> Json:
         "model": arm.model,
         "behind": arm.behind,
         "token": _token(position.choice(arm.behind)),
+        **_numbers(found),
+        "continuations": [_sample(sample) for sample in found.samples],
+    }
+
+
+def _numbers(found: ArmResult) -> Json:
+    return {
         "edit_distance": _spread(found.spread(distance)),
         "common_bigrams": _spread(found.spread(lambda parting: parting.common_bigrams)),
         "same_tokens": _spread(found.spread(lambda parting: parting.same_tokens)),
-        "continuations": [_sample(sample) for sample in found.samples],
     }
 
 

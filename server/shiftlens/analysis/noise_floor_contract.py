@@ -27,7 +27,7 @@ from typing import Any
 
 from shiftlens.analysis.json_values import Json, class_name, finite, piece_json
 from shiftlens.analysis.model import CLASSES, Analysis
-from shiftlens.analysis.noise_floor import QUANTILE, FileNoise, Moved, NoisePosition, inside
+from shiftlens.analysis.noise_floor import QUANTILE, FileNoise, Moved, NoisePosition, ResponseNoise, inside
 
 SCHEMA = "shiftlens-noise-floor/1"
 SCHEMA_PATH = Path(__file__).with_name("noise_floor_schema.json")
@@ -39,8 +39,10 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def to_json(found: FileNoise, analysis: Analysis, file: str, *, not_scored: Sequence[int] = ()) -> Json:
-    """The object of one file, of which `analysis` is the real pair's."""
+def to_json(
+    found: FileNoise, analysis: Analysis, file: str, *, not_scored: Sequence[int] = (), tokens: bool = True
+) -> Json:  # fmt: skip
+    """The object of one file, of which `analysis` is the real pair's. Without `tokens`, those lists are empty."""
     options, classify = analysis.score_options, analysis.classify_options
     return {
         "schema": SCHEMA,
@@ -56,15 +58,7 @@ def to_json(found: FileNoise, analysis: Analysis, file: str, *, not_scored: Sequ
             "score_parts": list(options.parts),
         },
         "floor": {"quantile": QUANTILE, **_moved(found.floor), "positions": found.measured},
-        "responses": [
-            {
-                "index": response.analysis.response.index,
-                "notes": list(response.analysis.notes),
-                "tokens": [_token(each) for each in response.positions],
-                "summary": _summary(response.positions),
-            }
-            for response in found.responses
-        ],
+        "responses": [response_json(each, each.positions if tokens else ()) for each in found.responses],
         "summary": _summary([each for response in found.responses for each in response.positions]),
         "not_measured": [{"index": index, "message": message} for index, message in found.not_measured],
         "not_scored": list(not_scored),
@@ -72,7 +66,18 @@ def to_json(found: FileNoise, analysis: Analysis, file: str, *, not_scored: Sequ
     }
 
 
-def _token(found: NoisePosition) -> Json:
+def response_json(response: ResponseNoise, positions: Iterable[NoisePosition]) -> Json:
+    """The object of one response, with some of its positions."""
+    return {
+        "index": response.analysis.response.index,
+        "notes": list(response.analysis.notes),
+        "tokens": [token_json(each) for each in positions],
+        "summary": _summary(response.positions),
+    }
+
+
+def token_json(found: NoisePosition) -> Json:
+    """The object of one position."""
     return {
         "index": found.index,
         **piece_json(found.piece, is_end=found.is_end),

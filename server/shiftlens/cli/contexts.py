@@ -18,10 +18,7 @@ from shiftlens.errors import ShiftLensError
 from shiftlens.options.pair import BASE_CONTEXTS
 
 if TYPE_CHECKING:
-    from shiftlens.analysis.contexts import ContextsRow, FileContexts, Given
-    from shiftlens.analysis.model import Summary
-
-_LONGEST_TOKEN = 20
+    from shiftlens.analysis.contexts import FileContexts
 
 _EPILOG = f"""\
 A context is one of {", ".join(BASE_CONTEXTS)}, or template:FILE, and may have a name of yours:
@@ -87,6 +84,7 @@ async def _compared(
     from shiftlens.pipeline.analyse import analyse
     from shiftlens.pipeline.reading import read_transcript
     from shiftlens.pipeline.unscored import CHOOSE_PARTS
+    from shiftlens.report.text.contexts import not_compared_lines
 
     transcript = read_transcript(
         args.path,
@@ -113,9 +111,8 @@ async def _compared(
     )
     for line, message in transcript.problems:
         complain(shown, f"line {line}: {message}")
-    for index, those, message in compared.not_compared:
-        under_these = ", ".join(compared.names[number] for number in those)
-        complain(shown, f"response {index + 1} is not compared, because of {under_these}: {message}")
+    for message in not_compared_lines(compared):
+        complain(shown, message)
     for message in first.problems:
         complain(shown, message)
     if first.left_out:
@@ -128,48 +125,13 @@ async def _compared(
 
 
 def _lines(shown: str, found: FileContexts) -> Iterator[str]:
-    from shiftlens.cli.table import columns
-    from shiftlens.text.visible import harmless, harmless_name
+    from shiftlens.report.text.contexts import contexts_lines
+    from shiftlens.text.visible import harmless_name
 
     pair = found.analyses[0].pair
     yield harmless_name(shown)
     yield f"base {harmless_name(pair.base)}, aligned {harmless_name(pair.aligned)}"
-    for response in found.responses:
-        yield ""
-        yield f"Response {response.analysis.response.index + 1}"
-        yield from _shares(found.names, response.summaries)
-        for note in dict.fromkeys(note for notes in response.notes for note in notes):
-            those = [name for name, notes in zip(found.names, response.notes, strict=True) if note in notes]
-            under = "" if len(those) == len(found.names) else f" ({', '.join(those)})"
-            yield harmless(f"Note{under}: {note}")
-        changed = [_cells(row) for row in response.changed]
-        yield f"{len(changed):,} of {len(response.rows):,} positions have another class under one than under another."
-        if changed:
-            yield from columns([("position", "token", *found.names), *changed], words=(1,))
-    if len(found.responses) > 1:
-        yield ""
-        yield "All responses"
-        yield from _shares(found.names, found.summaries)
-
-
-def _shares(names: Sequence[str], summaries: Sequence[Summary]) -> Iterator[str]:
-    from shiftlens.cli.table import columns, shares_table
-
-    yield from columns(shares_table("context", list(zip(names, summaries, strict=True))), words=(0,))
-
-
-def _cells(row: ContextsRow) -> tuple[str, ...]:
-    from shiftlens.text.visible import visible_piece
-
-    token = "(end)" if row.is_end else visible_piece(row.piece, limit=_LONGEST_TOKEN)
-    return (str(row.index), token, *map(_given, row.given))
-
-
-def _given(given: Given) -> str:
-    from shiftlens.analysis.facts import probability
-    from shiftlens.analysis.ranks import rank_words
-
-    return f"{given.shift.label} {rank_words(given.rank)} ({probability(given.prob)})"
+    yield from (line.text for line in contexts_lines(found))
 
 
 def _named(value: str) -> tuple[str, str]:

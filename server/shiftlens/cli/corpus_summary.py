@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shiftlens.cli.one_position import whole_number
-from shiftlens.cli.table import columns, shares_table
 from shiftlens.cli.whole_file import why_unwritable, write_whole
 from shiftlens.errors import ShiftLensError
+from shiftlens.report.text.columns import columns, shares_table
 
 if TYPE_CHECKING:
     from shiftlens.analysis.corpus import Bin, TokenRatio

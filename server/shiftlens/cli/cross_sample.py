@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,10 @@ from shiftlens.cli.options import choose, own_template_of
 from shiftlens.errors import ShiftLensError, TranscriptError
 
 if TYPE_CHECKING:
-    from shiftlens.analysis.cross_sampling import CrossSampled, SwapPosition
+    from shiftlens.analysis.cross_sampling import CrossSampled, SwappedTogether, SwapPosition
     from shiftlens.analysis.model import Analysis
+    from shiftlens.engine.client import EngineClient
+    from shiftlens.engine.protocol import Progress
     from shiftlens.pipeline.cross_sample import CrossSampling
     from shiftlens.text.lines import LineIndex
 
@@ -31,6 +33,8 @@ behind it ("swapped"); behind the response's own token it goes on as well ("kept
 itself. The reverse: the base model goes on behind the aligned model's choice ("reverse"), and behind its own ("base").
 Numbers are edit distances to what the response says behind the position, from 0 (the same) to 1 (nothing in common):
 the mean over the samples, the least and the greatest. Effect is the mean of swapped less that of kept.
+With --together the whole answer is written anew by each model, and where the two part strongly (the token is shifted)
+the other one's choice stands instead, the first M times; "kept" and "base" are each model's answer by itself.
 The same seeds give the same table. docs/cross-sampling.md says more.
 Exit codes: 0 done, 1 something could not be done, 2 wrong usage, 130 interrupted.
 """
@@ -62,6 +66,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="M",
         help="the M most shifted positions, each by itself: those with the greatest base ranks",
     )
+    parser.add_argument(
+        "--together",
+        action="store_true",
+        help="with --most: write the answer anew, and swap up to M of its tokens in one go, wherever one is shifted",
+    )
     add_reading_arguments(parser)
     add_sampling_arguments(parser, samples=4)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
@@ -69,6 +78,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    if args.together and args.most is None:
+        parser.error("--together swaps up to M tokens; name M with --most M")
     stdin = read_stdin_of(parser, args)
     shown = "<stdin>" if args.path == "-" else args.path
     try:
@@ -113,6 +124,9 @@ async def _cross_sample(args: argparse.Namespace, stdin: bytes, shown: str) -> i
             found = await analyse(engine, transcript, choice, store=store, on_progress=on_progress)
             all_fine = tell_of_gaps(shown, found)
             analysis = found.analysis
+            if args.together:
+                await _together(args, shown, engine, analysis, asked, on_progress)
+                return 0 if all_fine else 1
             positions = _positions(args, analysis, LineIndex(text))
             printer = TablePrinter(print, shown, analysis, asked) if args.format == "text" else None
             done: list[CrossSampled] = []
@@ -134,6 +148,41 @@ async def _cross_sample(args: argparse.Namespace, stdin: bytes, shown: str) -> i
     elif not positions:
         print("No shifted position has another choice of the base model's to be swapped in.")
     return 0 if all_fine and not refused else 1
+
+
+async def _together(
+    args: argparse.Namespace,
+    shown: str,
+    engine: EngineClient,
+    analysis: Analysis,
+    asked: CrossSampling,
+    on_progress: Callable[[Progress], None] | None,
+) -> None:
+    """Swap tokens of each response in one go, and print what comes of it. Raises ShiftLensError."""
+    from shiftlens.engine.protocol import Progress
+    from shiftlens.pipeline.swap_together import swap_together
+    from shiftlens.report.text.cross_sampling import how_words, together_lines
+    from shiftlens.text.visible import harmless_name
+
+    is_text = args.format == "text"
+    if is_text:
+        pair = analysis.pair
+        print(harmless_name(shown))
+        print(f"base {harmless_name(pair.base)}, aligned {harmless_name(pair.aligned)}")
+        print(f"up to {args.most} tokens swapped in one go; {how_words(asked, 'from its beginning')}")
+    done: list[SwappedTogether] = []
+    async with aclosing(swap_together(engine, analysis, args.most, asked)) as events:
+        async for event in events:
+            if isinstance(event, Progress):
+                if on_progress is not None:
+                    on_progress(event)
+                continue
+            done.append(event)
+            if is_text:
+                print()
+                print("\n".join(line.text for line in together_lines(event)))
+    if not is_text:
+        _print_json(analysis, shown, (), (), asked, together=done, most=args.most)
 
 
 def _positions(args: argparse.Namespace, analysis: Analysis, lines: LineIndex) -> Sequence[SwapPosition]:
@@ -176,6 +225,9 @@ def _print_json(
     done: Sequence[CrossSampled],
     refused: Sequence[tuple[SwapPosition, str]],
     asked: CrossSampling,
+    *,
+    together: Sequence[SwappedTogether] | None = None,
+    most: int | None = None,
 ) -> None:
     from shiftlens.analysis.cross_sampling_contract import to_json
 
@@ -187,6 +239,8 @@ def _print_json(
         seed=asked.seed,
         sampling=asked.sampling,
         not_sampled=refused,
+        together=together,
+        most=most,
     )
     print(json.dumps(value, allow_nan=False, indent=1))
 

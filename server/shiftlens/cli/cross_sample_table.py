@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shiftlens.analysis.cross_sampling import CrossSampled, Spread
+    from shiftlens.analysis.cross_sampling import CrossSampled
     from shiftlens.analysis.model import Analysis
     from shiftlens.pipeline.cross_sample import CrossSampling
 
@@ -41,7 +41,9 @@ class TablePrinter:
 
     def row(self, found: CrossSampled) -> None:
         """Print a position, below the head of the table where it is the first."""
-        from shiftlens.text.visible import harmless, visible_piece
+        from shiftlens.analysis.facts import probability
+        from shiftlens.report.text.cross_sampling import choice_words, distances_words, same_words
+        from shiftlens.text.visible import harmless
 
         if not self._has_begun:
             self._has_begun = True
@@ -51,32 +53,29 @@ class TablePrinter:
                 self._notes.add(note)
                 self._write(harmless(f"note: {note}"))
         position = found.position
-
-        def shown(piece: bytes, *, ends: bool) -> str:
-            return "(end)" if ends else visible_piece(piece, limit=_LONGEST_TOKEN)
-
         self._line(
             (
                 str(position.response + 1),
                 str(position.row),
-                shown(position.said.piece, ends=position.said.ends),
-                shown(position.base.piece, ends=position.base.ends),
-                _probability(position.base_prob),
-                _probability(position.aligned_prob),
-                *(_distances(found, name) for name in ("swapped", "kept")),
+                choice_words(position.said, _LONGEST_TOKEN),
+                choice_words(position.base, _LONGEST_TOKEN),
+                probability(position.base_prob),
+                probability(position.aligned_prob),
+                *(distances_words(found.arm(name)) for name in ("swapped", "kept")),
                 f"{found.effect:+.2f}",
-                *(_distances(found, name) for name in ("reverse", "base")),
-                _same(found),
+                *(distances_words(found.arm(name)) for name in ("reverse", "base")),
+                same_words(found.arm("swapped")),
             )
         )
 
     def _head(self) -> None:
+        from shiftlens.report.text.cross_sampling import how_words
         from shiftlens.text.visible import harmless_name
 
         pair, asked = self._analysis.pair, self._asked
         self._write(harmless_name(self._shown))
         self._write(f"base {harmless_name(pair.base)}, aligned {harmless_name(pair.aligned)}")
-        self._write(_how(asked))
+        self._write(how_words(asked))
         self._write("")
         self._line([name for name, _ in _COLUMNS])
 
@@ -88,44 +87,3 @@ class TablePrinter:
             space = " " * max(0, abs(width) - cell_len(cell))
             padded.append(cell + space if width < 0 else space + cell)
         self._write("  ".join(padded).rstrip())
-
-
-def _how(asked: CrossSampling) -> str:
-    """How the continuations are drawn, in a sentence."""
-    sampling = asked.sampling
-    behind = f"{sampling.max_tokens} tokens behind the position"
-    if not asked.samples:
-        return f"edit distance to the response over {behind}; greedy"
-    seeds = f"seed {asked.seed}" if asked.samples == 1 else f"seeds {asked.seed} to {asked.seed + asked.samples - 1}"
-    top_p = "" if sampling.top_p == 1.0 else f", top-p {sampling.top_p:g}"
-    return f"edit distance to the response over {behind}; {seeds}, temperature {sampling.temperature:g}{top_p}"
-
-
-def _distances(found: CrossSampled, name: str) -> str:
-    from shiftlens.analysis.cross_sampling import distance
-
-    arm = found.arm(name)
-    return "-" if arm is None else _spread(arm.spread(distance))
-
-
-def _spread(spread: Spread) -> str:
-    if spread.count < 2:
-        return f"{spread.mean:.2f}"
-    return f"{spread.mean:.2f} ({spread.least:.2f}-{spread.most:.2f})"
-
-
-def _same(found: CrossSampled) -> str:
-    """Where the greedy continuation behind the swapped token parts from the response."""
-    arm = found.arm("swapped")
-    if arm is None:
-        return "-"
-    parting = arm.greedy.parting
-    if not parting.parts:
-        return "all"
-    return f"{parting.same_tokens} tokens, {parting.same_characters} characters"
-
-
-def _probability(value: float) -> str:
-    from shiftlens.analysis.facts import probability
-
-    return probability(value)

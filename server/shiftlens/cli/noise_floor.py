@@ -7,7 +7,6 @@ import asyncio
 import functools
 import json
 import sys
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from shiftlens.cli.files import add_reading_arguments, complain, engine_and_store, tell_of_gaps
@@ -17,11 +16,9 @@ from shiftlens.errors import ShiftLensError
 from shiftlens.options.pair import DTYPES
 
 if TYPE_CHECKING:
-    from shiftlens.analysis.noise_floor import FileNoise, Moved, NoisePosition
+    from shiftlens.analysis.noise_floor import FileNoise
     from shiftlens.cli.paint import Painter
     from shiftlens.pipeline.analyse import Analysed
-
-_LONGEST_TOKEN = 20
 
 _EPILOG = """\
 The aligned model is scored against itself in another dtype; what that changes is rounding. The floor is what 95% of the
@@ -102,12 +99,13 @@ def _print(paint: Painter, shown: str, real: Analysed, found: FileNoise) -> None
     from shiftlens.analysis.model import ShiftClass
     from shiftlens.analysis.noise_floor import without_noise
     from shiftlens.analysis.words import positions_words
+    from shiftlens.report.text.noise_floor import beyond_words, floor_words, greyed_table
     from shiftlens.text.visible import harmless, harmless_name
 
     pair = real.analysis.pair
     paint.title(harmless_name(shown))
     paint.line(harmless_name(f"base {pair.base}, aligned {pair.aligned}; {found.dtypes[0]} against {found.dtypes[1]}"))
-    paint.line(f"Noise floor over {positions_words(found.measured)}: {_moved(found.floor)}")
+    paint.line(floor_words(found))
     paint.legend()
     unknown = found.of_class(ShiftClass.UNKNOWN).positions
     without = f"; so are the {positions_words(unknown)} without a class" if unknown else ""
@@ -116,52 +114,13 @@ def _print(paint: Painter, shown: str, real: Analysed, found: FileNoise) -> None
         paint.line()
         paint.title(f"Response {response.analysis.response.index + 1}")
         paint.response(without_noise(response))
-        for line in _rows([each for each in response.positions if each.within]):
+        table = [line.text for line in greyed_table(response.positions)]
+        for line in [*([""] if table else []), *table]:
             paint.line(line)
         for note in response.analysis.notes:
             paint.line(f"Note: {harmless(note)}")
     paint.line()
-    paint.line(_counts(found))
-
-
-def _rows(positions: Sequence[NoisePosition]) -> Iterator[str]:
-    """A table of the marginal and shifted positions within the floor."""
-    from shiftlens.analysis.facts import fixed
-    from shiftlens.analysis.model import ShiftClass
-    from shiftlens.cli.table import columns
-    from shiftlens.text.visible import visible_piece
-
-    rows = [
-        (
-            str(each.index),
-            "(end)" if each.is_end else visible_piece(each.piece, limit=_LONGEST_TOKEN),
-            each.shift.label,
-            *(fixed(value, 4) for value in (each.real.logprob, each.noise.logprob, each.real.kl, each.noise.kl)),
-        )
-        for each in positions
-        if each.shift in (ShiftClass.MARGINAL, ShiftClass.SHIFTED)
-    ]
-    if rows:
-        yield ""
-        yield from columns([("position", "token", "class", "logprobs", "noise", "KL", "noise"), *rows], words=(1, 2))
-
-
-def _counts(found: FileNoise) -> str:
-    """How many positions of each class lie beyond the floor."""
-    from shiftlens.analysis.model import CLASSES
-
-    parts = []
-    for shift in reversed(CLASSES):
-        of = found.of_class(shift)
-        unknown = f", {of.unknown:,} unknown" if of.unknown else ""
-        parts.append(f"{shift.label} {of.beyond:,} of {of.positions:,}{unknown}")
-    return f"Beyond the noise floor: {'; '.join(parts)}"
-
-
-def _moved(found: Moved) -> str:
-    from shiftlens.analysis.facts import fixed
-
-    return f"logprob {fixed(found.logprob, 4)}, KL {fixed(found.kl, 6)}"
+    paint.line(beyond_words(found))
 
 
 def _error(shown: str, error: ShiftLensError) -> dict[str, object]:

@@ -8,7 +8,7 @@ from shiftlens.analysis.aligntds import mean_measures, measures_at, shown_text
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.analysis.tokens import token
 from shiftlens.analysis.words import number_words, positions_words
-from shiftlens.cli.table import columns
+from shiftlens.report.text.columns import columns
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.visible import shorten, visible_piece, visible_text
 

@@ -193,7 +193,7 @@ def _counts(summary: StagesSummary) -> str:
 
 
 def _table(rows: Sequence[StagesRow], stages: int) -> Iterator[str]:
-    from shiftlens.cli.table import columns
+    from shiftlens.report.text.columns import columns
 
     moved = [_cells(row) for row in rows if any(stage.moved for stage in row.stages)]
     if moved:

@@ -24,7 +24,7 @@ from shiftlens.pipeline.sidecars import Decided, description_of, how_to_score_an
 from shiftlens.pipeline.unscored import left_out, why_nothing
 from shiftlens.pipeline.work import Work, plan_work
 from shiftlens.scores.description import ModelDescription
-from shiftlens.scores.outcomes import Refusal, Result
+from shiftlens.scores.outcomes import OutcomeCache, Refusal, Result
 from shiftlens.scores.records import OneModelScores, ScoredResponse
 from shiftlens.scores.sidecar.file import Sidecar
 from shiftlens.scores.store import ResultStore
@@ -62,13 +62,14 @@ async def analyse(
     choice: Choice,
     *,
     store: ResultStore | None = None,
+    cache: OutcomeCache | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     aside: PutAside | None = None,
     decided: Decided | None = None,
 ) -> Analysed:
-    """Score all responses of a transcript with a part that is to be scored, but those whose scores are in the store, or
-    in the file beside the transcript that was `decided` to be used. Where its pair is not to be loaded, the others are
-    refused.
+    """Score all responses of a transcript with a part that is to be scored, but those whose scores are in the store or
+    the `cache`, or in the file beside the transcript that was `decided` to be used. Where its pair is not to be loaded,
+    the others are refused.
 
     With `aside`, the scores are put there, and the analyses of responses are made each time they are asked for, which
     can be done until it is closed.
@@ -86,7 +87,7 @@ async def analyse(
     saved = None if store is None else SavedResults(store)
     beside = None if decided is None else decided.beside.scores
     is_loadable = decided is None or not decided.why_not
-    job = scoring_job(work, engine if is_loadable else None, saved=saved, beside=beside)
+    job = scoring_job(work, engine if is_loadable else None, saved=saved, cache=cache, beside=beside)
     models = await last_event(job, (work,), saved, on_progress)
     finished = models if isinstance(models, Finished) else Finished()
     if decided is not None and decided.beside.sidecar is not None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 from shiftlens.analysis.noise_floor import FileNoise, noise_of_file
 from shiftlens.engine.client import EngineClient
-from shiftlens.engine.protocol import Progress
 from shiftlens.errors import ModelError
 from shiftlens.options.choice import Choice
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.options.server_names import is_server_name
 from shiftlens.pipeline.analyse import Analysed, analyse
+from shiftlens.pipeline.progress import OnProgress, among
+from shiftlens.scores.outcomes import OutcomeCache
 from shiftlens.scores.store import ResultStore
 from shiftlens.transcripts.model import Transcript
 
@@ -24,7 +24,8 @@ async def noise_floor(
     against: str = "",
     *,
     store: ResultStore | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    cache: OutcomeCache | None = None,
+    on_progress: OnProgress | None = None,
 ) -> tuple[Analysed, FileNoise]:
     """The analysis of a transcript, and which of its positions differ by no more than the dtype `against` makes.
 
@@ -36,7 +37,8 @@ async def noise_floor(
             f"{choice.pair.aligned} is on a server, which runs it in one dtype only.",
             "Measure the noise of a model that is loaded here.",
         )
-    real = await analyse(engine, transcript, choice, store=store, on_progress=on_progress)
+    of_pair = among(on_progress, 0, 2, "the pair")
+    real = await analyse(engine, transcript, choice, store=store, cache=cache, on_progress=of_pair)
     responses = real.analysis.responses
     # "auto" is another dtype on another device; the scores tell which it was.
     own = next((found.scored.aligned.model.dtype for found in responses), "")
@@ -44,7 +46,8 @@ async def noise_floor(
     itself = dataclasses.replace(
         choice, pair=beside_itself(choice.pair, other), score_options=_same_context(choice.score_options)
     )
-    noise = await analyse(engine, transcript, itself, store=store, on_progress=on_progress)
+    of_noise = among(on_progress, 1, 2, f"the aligned model in {other}")
+    noise = await analyse(engine, transcript, itself, store=store, cache=cache, on_progress=of_noise)
     refused = dict((*noise.refused, *real.refused))
     return real, noise_of_file(responses, noise.analysis.responses, (own, other), tuple(refused.items()))
 

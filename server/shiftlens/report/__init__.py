@@ -1,1 +1,1 @@
-"""Analyses as one HTML file that needs nothing else: no network, no server, no ShiftLens."""
+"""Analyses as files (one HTML page that needs nothing else, a site, tables), and as text."""

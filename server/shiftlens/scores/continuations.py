@@ -19,16 +19,29 @@ MOST_SEED = (1 << 63) - 1
 _MOST_POSITION = (1 << 31) - 1
 
 
+class Swaps(msgspec.Struct, frozen=True):
+    """Where one model writes, the other's first choice stands instead at up to `most` steps: the first ones at which
+    the base model's rank of what the aligned model says is above `above`.
+
+    What the aligned model says is what it writes there, or where the base model writes, its first choice.
+    """
+
+    most: int
+    above: int
+
+
 class Voice(msgspec.Struct, frozen=True):
     """One continuation that is asked for: of logits of aligned + alpha x (aligned - base).
 
     So -1 is the base model, 0 the aligned one, above 0 what tuning did is amplified. Without a seed it is greedy.
-    With `instead`, an id of its own vocabulary or some text, it begins with this and goes on behind it.
+    With `instead`, an id of its own vocabulary or some text, it begins with this and goes on behind it. With `swaps`,
+    of the base or the aligned model in a pair of one vocabulary, the other model has a say.
     """
 
     alpha: float
     seed: int | None = None
     instead: int | str | None = None
+    swaps: Swaps | None = None
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +74,8 @@ class WrittenToken(msgspec.Struct, frozen=True, kw_only=True):
     """The next token of a continuation.
 
     `logprob` in nats is that of its voice at temperature 1. `is_given` tells that it is of what the voice was to begin
-    with (`Voice.instead`), which counts among the tokens that were asked for. `end` is "" where the continuation goes
+    with (`Voice.instead`), which counts among the tokens that were asked for, and `is_swapped` that it is the other
+    model's (`Voice.swaps`). `end` is "" where the continuation goes
     on; else this is its last token: "end" (it ends the text and is no part of it), "close" (with it the context is
     closed), "length" (no more were asked for) or "room" (the model takes no more).
     """
@@ -71,6 +85,7 @@ class WrittenToken(msgspec.Struct, frozen=True, kw_only=True):
     logprob: float
     end: str = ""
     is_given: bool = False
+    is_swapped: bool = False
 
 
 class RankedToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +128,7 @@ def check_asked(wanted: Sequence[Voice], sampling: Sampling) -> None:
         (bool(wanted), "at least one continuation"),
         (all(math.isfinite(voice.alpha) for voice in wanted), "a finite alpha"),
         (all(voice.instead != "" for voice in wanted), "some text to begin with where one is named"),
+        (all(_can_swap(voice) for voice in wanted), "swaps, from 1 up, of the base or the aligned model alone"),
         (all(voice.seed is None or 0 <= voice.seed <= MOST_SEED for voice in wanted), "seeds from 0 to 2^63 - 1"),
         (math.isfinite(sampling.temperature) and sampling.temperature > 0, "a temperature above 0"),
         (0 < sampling.top_p <= 1, "a top_p above 0 and at most 1"),
@@ -120,6 +136,13 @@ def check_asked(wanted: Sequence[Voice], sampling: Sampling) -> None:
     ):
         if not is_fine:
             raise _refused(what)
+
+
+def _can_swap(voice: Voice) -> bool:
+    if voice.swaps is None:
+        return True
+    is_one_model = voice.alpha in (BASE_ALPHA, ALIGNED_ALPHA) and voice.instead is None
+    return is_one_model and voice.swaps.most >= 1 and voice.swaps.above >= 1
 
 
 def check_position(position: int) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from pygls.uris import to_fs_path
-
 from shiftlens.engine.installed import why_no_models
-from shiftlens.lsp.jobs.pages import is_page, source_uri
+from shiftlens.lsp.jobs.pages import file_of
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.options.pair import PairSpec
 from shiftlens.options.pair_choice import Choice
@@ -24,8 +22,8 @@ def decided_with_sidecar(
 
     A pair that only the sidecar names is not to be loaded, and nothing is where nothing runs models.
     """
-    path = _file_of(uri)
-    beside = NOTHING if path is None or settings.sidecars == "never" else session.sidecars.beside(path, requests)
+    path = file_of(uri)
+    beside = NOTHING if path is None or settings.sidecars == "never" else session.sidecars.beside(Path(path), requests)
 
     def why_not(pair: PairSpec) -> str:
         return choice.why_not if choice.only_stored else why_not_loadable(pair)
@@ -40,10 +38,3 @@ def decided_with_sidecar(
         choice, pair=decided.pair, score_options=decided.options, why_not=why, only_stored=decided.pair is not None
     )
     return found, decided
-
-
-def _file_of(uri: str) -> Path | None:
-    """The file of a document, or the one that a page shows; None where there is none."""
-    source = source_uri(uri) if is_page(uri) else uri
-    path = to_fs_path(source) if source.startswith("file:") else None
-    return None if path is None else Path(path)

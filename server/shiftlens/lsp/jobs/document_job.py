@@ -26,6 +26,7 @@ from shiftlens.lsp.jobs.task import Task, Trigger
 from shiftlens.options.pair import FROM_MODELS
 from shiftlens.options.pair_choice import Choice, choose_pair
 from shiftlens.options.settings import Settings
+from shiftlens.pipeline.progress import overall
 from shiftlens.pipeline.saved_work import offered_scores, plan_saved_work, why_no_scores
 from shiftlens.pipeline.scoring_job import JobEvent, Update, scoring_job
 from shiftlens.pipeline.unscored import why_nothing
@@ -33,7 +34,6 @@ from shiftlens.pipeline.work import plan_work
 from shiftlens.scores.requests import Requests
 from shiftlens.transcripts.model import Transcript
 
-_LOADING_SHARE = 0.3
 _SECONDS_BETWEEN_COLOURS = 0.25
 
 _log = logging.getLogger(__name__)
@@ -239,12 +239,6 @@ class DocumentJob:
         if message not in session.told:
             session.told.add(message)
             session.editor.show_message(types.MessageType.Error, f"ShiftLens: {message}")
-
-
-def overall(message: Progress) -> float:
-    """The fraction of the bar. Loading takes its first part, so that scoring does not move it back."""
-    loading = message.phase == "loading"
-    return _LOADING_SHARE * message.fraction if loading else _LOADING_SHARE + (1 - _LOADING_SHARE) * message.fraction
 
 
 def _status_without_transcript(parsed: ParsedDocument, settings: Settings) -> Status:

@@ -15,7 +15,7 @@ from lsprotocol import types
 from pygls.uris import to_fs_path
 
 from shiftlens.errors import TranscriptError
-from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument, Reading, offset, span_range
+from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument, Reading, filename_of, offset, span_range
 from shiftlens.lsp.jobs.readings import reading_of
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.page.build import Page, Source, build_page
@@ -34,6 +34,18 @@ def is_page(uri: str) -> bool:
 def source_uri(page_uri: str) -> str:
     """The URI of the file that a page shows."""
     return unquote(urlsplit(page_uri).query)
+
+
+def file_of(uri: str) -> str | None:
+    """The path of a document's file, or of the file that a page shows; None where there is none."""
+    source = source_uri(uri) if is_page(uri) else uri
+    return to_fs_path(source) if source.startswith("file:") else None
+
+
+def name_of(uri: str) -> str:
+    """What a document, or the file that a page shows, is called."""
+    source = source_uri(uri) if is_page(uri) else uri
+    return filename_of(source) or source
 
 
 async def page_text(session: Session, uri: str) -> str:

@@ -14,12 +14,12 @@ from shiftlens.engine.protocol import Progress
 from shiftlens.errors import EngineError, ShiftLensError
 from shiftlens.lsp.client.progress import WorkDone
 from shiftlens.lsp.documents.store import DocumentAnalysis, ResponseResult
-from shiftlens.lsp.jobs.document_job import overall
 from shiftlens.lsp.jobs.document_work import DocumentWork
 from shiftlens.lsp.jobs.session import Session
 from shiftlens.lsp.jobs.task import Task, Trigger
 from shiftlens.options.pair_choice import StagesChoice, choose_stages
 from shiftlens.options.settings import Settings
+from shiftlens.pipeline.progress import overall
 from shiftlens.pipeline.saved_results import SavedResults
 from shiftlens.pipeline.scoring_job import Update, recall
 from shiftlens.pipeline.several_job import several_job

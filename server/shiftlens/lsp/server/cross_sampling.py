@@ -12,15 +12,20 @@ from shiftlens.engine.protocol import Progress
 from shiftlens.errors import ShiftLensError
 from shiftlens.lsp.documents.locate import Place
 from shiftlens.lsp.documents.open import OpenDocument
+from shiftlens.lsp.jobs.pages import file_of, name_of
+from shiftlens.lsp.server.asked_progress import asked_progress
 from shiftlens.lsp.server.continuing import about, failed, set_up, tell
 from shiftlens.lsp.server.current import place_in
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.server.protocol import CrossSampleParams
+from shiftlens.lsp.views.command_line import Chosen, command_line
 from shiftlens.lsp.views.requests import Json, range_json
 from shiftlens.scores.continuations import Sampling
 
 if TYPE_CHECKING:
     from shiftlens.analysis.cross_sampling import CrossSampled, SwapPosition
+    from shiftlens.options.settings import Settings
+    from shiftlens.pipeline.cross_sample import CrossSampling, NotSampled
 
 
 def register_cross_sampling(server: ShiftLensServer) -> None:
@@ -58,34 +63,42 @@ async def cross_sample_there(ls: ShiftLensServer, params: CrossSampleParams) -> 
         "topP": params.top_p,
         "maxTokens": params.max_tokens,
     }
-    done: list[Json] = []
-    refused: list[Json] = []
+    done: list[CrossSampled] = []
+    refused: list[NotSampled] = []
     token = params.partial_result_token
     try:
         positions = _positions(analysis, place, params)
         asked.check()
         if token is not None:
             tell(ls, token, {**answer, "positions": [], "notSampled": []})
-        with ls.session.scheduler.engine_slot.wanted():
+        with (
+            ls.session.scheduler.engine_slot.wanted(),
+            asked_progress(ls, params.work_done_token, "Swapping tokens") as on_progress,
+        ):
             async with aclosing(cross_sample(ls.session.engine, analysis, positions, asked)) as events:
                 async for event in events:
                     if isinstance(event, Progress):
-                        continue
-                    if isinstance(event, NotSampled):
-                        told: Json = {"index": event.position.row, "message": event.message}
-                        refused.append(told)
-                        part: Json = {"notSampled": [told]}
+                        if on_progress is not None:
+                            on_progress(event)
+                    elif isinstance(event, NotSampled):
+                        refused.append(event)
+                        if token is not None:
+                            tell(ls, token, {"notSampled": [_refused(event)]})
                     else:
-                        told = _position(ls, document, place, event)
-                        done.append(told)
-                        part = {"positions": [told]}
-                    if token is not None:
-                        tell(ls, token, part)
+                        done.append(event)
+                        if token is not None:
+                            tell(ls, token, {"positions": [_position(ls, document, place, event)]})
     except ShiftLensError as error:
         raise failed(str(error)) from error
     if token is not None:
         return {"positions": [], "notSampled": []}
-    return {**answer, "positions": done, "notSampled": refused}
+    settings = await ls.session.configuration.settings(document.uri)
+    return {
+        **answer,
+        "positions": [_position(ls, document, place, each) for each in done],
+        "notSampled": [_refused(each) for each in refused],
+        **_page(ls, document, place, settings, params, asked, done, refused),
+    }
 
 
 def _of_response(place: Place, own: ResponseAnalysis) -> Analysis:
@@ -113,6 +126,53 @@ def _positions(analysis: Analysis, place: Place, params: CrossSampleParams) -> S
     if position is None:
         raise failed("What the base model would have said at this token is not known.")
     return (position,)
+
+
+def _refused(found: NotSampled) -> Json:
+    return {"index": found.position.row, "message": found.message}
+
+
+def _page(
+    ls: ShiftLensServer,
+    document: OpenDocument,
+    place: Place,
+    settings: Settings,
+    params: CrossSampleParams,
+    asked: CrossSampling,
+    done: Sequence[CrossSampled],
+    refused: Sequence[NotSampled],
+) -> Json:
+    """The text of the answer, with its links and the command that gives the same."""
+    from shiftlens.lsp.views.cross_sampling_page import cross_sampling_page
+    from shiftlens.report.text.lines import Places
+
+    shown, path = place.analysis, file_of(document.uri)
+    command = None
+    if path is not None:
+        chosen = Chosen(
+            pair=shown.pair,
+            score_options=shown.score_options,
+            classify_options=shown.classify_options,
+            settings=settings,
+            front_matter=shown.transcript.front_matter,
+        )
+        command = command_line("cross-sample", path, chosen, _arguments(place, params))
+    places = Places(document.lines, document.edits_since(shown).span_to_new)
+    unit = ls.session.editor.encoding
+    return cross_sampling_page(
+        name_of(document.uri), shown.pair, shown.score_options, asked, done, refused, command, places, unit
+    )
+
+
+def _arguments(place: Place, params: CrossSampleParams) -> list[str]:
+    """What the command is told beside the pair: where, and how the samples are drawn."""
+    where = ["--at", str(place.tokens[0].index)] if params.most is None else ["--most", str(params.most)]
+    drawn = [
+        *("--samples", str(params.samples), "--seed", str(params.seed), "--max-tokens", str(params.max_tokens)),
+        *(("--temperature", str(params.temperature)) if params.temperature != 1.0 else ()),
+        *(("--top-p", str(params.top_p)) if params.top_p != 1.0 else ()),
+    ]
+    return ["--response", str(place.response.index + 1), *where, *drawn]
 
 
 def _position(ls: ShiftLensServer, document: OpenDocument, place: Place, found: CrossSampled) -> Json:

@@ -75,6 +75,25 @@ class CrossSampleParams:
     top_p: float = 1.0
     max_tokens: int = DEFAULT_TOKENS
     partial_result_token: str | int | None = None
+    work_done_token: str | int | None = None
+
+
+@attrs.define
+class ContextsParams:
+    """Parameters of `shiftlens/contexts`: which base contexts (None: all that have names), and a token of progress."""
+
+    uri: str
+    contexts: list[str] | None = None
+    work_done_token: str | int | None = None
+
+
+@attrs.define
+class NoiseFloorParams:
+    """Parameters of `shiftlens/noiseFloor`: the other dtype ("": one that differs), and a token of progress."""
+
+    uri: str
+    against: str = ""
+    work_done_token: str | int | None = None
 
 
 @attrs.define
@@ -101,9 +120,11 @@ class OwnRequest(Generic[_Params]):
 
 _OWN_MESSAGES: dict[str, type[Any]] = {
     "shiftlens/analysis": OwnRequest[DocumentParams],
+    "shiftlens/contexts": OwnRequest[ContextsParams],
     "shiftlens/continue": OwnRequest[ContinueParams],
     "shiftlens/crossSample": OwnRequest[CrossSampleParams],
     "shiftlens/next": OwnRequest[NextParams],
+    "shiftlens/noiseFloor": OwnRequest[NoiseFloorParams],
     "shiftlens/rank": OwnRequest[RankParams],
     "shiftlens/survey": OwnRequest[DocumentParams],
     "shiftlens/token": OwnRequest[TokenParams],

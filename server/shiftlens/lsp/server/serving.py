@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from shiftlens.lsp.server.alternatives import register_alternatives
 from shiftlens.lsp.server.commands import register_commands
+from shiftlens.lsp.server.comparing import register_comparing
 from shiftlens.lsp.server.continuing import register_continuing
 from shiftlens.lsp.server.cross_sampling import register_cross_sampling
 from shiftlens.lsp.server.features import register_features
@@ -31,6 +32,7 @@ def create_server() -> ShiftLensServer:
     register_navigation(server)
     register_continuing(server)
     register_cross_sampling(server)
+    register_comparing(server)
     register_alternatives(server)
     return server
 

@@ -21,8 +21,9 @@ from shiftlens.text.visible import shorten, visible_note
 
 SHOW_DISTRIBUTIONS = "shiftlens.showDistributions"
 OPEN_REPORT = "shiftlens.openReport"
-OWN_COMMANDS = (SHOW_DISTRIBUTIONS, OPEN_REPORT)
-"""Commands of a client that lenses may name, each with its arguments: the first (uri, position), the second (uri)."""
+CROSS_SAMPLE = "shiftlens.crossSample"
+OWN_COMMANDS = (SHOW_DISTRIBUTIONS, OPEN_REPORT, CROSS_SAMPLE)
+"""Commands of a client that lenses may name: OPEN_REPORT is called with (uri), the others with (uri, position)."""
 
 GO_TO_FIRST_SHIFTED = "shiftlens.goToFirstShifted"
 GO_TO_DENSEST_RUN = "shiftlens.goToDensestRun"
@@ -49,7 +50,7 @@ def code_lenses(
         place = types.Range(start=at, end=at)
         found += (
             types.CodeLens(range=place, command=command)
-            for command in _commands(uri, index, result, place, own_commands)
+            for command in _commands(uri, index, result, place, _first_run(result, edits, lines, unit), own_commands)
         )
     return found
 
@@ -69,7 +70,12 @@ def shares_words(analysis: ResponseAnalysis, *, partial: bool) -> str:
 
 
 def _commands(
-    uri: str, index: int, result: ResponseResult, place: types.Range, own_commands: Collection[str]
+    uri: str,
+    index: int,
+    result: ResponseResult,
+    place: types.Range,
+    first_shifted: types.Position | None,
+    own_commands: Collection[str],
 ) -> Iterator[types.Command]:
     if result.refusal is not None:
         if not result.refusal.by_choice:
@@ -90,8 +96,18 @@ def _commands(
     best = densest(result.runs)
     if best is not None and best.shifted > 1:
         yield _command(f"densest run: {best.words_in(result.analysis)}", GO_TO_DENSEST_RUN, uri, index)
+    has_pair = not result.analysis.is_of_one_model
+    if CROSS_SAMPLE in own_commands and not result.partial and has_pair and first_shifted is not None:
+        yield _command("did they matter?", CROSS_SAMPLE, uri, first_shifted)
     if OPEN_REPORT in own_commands and not result.partial:
         yield _command("report", OPEN_REPORT, uri)
+
+
+def _first_run(result: ResponseResult, edits: Edits, lines: LineIndex, unit: Unit) -> types.Position | None:
+    """Where the first run begins that no edit has touched."""
+    spans = (edits.span_to_new(run.source_start, run.source_end) for run in result.runs)
+    start = next((span[0] for span in spans if span is not None), None)
+    return None if start is None else position(lines, start, unit)
 
 
 def _command(title: str, name: str, *arguments: object) -> types.Command:

@@ -20,7 +20,7 @@ from shiftlens.options.pair import FROM_MODELS
 from shiftlens.pipeline.unscored import why_not_part
 from shiftlens.scores.columns import Above, known_id
 from shiftlens.scores.records import OneModelScores, ScoredResponse
-from shiftlens.text.lines import Unit
+from shiftlens.text.lines import LineIndex, Unit
 from shiftlens.text.trail import Edits
 from shiftlens.text.visible import ELLIPSIS, visible_piece
 from shiftlens.transcripts.model import Response, Role
@@ -265,7 +265,12 @@ def _finite(value: float) -> float | None:
 
 def range_json(document: OpenDocument, span: tuple[int, int], unit: Unit) -> Json:
     """A span of the present text as the protocol has ranges."""
-    found = span_range(document.lines, *span, unit)
+    return range_in(document.lines, span, unit)
+
+
+def range_in(lines: LineIndex, span: tuple[int, int], unit: Unit) -> Json:
+    """A span of the text with these lines as the protocol has ranges."""
+    found = span_range(lines, *span, unit)
     return {
         "start": {"line": found.start.line, "character": found.start.character},
         "end": {"line": found.end.line, "character": found.end.character},

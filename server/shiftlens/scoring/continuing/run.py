@@ -21,9 +21,11 @@ from shiftlens.scores.continuations import (
     check_asked,
 )
 from shiftlens.scores.requests import ResponseToScore, well_formed
-from shiftlens.scoring.continuing.place import Place, SidePlace, place_in, tokens_behind
+from shiftlens.scoring.continuing.ending import broken, end_of
+from shiftlens.scoring.continuing.place import Place, place_in, tokens_behind
 from shiftlens.scoring.continuing.sampler import is_broken, logprob_of, mixed, next_token
 from shiftlens.scoring.continuing.stream import Tail, tail_of
+from shiftlens.scoring.continuing.swapping import crossed
 from shiftlens.scoring.inputs.template_limits import template_budget
 from shiftlens.scoring.opening.pair import OpenedPair
 
@@ -82,8 +84,8 @@ def _tails(pair: OpenedPair, place: Place, asked: Continuing) -> tuple[Tail | No
     """What base and aligned model make of the ids before the place; None for one that no voice needs."""
     found: list[Tail | None] = []
     needs = (
-        any(voice.alpha != ALIGNED_ALPHA for voice in asked.voices),
-        any(voice.alpha != BASE_ALPHA for voice in asked.voices),
+        any(voice.alpha != ALIGNED_ALPHA or voice.swaps is not None for voice in asked.voices),
+        any(voice.alpha != BASE_ALPHA or voice.swaps is not None for voice in asked.voices),
     )
     for is_needed, model, side, name in zip(
         needs, (pair.base, pair.aligned), (place.base, place.aligned), ("base", "aligned"), strict=True
@@ -137,6 +139,10 @@ def _written(
 ) -> Iterator[WrittenToken]:
     """The tokens of one voice, which begins with those that are given."""
     sampling = asked.sampling
+    base, aligned = tails
+    if voice.swaps is not None and base is not None and aligned is not None:
+        yield from crossed(pair, place, (base, aligned), voice, voice.swaps, sampling, asked.check)
+        return
     wanted = (voice.alpha != ALIGNED_ALPHA, voice.alpha != BASE_ALPHA)
     own = [
         (model, side, tail.fork(sampling.max_tokens))
@@ -158,11 +164,7 @@ def _written(
         logits = [tail.logits for _, _, tail in own]
         both = logits[0] if len(logits) == 1 else mixed(logits[0], logits[1], voice.alpha)
         if is_broken(both):
-            names = " and ".join(dict.fromkeys(model.loaded.name for model, _, _ in own))
-            raise ScoringError(
-                f"The logits of {names} are NaN or infinite after {count - 1} tokens, so that nothing follows.",
-                "Choose another dtype (`shiftlens.dtype`, `--dtype`), or a smaller alpha.",
-            )
+            raise broken([model.loaded.name for model, _, _ in own], count - 1)
         is_given = count <= len(given)
         if is_given:
             token = given[count - 1]
@@ -170,7 +172,7 @@ def _written(
             token = next_token(both, generator, temperature=sampling.temperature, top_p=sampling.top_p)
         piece = pieces[token]
         text += piece
-        end = _end(token, text, sides)
+        end = end_of(token, text, sides)
         if not end and count == sampling.max_tokens:
             end = "length"
         if not end and count > room:
@@ -180,12 +182,6 @@ def _written(
             return
         for _, _, tail in own:
             tail.feed(token)
-
-
-def _end(token: int, text: bytes, sides: Sequence[SidePlace]) -> str:
-    if any(token in side.end_ids for side in sides):
-        return "end"
-    return "close" if any(side.close and side.close in text for side in sides) else ""
 
 
 def _begun(pair: OpenedPair, place: Place, asked: Continuing, notes: tuple[str, ...]) -> Begun:
@@ -202,7 +198,15 @@ def _begun(pair: OpenedPair, place: Place, asked: Continuing, notes: tuple[str, 
 
 
 def _check_mixes(pair: OpenedPair, voices: Sequence[Voice]) -> None:
-    if not pair.same_tokens and any(voice.alpha not in (BASE_ALPHA, ALIGNED_ALPHA) for voice in voices):
+    if pair.same_tokens:
+        return
+    if any(voice.swaps is not None for voice in voices):
+        raise ScoringError(
+            f"{pair.base.loaded.name} and {pair.aligned.loaded.name} have two vocabularies, so that neither can be"
+            " given the other's choices a token at a time.",
+            "Swap a token by itself, or choose a pair of one vocabulary.",
+        )
+    if any(voice.alpha not in (BASE_ALPHA, ALIGNED_ALPHA) for voice in voices):
         raise ScoringError(
             f"{pair.base.loaded.name} and {pair.aligned.loaded.name} have two vocabularies, whose logits can't be"
             " mixed.",

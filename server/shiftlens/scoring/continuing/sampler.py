@@ -43,6 +43,11 @@ def next_token(
     return int(torch.multinomial(chances, 1, generator=generator))
 
 
+def rank_of_id(logits: torch.Tensor, token: int) -> int:
+    """1 + the number of ids of logits [V] that are more likely; beyond all of them for an id that V does not have."""
+    return 1 + (int((logits > logits[token]).sum()) if token < len(logits) else len(logits))
+
+
 def logprob_of(logits: torch.Tensor, token: int) -> float:
     """The logprob in nats of an id, at temperature 1."""
     return float(torch.log_softmax(logits.double(), dim=-1)[token])

@@ -1,4 +1,4 @@
-"""Tables of text for a terminal."""
+"""Tables of text, in cells of equal width."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def columns(table: Sequence[Sequence[str]], words: Collection[int]) -> list[str]:
     """The lines of a table, columns under each other: `words` to the left, the others, which are numbers, to the right.
 
-    All rows have as many cells. A character may be two cells of the terminal wide.
+    All rows have as many cells. A character may be two cells wide.
     """
     widths = [max(cell_len(row[column]) for row in table) for column in range(len(table[0]))]
     lines = []
