@@ -106,6 +106,18 @@ for (const [theme, kind] of Object.entries(HEAT)) {
   });
 }
 
+const noise = contributes.colors.find(({ id }) => id === "shiftlens.noise")?.defaults;
+
+for (const [theme, background] of Object.entries(THEMES)) {
+  test(`tokens within the noise floor read well in ${theme}`, () => {
+    const isDark = luminance(background) < 0.2;
+    const isHigh = theme.includes("High Contrast");
+    const kind = isHigh ? (isDark ? "highContrast" : "highContrastLight") : isDark ? "dark" : "light";
+    const found = contrast(noise?.[kind] ?? background, background);
+    assert.ok(found >= (isHigh ? 7 : 4.5), `${noise?.[kind]} on ${background} is ${found.toFixed(2)}`);
+  });
+}
+
 test("shifted and marginal are told apart without colour, in every theme", () => {
   for (const theme of [...Object.keys(THEMES), "A theme nobody knows"]) {
     const { shifted, marginal } = rulesFor(theme);

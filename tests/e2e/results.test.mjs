@@ -119,7 +119,7 @@ test("base contexts stand side by side, and a changed token leads to its place",
   await followFirstLink(shown);
 });
 
-test("tokens within the noise floor are listed, and greyed until the list is closed", async () => {
+test("tokens within the noise floor are listed, and greyed until the list is closed or the text changes", async () => {
   await editor.close();
   editor = await openFile(browser, code, "same.txt");
   await editor.waitForStatus("Shifts shown");
@@ -148,4 +148,11 @@ test("tokens within the noise floor are listed, and greyed until the list is clo
   await editor.command("View: Focus Next Editor Group");
   await editor.command("View: Close Editor");
   await editor.until("no grey tokens", async () => (await grey()).length === 0);
+
+  await editor.command("ShiftLens: Measure the Noise Floor...");
+  await editor.pick("In bfloat16");
+  await editor.until("grey tokens again", async () => (await grey()).length === found.length);
+  await followFirstLink(await page("noise floor"));
+  await editor.page.keyboard.type("x");
+  await editor.until("no grey tokens in another text", async () => (await grey()).length === 0);
 });
