@@ -109,9 +109,7 @@ function detail({ index, turn, training, message, summary, notes }: Response): s
   const byKind = (summary?.byKind ?? []).map((of) => `kind ${of.kind}: ${describeCounts(of)}`);
   const byLossMask = (summary?.byLossMask ?? []).map((of) => `loss mask ${of.kind}: ${describeCounts(of)}`);
   const counts = [summary ? describeCounts(summary) : "", ...byPart, ...byKind, ...byLossMask];
-  return [head, ...counts, training, message, ...(notes ?? [])]
-    .filter(Boolean)
-    .join("\n");
+  return [head, ...counts, training, message, ...(notes ?? [])].filter(Boolean).join("\n");
 }
 
 function problemsOf({ state, message, notes }: Response): string[] {
