@@ -14,7 +14,7 @@ BUNDLED := $(EXTENSION)/bundled/bundled.json
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test test-python test-fast test-extension lint lock e2e e2e-install docs pictures vsix bench oracles oracle-contexts \
-	oracle-inspect oracle-planted e2e-servers editors stress stress-short clean
+	oracle-inspect oracle-planted oracle-llama-cpp e2e-servers editors stress stress-short clean
 
 setup: $(VENV)/.installed
 
@@ -121,6 +121,16 @@ build/oracles/inspect/.installed: tests/oracles/inspect.lock
 
 oracle-inspect: setup build/oracles/inspect/.installed
 	$(BIN)/python -m pytest tests/oracles/test_inspect.py
+
+# llama-cpp-python's own server, in an environment of its own: built from source, some ten minutes of one core.
+build/llama-cpp/.installed: tests/oracles/llama_cpp.lock
+	$(PYTHON) -m venv build/llama-cpp
+	CMAKE_ARGS=-DLLAVA_BUILD=OFF build/llama-cpp/bin/python -m pip install --quiet --constraint $< "llama-cpp-python[server]"
+	touch $@
+
+# What docs/servers.md says of that server, seen: it takes no ids, its numbers are off by one, and both are told.
+oracle-llama-cpp: setup build/llama-cpp/.installed
+	SHIFTLENS_LLAMA_CPP=1 $(BIN)/python -m pytest tests/oracles/test_llama_cpp.py -s
 
 # A real vLLM on the CPU, in an environment of its own (3.5 GB). Three of its packages come as builds for CUDA alone.
 build/vllm/.installed: tests/oracles/vllm.lock

@@ -6,7 +6,8 @@ import base64
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from shiftlens.options.pair import PairSpec
 from shiftlens.scores.columns import float32, int32
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scoring.session import Session
+from tiny_models import byte_level_tokenizer, save_model
 
 pytestmark = pytest.mark.slow
 
@@ -183,6 +185,43 @@ def test_no_more_tokens_are_asked_for_at_once_than_the_server_gives_candidates(s
     assert_given(each.comparison.aligned_of_base_top, each.base.top_ids, "aligned", each, server)
     widths = {len(body["sampling_params"]["prompt_logprob_token_ids"][0]) for body in server.asked if named(body)}
     assert widths == {5}
+
+
+def test_of_a_text_longer_than_the_model_each_window_is_asked_for_its_rows(tmp_path: Path) -> None:
+    tokenizer = byte_level_tokenizer()
+    folders = {
+        name: save_model(tmp_path / name, tokenizer, seed=seed, max_position_embeddings=64)
+        for seed, name in enumerate(("base", "aligned"))
+    }
+    local = PairSpec(base=str(folders["base"]), aligned=str(folders["aligned"]), device="cpu")
+    (pair,) = scored(Session(), local, TEXTS[0] * 3, k=100)
+    with serving(ModelServer("vllm", folders, max_model_len=66, named_tokens="on")) as server:
+        (found,) = scored(session(), both_at(server), TEXTS[0] * 3)
+        assert sum(len(body["token_ids"]) > 8 for body in server.asked if named(body)) > 2
+    compared = 0
+    for at, logprob in enumerate(float32(found.comparison.base_of_aligned_top)):
+        span = slice(at // 10 * 100, at // 10 * 100 + 100)
+        here = dict(zip(int32(pair.base.top_ids)[span], float32(pair.base.top_logprobs)[span], strict=True))
+        token = int32(found.aligned.top_ids)[at]
+        if token in here:
+            compared += 1
+            assert logprob == pytest.approx(here[token], abs=NATS)
+    assert compared > found.rows
+
+
+@pytest.mark.parametrize(("named_tokens", "is_told"), [("on", True), ("v1", False)])
+def test_doctor_is_told_whether_a_server_tells_this(named_tokens: str, is_told: bool, server: ModelServer) -> None:
+    server.named_tokens = named_tokens
+
+    found: list[bool] = []
+
+    def try_out() -> Generator[None, None, None]:
+        base, aligned = yield from session().trying_out(both_at(server))
+        found.append(all("It tells what it gives the other model's candidates." in said for said in (base, aligned)))
+
+    for _ in try_out():
+        pass
+    assert found == [is_told]
 
 
 def test_only_ids_are_sent_and_rows_begin_at_the_response(server: ModelServer) -> None:

@@ -218,3 +218,16 @@ def test_where_all_responses_are_refused_before_they_are_sent_a_slow_server_is_n
     found = list(ours.score(aligned_at(server), refusing, REQUESTS))
     assert sum(isinstance(event, events.Refused) for event in found) == len(REQUESTS)
     assert len(server.asked) == asked
+
+
+def test_a_server_that_takes_texts_alone_is_told_for_that_and_asked_once(server: ModelServer) -> None:
+    words = "[{'type': 'string_type', 'loc': ('body', 'prompt', 'str'), 'msg': 'Input should be a valid string'}]"
+
+    def refuse(handler: Any) -> None:
+        # As llama-cpp-python's own server, which says it with 500.
+        handler.answer({"error": {"message": words, "type": "internal_server_error"}}, status=500)
+
+    server.failures = [refuse] * 50
+    with pytest.raises(ModelError, match="takes texts alone, and no token ids"):
+        scored(session(), aligned_at(server))
+    assert len(server.asked) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.options.pair import BUNDLED_ALIGNED
@@ -49,7 +51,7 @@ class RealVllm:
         folder = resolve_model_name(BUNDLED_ALIGNED)
         serve = [str(self._python.parent / "vllm"), "serve", folder, "--served-model-name", *NAMES]
         serve += ["--host", "127.0.0.1", "--port", str(self._port), "--dtype", "float32", "--enforce-eager"]
-        serve += ["--max-model-len", "2048", "--max-logprobs", "-1"]
+        serve += ["--max-model-len", "2048", "--max-logprobs", "-1", "--enable-scale-out"]
         environment = {**os.environ, **ENVIRONMENT}
         # A group of its own: it starts processes, which have to end with it.
         self._process = subprocess.Popen(
@@ -71,6 +73,16 @@ class RealVllm:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(60)
             self._process = None
+
+    def asked(self, path: str, body: dict[str, Any]) -> tuple[int, str]:
+        """The status and the text that the server answers a request with."""
+        head = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}{path}", json.dumps(body).encode(), head)  # noqa: S310 (loopback)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 (loopback)
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
 
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""

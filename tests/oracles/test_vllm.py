@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from oracles.real_vllm import MOST_SECONDS, RealVllm
+from shiftlens.backends.dialect import Told
 from shiftlens.backends.exchange import Patience
 from shiftlens.backends.servers import Servers
+from shiftlens.backends.vllm_tokens import VllmTokens
 from shiftlens.bundled.paths import transcripts
 from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec, ScoreOptions
 from shiftlens.scores.columns import Above, float32, int32, rank_of
@@ -98,6 +100,18 @@ def test_both_sides_may_be_names_of_one_server(
     for found, local in zip(records(list(ours.score(spec, ScoreOptions(), asked))), here, strict=True):
         assert_same(found.aligned, local.aligned)
     assert ours.loads == 0
+
+
+def test_logprobs_of_named_tokens_which_this_build_refuses_are_not_missed(
+    vllm: RealVllm, asked: list[ResponseToScore]
+) -> None:
+    question = VllmTokens().question(Told("aligned"), (5, 6, 7), 1, [[8], [9]])
+    status, told = vllm.asked(question.path, question.body)
+    assert status == 400
+    assert "requires the V2 model runner" in told
+    (found,) = records(list(Session(kinds=[Servers()]).score(served(vllm), ScoreOptions(), asked[:1])))
+    assert found.comparison.aligned_of_base_top == b""
+    assert not any("candidates are not asked" in note for note in found.notes)
 
 
 def test_folders_are_told(vllm: RealVllm) -> None:

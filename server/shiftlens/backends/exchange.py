@@ -20,6 +20,7 @@ _BUSY = frozenset({408, 425, 429, 500})
 _MAY_BE_ANOTHER = frozenset({502, 503, 504})
 """What a gateway answers while the server behind it is away; another one may come back."""
 
+_BAD_REQUEST = 400
 _FAULTY = 500
 _TRIES_OF_FAULTY = 5
 """How often a request is tried that the server answers with 500: there may be a fault in it that one text meets."""
@@ -139,6 +140,12 @@ class Exchange:
         status = response.status_code
         if status in _MAY_BE_ANOTHER:
             self.lost += 1
+        if status >= _BAD_REQUEST and _takes_texts_alone(response.text):
+            # llama-cpp-python's server says that with 500, which would be asked again.
+            raise ModelError(
+                f"The server {self.url} takes texts alone, and no token ids (status {status}).",
+                "Its tokens might be others than those that are scored. docs/servers.md says which servers take ids.",
+            )
         if status in _BUSY or status in _MAY_BE_ANOTHER:
             after = _seconds(response.headers.get("Retry-After"))
             raise Unanswered(f"answers {status} ({_told(response)})", after, faulty=status == _FAULTY)
@@ -172,6 +179,11 @@ class Exchange:
         if isinstance(error, httpx.ConnectError):
             return Unanswered("can't be reached")
         return Unanswered("broke off the connection in the middle of an answer")
+
+
+def _takes_texts_alone(told: str) -> bool:
+    """Whether a failure is pydantic's that a prompt is no text."""
+    return "prompt" in told and ("string_type" in told or "valid string" in told)
 
 
 def _error_of(state: RetryCallState) -> Unanswered | None:

@@ -39,10 +39,11 @@ class Side:
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """What makes the tokens of a model that is elsewhere."""
+        """What makes the tokens of a model that is elsewhere, and what more than others it tells."""
         if not isinstance(self.tokens, TokenizedBackend):
             return ()
-        return (f"Its tokens are made here, by the tokenizer of {self.tokens.backend.tokenizer}.",)
+        more = ("It tells what it gives the other model's candidates.",) if self.backend.capabilities.any_token else ()
+        return (f"Its tokens are made here, by the tokenizer of {self.tokens.backend.tokenizer}.", *more)
 
     def logprobs_of(
         self, inputs: Sequence[TokensAsked], check: Callable[[], None]
