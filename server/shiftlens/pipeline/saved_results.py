@@ -61,8 +61,7 @@ class SavedResults:
         described, self._undescribed = tuple(self._undescribed.values()), {}
 
         def put() -> None:
-            for store_key, scored in fresh:
-                self._store.put(store_key, scored)
+            self._store.put_all(fresh)
             for results, base, aligned in described:
                 results.store_descriptions(base, aligned)
 

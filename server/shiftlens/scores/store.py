@@ -9,10 +9,12 @@ loop) and none but `clear` raises: a store that can't be used finds nothing and 
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,10 +31,13 @@ DEFAULT_LIMIT_BYTES = 256 << 20
 _MOST_DESCRIPTIONS = 256
 _MOST_WAIT_TO_NOTE_USE_MS = 50
 _QUICK = 1
+_PUT_AT_ONCE = 64
 _TABLES = ("results", "sides")
 _NEXT_USE = "(SELECT max(coalesce((SELECT max(used) FROM results), 0), coalesce((SELECT max(used) FROM sides), 0)) + 1)"
 
 T = TypeVar("T")
+_Row = tuple[str, bytes, bytes]
+"""A table, a key and the value there."""
 
 
 class _Result(msgspec.Struct, frozen=True, array_like=True):
@@ -109,13 +114,19 @@ class ResultStore:
 
     def put(self, key: bytes, scored: ScoredResponse) -> None:
         """Keep a result and its sides, in the place of those that are there. One larger than the limit is not kept."""
-        sides = {side_key(side): side for side in (scored.base, scored.aligned)}
-        result = _Result(side_key(scored.base), side_key(scored.aligned), scored.comparison)
-        rows = [("results", key, _packed(result)), *(("sides", of, _packed(side)) for of, side in sides.items())]
-        size = sum(len(key) + len(value) for _, key, value in rows)
+        self.put_all([(key, scored)])
 
-        def write(connection: sqlite3.Connection) -> None:
-            with writing(connection):
+    def put_all(self, results: Iterable[tuple[bytes, ScoredResponse]]) -> None:
+        """`put` of many, by portions: to open the file and to wait for the disk takes longer than to write one."""
+        left = iter(results)
+        while portion := list(islice(left, _PUT_AT_ONCE)):
+            rows = [rows for key, scored in portion if _size_of(rows := _rows(key, scored)) <= self.limit_bytes]
+            if rows:
+                with_database(self.path, functools.partial(self._write, rows), None)
+
+    def _write(self, results: list[list[_Row]], connection: sqlite3.Connection) -> None:
+        with writing(connection):
+            for rows in results:
                 now = _next_use(connection)
                 for table, of, value in rows:
                     connection.execute(f"DELETE FROM {table} WHERE key = ?", (of,))
@@ -124,9 +135,6 @@ class ResultStore:
                         (of, now, len(of) + len(value), value),
                     )
                 _make_room(connection, self.limit_bytes)
-
-        if size <= self.limit_bytes:
-            with_database(self.path, write, None)
 
     def description(self, key: bytes) -> ModelDescription | None:
         """What a model said of itself when it was last loaded."""
@@ -242,6 +250,17 @@ def _bytes_of_pages(connection: sqlite3.Connection) -> int:
 
 def _bytes_in(connection: sqlite3.Connection, table: str) -> int:
     return int(connection.execute(f"SELECT coalesce(sum(bytes), 0) FROM {table}").fetchone()[0])
+
+
+def _rows(key: bytes, scored: ScoredResponse) -> list[_Row]:
+    """What is kept of a result: its own row, and one for each side."""
+    sides = {side_key(side): side for side in (scored.base, scored.aligned)}
+    result = _Result(side_key(scored.base), side_key(scored.aligned), scored.comparison)
+    return [("results", key, _packed(result)), *(("sides", of, _packed(side)) for of, side in sides.items())]
+
+
+def _size_of(rows: list[_Row]) -> int:
+    return sum(len(key) + len(value) for _, key, value in rows)
 
 
 def _packed(record: _Result | SideScores) -> bytes:
