@@ -13,6 +13,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -410,3 +411,27 @@ def test_bytes_of_a_token_are_in_memory_once_for_all_sides_that_have_it(store: R
     pieces = [side.pieces for result in found for side in (result.base, result.aligned)]
     assert all(each == pieces[0] for each in pieces)
     assert {len({id(each[token]) for each in pieces}) for token in pieces[0]} == {1}
+
+
+def test_many_results_are_written_in_few_transactions(
+    store: ResultStore, scored: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    open_and = result_store.with_database
+
+    def counted(path: Path, *rest: Any) -> Any:
+        opened.append(path)
+        return open_and(path, *rest)
+
+    results = {_key(n): scored(n.to_bytes(4, "big")) for n in range(100)}
+    monkeypatch.setattr(result_store, "with_database", counted)
+    store.put_all(results.items())
+    assert len(opened) == 2
+    assert store.get(results) == results
+
+
+def test_of_many_results_one_that_is_too_large_is_not_kept_and_the_others_are(tmp_path: Path, scored: Make) -> None:
+    store = ResultStore(tmp_path / "r.sqlite3", limit_bytes=_held(scored) // 2)
+    results = {_key(0): scored(), _key(1): _large(scored), _key(2): scored(b"more")}
+    store.put_all(results.items())
+    assert set(store.get(results)) == {_key(0), _key(2)}
