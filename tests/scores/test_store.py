@@ -417,11 +417,10 @@ def test_many_results_are_written_in_few_transactions(
     store: ResultStore, scored: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[Path] = []
-    open_and = result_store.with_database
 
     def counted(path: Path, *rest: Any) -> Any:
         opened.append(path)
-        return open_and(path, *rest)
+        return database.with_database(path, *rest)
 
     results = {_key(n): scored(n.to_bytes(4, "big")) for n in range(100)}
     monkeypatch.setattr(result_store, "with_database", counted)
