@@ -95,24 +95,27 @@ class Corpus:
             while (window := await coming) is not None:
                 coming = self._in_thread(_next, found)
                 number += 1
-                if not self.take(number - 1):
-                    continue
-                rows = await self._scored(window)
-                size = await self._in_thread(self.output.append, file, [row.line for row in rows])
-                problems = (*window.problems, *(row.problem for row in rows if row.problem is not None))
-                commit = Commit(
-                    size=size,
-                    then=window.then,
-                    responses=len(rows),
-                    positions=sum(row.positions for row in rows),
-                    windows=number,
-                    problems=problems,
-                )
-                await self._in_thread(self.journal.commit, commit)
-                self.on_status(Status(self.journal.progress, window.done, problems))
+                if self.take(number - 1):
+                    await self._window(file, window, number)
         finally:
             # The thread can't be stopped, and reads from files that are closed otherwise.
             await asyncio.gather(coming, return_exceptions=True)
+
+    async def _window(self, file: IO[bytes], window: Window, number: int) -> None:
+        """Score and commit a window, the `number`-th. Its rows, megabytes of them, are let go of with the return."""
+        rows = await self._scored(window)
+        size = await self._in_thread(self.output.append, file, [row.line for row in rows])
+        problems = (*window.problems, *(row.problem for row in rows if row.problem is not None))
+        commit = Commit(
+            size=size,
+            then=window.then,
+            responses=len(rows),
+            positions=sum(row.positions for row in rows),
+            windows=number,
+            problems=problems,
+        )
+        await self._in_thread(self.journal.commit, commit)
+        self.on_status(Status(self.journal.progress, window.done, problems))
 
     async def _scored(self, window: Window) -> list[_Line]:
         """The rows of a window, in the order of its responses."""
