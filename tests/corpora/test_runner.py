@@ -14,7 +14,7 @@ import pytest
 
 from corpora.stand_in import CHOICE, Engine, Killed, aligntds, run_corpus, write_lines
 from shiftlens.corpora import runner, windows
-from shiftlens.corpora.output import Output, read_output
+from shiftlens.corpora.output import Output, encoded, read_output
 from shiftlens.corpora.record import CorpusRow
 from shiftlens.engine.protocol import Score
 from shiftlens.errors import EngineError, ScoringError, ShiftLensError
@@ -218,7 +218,7 @@ async def test_one_thread_reads_and_another_one_writes(
         return noted
 
     monkeypatch.setattr(runner, "_next", noting("read", runner._next))
-    monkeypatch.setattr(runner, "encoded", noting("write", runner.encoded))
+    monkeypatch.setattr(runner, "encoded", noting("write", encoded))
     monkeypatch.setattr(Output, "append", noting("write", Output.append))
     await run_corpus(Engine(), corpus[:1], tmp_path / "out.jsonl")
     # A row that the models refuse is written where the engine's answers are taken in.
