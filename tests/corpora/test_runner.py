@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
+import threading
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from corpora.stand_in import CHOICE, Engine, Killed, aligntds, run_corpus, write_lines
-from shiftlens.corpora import windows
-from shiftlens.corpora.output import Output, read_output
+from shiftlens.corpora import runner, windows
+from shiftlens.corpora.output import Output, encoded, read_output
 from shiftlens.corpora.record import CorpusRow
+from shiftlens.engine.protocol import Score
 from shiftlens.errors import EngineError, ScoringError, ShiftLensError
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 
@@ -185,6 +190,41 @@ async def test_an_engine_that_ends_is_asked_again_and_that_is_said(corpus: list[
 async def test_what_cannot_be_scored_together_is_scored_one_by_one(corpus: list[str], tmp_path: Path) -> None:
     await run_corpus(Failing(0, alone_only=True), corpus, tmp_path / "out.jsonl")
     assert {row.status for row in read_output(tmp_path / "out.jsonl")} == {"scored", "refused"}
+
+
+async def test_the_rows_of_a_window_are_let_go_of_before_the_next_is_scored(corpus: list[str], tmp_path: Path) -> None:
+    kept: list[int] = []
+
+    class Counting(Engine):
+        async def run(self, request: Score) -> AsyncGenerator[Any, None]:
+            kept.append(sum(type(each) is runner._Line for each in gc.get_objects()))
+            async for event in super().run(request):
+                yield event
+
+    await run_corpus(Counting(), corpus, tmp_path / "out.jsonl")
+    assert kept == [0] * 6
+
+
+async def test_one_thread_reads_and_another_one_writes(
+    corpus: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: dict[str, set[int]] = {"read": set(), "write": set()}
+
+    def noting(what: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*args: Any) -> Any:
+            threads[what].add(threading.get_ident())
+            return work(*args)
+
+        return noted
+
+    monkeypatch.setattr(runner, "_next", noting("read", runner._next))
+    monkeypatch.setattr(runner, "encoded", noting("write", encoded))
+    monkeypatch.setattr(Output, "append", noting("write", Output.append))
+    await run_corpus(Engine(), corpus[:1], tmp_path / "out.jsonl")
+    # A row that the models refuse is written where the engine's answers are taken in.
+    threads["write"].discard(threading.get_ident())
+    assert [len(each) for each in threads.values()] == [1, 1]
+    assert not threads["read"] & threads["write"]
 
 
 async def test_what_is_not_scored_by_choice_has_a_row_that_says_so(tmp_path: Path) -> None:

@@ -46,16 +46,16 @@ def _every(_: int) -> bool:
     return True
 
 
-def _two_threads() -> ThreadPoolExecutor:
-    # One that reads and one that writes. Each thread keeps memory that it has freed, so that more would take more.
-    return ThreadPoolExecutor(2, "corpus")
+def _thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "corpus")
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
     """A run. `on_status` is told after each commit, and of an engine that has to be started anew.
 
-    Of all windows, which are numbered from 0, those are scored that `take` says.
+    Of all windows, which are numbered from 0, those are scored that `take` says. One thread reads, another one writes:
+    each keeps the memory that it has freed for what it does next, so that two which do both would keep more.
     """
 
     engine: EngineClient
@@ -65,7 +65,8 @@ class Corpus:
     journal: Journal
     on_status: Callable[[Status], None]
     take: Callable[[int], bool] = _every
-    threads: ThreadPoolExecutor = field(default_factory=_two_threads)
+    reading: ThreadPoolExecutor = field(default_factory=_thread)
+    writing: ThreadPoolExecutor = field(default_factory=_thread)
 
     async def run(self) -> Progress:
         """Do what is left of it. Raises ModelError and EngineError as the engine does, OSError, ShiftLensError.
@@ -90,29 +91,32 @@ class Corpus:
     async def _windows(self, file: IO[bytes]) -> None:
         number = self.journal.progress.windows
         found = windows(self.reader.read(self.journal.progress.then))
-        coming = self._in_thread(_next, found)
+        coming = _in_thread(self.reading, _next, found)
         try:
             while (window := await coming) is not None:
-                coming = self._in_thread(_next, found)
+                coming = _in_thread(self.reading, _next, found)
                 number += 1
-                if not self.take(number - 1):
-                    continue
-                rows = await self._scored(window)
-                size = await self._in_thread(self.output.append, file, [row.line for row in rows])
-                problems = (*window.problems, *(row.problem for row in rows if row.problem is not None))
-                commit = Commit(
-                    size=size,
-                    then=window.then,
-                    responses=len(rows),
-                    positions=sum(row.positions for row in rows),
-                    windows=number,
-                    problems=problems,
-                )
-                await self._in_thread(self.journal.commit, commit)
-                self.on_status(Status(self.journal.progress, window.done, problems))
+                if self.take(number - 1):
+                    await self._window(file, window, number)
         finally:
             # The thread can't be stopped, and reads from files that are closed otherwise.
             await asyncio.gather(coming, return_exceptions=True)
+
+    async def _window(self, file: IO[bytes], window: Window, number: int) -> None:
+        """Score and commit a window, the `number`-th. Its rows, megabytes of them, are let go of with the return."""
+        rows = await self._scored(window)
+        size = await _in_thread(self.writing, self.output.append, file, [row.line for row in rows])
+        problems = (*window.problems, *(row.problem for row in rows if row.problem is not None))
+        commit = Commit(
+            size=size,
+            then=window.then,
+            responses=len(rows),
+            positions=sum(row.positions for row in rows),
+            windows=number,
+            problems=problems,
+        )
+        await _in_thread(self.writing, self.journal.commit, commit)
+        self.on_status(Status(self.journal.progress, window.done, problems))
 
     async def _scored(self, window: Window) -> list[_Line]:
         """The rows of a window, in the order of its responses."""
@@ -159,14 +163,11 @@ class Corpus:
             async for event in events:
                 if isinstance(event, Scored) and not event.partial:
                     # In a thread: what comes meanwhile is read, so that the engine never waits to be heard.
-                    lines[event.index] = await self._in_thread(self._line, wanted[event.index], event.scored)
+                    lines[event.index] = await _in_thread(self.writing, self._line, wanted[event.index], event.scored)
                 elif isinstance(event, Refused):
                     why = f"{event.problem} {event.remedy}".strip()
                     lines[event.index] = self._refused(wanted[event.index], why)
         return [lines[at] for at in range(len(wanted))]
-
-    def _in_thread(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self.threads, functools.partial(work, *args, **named))
 
     def _line(self, found: Found, scored: ScoredResponse) -> _Line:
         options = self.choice.score_options
@@ -200,6 +201,10 @@ class _Line:
     line: bytes
     positions: int
     problem: Problem | None = None
+
+
+def _in_thread(thread: ThreadPoolExecutor, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> asyncio.Future[T]:
+    return asyncio.get_running_loop().run_in_executor(thread, functools.partial(work, *args, **named))
 
 
 def _next(found: Iterator[Window]) -> Window | None:
