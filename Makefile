@@ -122,7 +122,7 @@ build/oracles/inspect/.installed: tests/oracles/inspect.lock
 oracle-inspect: setup build/oracles/inspect/.installed
 	$(BIN)/python -m pytest tests/oracles/test_inspect.py
 
-# llama-cpp-python's own server, in an environment of its own: built from source, some ten minutes of one core.
+# llama-cpp-python's own server, in an environment of its own: built from source, up to half an hour of one busy core.
 build/llama-cpp/.installed: tests/oracles/llama_cpp.lock
 	$(PYTHON) -m venv build/llama-cpp
 	CMAKE_ARGS=-DLLAVA_BUILD=OFF build/llama-cpp/bin/python -m pip install --quiet --constraint $< "llama-cpp-python[server]"
