@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from analysis.hand_made import base_of, of_parts, response, scored, side
@@ -76,8 +76,11 @@ def test_the_policy_lets_in_the_pages_own_style_and_script_and_nothing_else() ->
 def test_no_text_of_a_token_a_prompt_or_a_name_becomes_anything_but_text(text: str) -> None:
     said = (HOSTILE + text).encode("utf-8", "replace")
     pair = PairSpec(base=HOSTILE + text, aligned=HOSTILE)
-    plain = page_of(analysis([b"x", b"y"]))
-    page = page_of(analysis([said, b"y"], question=HOSTILE + text, pair=pair), name=HOSTILE)
+    harmless = analysis([b"x", b"y"])
+    hostile = analysis([said, b"y"], question=HOSTILE + text, pair=pair)
+    # A word of a list is of another kind, which has a row of its own.
+    assume([kind for kind, _ in hostile.summary.by_kind] == [kind for kind, _ in harmless.summary.by_kind])
+    plain, page = page_of(harmless), page_of(hostile, name=HOSTILE)
     assert [e.tag for e in page.elements] == [e.tag for e in plain.elements]
     assert [sorted(e.attributes) for e in page.elements] == [sorted(e.attributes) for e in plain.elements]
     everything = "".join(e.text for e in page.elements[:1])
