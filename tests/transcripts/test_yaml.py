@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from shiftlens.errors import TranscriptError
 from shiftlens.transcripts import Transcript, read
 from transcripts.talks import fronts
-from transcripts.transcript_checks import readable, said
+from transcripts.transcript_checks import is_unmarked, readable, said
 
 # What YAML takes as characters; others stand as escapes only.
-written = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff\ufffe\uffff"), max_size=12).filter(bool)
+characters = st.characters(codec="utf-8", exclude_characters="\ufeff\ufffe\uffff")
+written = st.text(characters, max_size=12).filter(bool).filter(is_unmarked)
 
 
 BREAKS = "\n\r\x85\u2028\u2029"
