@@ -16,7 +16,7 @@ import os
 import time
 from pathlib import Path
 
-NICENESS = 5
+NICENESS = 4
 _MOST = 19
 _TRIES = 3
 _SECONDS_BETWEEN_TRIES = 0.12
