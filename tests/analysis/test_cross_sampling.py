@@ -13,24 +13,11 @@ from jsonschema import Draft202012Validator
 
 from analysis.hand_made import BASE_END_ID, END_ID, response, scored, side, two_vocabularies, whole
 from shiftlens.analysis.classify import build
-from shiftlens.analysis.cross_sampling import (
-    ARMS,
-    END,
-    ArmResult,
-    CrossSampled,
-    Parting,
-    Sample,
-    common_bigrams,
-    distance,
-    edit_distance,
-    most_shifted,
-    parting,
-    spread,
-    swap_position,
-)
+from shiftlens.analysis.cross_sampling import ARMS, ArmResult, CrossSampled, Sample, most_shifted, swap_position
 from shiftlens.analysis.cross_sampling_contract import SCHEMA, schema, to_json
 from shiftlens.analysis.json_values import error_json
 from shiftlens.analysis.model import Analysis
+from shiftlens.analysis.parting import END, Parting, common_bigrams, distance, edit_distance, parting, spread
 from shiftlens.errors import ModelError
 from shiftlens.options.pair import ClassifyOptions
 from shiftlens.scores.continuations import Sampling

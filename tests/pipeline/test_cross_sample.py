@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from pipeline.in_process import InProcess
-from shiftlens.analysis.cross_sampling import CrossSampled, SwapPosition, distance, most_shifted, swap_position
+from shiftlens.analysis.cross_sampling import CrossSampled, SwapPosition, most_shifted, swap_position
 from shiftlens.analysis.model import Analysis
+from shiftlens.analysis.parting import distance
 from shiftlens.engine.protocol import Continue, Progress, Wrote
 from shiftlens.errors import ScoringError
 from shiftlens.options.choice import Choice

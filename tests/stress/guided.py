@@ -16,7 +16,7 @@ import atheris
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-# Only what is imported here is looked at: what these import without need of a reader would make each input slower.
+# Coverage is of these rooms alone: that of more would make each input slower.
 with atheris.instrument_imports(include=["shiftlens.text", "shiftlens.transcripts"]):
     from stress.geometry import check_geometry
     from stress.mutate import SEEDS, Seed, mutated

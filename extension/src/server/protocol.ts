@@ -1,4 +1,4 @@
-// What the client and the server say to each other beyond the protocol's own messages.
+// What the client and the server say to each other beyond the protocol's own messages. Long, as it is one list of shapes.
 
 /** Where a document stands between text and colours. */
 export type State =

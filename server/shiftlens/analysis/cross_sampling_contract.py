@@ -35,18 +35,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shiftlens.analysis.cross_sampling import (
-    ArmResult,
-    Choice,
-    CrossSampled,
-    Sample,
-    Spread,
-    SwappedTogether,
-    SwapPosition,
-    distance,
-)
+from shiftlens.analysis.cross_sampling import ArmResult, Choice, CrossSampled, Sample, SwappedTogether, SwapPosition
 from shiftlens.analysis.json_values import Json, class_name, finite, piece_json, rank_json
 from shiftlens.analysis.model import Analysis
+from shiftlens.analysis.parting import Spread, distance
 from shiftlens.analysis.words import base_context_of
 from shiftlens.scores.continuations import Sampling
 

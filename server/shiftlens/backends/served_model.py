@@ -1,6 +1,6 @@
 """A model on a server: what it is, whether its numbers can be believed, and its numbers of texts.
 
-All of it belongs to the event loop of `io_loop`.
+All of it belongs to the event loop of `io_loop`. It is long because what a server has shown is one state.
 """
 
 from __future__ import annotations

@@ -6,21 +6,21 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from shiftlens.analysis.cross_sampling import ARMS, Arm, ArmResult, CrossSampled, Sample, SwapPosition, parting
+from shiftlens.analysis.cross_sampling import ARMS, Arm, ArmResult, CrossSampled, Sample, SwapPosition
 from shiftlens.analysis.model import Analysis, ResponseAnalysis
+from shiftlens.analysis.parting import parting
 from shiftlens.engine.client import EngineClient
-from shiftlens.engine.protocol import Began, Continue, Progress, Wrote
+from shiftlens.engine.protocol import Continue, Progress
 from shiftlens.errors import ScoringError
+from shiftlens.pipeline.progress import as_one_of
+from shiftlens.pipeline.voices import ALPHAS, Written, written
 from shiftlens.scores.continuations import (
     ALIGNED_ALPHA,
-    BASE_ALPHA,
     MOST_SAMPLES,
     MOST_SEED,
     MOST_TOKENS,
-    Begun,
     Sampling,
     Voice,
-    WrittenToken,
     check_asked,
 )
 from shiftlens.scores.requests import Requests, ResponseToScore
@@ -30,7 +30,6 @@ TWO_VOCABULARIES = (
     " the base model is not gone on with, since its tokens are not the response's."
 )
 NOTHING_TO_SWAP = "there is nothing to swap: the base model's first choice is what the response says"
-_ALPHAS = {"base": BASE_ALPHA, "aligned": ALIGNED_ALPHA}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +87,11 @@ async def cross_sample(
         try:
             async with aclosing(work) as events:
                 async for event in events:
-                    yield _among(event, number, len(positions)) if isinstance(event, Progress) else event
+                    if isinstance(event, Progress):
+                        name = f"position {number + 1} of {len(positions)}"
+                        yield as_one_of(event, number, len(positions), name)
+                    else:
+                        yield event
         except ScoringError as error:
             yield NotSampled(position, f"{error.problem} {error.remedy}".strip())
 
@@ -107,7 +110,7 @@ async def _swaps(
     arms = ARMS if one_vocabulary else tuple(arm for arm in ARMS if arm.model == "aligned")
     ends = {"aligned": scored.aligned.end_id, "base": scored.base.end_id}
     voices = tuple(
-        Voice(_ALPHAS[arm.model], seed, _instead(position, arm, ends, one_vocabulary=one_vocabulary))
+        Voice(ALPHAS[arm.model], seed, _instead(position, arm, ends, one_vocabulary=one_vocabulary))
         for arm in arms
         for seed in asked.seeds
     )
@@ -120,21 +123,12 @@ async def _swaps(
         # The swapped token counts as well.
         sampling=_with_tokens(asked.sampling, asked.sampling.max_tokens + 1),
     )
-    begun: Begun | None = None
-    written: list[list[WrittenToken]] = [[] for _ in voices]
-    async with aclosing(engine.run(request)) as events:
+    async with aclosing(written(engine, request, "Continuation")) as events:
         async for event in events:
             if isinstance(event, Progress):
                 yield event
-            elif isinstance(event, Began):
-                begun = event.begun
-            elif isinstance(event, Wrote):
-                written[event.voice].append(event.token)
-                if event.token.end:
-                    yield _progress(event.voice + 1, len(voices))
-    if begun is None:
-        raise ScoringError("The engine wrote nothing.", "This is a fault of ShiftLens.")
-    yield _measured(position, begun, arms, written, asked, has_end=found.has_end)
+            else:
+                yield _measured(position, event, arms, asked, has_end=found.has_end)
 
 
 def _with_tokens(sampling: Sampling, count: int) -> Sampling:
@@ -161,20 +155,19 @@ def _instead(position: SwapPosition, arm: Arm, ends: dict[str, int], *, one_voca
 
 def _measured(
     position: SwapPosition,
-    begun: Begun,
+    came: Written,
     arms: Sequence[Arm],
-    written: Sequence[Sequence[WrittenToken]],
     asked: CrossSampling,
     *,
     has_end: bool,
 ) -> CrossSampled:
-    seeds, most = asked.seeds, asked.sampling.max_tokens + 1
+    begun, seeds, most = came.begun, asked.seeds, asked.sampling.max_tokens + 1
     is_whole = len(begun.said) < most
     results = []
     for number, arm in enumerate(arms):
         samples = []
         for at, seed in enumerate(seeds):
-            tokens = written[number * len(seeds) + at]
+            tokens = came.tokens[number * len(seeds) + at]
             own = tuple(token.piece for token in tokens if not token.is_given and token.end != "end")
             given = sum(token.is_given for token in tokens)
             end = tokens[-1].end if tokens else ""
@@ -183,21 +176,3 @@ def _measured(
         results.append(ArmResult(arm, tuple(samples)))
     notes = begun.notes if len(arms) == len(ARMS) else (*begun.notes, TWO_VOCABULARIES)
     return CrossSampled(position, begun.said, tuple(results), notes)
-
-
-def _progress(voice: int, voices: int) -> Progress:
-    return Progress(
-        job=0, phase="scoring", fraction=voice / voices, message=f"Continuation {voice} of {voices}", part=None
-    )
-
-
-def _among(event: Progress, position: int, positions: int) -> Progress:
-    """The progress of one position as that of all."""
-    if event.phase == "loading":
-        return event
-    return Progress(
-        job=event.job,
-        phase=event.phase,
-        fraction=(position + event.fraction) / positions,
-        message=f"{event.message} at position {position + 1} of {positions}",
-    )

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from shiftlens.analysis.cross_sampling import TOGETHER_ARMS, ArmResult, Sample, SwappedTogether, parting
+from shiftlens.analysis.cross_sampling import TOGETHER_ARMS, ArmResult, Sample, SwappedTogether
 from shiftlens.analysis.model import Analysis, ResponseAnalysis
+from shiftlens.analysis.parting import parting
 from shiftlens.engine.client import EngineClient
-from shiftlens.engine.protocol import Began, Continue, Progress, Wrote
-from shiftlens.errors import ScoringError
+from shiftlens.engine.protocol import Continue, Progress
 from shiftlens.pipeline.cross_sample import CrossSampling
 from shiftlens.pipeline.progress import as_one_of
+from shiftlens.pipeline.voices import ALPHAS, Written, written
 from shiftlens.scores.continuations import (
     ALIGNED_ALPHA,
-    BASE_ALPHA,
     Begun,
     Swaps,
     Voice,
@@ -22,8 +22,6 @@ from shiftlens.scores.continuations import (
     check_asked,
 )
 from shiftlens.scores.requests import Requests, ResponseToScore
-
-_ALPHAS = {"base": BASE_ALPHA, "aligned": ALIGNED_ALPHA}
 
 
 async def swap_together(
@@ -59,7 +57,7 @@ async def _response(
     asked: CrossSampling,
 ) -> AsyncGenerator[Progress | SwappedTogether, None]:
     voices = tuple(
-        Voice(_ALPHAS[arm.model], seed, swaps=None if arm.behind == arm.model else swaps)
+        Voice(ALPHAS[arm.model], seed, swaps=None if arm.behind == arm.model else swaps)
         for arm in TOGETHER_ARMS
         for seed in asked.seeds
     )
@@ -71,35 +69,19 @@ async def _response(
         voices=voices,
         sampling=asked.sampling,
     )
-    begun: Begun | None = None
-    written: list[list[WrittenToken]] = [[] for _ in voices]
-    async with aclosing(engine.run(request)) as events:
+    async with aclosing(written(engine, request, "Answer")) as events:
         async for event in events:
             if isinstance(event, Progress):
                 yield event
-            elif isinstance(event, Began):
-                begun = event.begun
-            elif isinstance(event, Wrote):
-                written[event.voice].append(event.token)
-                if event.token.end:
-                    voice = event.voice + 1
-                    message = f"Answer {voice} of {len(voices)}"
-                    yield Progress(job=0, phase="scoring", fraction=voice / len(voices), message=message)
-    if begun is None:
-        raise ScoringError("The engine wrote nothing.", "This is a fault of ShiftLens.")
-    yield _measured(found, begun, written, swaps, asked)
+            else:
+                yield _measured(found, event, swaps, asked)
 
 
-def _measured(
-    found: ResponseAnalysis,
-    begun: Begun,
-    written: Sequence[Sequence[WrittenToken]],
-    swaps: Swaps,
-    asked: CrossSampling,
-) -> SwappedTogether:
+def _measured(found: ResponseAnalysis, came: Written, swaps: Swaps, asked: CrossSampling) -> SwappedTogether:
+    begun = came.begun
     window = asked.sampling.max_tokens
     said_ends = found.has_end and len(begun.said) < window
-    tokens = iter(written)
+    tokens = iter(came.tokens)
     arms = tuple(
         ArmResult(arm, tuple(_sample(seed, next(tokens), begun, window, said_ends=said_ends) for seed in asked.seeds))
         for arm in TOGETHER_ARMS

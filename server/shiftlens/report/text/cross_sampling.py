@@ -10,12 +10,11 @@ from shiftlens.analysis.cross_sampling import (
     Choice,
     CrossSampled,
     Sample,
-    Spread,
     SwappedTogether,
     SwapPosition,
-    distance,
 )
 from shiftlens.analysis.facts import probability
+from shiftlens.analysis.parting import Spread, distance
 from shiftlens.analysis.ranks import rank_words
 from shiftlens.pipeline.cross_sample import CrossSampling
 from shiftlens.report.text.columns import columns
