@@ -75,7 +75,7 @@ class TablePrinter:
         pair, asked = self._analysis.pair, self._asked
         self._write(harmless_name(self._shown))
         self._write(f"base {harmless_name(pair.base)}, aligned {harmless_name(pair.aligned)}")
-        self._write(how_words(asked))
+        self._write(f"{how_words(asked)}; positions from 0")
         self._write("")
         self._line([name for name, _ in _COLUMNS])
 

@@ -70,7 +70,8 @@ def noise_answer(
         f"Noise floor: {name}",
         f"{models_words(real.analysis.pair)}; base context {_context_name(real)}",
         f"Noise is what the aligned model moves by in {found.dtypes[1]} instead of {found.dtypes[0]}, in nats.",
-        "Listed are marginal and shifted tokens that base and aligned model tell no further apart than that.",
+        "Listed are marginal and shifted tokens that base and aligned model tell no further apart than that. Positions"
+        " count from 0.",
         *_gaps(real),
         *(f"response {index + 1}: {message}" for index, message in real.refused),
         *(

@@ -24,7 +24,8 @@ def contexts_lines(found: FileContexts, places: Places | None = None) -> Iterato
         yield from _notes(found.names, response)
         changed = response.changed
         yield Line(
-            f"{len(changed):,} of {len(response.rows):,} positions have another class under one than under another."
+            f"{len(changed):,} of {len(response.rows):,} positions have another class under one than under another,"
+            " counted from 0."
         )
         if changed:
             rows = [(row.start, row.end, _cells(row)) for row in changed]

@@ -27,6 +27,7 @@ READING = (
     " drawn continuations, the least and the greatest.",
     "Effect is that of swapped less that of kept: near 0 the token did not matter, near 1 it decided the answer. Read"
     " kept first: it tells how far the aligned model strays from this response by itself.",
+    "Positions count from 0, as the command takes them.",
 )
 """How the numbers are read, in sentences."""
 
