@@ -63,7 +63,7 @@ def test_the_table_has_the_positions_whose_class_changes(talk: Path) -> None:
     assert [each["name"] for each in read["contexts"]] == ["aligntds", "chat", "raw", "few-shot"]
     changed = [token for token in read["responses"][0]["tokens"] if token["changes"]]
     assert f"{len(changed)} of 12 positions have another class" in out
-    table = out.split("another.\n")[1].splitlines()
+    table = out.split("another, counted from 0.\n")[1].splitlines()
     assert [int(line.split()[0]) for line in table[1:]] == [token["index"] for token in changed]
 
 
