@@ -225,14 +225,15 @@ export class Editor {
   /** Run a command by its title. */
   async command(title) {
     const input = this.page.locator(".quick-input-widget input.input");
-    // While the focus is on its way from one part to another, keys go nowhere.
-    await this.until("the palette", async () => {
+    // While the focus is on its way from one part to another, keys go nowhere; and a view that takes the focus when its
+    // page has loaded closes a palette that is open by then.
+    await this.until(`the command "${title}"`, async () => {
       await this.page.keyboard.press("F1");
       await input.waitFor({ timeout: KEY_MS });
+      await input.fill(`>${title}`, { timeout: KEY_MS });
+      await this.pick(title, KEY_MS);
       return true;
     });
-    await input.fill(`>${title}`);
-    await this.pick(title);
   }
 
   /** The rows of the quick pick, once they are as wanted: label, description and detail of each on one line. */
@@ -249,9 +250,9 @@ export class Editor {
   }
 
   /** Click the row of the quick pick that says exactly this. */
-  async pick(label) {
+  async pick(label, waitMs = WAIT_MS) {
     const exact = new RegExp(`^\\s*${label.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
-    await this.page.locator(".quick-input-list .label-name", { hasText: exact }).first().click();
+    await this.page.locator(".quick-input-list .label-name", { hasText: exact }).first().click({ timeout: waitMs });
   }
 
   /** Open the view of the responses by its icon in the activity bar, and return it. */
