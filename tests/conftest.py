@@ -6,13 +6,18 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from warm_start import SOCKET_VARIABLE
 
+from shiftlens.engine.environment import with_wait_policy
 from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE
 from shiftlens.engine.sharing.hosting import LINGER_VARIABLE
 from shiftlens.engine.sharing.running import running_engines
@@ -26,6 +31,33 @@ settings.register_profile("thorough", deadline=None, max_examples=200)
 settings.load_profile("shiftlens")
 
 _STARTERS = {"EngineClient", "EditorClient", "started"}
+_WARM_START = Path(__file__).parent / "warm"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have engines forked, once for all workers of a run: see `warm_start`."""
+    if hasattr(config, "workerinput") or not hasattr(os, "pidfd_open"):
+        return
+    stack = contextlib.ExitStack()
+    config.add_cleanup(stack.close)
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="shiftlens-", ignore_cleanup_errors=True))
+    listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+    listener.bind(f"{folder}/warm")
+    listener.listen()
+    patch = stack.enter_context(pytest.MonkeyPatch.context())
+    patch.setenv(SOCKET_VARIABLE, f"{folder}/warm")
+    patch.setenv("PYTHONPATH", str(_WARM_START), prepend=os.pathsep)
+    line = [sys.executable, str(_WARM_START / "fork_server.py"), str(listener.fileno())]
+    server = subprocess.Popen(
+        line, stdin=subprocess.PIPE, pass_fds=[listener.fileno()], env=with_wait_policy(os.environ)
+    )
+    stack.callback(server.communicate)
+
+
+@pytest.fixture
+def engines_start_cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines that are not forked, for what is about the process of one: its memory, its urgency, its imports."""
+    monkeypatch.delenv(SOCKET_VARIABLE, raising=False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

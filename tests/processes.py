@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import psutil
+from warm_start import name_of_fork
 
 SECONDS = 120.0
 """How long anything is waited for: on a machine with much other work an engine takes a minute to start."""
@@ -32,3 +33,14 @@ async def until(holds: Callable[[], object]) -> None:
 async def until_gone(pid: int | None) -> None:
     """Wait until a process has ended. Raises TimeoutError."""
     await until(lambda: not is_alive(pid))
+
+
+def fork_of(pid: int) -> psutil.Process | None:
+    """The process that is the engine for this one, where engines are forked; see `warm_start`."""
+    return next((each for each in psutil.process_iter(["name"]) if each.info["name"] == name_of_fork(pid)), None)
+
+
+def processor_seconds(engine_pid: int) -> float:
+    """What an engine has taken so far, of all cores."""
+    times = (fork_of(engine_pid) or psutil.Process(engine_pid)).cpu_times()
+    return float(times.user + times.system)

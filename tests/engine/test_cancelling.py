@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-import psutil
 import pytest
 
+from processes import processor_seconds
 from score_job import score
 from shiftlens.engine.client import EngineClient, Sharing
 from shiftlens.options.pair import PairSpec, ScoreOptions
@@ -31,8 +31,7 @@ def job_of(name: str) -> list[ResponseToScore]:
 def cpu_seconds(client: EngineClient) -> float:
     """What the engine process has taken so far, of all cores."""
     assert client.pid is not None
-    times = psutil.Process(client.pid).cpu_times()
-    return float(times.user + times.system)
+    return processor_seconds(client.pid)
 
 
 @pytest.mark.parametrize("sharing", [Sharing.SHARED, Sharing.OWN])

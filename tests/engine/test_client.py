@@ -113,18 +113,20 @@ def is_at(stage: str, event: Event | Done) -> bool:
 
 @pytest.mark.parametrize("stage", ["starting", "loading", "scoring", "first scores", "continuing"])
 async def test_an_engine_that_is_killed_at_any_stage_fails_its_job_with_the_reason_and_is_replaced(
-    tiny_pair: PairSpec, stage: str
+    tiny_pair: PairSpec, stage: str, request: pytest.FixtureRequest
 ) -> None:
-    request: Score | Continue = Score(pair=tiny_pair, options=ScoreOptions(), responses=(LONG,) * 20)
+    if stage == "starting":
+        request.getfixturevalue("engines_start_cold")
+    work: Score | Continue = Score(pair=tiny_pair, options=ScoreOptions(), responses=(LONG,) * 20)
     if stage == "continuing":
-        request = Continue(
+        work = Continue(
             pair=tiny_pair, options=ScoreOptions(), response=SHORT, position=0, voices=(Voice(0.0, 1),),
             sampling=Sampling(max_tokens=4000),
         )  # fmt: skip
     client = EngineClient(sharing=Sharing.OWN)
 
     async def run() -> None:
-        async with aclosing(client.run(request)) as events:
+        async with aclosing(client.run(work)) as events:
             async for event in events:
                 if is_at(stage, event) and client.pid is not None:
                     os.kill(client.pid, signal.SIGKILL)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import psutil
 import pytest
 
 from lsp.lsp_client import EditorClient, started
+from processes import processor_seconds
 
 pytestmark = pytest.mark.usefixtures("lasting_engines")
 
@@ -21,8 +21,7 @@ def long_talk(name: str) -> str:
 
 
 async def cpu_seconds(client: EditorClient) -> float:
-    times = psutil.Process((await client.command("shiftlens.debugInformation"))["enginePid"]).cpu_times()
-    return float(times.user + times.system)
+    return processor_seconds((await client.command("shiftlens.debugInformation"))["enginePid"])
 
 
 async def test_a_job_that_is_given_up_takes_no_more_time_of_the_engine(tiny_settings: dict[str, Any]) -> None:

@@ -64,6 +64,18 @@ def name_a_temporary_folder() -> None:
         tempfile.tempdir = str(Path.cwd())
 
 
+def set_up_libraries() -> None:
+    """Have libraries be silent, stay offline and keep little memory; they read this when they are imported."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    stay_offline()
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    # oneDNN compiles a kernel for each number of rows and keeps a thousand of them, torch does so again: hundreds of
+    # megabytes, with the holes that they leave in the heap. Making one anew takes half a millisecond.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    os.environ.setdefault("LRU_CACHE_CAPACITY", "64")
+
+
 def main() -> None:
     """Serve jobs until standard input closes.
 
@@ -75,15 +87,7 @@ def main() -> None:
     frames_out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    stay_offline()
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    # oneDNN compiles a kernel for each number of rows and keeps a thousand of them, torch does so again: hundreds of
-    # megabytes, with the holes that they leave in the heap. Making one anew takes half a millisecond.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
-    os.environ.setdefault("LRU_CACHE_CAPACITY", "64")
-
+    set_up_libraries()
     name_a_temporary_folder()
     keep_freed_memory()
     inbox = Inbox()
