@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from warm_start import SOCKET_VARIABLE
+from warm_start import FOLDER_VARIABLE
 
 from shiftlens.engine.environment import with_wait_policy
 from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE
@@ -35,29 +35,29 @@ _WARM_START = Path(__file__).parent / "warm"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have engines forked, once for all workers of a run: see `warm_start`."""
+    """Have engines and servers forked, once for all workers of a run: see `warm_start`."""
     if hasattr(config, "workerinput") or not hasattr(os, "pidfd_open"):
         return
     stack = contextlib.ExitStack()
     config.add_cleanup(stack.close)
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="shiftlens-", ignore_cleanup_errors=True))
-    listener = stack.enter_context(socket.socket(socket.AF_UNIX))
-    listener.bind(f"{folder}/warm")
-    listener.listen()
     patch = stack.enter_context(pytest.MonkeyPatch.context())
-    patch.setenv(SOCKET_VARIABLE, f"{folder}/warm")
+    patch.setenv(FOLDER_VARIABLE, folder)
     patch.setenv("PYTHONPATH", str(_WARM_START), prepend=os.pathsep)
-    line = [sys.executable, str(_WARM_START / "fork_server.py"), str(listener.fileno())]
-    server = subprocess.Popen(
-        line, stdin=subprocess.PIPE, pass_fds=[listener.fileno()], env=with_wait_policy(os.environ)
-    )
-    stack.callback(server.communicate)
+    for program, environment in (("shiftlens.engine", with_wait_policy(os.environ)), ("shiftlens.lsp", os.environ)):
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(f"{folder}/{program}")
+            listener.listen()
+            line = [sys.executable, str(_WARM_START / "fork_server.py"), program, str(listener.fileno())]
+            pipe = subprocess.PIPE
+            server = subprocess.Popen(line, stdin=pipe, pass_fds=[listener.fileno()], env=environment)
+        stack.callback(server.communicate)
 
 
 @pytest.fixture
-def engines_start_cold(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Engines that are not forked, for what is about the process of one: its memory, its urgency, its imports."""
-    monkeypatch.delenv(SOCKET_VARIABLE, raising=False)
+def processes_start_cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines and servers that are not forked, for what is about a process: its memory, its urgency, its imports."""
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

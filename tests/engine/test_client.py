@@ -116,7 +116,7 @@ async def test_an_engine_that_is_killed_at_any_stage_fails_its_job_with_the_reas
     tiny_pair: PairSpec, stage: str, request: pytest.FixtureRequest
 ) -> None:
     if stage == "starting":
-        request.getfixturevalue("engines_start_cold")
+        request.getfixturevalue("processes_start_cold")
     work: Score | Continue = Score(pair=tiny_pair, options=ScoreOptions(), responses=(LONG,) * 20)
     if stage == "continuing":
         work = Continue(

@@ -526,7 +526,7 @@ async def test_the_engine_belongs_to_no_terminal_and_to_no_folder_of_its_first_c
                 assert Path(f"/proc/{pid}/cwd").resolve() == folder.resolve()
 
 
-@pytest.mark.usefixtures("engines_start_cold")
+@pytest.mark.usefixtures("processes_start_cold")
 async def test_a_shared_engine_of_an_editor_is_less_urgent_than_its_clients(tiny_pair: PairSpec) -> None:
     async with clients(1, background=True) as (client,):
         await client.describe(tiny_pair)
@@ -626,7 +626,7 @@ async def test_who_only_looks_starts_no_engine_but_uses_the_one_there_is(tiny_pa
         assert client.pid == shared.pid
 
 
-@pytest.mark.usefixtures("engines_start_cold")
+@pytest.mark.usefixtures("processes_start_cold")
 async def test_a_running_engine_says_what_it_holds_and_ends_when_it_is_told(tiny_pair: PairSpec) -> None:
     assert await running_engines() == []
     async with clients(2) as (one, other):

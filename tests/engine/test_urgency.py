@@ -18,7 +18,7 @@ from shiftlens.engine.sharing.endpoint import RUNTIME_DIR_VARIABLE, Endpoint, en
 from shiftlens.engine.worker.urgency import NICENESS, make_less_urgent
 from shiftlens.options.pair import PairSpec
 
-pytestmark = pytest.mark.usefixtures("engines_start_cold")
+pytestmark = pytest.mark.usefixtures("processes_start_cold")
 
 SECONDS = 60.0
 USUAL = os.getpriority(os.PRIO_PROCESS, 0)

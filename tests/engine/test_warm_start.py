@@ -49,7 +49,7 @@ async def test_an_engine_with_another_environment_starts_by_itself(
         assert fork_of(pid) is None
 
 
-@pytest.mark.usefixtures("engines_start_cold")
+@pytest.mark.usefixtures("processes_start_cold")
 async def test_an_engine_starts_by_itself_where_a_test_wants_it(tiny_pair: PairSpec) -> None:
     async with engine_process(tiny_pair) as pid:
         assert fork_of(pid) is None

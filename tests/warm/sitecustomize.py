@@ -1,8 +1,8 @@
-"""Python runs this at the start of each process that tests start: where it is to be an engine, see `warm_start`."""
+"""Python runs this at the start of each process that tests start: where it is to be one of ours, see `warm_start`."""
 
 import sys
 
-if sys.orig_argv[1:3] == ["-m", "shiftlens.engine"]:
+if sys.orig_argv[1:2] == ["-m"] and sys.orig_argv[2] in ("shiftlens.engine", "shiftlens.lsp"):
     import warm_start
 
-    warm_start.become_engine(sys.orig_argv[3:])
+    warm_start.become(sys.orig_argv[2], sys.orig_argv[3:])

@@ -1,10 +1,11 @@
-"""Engines of tests are forked from a process that has imported torch, which takes seconds of processor time each time.
+"""Engines and language servers of tests are forked from processes that have imported what they import.
 
-What runs is the engine's own program. The process that a test's server or client starts stays, under the id that its
-parent knows: it hands its standard streams to the fork, and ends as the fork ends. If it is killed, the fork is. What
-is about the process itself (its memory, its urgency, its imports) is for engines that start by themselves: their tests
-take the fixture `engines_start_cold`. An engine also starts by itself where its environment or its limits are
-others than those that torch was imported under, and where a system has no `pidfd_open`.
+That takes an engine four seconds of processor time, nearly all for torch, and a server most of one. What runs is the
+program itself. The process that a test starts stays, under the id that its parent knows: it hands its standard streams
+to the fork, passes signals on, and ends as the fork ends. If it is killed, the fork is. What is about the process
+itself (its memory, its urgency, its imports) is for processes that start by themselves: their tests take the fixture
+`processes_start_cold`. One also starts by itself where its environment or its limits are others than those that the
+libraries were imported under, and where a system has no `pidfd_open`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import socket
 import sys
 from pathlib import Path
 
-SOCKET_VARIABLE = "SHIFTLENS_TESTS_WARM_START"
-"""The environment variable that names the socket of the process that forks. Without it, engines start cold."""
+FOLDER_VARIABLE = "SHIFTLENS_TESTS_WARM_START"
+"""The environment variable that names the folder with the sockets of the processes that fork. Without it, none is."""
 
-TAKEN = b"y"
-REFUSED = b"n"
+REFUSED = b"0\n"
+"""The answer in place of the id of a fork."""
+
+_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LEFT_OUT = ("SHIFTLENS_", "PYTEST_", "COLUMNS", "LINES", "TORCHINDUCTOR_CACHE_DIR")
 """What an engine reads only as it runs, what pytest's workers set, and what torch sets in a test that imports it."""
 
@@ -44,14 +47,14 @@ def conditions() -> dict[str, object]:
 
 
 def name_of_fork(pid: int) -> str:
-    """What the system calls the process that is the engine for the one with this id."""
-    return f"engine-{pid}"
+    """What the system calls the process that was forked for the one with this id."""
+    return f"fork-{pid}"
 
 
-def become_engine(arguments: list[str]) -> None:
-    """Have an engine forked, and end with it. Returns where none could be had: this process is then the engine."""
-    address = os.environ.get(SOCKET_VARIABLE)
-    if not address:
+def become(program: str, arguments: list[str]) -> None:
+    """Have a program forked, and end with it. Returns where none could be had: this process is then the program."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if not folder:
         return
     asked = {
         "process": os.getpid(),
@@ -62,16 +65,20 @@ def become_engine(arguments: list[str]) -> None:
     }
     connection = socket.socket(socket.AF_UNIX)
     try:
-        connection.connect(address)
+        connection.connect(f"{folder}/{program}")
         socket.send_fds(connection, [b"f"], [0, 1, 2])
         connection.sendall(json.dumps(asked).encode() + b"\n")
-        if connection.recv(1) != TAKEN:
-            return
+        answers = connection.makefile("rb")
+        fork = int(answers.readline() or REFUSED)
     except OSError:
         return
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    said = connection.makefile("rb").readline()
+    if not fork:
+        return
+    for passed_on in _PASSED_ON:
+        signal.signal(passed_on, lambda number, _: os.kill(fork, number))
+    said = answers.readline()
     code = int(said) if said else -signal.SIGKILL
     if code < 0:
+        signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
