@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
 from dataclasses import dataclass
@@ -78,16 +79,15 @@ class Exchange:
         self.lost = self.opened = 0
         self.trouble = ""
         self._has_answered = False
-        # Redirects are not followed: the text goes to the server that was named, and to no other.
-        self._client = httpx.AsyncClient(
-            headers={} if key is None else {"Authorization": f"Bearer {key}"},
-            timeout=httpx.Timeout(patience.answer, connect=patience.connect, pool=None),
-            limits=httpx.Limits(max_connections=IN_FLIGHT, keepalive_expiry=60),
-            follow_redirects=False,
-        )
+        self._headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        self._tls = httpx.create_ssl_context()
+        self._room = asyncio.Semaphore(IN_FLIGHT)
+        # The one that was used last is used next: its connection is the likeliest to be open still.
+        self._idle: list[httpx.AsyncClient] = []
 
     async def close(self) -> None:
-        await self._client.aclose()
+        while self._idle:
+            await self._idle.pop().aclose()
 
     def tries(self) -> AsyncRetrying:
         """Tries of something that raises Unanswered, with waits between them; the last one is raised.
@@ -126,13 +126,7 @@ class Exchange:
     async def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
         """One request, tried once. Raises Unanswered, Refusal and ModelError."""
         try:
-            response = await self._client.request(
-                method,
-                self.url + path,
-                content=None if body is None else msgspec.json.encode(body),
-                headers={} if body is None else {"Content-Type": "application/json"},
-                extensions={"trace": self._trace},
-            )
+            response = await self._response(method, path, body)
         except httpx.TransportError as error:
             self.lost += 1
             raise self._unanswered(error) from None
@@ -158,6 +152,35 @@ class Exchange:
         if not 200 <= status < 300:
             raise Refusal(status, _told(response))
         return response.content
+
+    async def _response(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        async with self._room:
+            client = self._idle.pop() if self._idle else self._client()
+            try:
+                return await client.request(
+                    method,
+                    self.url + path,
+                    content=None if body is None else msgspec.json.encode(body),
+                    headers={} if body is None else {"Content-Type": "application/json"},
+                    extensions={"trace": self._trace},
+                )
+            finally:
+                self._idle.append(client)
+
+    def _client(self) -> httpx.AsyncClient:
+        """A client of one connection.
+
+        For each request and each answer, httpcore looks several times at all connections that a client has: with 16 of
+        them that takes longer than the request itself.
+        """
+        # Redirects are not followed: the text goes to the server that was named, and to no other.
+        return httpx.AsyncClient(
+            headers=self._headers,
+            verify=self._tls,
+            timeout=httpx.Timeout(self.patience.answer, connect=self.patience.connect, pool=None),
+            limits=httpx.Limits(max_connections=1, keepalive_expiry=60),
+            follow_redirects=False,
+        )
 
     async def _trace(self, event: str, _info: object) -> None:
         if event == "connection.connect_tcp.complete":

@@ -52,21 +52,23 @@ def position(own: int, logprob: float | None, candidates: Mapping[int, float], k
     if listed is not None and not _alike(listed, logprob):
         raise BadAnswer("gives a token two logprobs in one place, so that its columns belong to two positions")
     check_logprobs((logprob, *candidates.values()))
-    others = sorted((-value, token) for token, value in candidates.items() if token != own)
+    others = sorted([(-value, token) for token, value in candidates.items() if token != own])
     is_among = len(others) == k - 1 and listed is not None
     if len(others) < k and not is_among:
         raise BadAnswer(f"gives fewer candidates than the {k} that were asked for")
     best = [(token, -value) for value, token in others[:k]]
     if not is_among and logprob > best[-1][1] + _APART:
         raise BadAnswer("leaves a token out of its candidates that is more likely than one of them")
+    greater = next((at for at, (_, value) in enumerate(best) if value <= logprob), len(best))
     if is_among:
-        best.append((own, logprob))
-        best.sort(key=lambda item: -item[1])
-    check_mass(value for _, value in best)
-    greater = sum(value > logprob for _, value in best)
+        # Behind those that are as likely.
+        at = next((at for at in range(greater, len(best)) if best[at][1] < logprob), len(best))
+        best.insert(at, (own, logprob))
+    check_mass([value for _, value in best])
     rank = 1 + greater if greater < k else -k
-    top = tuple((token, _real(value)) for token, value in best)
-    return Position(_real(logprob), rank, top[0][1], top)
+    if best[-1][1] <= _NO_LOGPROB or best[0][1] > 0:
+        best = [(token, _real(value)) for token, value in best]
+    return Position(_real(logprob), rank, best[0][1], tuple(best))
 
 
 def position_of_texts(own: str, logprob: float, candidates: Mapping[str, float], k: int) -> Position:
@@ -96,15 +98,15 @@ def position_of_texts(own: str, logprob: float, candidates: Mapping[str, float],
 def check_logprobs(values: Sequence[float]) -> None:
     """Raises BadAnswer for what can't be logprobs."""
     for value in values:
-        if not math.isfinite(value):
-            raise BadAnswer(f"gives {value} as a logprob")
-        if value > _ABOVE_ZERO:
-            raise BadAnswer(f"gives {value:g} as a logprob, which is above 0, as logits are")
+        # One comparison, since this is run for every candidate of every position.
+        if not -math.inf < value <= _ABOVE_ZERO:
+            what = f"{value:g} as a logprob, which is above 0, as logits are"
+            raise BadAnswer(f"gives {what if math.isfinite(value) else f'{value} as a logprob'}")
 
 
 def check_mass(logprobs: Iterable[float]) -> None:
     """Raises BadAnswer where the probabilities of tokens that exclude each other are more than 1 together."""
-    total = sum(math.exp(value) for value in logprobs)
+    total = sum(map(math.exp, logprobs))
     if total > 1 + _ABOVE_ONE:
         raise BadAnswer(f"gives candidates whose probabilities are {total:.3f} together, so that they are no logprobs")
 
@@ -112,14 +114,14 @@ def check_mass(logprobs: Iterable[float]) -> None:
 def as_numbers(positions: Sequence[Position], k: int) -> SideNumbers:
     """The columns of positions, without candidates where one of them has none."""
     had = k if all(len(each.top) == k for each in positions) else 0
-    tops = [item for each in positions for item in each.top[:had]]
+    tops = [item for each in positions for item in each.top] if had else []
     return SideNumbers(
         k=had,
         logprob=float32_column(each.logprob for each in positions),
         rank=int32_column(each.rank for each in positions),
         entropy=b"",
-        top_ids=int32_column(token for token, _ in tops),
-        top_logprobs=float32_column(value for _, value in tops),
+        top_ids=int32_column([token for token, _ in tops]),
+        top_logprobs=float32_column([value for _, value in tops]),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from shiftlens.backends.dialect import Dialect, Question, Told
-from shiftlens.backends.exchange import IN_FLIGHT, Exchange, Refusal, Unanswered
+from shiftlens.backends.exchange import Exchange, Refusal, Unanswered
 from shiftlens.backends.failures import is_of_one_text
 from shiftlens.backends.positions import BadAnswer, Position, as_numbers
 from shiftlens.backends.probe import LONGEST, probe, probe_tokens
@@ -58,9 +58,8 @@ class ServedModel:
         # How many answers were lost when the server last told what it is, and when it was last probed.
         self._told_at = 0
         self._probed: int | None = None
-        # Made where they are used: in Python 3.10 they belong to the loop that first waits for them.
+        # Made where it is used: in Python 3.10 it belongs to the loop that first waits for it.
         self._lock = asyncio.Lock()
-        self._room = asyncio.Semaphore(IN_FLIGHT)
 
     @property
     def most_ids(self) -> int | None:
@@ -297,5 +296,4 @@ class ServedModel:
         if self.told is None:
             raise AnotherModel
         question = ask(self.told)
-        async with self._room:
-            return await self.exchange.ask("POST", question.path, question.body)
+        return await self.exchange.ask("POST", question.path, question.body)

@@ -11,7 +11,7 @@ from shiftlens.backends.positions import BadAnswer, Position, position
 from shiftlens.backends.vllm_tokens import VllmTokens
 
 
-class _Entry(msgspec.Struct):
+class _Entry(msgspec.Struct, gc=False):
     logprob: float
 
 

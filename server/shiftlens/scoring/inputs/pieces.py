@@ -38,10 +38,17 @@ class Pieces:
         self._tokenizer = tokenizer
         self.style = _style(tokenizer)
         self._added = {i: t.content for i, t in tokenizer.added_tokens_decoder.items()}
+        self._known: dict[int, bytes] = {}
         self.special_ids = frozenset(i for i, t in tokenizer.added_tokens_decoder.items() if t.special)
 
     def __getitem__(self, token_id: int) -> bytes:
         """The bytes of an id; those of an id that the vocabulary lacks (padding rows) are empty."""
+        known = self._known.get(token_id)
+        if known is None:
+            known = self._known[token_id] = self._bytes_of(token_id)
+        return known
+
+    def _bytes_of(self, token_id: int) -> bytes:
         added = self._added.get(token_id)
         if added is not None:
             return added.encode("utf-8", "replace")

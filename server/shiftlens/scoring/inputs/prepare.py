@@ -89,12 +89,14 @@ def prepare(
 
 def _check_ids(loaded: TokenizedModel, ids: Sequence[int], encoder: TextEncoder) -> None:
     """An aligned model may have added tokens that its base has no logits for."""
-    lacking = [i for i in ids if i >= loaded.vocabulary]
+    # Of a model that is elsewhere, this is asked of its backend.
+    vocabulary = loaded.vocabulary
+    lacking = [i for i in ids if i >= vocabulary]
     if lacking:
         pieces = {encoder.pieces[i].decode("utf-8", "replace") or f"id {i}" for i in lacking}
         raise ScoringError(
             f"{loaded.name} has no such token as {', '.join(sorted(pieces)[:3])}, which the aligned model added"
-            f" (it has {loaded.vocabulary:,}).",
+            f" (it has {vocabulary:,}).",
             "Choose another base context than `chat`, or a base model with these tokens.",
         )
 
