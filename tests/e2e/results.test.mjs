@@ -131,7 +131,7 @@ test("tokens within the noise floor are listed, and greyed until the list is clo
     );
   assert.deepEqual(await grey(), []);
   await editor.command("ShiftLens: Measure the Noise Floor...");
-  await editor.rows("the dtypes", (rows) => rows.length === 4);
+  await editor.rows("what to measure against", (rows) => rows.length === 6);
   await editor.pick("In bfloat16");
   const shown = await page("noise floor");
   const found = await editor.until("grey tokens", async () => {

@@ -135,7 +135,7 @@ export interface ContextsParams {
   contexts: string[];
 }
 
-/** `against` is a dtype, or empty for one that is not the pair's own. */
+/** `against` is a dtype, "int8" or the path of a GGUF file; empty for a dtype that is not the pair's own. */
 export interface NoiseFloorParams {
   uri: string;
   against: string;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { contexts, DTYPES, swaps } from "../../src/views/results/offers";
+import { AGAINST, contexts, swaps } from "../../src/views/results/offers";
 
 test("each way to swap says how many continuations it costs", () => {
   for (const ofResponse of [false, true]) {
@@ -18,7 +18,7 @@ test("from a response only its most shifted tokens are offered, at a token that 
 });
 
 test("no two offers look the same", () => {
-  for (const offers of [swaps(false), DTYPES, contexts("template:x")]) {
+  for (const offers of [swaps(false), AGAINST, contexts("template:x")]) {
     assert.equal(new Set(offers.map(({ label }) => label)).size, offers.length);
   }
 });

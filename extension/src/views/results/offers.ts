@@ -57,8 +57,11 @@ function cost(positions: number, samples: number): string {
   return `The models write ${positions * ARMS * (samples + 1)} continuations of up to ${TOKENS} tokens.`;
 }
 
-/** Other dtypes to measure the noise in. */
-export const DTYPES: readonly Offer<string>[] = [
+/** Stands for a file that the user is yet to choose. */
+export const GGUF_FILE = "a file";
+
+/** What to measure the noise against: other dtypes, and quantisations. */
+export const AGAINST: readonly Offer<string>[] = [
   {
     label: "In another dtype than the pair's",
     detail: "bfloat16; float32 where the pair runs in another one.",
@@ -67,6 +70,16 @@ export const DTYPES: readonly Offer<string>[] = [
   { label: "In bfloat16", detail: "Eight bits for the digits of a number.", value: "bfloat16" },
   { label: "In float16", detail: "Eleven bits for the digits of a number.", value: "float16" },
   { label: "In float32", detail: "Twenty-four bits for the digits of a number.", value: "float32" },
+  {
+    label: "With weights in int8",
+    detail: "The weights of linear layers are rounded to eight bits, with a scale for each output.",
+    value: "int8",
+  },
+  {
+    label: "As a GGUF file has it...",
+    detail: "A file of the aligned model, in whichever quantisation it has.",
+    value: GGUF_FILE,
+  },
 ];
 
 export const NOISE_COST =

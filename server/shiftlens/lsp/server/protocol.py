@@ -89,7 +89,8 @@ class ContextsParams:
 
 @attrs.define
 class NoiseFloorParams:
-    """Parameters of `shiftlens/noiseFloor`: the other dtype ("": one that differs), and a token of progress."""
+    """Parameters of `shiftlens/noiseFloor`: another dtype ("": one that differs), "int8" or a GGUF file; a token of
+    progress."""
 
     uri: str
     against: str = ""
