@@ -127,7 +127,10 @@ export interface CrossSampleParams {
   position: Position;
   /** So many of the most shifted tokens of the response there, instead of the token there. */
   most?: number;
+  /** These in one go, in an answer that is written anew. */
+  together?: boolean;
   samples: number;
+  maxTokens?: number;
 }
 
 export interface ContextsParams {

@@ -10,7 +10,7 @@ export interface Offer<T> {
 }
 
 /** How a token, or several, is swapped: what CROSS_SAMPLE is asked beside the place. */
-export type Swap = Pick<CrossSampleParams, "most" | "samples">;
+export type Swap = Pick<CrossSampleParams, "most" | "together" | "samples" | "maxTokens">;
 
 /** The server's own number of tokens behind the position. */
 const TOKENS = 40;
@@ -18,6 +18,8 @@ const ARMS = 4;
 const SEVERAL = 5;
 const SAMPLES = 4;
 const MANY_SAMPLES = 16;
+/** An answer in one go begins where the response does, and is to be whole. */
+const ANSWER_TOKENS = 200;
 
 /** Ways to test the token at a place, and the most shifted ones of its response; those come first where asked for. */
 export function swaps(ofResponse: boolean): Offer<Swap>[] {
@@ -48,6 +50,12 @@ export function swaps(ofResponse: boolean): Offer<Swap>[] {
       description: "each by itself, greedy alone",
       detail: cost(SEVERAL, 0),
       value: { most: SEVERAL, samples: 0 },
+    },
+    {
+      label: `The ${SEVERAL} most shifted tokens in one go`,
+      description: `in an answer that is written anew, greedy and ${SAMPLES} samples`,
+      detail: `The models write ${ARMS * (SAMPLES + 1)} answers of up to ${ANSWER_TOKENS} tokens.`,
+      value: { most: SEVERAL, together: true, samples: SAMPLES, maxTokens: ANSWER_TOKENS },
     },
   ];
   return ofResponse ? several : [...here, ...several];

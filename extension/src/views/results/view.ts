@@ -49,7 +49,8 @@ export class Results implements vscode.Disposable {
       throw new Error("No scored token stands there.");
     }
     if (page) {
-      await this.#pages.show("did this token matter?", document, page);
+      const name = picked.value.together ? "did these tokens matter?" : "did this token matter?";
+      await this.#pages.show(name, document, page);
     }
   }
 
