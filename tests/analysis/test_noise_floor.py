@@ -105,6 +105,26 @@ def test_what_has_no_numbers_in_both_is_told() -> None:
     found = noise_of_file([REAL], [other], ("a", "b"))
     assert found.responses == ()
     assert "not the same" in found.not_measured[0][1]
+    apart = build(response("abc"), two_vocabularies(), ClassifyOptions())
+    assert "not the same" in noise_of_file([apart], [apart], ("a", "b")).not_measured[0][1]
+
+
+def test_a_file_that_begins_the_turn_otherwise_has_no_noise_and_that_is_told() -> None:
+    base = dataclasses.replace(NOISE.pair_scores.base, prefix_ids=(7, 7))
+    given_otherwise = dataclasses.replace(NOISE, scored=dataclasses.replace(NOISE.pair_scores, base=base))
+    found = noise_of_file([REAL], [given_otherwise], ("float32", "a.gguf"))
+    assert found.responses == ()
+    assert "two chat templates" in found.not_measured[0][1]
+
+
+def test_notes_of_either_scoring_are_told_once() -> None:
+    def noted(analysis: ResponseAnalysis, *notes: str) -> ResponseAnalysis:
+        scores = analysis.pair_scores
+        told = dataclasses.replace(scores, comparison=dataclasses.replace(scores.comparison, notes=notes))
+        return dataclasses.replace(analysis, scored=told)
+
+    found = noise_of_file([noted(REAL, "Both.", "Real.")], [noted(NOISE, "Both.", "Noise.")], ("a", "b"))
+    assert found.responses[0].notes == ("Both.", "Real.", "Noise.")
 
 
 def as_json(found: FileNoise, real: ResponseAnalysis) -> dict[str, Any]:

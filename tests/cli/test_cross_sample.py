@@ -99,7 +99,7 @@ def test_a_budget_is_swapped_in_one_go_and_comes_again_the_same(talk: Path) -> N
         )
     assert found == json_of(*arguments)
     out, _ = ran(*arguments)
-    assert "up to 2 tokens swapped in one go; edit distance to the response over 12 tokens from its beginning" in out
+    assert "up to 2 tokens swapped in one go, the most shifted; edit distance to the response over 12 tokens" in out
     assert "⟦" in out
 
 

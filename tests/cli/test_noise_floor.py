@@ -58,6 +58,16 @@ def test_the_text_marks_what_is_within_the_floor_and_counts_what_is_beyond(talk:
     assert "⟦reat⟧⟦ question⟧" in ran(talk, "--bundled")
 
 
+def test_rounded_weights_are_what_the_noise_may_come_from(talk: Path) -> None:
+    found = json.loads(ran(talk, "--bundled", "--against", "int8", "--format", "json"))
+    Draft202012Validator(schema()).validate(found)
+    assert found["dtypes"] == {"real": "float32", "against": "int8"}
+    assert found["floor"]["logprob"] > 0
+    said = ran(talk, "--bundled", "--against", "int8")
+    assert "Noise is what the aligned model moves by with its weights rounded to int8, from float32" in said
+    ran(talk, "--bundled", "--against", "int3", code=2)
+
+
 def test_positions_without_a_class_are_not_said_to_be_within_the_floor() -> None:
     real = build(response("abc"), scored([b"a", b"b", b"c"], base_ranks=[0, 9, 0, 1], kl=[0.1] * 4), ClassifyOptions())
     itself = build(response("abc"), scored([b"a", b"b", b"c"], kl=[0.1] * 4), ClassifyOptions())

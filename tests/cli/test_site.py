@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from cli.test_analyze import shiftlens
+from processes import SECONDS, until
 from report.page_reader import PageReader
 from shiftlens.bundled.paths import transcripts
-from shiftlens.cli.site import _replacing
+from shiftlens.cli.replacing import replacing
 from shiftlens.options.pair import PairSpec
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("lasting_engines")]
@@ -100,7 +104,61 @@ def test_a_site_that_can_not_be_put_in_place_leaves_the_one_that_was_there(tmp_p
     site = tmp_path / "site"
     site.mkdir()
     (site / "index.html").write_text("before")
-    with pytest.raises(OSError, match="No such file"), _replacing(site) as fresh:
+    with pytest.raises(OSError, match="No such file"), replacing(site) as fresh:
         shutil.rmtree(fresh)
+    assert (site / "index.html").read_text() == "before"
+    assert list(tmp_path.iterdir()) == [site]
+
+
+async def ended_by(number: signal.Signals, folder: Path, out: Path, models: list[str]) -> int:
+    """The exit code of a run over many files that gets a signal while it writes."""
+    for count in range(200):
+        (folder / f"many-{count}.txt").write_text(TALK.replace("it?", f"it, {count}?"), encoding="utf-8")
+    command = [sys.executable, "-m", "shiftlens", "site", str(folder), *models, "-o", str(out)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        await until(lambda: process.poll() is not None or list(out.parent.glob(".out.*.part/*/pages/*.html")))
+        process.send_signal(number)
+        return process.wait(timeout=SECONDS)
+
+
+async def test_a_run_that_is_asked_to_end_leaves_nothing_behind(
+    folder: Path, tmp_path: Path, models: list[str]
+) -> None:
+    assert await ended_by(signal.SIGTERM, folder, tmp_path / "out", models) == 143
+    assert [path.name for path in tmp_path.iterdir()] == ["talks"]
+
+
+async def test_what_a_killed_run_leaves_behind_goes_with_the_next_one(
+    folder: Path, tmp_path: Path, models: list[str]
+) -> None:
+    out = tmp_path / "out"
+    assert await ended_by(signal.SIGKILL, folder, out, models) == -signal.SIGKILL
+    assert len(list(tmp_path.glob(".out.*.part"))) == 1
+    assert shiftlens("site", folder / "b.txt", *models, "-o", out).code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "talks"]
+
+
+def test_the_folder_of_a_run_that_goes_on_stays_and_so_does_what_is_not_known_to_be_one(tmp_path: Path) -> None:
+    site = tmp_path / "a [b]*"
+    unknown = tmp_path / ".a [b]*.x.part"
+    unknown.mkdir()
+    (unknown / "mine.txt").write_text("mine")
+    with replacing(site) as first:
+        (first / "index.html").write_text("first")
+        with replacing(site) as second:
+            (second / "index.html").write_text("second")
+        assert (site / "index.html").read_text() == "second"
+    assert (site / "index.html").read_text() == "first"
+    assert (unknown / "mine.txt").read_text() == "mine"
+    assert sorted(tmp_path.iterdir()) == [unknown, site]
+
+
+def test_a_site_that_a_killed_run_had_put_aside_comes_back(tmp_path: Path) -> None:
+    site, work = tmp_path / "site", tmp_path / ".site.x.part"
+    (work / "before").mkdir(parents=True)
+    (work / "before" / "index.html").write_text("before")
+    (work / "lock").touch()
+    with pytest.raises(RuntimeError), replacing(site):
+        raise RuntimeError
     assert (site / "index.html").read_text() == "before"
     assert list(tmp_path.iterdir()) == [site]

@@ -91,8 +91,8 @@ test("a token is swapped, and the page has the arms, their texts and the command
 test("the code lens of a response asks the same of its most shifted tokens", async () => {
   await backToTheFile();
   await editor.page.locator(".codelens-decoration a", { hasText: "did they matter?" }).first().click();
-  const rows = await editor.rows("the ways to swap", (found) => found.length === 2);
-  assert.ok(rows.every((row) => row.includes("5 most shifted tokens of this response")));
+  const rows = await editor.rows("the ways to swap", (found) => found.length === 3);
+  assert.ok(rows.every((row) => row.includes("5 most shifted tokens")));
   await editor.pick("The 5 most shifted tokens of this response, quickly");
   // The page before is of one token, and has the same name.
   const shown = await editor.until("a table of several tokens", async () => {
@@ -102,6 +102,20 @@ test("the code lens of a response asks the same of its most shifted tokens", asy
   await editor.screenshot("results-lens");
   assert.ok(shown.lines.filter((line) => PLACE.test(line)).length >= 5);
   await followFirstLink(shown);
+});
+
+test("the most shifted tokens are swapped in one go, and the page says which these are", async () => {
+  await backToTheFile();
+  await editor.page.locator(".codelens-decoration a", { hasText: "did they matter?" }).first().click();
+  await editor.rows("the ways to swap", (found) => found.some((row) => row.includes("in one go")));
+  await editor.pick("The 5 most shifted tokens in one go");
+  const shown = await page("did these tokens matter?");
+  await editor.screenshot("results-together");
+  const text = shown.lines.join("\n");
+  assert.match(text, /^Did these tokens matter\? chat\.txt/);
+  assert.match(text, /shiftlens cross-sample .*chat\.txt .*--most 5 --together --samples 4/);
+  assert.match(text, /swapped from base rank [\d,]+ on:/);
+  assert.match(text, /token \d+: ".*" instead of ".*" \(base rank [\d,]+\)/);
 });
 
 test("base contexts stand side by side, and a changed token leads to its place", async () => {
@@ -131,7 +145,7 @@ test("tokens within the noise floor are listed, and greyed until the list is clo
     );
   assert.deepEqual(await grey(), []);
   await editor.command("ShiftLens: Measure the Noise Floor...");
-  await editor.rows("the dtypes", (rows) => rows.length === 4);
+  await editor.rows("what to measure against", (rows) => rows.length === 6);
   await editor.pick("In bfloat16");
   const shown = await page("noise floor");
   const found = await editor.until("grey tokens", async () => {

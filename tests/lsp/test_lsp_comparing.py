@@ -98,6 +98,10 @@ async def test_the_noise_floor_lists_what_lies_within_it(tiny_settings: dict[str
     )
     other = await client.ask("shiftlens/noiseFloor", {"uri": uri, "against": "float16"})
     assert other["dtypes"] == {"real": "float32", "against": "float16"}
+    rounded = await client.ask("shiftlens/noiseFloor", {"uri": uri, "against": "int8"})
+    assert rounded["dtypes"] == {"real": "float32", "against": "int8"}
+    assert rounded["floor"]["logprob"] > 0
+    assert "moves by with its weights rounded to int8, from float32" in " ".join(rounded["text"].split())
     assert await client.leave() == 0
 
 

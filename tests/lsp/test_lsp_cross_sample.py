@@ -95,6 +95,40 @@ async def test_a_page_of_several_positions_has_a_table_that_leads_to_each(tiny_s
     assert await client.leave() == 0
 
 
+async def test_the_most_shifted_are_swapped_in_one_go_and_the_page_says_which(
+    tiny_settings: dict[str, Any], tmp_path: Path
+) -> None:
+    client = await started(settings=tiny_settings)
+    uri = client.open(TALK, uri=(tmp_path / "talk.txt").as_uri())
+    await client.until_state(uri, "ready")
+    asked = {"uri": uri, "position": PLACE, "most": 2, "together": True, "samples": 1, "maxTokens": 8}
+    answer = await client.ask("shiftlens/crossSample", {**asked, "workDoneToken": "swaps"})
+    (together,) = answer["together"]
+    assert (answer["positions"], answer["notSampled"], together["response"]) == ([], [], 0)
+    by_arm = {arm["arm"]: arm["continuations"] for arm in together["arms"]}
+    assert list(by_arm) == ["swapped", "kept", "reverse", "base"]
+    for name, continuations in by_arm.items():
+        assert [each["seed"] for each in continuations] == [None, 0]
+        for each in continuations:
+            assert len(each["swaps"]) <= (2 if name in ("swapped", "reverse") else 0)
+            assert all(swap["base_rank"] >= each["from_rank"] for swap in each["swaps"])
+    assert by_arm["swapped"][0]["swaps"]
+    page = " ".join(answer["text"].split())
+    assert page.startswith("Did these tokens matter? talk.txt")
+    assert "Up to 2 tokens swapped in one go, the most shifted; edit distance" in page
+    assert "--response 1 --most 2 --together --samples 1 --seed 0 --max-tokens 8" in page
+    first = by_arm["swapped"][0]["swaps"][0]
+    assert f"token {first['index']}: " in page
+    assert f"(base rank {first['base_rank']:,})" in page
+    assert [value["kind"] for token, value in client.progress if token == "swaps"][-1] == "end"
+    parts = await client.ask("shiftlens/crossSample", {**asked, "partialResultToken": "parts"})
+    values = [value for token, value in client.progress if token == "parts"]
+    assert parts == {"positions": [], "notSampled": [], "together": []}
+    assert values[0]["together"] == []
+    assert values[1:] == [{"together": [together]}]
+    assert await client.leave() == 0
+
+
 async def test_where_nothing_is_scored_the_answer_is_null(tiny_settings: dict[str, Any]) -> None:
     client, uri = await scored(tiny_settings)
     asked = {"uri": uri, "position": {"line": 0, "character": 1}}
@@ -129,6 +163,8 @@ async def test_what_can_not_be_is_an_error_in_words(tiny_settings: dict[str, Any
     for more, why in (
         ({"samples": 101}, "samples"),
         ({"most": 0}, "from 1 up"),
+        ({"most": 0, "together": True}, "from 1 up"),
+        ({"together": True}, "`most` is to be named"),
         ({"temperature": 0}, "temperature"),
         ({"seed": -1}, "Seeds"),
         ({"maxTokens": 0}, "tokens"),

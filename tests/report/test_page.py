@@ -14,14 +14,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from analysis.hand_made import base_of, of_parts, response, scored, side
+from analysis.hand_made import base_of, floats, of_parts, response, scored, side
 from report.page_reader import PageReader, sentences
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.facts import facts
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, Token
+from shiftlens.analysis.stages_of_file import stages_of_file
 from shiftlens.analysis.tokens import token, tokens
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.report.page import ReportedFile, is_report, render
+from shiftlens.report.text.stages import moved_rows
 from shiftlens.text.source_map import SourceMap
 from shiftlens.transcripts.model import Part, PartKind, Response, Role, Trained, Transcript, Turn
 
@@ -356,3 +358,25 @@ def test_with_compat_each_card_has_the_references_numbers_and_no_setting_is_name
     names = [e.text for e in page.all("dt")]
     assert "Compat" in names
     assert not {"Base context", "Aligned context", "Class by", "Candidates kept"} & set(names)
+
+
+def test_what_stages_moved_stands_below_its_response_and_can_do_nothing_to_the_page() -> None:
+    found = analysis([HOSTILE.encode(), b" so"])
+    scores = found.responses[0].pair_scores
+    sure = dataclasses.replace(scores.aligned, logprob=floats([-0.001] * 3))
+    unsure = dataclasses.replace(scores.base, logprob=floats([-9.0, -0.001, -0.001]))
+    moved = dataclasses.replace(found.responses[0], scored=dataclasses.replace(scores, base=unsure, aligned=sure))
+    pair = PairSpec(base="b", aligned=HOSTILE)
+    each = [dataclasses.replace(found, responses=(moved,), pair=pair)]
+    stages = stages_of_file(each, [()], 0.1)
+    page = PageReader(render([ReportedFile("talk.txt", found, stages=stages)]))
+    of_file, of_response = page.all("details", "stages")
+    assert "differs by more than 0.1" in " ".join(of_file.text.split())
+    assert "alert(1)" in of_file.text
+    rows = ["".join(cells) for cells in moved_rows(stages.responses[0].rows)]
+    assert len(rows) == 1
+    assert [row.text for row in page.all("tr") if row.text in rows] == rows
+    assert rows[0].startswith("1")
+    assert "stage 1: 1 (33.3%)" in " ".join(of_response.text.split())
+    assert len(page.all("script")) == len(page_of(found).all("script"))
+    assert not page.all("img")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shiftlens.errors import ScoringError
 from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE, PairSpec, ScoreOptions
-from shiftlens.scores.continuations import Sampling, Swaps, Voice, WrittenToken, check_asked
+from shiftlens.scores.continuations import NEVER, Sampling, Swaps, Voice, WrittenToken, check_asked
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
 from shiftlens.scoring.continuing.place import place_in
 from shiftlens.scoring.continuing.run import Continuing, Written
@@ -60,9 +60,16 @@ def test_at_the_first_shifted_steps_the_other_models_choice_stands(
                 for model, side in ((pair.base, place.base), (pair.aligned, place.aligned))
             )
             said, instead = int(aligned.argmax()), int(base.argmax())
-            is_shifted = left > 0 and 1 + int((base > base[said]).sum()) > above
+            ends = said in place.aligned.end_ids
+            both_end = ends and instead in place.base.end_ids
+            # The end is another token for each model, and a rank is of the base's own.
+            ranked = place.base.end_id if ends and place.base.end_id is not None else said
+            rank = 0 if both_end else 1 + int((base > base[ranked]).sum())
+            is_shifted = left > 0 and rank > above
             writes, other = (instead, said) if alpha == -1.0 else (said, instead)
             assert (token.id, token.is_swapped) == ((other, True) if is_shifted else (writes, False))
+            assert token.replaced == (pair.aligned.loaded.encoder.pieces[writes] if is_shifted else b"")
+            assert token.base_rank == (rank if left and said != instead else 0)
             left -= is_shifted
             own.append(token.id)
     assert sum(token.is_swapped for token in found) == most - left
@@ -84,6 +91,15 @@ def test_a_budget_for_every_disagreement_makes_one_models_answer_of_the_others(t
             most = min(len(one), len(other))
             assert one[:most] == other[:most]
             assert most > 0
+
+
+@pytest.mark.parametrize("alpha", [-1.0, 0.0])
+def test_swaps_that_are_never_made_leave_an_answer_as_it_is_and_tell_where_they_could_be(alpha: float) -> None:
+    seen, plain = written(Session(), BUNDLED, Voice(alpha, 5, swaps=Swaps(1, NEVER)), Voice(alpha, 5))
+    assert ids_of(seen) == ids_of(plain)
+    assert not any(token.is_swapped for token in seen)
+    assert max(token.base_rank for token in seen) > 3
+    assert {token.base_rank for token in plain} == {0}
 
 
 def test_of_two_models_that_are_the_same_nothing_is_swapped(tiny_pair: PairSpec) -> None:

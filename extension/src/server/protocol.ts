@@ -127,7 +127,10 @@ export interface CrossSampleParams {
   position: Position;
   /** So many of the most shifted tokens of the response there, instead of the token there. */
   most?: number;
+  /** These in one go, in an answer that is written anew. */
+  together?: boolean;
   samples: number;
+  maxTokens?: number;
 }
 
 export interface ContextsParams {
@@ -135,7 +138,7 @@ export interface ContextsParams {
   contexts: string[];
 }
 
-/** `against` is a dtype, or empty for one that is not the pair's own. */
+/** `against` is a dtype, "int8" or the path of a GGUF file; empty for a dtype that is not the pair's own. */
 export interface NoiseFloorParams {
   uri: string;
   against: string;

@@ -83,17 +83,34 @@ class SwapPosition:
 
 
 @dataclass(frozen=True, slots=True)
+class Swap:
+    """A token of an answer that is the other model's: its index, which the writer would have said instead, and the base
+    model's rank of what the aligned model says there."""
+
+    index: int
+    replaced: bytes
+    base_rank: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One continuation of an arm; greedy where the seed is None. `end` is that of its last token.
 
-    `swapped` are the indices of the tokens that are the other model's, where several were swapped in one go.
+    Where several tokens were swapped in one go, `swaps` are these, and `from_rank` is the base rank from which on one
+    was (0 where none was to be).
     """
 
     seed: int | None
     pieces: tuple[bytes, ...]
     end: str
     parting: Parting
-    swapped: tuple[int, ...] = ()
+    swaps: tuple[Swap, ...] = ()
+    from_rank: int = 0
+
+    @property
+    def swapped(self) -> tuple[int, ...]:
+        """The indices of the tokens that are the other model's."""
+        return tuple(each.index for each in self.swaps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@
      "not_sampled": [{"response", "index", "message"}],
      "together": [{"response", "notes", "said", "effect",
         "arms": [{"arm", "model", "choices", "edit_distance", "common_bigrams", "same_tokens": {as above},
-            "continuations": [{as above, "swapped": [index, ...]}]}]}]}
+            "continuations": [{as above, "from_rank", "swapped": [index, ...],
+                               "swaps": [{"index", "replaced", "base_rank"}]}]}]}]}
 
 A file that could not be analysed gives {"schema", "file", "error": {"kind", "line", "message"}} instead.
 
@@ -24,7 +25,9 @@ A file that could not be analysed gives {"schema", "file", "error": {"kind", "li
   edit distance of the arm "swapped" less that of "kept".
 - "together" is there where tokens are swapped in one go ("most" of the settings, at the most); "choices" is the model
   whose choices stand at the indices of "swapped" in the continuation, which begins where the response does; an end that
-  was swapped in has the index behind the last token.
+  was swapped in has the index behind the last token. "swaps" has the same with what the model that writes would have
+  said ("replaced") and the base rank for which it was swapped; "from_rank" is the least rank that one was swapped for,
+  null in an arm without swaps.
 - "text" of a continuation begins behind the swapped token. Its "end" is "end", "close", "length" or "room".
 """
 
@@ -87,7 +90,7 @@ def to_json(
             {"response": position.response, "index": position.row, "message": message}
             for position, message in not_sampled
         ],
-        **({} if together is None else {"together": [_together(each) for each in together]}),
+        **({} if together is None else {"together": [together_json(each) for each in together]}),
     }
 
 
@@ -114,7 +117,8 @@ def position_json(found: CrossSampled) -> Json:
     }
 
 
-def _together(found: SwappedTogether) -> Json:
+def together_json(found: SwappedTogether) -> Json:
+    """The object of a response of which tokens were swapped in one go."""
     return {
         "response": found.response,
         "notes": list(found.notes),
@@ -126,9 +130,20 @@ def _together(found: SwappedTogether) -> Json:
                 "model": each.arm.model,
                 "choices": each.arm.behind,
                 **_numbers(each),
-                "continuations": [{**_sample(of), "swapped": list(of.swapped)} for of in each.samples],
+                "continuations": [{**_sample(of), **_swaps(of)} for of in each.samples],
             }
             for each in found.arms
+        ],
+    }
+
+
+def _swaps(sample: Sample) -> Json:
+    return {
+        "from_rank": sample.from_rank or None,
+        "swapped": list(sample.swapped),
+        "swaps": [
+            {"index": each.index, "replaced": each.replaced.decode("utf-8", "replace"), "base_rank": each.base_rank}
+            for each in sample.swaps
         ],
     }
 

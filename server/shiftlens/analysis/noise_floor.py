@@ -1,9 +1,10 @@
-"""Which shifts are no larger than rounding: the aligned model against itself in another dtype, beside the real pair.
+"""Which shifts are no larger than rounding: the aligned model against itself in other numbers, beside the real pair.
 
-The aligned model is scored in two dtypes on what it is given, and how far its logprobs move is the noise. The noise
-floor of a file is the smallest value that QUANTILE of all its positions do not exceed, for the logprob of the token and
-for the KL each by itself. A position lies within the floor where the real pair's logprobs of the token differ by no
-more than the floor, or than the noise at this very position if that is larger, and the same holds for the KL.
+The aligned model is scored twice on what it is given, as it runs for the pair and in another dtype or quantisation, and
+how far its logprobs move is the noise. The noise floor of a file is the smallest value that QUANTILE of all its
+positions do not exceed, for the logprob of the token and for the KL each by itself. A position lies within the floor
+where the real pair's logprobs of the token differ by no more than the floor, or than the noise at this very position if
+that is larger, and the same holds for the KL.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from dataclasses import dataclass, replace
 
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.analysis.tokens import base_logprobs, kl_of_positions
+from shiftlens.options.pair import DTYPES, INT8
 from shiftlens.scores.columns import float32
 from shiftlens.scores.records import ScoredResponse
 
+NOISE_DTYPES = tuple(name for name in DTYPES if name != "auto")
+"""The dtypes that the noise may be measured in."""
 QUANTILE = 0.95
 """The part of all positions whose noise is at most the floor."""
 
@@ -67,17 +71,19 @@ class Inside:
 
 @dataclass(frozen=True, slots=True)
 class ResponseNoise:
-    """A response: its analysis in the real pair, and each position's noise."""
+    """A response: its analysis in the real pair, each position's noise, and the notes on both scorings."""
 
     analysis: ResponseAnalysis
     positions: tuple[NoisePosition, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FileNoise:
-    """The floor of a file over so many positions, and its responses. `dtypes`: the real pair's, and the other one.
+    """The floor of a file over so many positions, and its responses.
 
-    `not_measured` are the responses without numbers in both dtypes (index, message).
+    `dtypes` has the real pair's, and what the noise is measured against: another one, INT8 or the name of a file.
+    `not_measured` are the responses without numbers in both (index, message).
     """
 
     floor: Moved
@@ -104,28 +110,39 @@ def noise_of_file(
     refused: Sequence[tuple[int, str]] = (),
 ) -> FileNoise:
     """The noise floor of a file. `real` are its analyses under the pair, `against_itself` those of the aligned model
-    beside itself in the other dtype; `refused` are responses without scores of either.
+    beside itself in the other numbers; `refused` are responses without scores of either.
     """
     own = {found.response.index: found for found in against_itself}
-    both: list[tuple[ResponseAnalysis, list[Moved]]] = []
+    both: list[tuple[ResponseAnalysis, ResponseAnalysis, list[Moved]]] = []
     missing = dict(refused)
     for found in real:
         noise = own.get(found.response.index)
         if noise is None:
             continue
-        if noise.scored.aligned.ids != found.scored.aligned.ids:
-            missing[found.response.index] = "Its tokens were not the same in the two scorings."
+        why_not = _why_not(found, noise)
+        if why_not:
+            missing[found.response.index] = why_not
         else:
-            both.append((found, moved(noise.pair_scores)))
-    every = [each for _, column in both for each in column]
+            both.append((found, noise, moved(noise.pair_scores)))
+    every = [each for *_, column in both for each in column]
     floor = Moved(quantile(each.logprob for each in every), quantile(each.kl for each in every))
     return FileNoise(
         floor=floor,
         measured=sum(not math.isnan(each.logprob) for each in every),
         dtypes=dtypes,
-        responses=tuple(ResponseNoise(found, _positions(found, column, floor)) for found, column in both),
+        responses=tuple(
+            ResponseNoise(found, _positions(found, column, floor), tuple(dict.fromkeys((*found.notes, *noise.notes))))
+            for found, noise, column in both
+        ),
         not_measured=tuple(sorted(missing.items())),
     )
+
+
+def as_what(other: str) -> str:
+    """How the aligned model is scored a second time, in words behind its name."""
+    if other == INT8:
+        return f"with its weights rounded to {INT8}"
+    return f"in {other}" if other in NOISE_DTYPES else f"as it is in {other}"
 
 
 def moved(scored: ScoredResponse) -> list[Moved]:
@@ -161,6 +178,16 @@ def without_noise(response: ResponseNoise) -> ResponseAnalysis:
         if each.within and each.shift is not ShiftClass.UNSHIFTED:
             classes[each.index] = ShiftClass.UNKNOWN
     return replace(response.analysis, classes=bytes(classes))
+
+
+def _why_not(real: ResponseAnalysis, noise: ResponseAnalysis) -> str:
+    """Why the noise of a response can't be had of these two, in a sentence; "" where it can."""
+    scored = noise.pair_scores
+    if scored.aligned.ids != real.scored.aligned.ids or scored.comparison.alignment is not None:
+        return "Its tokens were not the same in the two scorings."
+    if scored.base.prefix_ids != scored.aligned.prefix_ids:
+        return "What stands before it was not given alike in the two scorings: the files have two chat templates."
+    return ""
 
 
 def _positions(found: ResponseAnalysis, noise: Sequence[Moved], floor: Moved) -> tuple[NoisePosition, ...]:

@@ -12,8 +12,9 @@
 
 A file that could not be analysed gives {"schema", "file", "error": {"kind", "line", "message"}} instead.
 
-- "noise" is of the aligned model in the two dtypes, "real" of the aligned and the base model: "logprob" is the absolute
-  difference of the token's logprobs, "kl" that of the two distributions, in nats.
+- "against" is another dtype, "int8" (the weights are rounded to that) or the name of a GGUF file of the aligned model.
+- "noise" is of the aligned model in the two scorings, "real" of the aligned and the base model: "logprob" is the
+  absolute difference of the token's logprobs, "kl" that of the two distributions, in nats.
 - "withinFloor" is defined in `analysis/noise_floor.py`; it is null where it is not known, as are other numbers.
 - "text", `start`, `end`, "bytes", "end_of_response" and "class" are as in "shiftlens/1" (`analysis/contract.py`).
 """
@@ -70,7 +71,7 @@ def response_json(response: ResponseNoise, positions: Iterable[NoisePosition]) -
     """The object of one response, with some of its positions."""
     return {
         "index": response.analysis.response.index,
-        "notes": list(response.analysis.notes),
+        "notes": list(response.notes),
         "tokens": [token_json(each) for each in positions],
         "summary": _summary(response.positions),
     }

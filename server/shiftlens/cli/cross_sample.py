@@ -33,8 +33,9 @@ behind it ("swapped"); behind the response's own token it goes on as well ("kept
 itself. The reverse: the base model goes on behind the aligned model's choice ("reverse"), and behind its own ("base").
 Numbers are edit distances to what the response says behind the position, from 0 (the same) to 1 (nothing in common):
 the mean over the samples, the least and the greatest. Effect is the mean of swapped less that of kept.
-With --together the whole answer is written anew by each model, and where the two part strongly (the token is shifted)
-the other one's choice stands instead, the first M times; "kept" and "base" are each model's answer by itself.
+With --together the whole answer is written anew by each model, and its M most shifted tokens, those with the greatest
+base ranks, are the other one's choice; "kept" and "base" are each model's answer by itself, which tells how great the M
+greatest ranks are: the other one's choice stands where the rank is as great, up to M times.
 The same seeds give the same table. docs/cross-sampling.md says more.
 Exit codes: 0 done, 1 something could not be done, 2 wrong usage, 130 interrupted.
 """
@@ -69,7 +70,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--together",
         action="store_true",
-        help="with --most: write the answer anew, and swap up to M of its tokens in one go, wherever one is shifted",
+        help="with --most: write the answer anew, and swap its M most shifted tokens in one go",
     )
     add_reading_arguments(parser)
     add_sampling_arguments(parser, samples=4)
@@ -161,7 +162,7 @@ async def _together(
     """Swap tokens of each response in one go, and print what comes of it. Raises ShiftLensError."""
     from shiftlens.engine.protocol import Progress
     from shiftlens.pipeline.swap_together import swap_together
-    from shiftlens.report.text.cross_sampling import how_words, together_lines
+    from shiftlens.report.text.cross_sampling import how_words, together_lines, together_words
     from shiftlens.text.visible import harmless_name
 
     is_text = args.format == "text"
@@ -169,7 +170,7 @@ async def _together(
         pair = analysis.pair
         print(harmless_name(shown))
         print(f"base {harmless_name(pair.base)}, aligned {harmless_name(pair.aligned)}")
-        print(f"up to {args.most} tokens swapped in one go; {how_words(asked, 'from its beginning')}")
+        print(f"{together_words(args.most)}; {how_words(asked, 'from its beginning')}")
     done: list[SwappedTogether] = []
     async with aclosing(swap_together(engine, analysis, args.most, asked)) as events:
         async for event in events:

@@ -1,4 +1,4 @@
-"""`shiftlens noise-floor`: which shifts are no larger than what another dtype makes of the aligned model itself."""
+"""`shiftlens noise-floor`: which shifts are no larger than what fewer bits make of the aligned model."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from shiftlens.cli.files import add_reading_arguments, complain, engine_and_stor
 from shiftlens.cli.one_position import read_stdin_of
 from shiftlens.cli.options import choose, own_template_of
 from shiftlens.errors import ShiftLensError
-from shiftlens.options.pair import DTYPES
+from shiftlens.model_files.gguf_file import gguf_path
+from shiftlens.options.pair import DTYPES, INT8
 
 if TYPE_CHECKING:
     from shiftlens.analysis.noise_floor import FileNoise
     from shiftlens.cli.paint import Painter
     from shiftlens.pipeline.analyse import Analysed
 
+_DTYPES = [name for name in DTYPES if name != "auto"]
 _EPILOG = """\
-The aligned model is scored against itself in another dtype; what that changes is rounding. The floor is what 95% of the
-positions don't exceed. Marginal and shifted tokens whose two logprobs, and whose two distributions, differ by no more
-are greyed (between ~ without colours): the pair does not tell them from noise. Numbers are in nats.
+The aligned model is scored against itself in another dtype or quantisation; what that changes is rounding. int8 rounds
+the weights of its linear layers (not embeddings and head) to 8 bits, with a scale for each output. The floor is what
+95% of the positions don't exceed. Marginal and shifted tokens whose two logprobs, and whose two distributions, differ
+by no more are greyed (between ~ without colours): the pair does not tell them from noise. Numbers are in nats.
 Exit codes: 0 all was measured, 1 something was not, 2 wrong usage, 130 interrupted.
 """
 
@@ -31,23 +34,31 @@ Exit codes: 0 all was measured, 1 something was not, 2 wrong usage, 130 interrup
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "noise-floor",
-        help="grey the shifts that are no larger than what another dtype makes of the aligned model",
-        description="Measure how far the aligned model's numbers move in another dtype, and grey the tokens whose shift"
-        " is no larger.",
+        help="grey the shifts that are no larger than what another dtype or quantisation makes of the aligned model",
+        description="Measure how far the aligned model's numbers move in another dtype or quantisation, and grey the"
+        " tokens whose shift is no larger.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("path", metavar="FILE", help="a transcript; - is standard input")
     parser.add_argument(
         "--against",
-        choices=[name for name in DTYPES if name != "auto"],
+        type=_against,
+        metavar="|".join((*_DTYPES, INT8, "FILE.gguf")),
         default="",
-        help="the other dtype (default bfloat16; float32 where the models run in another)",
+        help="the other dtype (default bfloat16; float32 where the models run in another), int8 for rounded weights, or"
+        " a GGUF file of the aligned model",
     )
     add_reading_arguments(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default %(default)s")
     parser.set_defaults(run=functools.partial(run, parser))
+
+
+def _against(value: str) -> str:
+    if not value or value in (*_DTYPES, INT8) or gguf_path(value) is not None:
+        return value
+    raise argparse.ArgumentTypeError(f"{value!r} is none of {', '.join((*_DTYPES, INT8))}, and no GGUF file (*.gguf)")
 
 
 def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
@@ -97,14 +108,16 @@ async def _measured(args: argparse.Namespace, stdin: bytes, shown: str) -> int:
 
 def _print(paint: Painter, shown: str, real: Analysed, found: FileNoise) -> None:
     from shiftlens.analysis.model import ShiftClass
-    from shiftlens.analysis.noise_floor import without_noise
+    from shiftlens.analysis.noise_floor import as_what, without_noise
     from shiftlens.analysis.words import positions_words
     from shiftlens.report.text.noise_floor import beyond_words, floor_words, greyed_table
     from shiftlens.text.visible import harmless, harmless_name
 
     pair = real.analysis.pair
     paint.title(harmless_name(shown))
-    paint.line(harmless_name(f"base {pair.base}, aligned {pair.aligned}; {found.dtypes[0]} against {found.dtypes[1]}"))
+    paint.line(harmless_name(f"base {pair.base}, aligned {pair.aligned}"))
+    own, other = found.dtypes
+    paint.line(harmless_name(f"Noise is what the aligned model moves by {as_what(other)}, from {own}"))
     paint.line(floor_words(found))
     paint.legend()
     unknown = found.of_class(ShiftClass.UNKNOWN).positions
@@ -117,7 +130,7 @@ def _print(paint: Painter, shown: str, real: Analysed, found: FileNoise) -> None
         table = [line.text for line in greyed_table(response.positions)]
         for line in [*([""] if table else []), *table]:
             paint.line(line)
-        for note in response.analysis.notes:
+        for note in response.notes:
             paint.line(f"Note: {harmless(note)}")
     paint.line()
     paint.line(beyond_words(found))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from shiftlens.chat_templates.own import model_template
 from shiftlens.errors import ModelError
@@ -37,6 +38,21 @@ from shiftlens.transcripts.template_marks import ModelTemplate
 _MOST_CANDIDATES = 100
 
 
+class _Once(argparse.Action):
+    """Takes one value; of several only the last would be used, without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string} names one model here; `shiftlens stages` compares several")
+        setattr(namespace, self.dest, values)
+
+
 def add_pair_arguments(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     """--base, --aligned, --bundled and how to load them. With `several`, --aligned is a list, without --bundled."""
     models = parser.add_argument_group("models")
@@ -52,6 +68,7 @@ def add_pair_arguments(parser: argparse.ArgumentParser, *, several: bool = False
         models.add_argument(
             "--aligned",
             metavar="NAME",
+            action=_Once,
             help="aligned model: a Hugging Face name, a folder, a .gguf file, or vllm:URL#NAME",
         )
         models.add_argument(

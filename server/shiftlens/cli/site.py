@@ -6,15 +6,13 @@ import argparse
 import asyncio
 import functools
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shiftlens.cli.files import add_file_arguments, analyse_files, complain, stdin_of
+from shiftlens.cli.replacing import raising_on_signals, replacing
 from shiftlens.errors import ShiftLensError
 
 if TYPE_CHECKING:
@@ -25,9 +23,10 @@ _EPILOG = """\
 A PATH that is a folder stands for all files in it and below it, but those whose names begin with a dot; those that are
 no transcripts are told of. The pages need no network, no server and no ShiftLens: open FOLDER/index.html. Beware that
 they hold the text of the responses and of what was asked.
-A folder that is there is only replaced where it is empty or such a site, and is replaced whole.
-Exit codes: 0 all was analysed, 1 something was not, 2 wrong usage, 130 interrupted. Where nothing could be analysed,
-nothing is written.
+A folder that is there is only replaced where it is empty or such a site, and is replaced whole; what a run that was
+killed left beside it goes with the next one.
+Exit codes: 0 all was analysed, 1 something was not, 2 wrong usage, 130 interrupted, 143 terminated. Where nothing could
+be analysed, nothing is written.
 """
 
 
@@ -55,7 +54,7 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         parser.error("there is no file in what was named")
     stdin = stdin_of(parser, args)
     try:
-        with _replacing(output) as folder:
+        with raising_on_signals(), replacing(output) as folder:
             return asyncio.run(_written(args, stdin, folder))
     except _NothingError:
         print("Nothing could be analysed; no site was written.", file=sys.stderr)
@@ -128,26 +127,3 @@ def _in_the_way(output: Path) -> str | None:
         return why_not_ours(target)
     except OSError as error:
         return f"it can't be read: {error.strerror}"
-
-
-@contextmanager
-def _replacing(output: Path) -> Iterator[Path]:
-    """A new folder, which takes the place of `output` at the end, and goes where anything is raised. Raises OSError."""
-    target = output.resolve()
-    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
-    try:
-        made = work / "site"
-        made.mkdir()
-        yield made
-        before = work / "before"
-        if target.exists():
-            target.rename(before)
-        try:
-            made.rename(target)
-        except OSError:
-            # What was there must not go with the folder of the work.
-            if before.exists():
-                before.rename(target)
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)

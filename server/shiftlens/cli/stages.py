@@ -18,15 +18,13 @@ from shiftlens.errors import ShiftLensError
 from shiftlens.options.pair import DEFAULT_MIN_CHANGE
 
 if TYPE_CHECKING:
-    from shiftlens.analysis.stages import Given, StagesRow, StagesSummary
+    from shiftlens.analysis.stages import StagesRow
     from shiftlens.analysis.stages_of_file import FileStages
     from shiftlens.engine.client import EngineClient
     from shiftlens.options.choice import Choice
     from shiftlens.pipeline.analyse import Analysed
     from shiftlens.scores.store import ResultStore
     from shiftlens.transcripts.model import Transcript
-
-_LONGEST_TOKEN = 20
 
 _EPILOG = """\
 A stage moves a position where, compared with the base model, its first choice is another token, or its probability of
@@ -163,58 +161,28 @@ def _line(args: argparse.Namespace, value: dict[str, object]) -> str:
 
 
 def _text(args: argparse.Namespace, shown: str, found: FileStages) -> str:
+    from shiftlens.report.text.stages import moved_words
     from shiftlens.text.visible import harmless, harmless_name
 
     lines = [harmless_name(shown), f"base: {harmless_name(found.analyses[0].pair.base)}"]
     for number, analysis in enumerate(found.analyses, start=1):
         lines.append(f"stage {number}: {harmless_name(analysis.pair.aligned)}")
     for response in found.responses:
-        lines += ["", f"Response {response.analysis.response.index + 1}: {_counts(response.summary)}"]
+        lines += ["", f"Response {response.analysis.response.index + 1}: {moved_words(response.summary)}"]
         lines += (f"Note: {harmless(note)}" for note in response.notes)
         lines += _table(response.rows, len(found.analyses))
     if len(found.responses) > 1:
-        lines += ["", f"All responses: {_counts(found.summary)}"]
+        lines += ["", f"All responses: {moved_words(found.summary)}"]
     return "\n".join(lines) + ("\n\n" if len(args.paths) > 1 else "\n")
-
-
-def _counts(summary: StagesSummary) -> str:
-    """The positions of each stage, in words."""
-    from shiftlens.analysis.words import positions_words
-
-    known = summary.positions - summary.unknown
-    parts = [
-        f"stage {number}: {count:,} ({100 * share:.1f}%)"
-        for number, (count, share) in enumerate(zip(summary.moved_by, summary.shares, strict=True), start=1)
-    ]
-    none = 100 * summary.unmoved / known if known else 0.0
-    unknown = f"; unknown of {summary.unknown:,}" if summary.unknown else ""
-    said = ", ".join([*parts, f"no stage: {summary.unmoved:,} ({none:.1f}%)"])
-    return f"{positions_words(summary.positions)}; first moved by {said}{unknown}"
 
 
 def _table(rows: Sequence[StagesRow], stages: int) -> Iterator[str]:
     from shiftlens.report.text.columns import columns
+    from shiftlens.report.text.stages import moved_head, moved_rows
 
-    moved = [_cells(row) for row in rows if any(stage.moved for stage in row.stages)]
+    moved = moved_rows(rows)
     if moved:
-        header = ("position", "token", "base", *(f"stage {number}" for number in range(1, stages + 1)), "first")
-        yield from columns([header, *moved], words=(1,))
-
-
-def _cells(row: StagesRow) -> tuple[str, ...]:
-    from shiftlens.text.visible import visible_piece
-
-    token = "(end)" if row.is_end else visible_piece(row.piece, limit=_LONGEST_TOKEN)
-    first = "unknown" if row.first is None else str(row.first + 1)
-    given = (row.base, *(stage.given for stage in row.stages))
-    return (str(row.index + 1), token, *map(_rank, given), first)
-
-
-def _rank(given: Given) -> str:
-    from shiftlens.analysis.facts import probability
-    from shiftlens.analysis.ranks import rank_words
-
-    return f"{rank_words(given.rank)} ({probability(given.prob)})"
+        yield from columns([moved_head(stages), *moved], words=(1,))
 
 
 def _probability(value: str) -> float:

@@ -34,6 +34,7 @@ MATRIX_LIBRARIES = (AUTO_LIBRARY, "torch", "onednn")
 """What takes the products of float32 on a CPU: torch's own (MKL on x86), oneDNN, or the quicker one of this machine."""
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+INT8 = "int8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class PairSpec:
     checkpoint that has no safetensors. Both are off unless the user turns them on in user scope. A pickle can run code,
     so that `allow_pickle` stays off where a file to be analysed chose a model (see `pickle_allowed`).
     `base_dtype` is the base model's where it is another one than `dtype` (see `pipeline.noise_floor`); "" is the same.
+    `base_weights` is INT8 where its weights are rounded to that (see `scoring.models.rounding`).
     """
 
     base: str
@@ -52,6 +54,7 @@ class PairSpec:
     device: str = "auto"
     dtype: str = "auto"
     base_dtype: str = ""
+    base_weights: str = ""
     matrix_library: str = AUTO_LIBRARY
     allow_download: bool = False
     allow_pickle: bool = False

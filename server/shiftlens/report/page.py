@@ -17,11 +17,13 @@ from shiftlens.analysis.contract import Described
 from shiftlens.analysis.corpus import CorpusSummary, summarise_corpus
 from shiftlens.analysis.model import Analysis, ResponseAnalysis
 from shiftlens.analysis.profile import most_often_shifted
+from shiftlens.analysis.stages_of_file import FileStages
 from shiftlens.analysis.tokens import tokens
 from shiftlens.options.pair import FROM_MODELS
 from shiftlens.report.corpus import CorpusTables
 from shiftlens.report.scores import Pieces
 from shiftlens.report.sections import COMMON_TOKENS, CommonToken, ResponseSection, SummaryTable, labels_of
+from shiftlens.report.stages import StagesSection
 from shiftlens.report.templates import as_json, asset, policy, template
 from shiftlens.report.vocabulary import VocabularyOfReport
 from shiftlens.text.visible import visible_piece
@@ -36,7 +38,8 @@ class ReportedFile:
     """A file of a report.
 
     `models` has the keys "base" and "aligned", and None for what is not known; `refused` names responses without
-    scores (index, message); `remarks` are sentences on what else the reader should know of this file.
+    scores (index, message); `remarks` are sentences on what else the reader should know of this file. `stages` is what
+    several tuned models of its base model gave, None where none were asked for.
     """
 
     name: str
@@ -44,6 +47,7 @@ class ReportedFile:
     models: Mapping[str, Described | None] = field(default_factory=dict)
     refused: tuple[tuple[int, str], ...] = ()
     remarks: tuple[str, ...] = ()
+    stages: FileStages | None = None
 
 
 def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()) -> str:
@@ -122,4 +126,5 @@ def _file(number: int, file: ReportedFile, pieces: Pieces, vocabulary: Vocabular
         "remarks": file.remarks,
         "alone": bool(analysis.responses) and all(response.is_of_one_model for response in analysis.responses),
         "responses": responses,
+        "stages": None if file.stages is None else StagesSection.of(file.stages),
     }

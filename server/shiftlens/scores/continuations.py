@@ -17,6 +17,8 @@ MOST_TOKENS = 4096
 MOST_SAMPLES = 100
 MOST_SEED = (1 << 63) - 1
 _MOST_POSITION = (1 << 31) - 1
+NEVER = (1 << 31) - 1
+"""The `above` of swaps of which none is made, so that it is only seen where one could be."""
 
 
 class Swaps(msgspec.Struct, frozen=True):
@@ -75,8 +77,9 @@ class WrittenToken(msgspec.Struct, frozen=True, kw_only=True):
 
     `logprob` in nats is that of its voice at temperature 1. `is_given` tells that it is of what the voice was to begin
     with (`Voice.instead`), which counts among the tokens that were asked for, and `is_swapped` that it is the other
-    model's (`Voice.swaps`). `end` is "" where the continuation goes
-    on; else this is its last token: "end" (it ends the text and is no part of it), "close" (with it the context is
+    model's (`Voice.swaps`), in place of `replaced`. `base_rank` is the base model's rank of what the aligned model says
+    here where a swap could be made; 0 where none could, or it was not looked for. `end` is "" where the continuation
+    goes on; else this is its last token: "end" (it ends the text and is no part of it), "close" (with it the context is
     closed), "length" (no more were asked for) or "room" (the model takes no more).
     """
 
@@ -86,6 +89,8 @@ class WrittenToken(msgspec.Struct, frozen=True, kw_only=True):
     end: str = ""
     is_given: bool = False
     is_swapped: bool = False
+    replaced: bytes = b""
+    base_rank: int = 0
 
 
 class RankedToken(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,7 +34,8 @@ class PairResults:
         one that numbers were had from (as `Scored` tells), or without that the one that is expected.
         """
         library = self.matrix_library if matrix_library is None else matrix_library
-        both = (self.pair.base_dtype, self.pair.dtype) if self.pair.base_dtype else self.pair.dtype
+        base, aligned = _numbers(self.pair)
+        both = aligned if base == aligned else (base, aligned)
         return key_of(scoring(), self.fingerprints, self.pair.device, both, library, options, response)
 
     def are_of(self, scored: ScoredResponse) -> bool:
@@ -63,12 +64,18 @@ class PairResults:
     def _description_keys(self) -> tuple[bytes, bytes]:
         pair = self.pair
         base, aligned = (
-            key_of(name, fingerprint, (__version__, pair.device, dtype, pair.matrix_library))
-            for name, fingerprint, dtype in zip(
-                (pair.base, pair.aligned), self.fingerprints, (pair.base_dtype or pair.dtype, pair.dtype), strict=True
+            key_of(name, fingerprint, (__version__, pair.device, numbers, pair.matrix_library))
+            for name, fingerprint, numbers in zip(
+                (pair.base, pair.aligned), self.fingerprints, _numbers(pair), strict=True
             )
         )
         return base, aligned
+
+
+def _numbers(pair: PairSpec) -> tuple[object, object]:
+    """What base and aligned model compute in, as keys have it."""
+    base = pair.base_dtype or pair.dtype
+    return ((base, pair.base_weights) if pair.base_weights else base), pair.dtype
 
 
 def open_pair_results(store: ResultStore, pair: PairSpec) -> PairResults | None:

@@ -10,7 +10,7 @@ export interface Offer<T> {
 }
 
 /** How a token, or several, is swapped: what CROSS_SAMPLE is asked beside the place. */
-export type Swap = Pick<CrossSampleParams, "most" | "samples">;
+export type Swap = Pick<CrossSampleParams, "most" | "together" | "samples" | "maxTokens">;
 
 /** The server's own number of tokens behind the position. */
 const TOKENS = 40;
@@ -18,6 +18,8 @@ const ARMS = 4;
 const SEVERAL = 5;
 const SAMPLES = 4;
 const MANY_SAMPLES = 16;
+/** An answer in one go begins where the response does, and is to be whole. */
+const ANSWER_TOKENS = 200;
 
 /** Ways to test the token at a place, and the most shifted ones of its response; those come first where asked for. */
 export function swaps(ofResponse: boolean): Offer<Swap>[] {
@@ -49,6 +51,12 @@ export function swaps(ofResponse: boolean): Offer<Swap>[] {
       detail: cost(SEVERAL, 0),
       value: { most: SEVERAL, samples: 0 },
     },
+    {
+      label: `The ${SEVERAL} most shifted tokens in one go`,
+      description: `in an answer that is written anew, greedy and ${SAMPLES} samples`,
+      detail: `The models write ${ARMS * (SAMPLES + 1)} answers of up to ${ANSWER_TOKENS} tokens.`,
+      value: { most: SEVERAL, together: true, samples: SAMPLES, maxTokens: ANSWER_TOKENS },
+    },
   ];
   return ofResponse ? several : [...here, ...several];
 }
@@ -57,8 +65,11 @@ function cost(positions: number, samples: number): string {
   return `The models write ${positions * ARMS * (samples + 1)} continuations of up to ${TOKENS} tokens.`;
 }
 
-/** Other dtypes to measure the noise in. */
-export const DTYPES: readonly Offer<string>[] = [
+/** Stands for a file that the user is yet to choose. */
+export const GGUF_FILE = "a file";
+
+/** What to measure the noise against: other dtypes, and quantisations. */
+export const AGAINST: readonly Offer<string>[] = [
   {
     label: "In another dtype than the pair's",
     detail: "bfloat16; float32 where the pair runs in another one.",
@@ -67,6 +78,16 @@ export const DTYPES: readonly Offer<string>[] = [
   { label: "In bfloat16", detail: "Eight bits for the digits of a number.", value: "bfloat16" },
   { label: "In float16", detail: "Eleven bits for the digits of a number.", value: "float16" },
   { label: "In float32", detail: "Twenty-four bits for the digits of a number.", value: "float32" },
+  {
+    label: "With weights in int8",
+    detail: "The weights of linear layers are rounded to eight bits, with a scale for each output.",
+    value: "int8",
+  },
+  {
+    label: "As a GGUF file has it...",
+    detail: "A file of the aligned model, in whichever quantisation it has.",
+    value: GGUF_FILE,
+  },
 ];
 
 export const NOISE_COST =

@@ -16,7 +16,7 @@ import {
 import { SECTION } from "../../server/settings";
 import { askWithProgress } from "./asking";
 import { NoiseMarks } from "./noise";
-import { CONTEXTS_COST, contexts, DTYPES, NOISE_COST, swaps } from "./offers";
+import { AGAINST, CONTEXTS_COST, contexts, GGUF_FILE, NOISE_COST, swaps } from "./offers";
 import { ResultPages } from "./pages";
 
 const NO_TRANSCRIPT = "This file holds no response of a model.";
@@ -49,7 +49,8 @@ export class Results implements vscode.Disposable {
       throw new Error("No scored token stands there.");
     }
     if (page) {
-      await this.#pages.show("did this token matter?", document, page);
+      const name = picked.value.together ? "did these tokens matter?" : "did this token matter?";
+      await this.#pages.show(name, document, page);
     }
   }
 
@@ -90,14 +91,18 @@ export class Results implements vscode.Disposable {
       return;
     }
     const { client, document, uri } = asked;
-    const picked = await vscode.window.showQuickPick([...DTYPES], {
-      title: "How far do the aligned model's numbers move in another dtype?",
+    const picked = await vscode.window.showQuickPick([...AGAINST], {
+      title: "How far do the aligned model's numbers move in fewer bits?",
       placeHolder: NOISE_COST,
     });
     if (!picked) {
       return;
     }
-    const params: NoiseFloorParams = { uri, against: picked.value };
+    const against = picked.value === GGUF_FILE ? await ggufFile() : picked.value;
+    if (against === undefined) {
+      return;
+    }
+    const params: NoiseFloorParams = { uri, against };
     const answer = await askWithProgress<NoiseFloorAnswer | null>(
       client,
       NOISE_FLOOR,
@@ -133,4 +138,13 @@ export class Results implements vscode.Disposable {
     }
     return { client, document, uri: client.code2ProtocolConverter.asUri(document.uri) };
   }
+}
+
+async function ggufFile(): Promise<string | undefined> {
+  const picked = await vscode.window.showOpenDialog({
+    title: "A GGUF file of the aligned model",
+    filters: { "GGUF files": ["gguf"] },
+    openLabel: "Measure",
+  });
+  return picked?.[0]?.fsPath;
 }

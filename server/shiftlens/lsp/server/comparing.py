@@ -1,4 +1,4 @@
-"""A whole file scored in other ways than it is shown: under several base contexts, and against itself in another dtype.
+"""A whole file scored in other ways than it is shown: under several base contexts, and against itself in other numbers.
 
 Requests that ask the engine. What is scored is kept as always, so that the same is not scored a second time.
 """
@@ -23,7 +23,7 @@ from shiftlens.lsp.server.protocol import ContextsParams, NoiseFloorParams
 from shiftlens.lsp.views.command_line import Chosen, command_line
 from shiftlens.lsp.views.requests import Json
 from shiftlens.options.choice import Choice
-from shiftlens.options.pair import BASE_CONTEXTS, DTYPES, FROM_MODELS
+from shiftlens.options.pair import BASE_CONTEXTS, FROM_MODELS
 from shiftlens.options.pair_choice import choose_pair
 from shiftlens.options.settings import TEMPLATE_PREFIX, Settings
 from shiftlens.scores.location import user_store
@@ -95,14 +95,14 @@ async def contexts(ls: ShiftLensServer, params: ContextsParams) -> Plain | None:
 async def noise_floor_of_file(ls: ShiftLensServer, params: NoiseFloorParams) -> Plain | None:
     """The noise floor of a file; `docs/language-server.md` has the result."""
     from shiftlens.lsp.views.comparisons import noise_answer
-    from shiftlens.pipeline.noise_floor import noise_floor
+    from shiftlens.pipeline.noise_floor import noise_floor, why_not_against
 
     asked = await _asked(ls, params.uri)
     if asked is None:
         return None
-    dtypes = [name for name in DTYPES if name != "auto"]
-    if params.against and params.against not in dtypes:
-        raise failed(f"`against` is one of {', '.join(dtypes)}; {params.against!r} is none of them.")
+    refused = why_not_against(params.against)
+    if refused:
+        raise failed(f"`against`: {refused}")
     try:
         with (
             ls.session.scheduler.engine_slot.wanted(),

@@ -1,9 +1,10 @@
-"""Whether a token mattered: a request that swaps it for the base's choice, and has the models go on."""
+"""Whether a token mattered, or several: a request that swaps them for the base's choice, and has the models go on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shiftlens.analysis.classify import combine
@@ -23,7 +24,7 @@ from shiftlens.lsp.views.requests import Json, range_json
 from shiftlens.scores.continuations import Sampling
 
 if TYPE_CHECKING:
-    from shiftlens.analysis.cross_sampling import CrossSampled, SwapPosition
+    from shiftlens.analysis.cross_sampling import CrossSampled, SwappedTogether, SwapPosition
     from shiftlens.options.settings import Settings
     from shiftlens.pipeline.cross_sample import CrossSampling, NotSampled
 
@@ -39,7 +40,8 @@ async def cross_sample_there(ls: ShiftLensServer, params: CrossSampleParams) -> 
     With a token for partial results, each position is told as it is done. A request that is cancelled ends its job.
     """
     # Not needed at the start of a language server.
-    from shiftlens.pipeline.cross_sample import CrossSampling, NotSampled, cross_sample
+    from shiftlens.pipeline.cross_sample import CrossSampling, cross_sample
+    from shiftlens.pipeline.swap_together import swap_together
 
     found = place_in(ls, params.uri, params.position)
     if found is None or not found[1].tokens:
@@ -63,41 +65,73 @@ async def cross_sample_there(ls: ShiftLensServer, params: CrossSampleParams) -> 
         "topP": params.top_p,
         "maxTokens": params.max_tokens,
     }
-    done: list[CrossSampled] = []
-    refused: list[NotSampled] = []
+    came = _Came()
     token = params.partial_result_token
+    nothing = _json(ls, document, place, came, params)
     try:
-        positions = _positions(analysis, place, params)
         asked.check()
+        positions = _positions(analysis, place, params)
         if token is not None:
-            tell(ls, token, {**answer, "positions": [], "notSampled": []})
+            tell(ls, token, {**answer, **nothing})
         with (
             ls.session.scheduler.engine_slot.wanted(),
             asked_progress(ls, params.work_done_token, "Swapping tokens") as on_progress,
         ):
-            async with aclosing(cross_sample(ls.session.engine, analysis, positions, asked)) as events:
+            work: AsyncGenerator[Progress | CrossSampled | NotSampled | SwappedTogether, None]
+            if params.together:
+                work = swap_together(ls.session.engine, analysis, params.most or 0, asked)
+            else:
+                work = cross_sample(ls.session.engine, analysis, positions, asked)
+            async with aclosing(work) as events:
                 async for event in events:
                     if isinstance(event, Progress):
                         if on_progress is not None:
                             on_progress(event)
-                    elif isinstance(event, NotSampled):
-                        refused.append(event)
-                        if token is not None:
-                            tell(ls, token, {"notSampled": [_refused(event)]})
-                    else:
-                        done.append(event)
-                        if token is not None:
-                            tell(ls, token, {"positions": [_position(ls, document, place, event)]})
+                        continue
+                    one = _Came().with_event(event)
+                    came = came.with_event(event)
+                    if token is not None:
+                        told = _json(ls, document, place, one, params)
+                        tell(ls, token, {name: values for name, values in told.items() if values})
     except ShiftLensError as error:
         raise failed(str(error)) from error
     if token is not None:
-        return {"positions": [], "notSampled": []}
+        return nothing
     settings = await ls.session.configuration.settings(document.uri)
     return {
         **answer,
-        "positions": [_position(ls, document, place, each) for each in done],
-        "notSampled": [_refused(each) for each in refused],
-        **_page(ls, document, place, settings, params, asked, done, refused),
+        **_json(ls, document, place, came, params),
+        **_page(ls, document, place, settings, params, asked, came),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """What has come so far: positions, those of which nothing came, and what came of swaps in one go."""
+
+    done: tuple[CrossSampled, ...] = ()
+    refused: tuple[NotSampled, ...] = ()
+    together: tuple[SwappedTogether, ...] = ()
+
+    def with_event(self, event: CrossSampled | NotSampled | SwappedTogether) -> _Came:
+        """The same with one more."""
+        from shiftlens.analysis.cross_sampling import CrossSampled, SwappedTogether
+
+        if isinstance(event, CrossSampled):
+            return replace(self, done=(*self.done, event))
+        if isinstance(event, SwappedTogether):
+            return replace(self, together=(*self.together, event))
+        return replace(self, refused=(*self.refused, event))
+
+
+def _json(ls: ShiftLensServer, document: OpenDocument, place: Place, came: _Came, params: CrossSampleParams) -> Json:
+    """The lists of the answer. Without swaps in one go, these have none."""
+    from shiftlens.analysis.cross_sampling_contract import together_json
+
+    return {
+        "positions": [_position(ls, document, place, each) for each in came.done],
+        "notSampled": [_refused(each) for each in came.refused],
+        **({"together": [together_json(each) for each in came.together]} if params.together else {}),
     }
 
 
@@ -121,7 +155,9 @@ def _positions(analysis: Analysis, place: Place, params: CrossSampleParams) -> S
     if params.most is not None:
         if params.most < 1:
             raise failed("`most` is a number of positions from 1 up.")
-        return most_shifted(analysis, params.most)
+        return () if params.together else most_shifted(analysis, params.most)
+    if params.together:
+        raise failed("`together` swaps up to `most` tokens in one go, so that `most` is to be named.")
     position = swap_position(analysis.responses[0], place.tokens[0].index)
     if position is None:
         raise failed("What the base model would have said at this token is not known.")
@@ -139,11 +175,10 @@ def _page(
     settings: Settings,
     params: CrossSampleParams,
     asked: CrossSampling,
-    done: Sequence[CrossSampled],
-    refused: Sequence[NotSampled],
+    came: _Came,
 ) -> Json:
     """The text of the answer, with its links and the command that gives the same."""
-    from shiftlens.lsp.views.cross_sampling_page import cross_sampling_page
+    from shiftlens.lsp.views.cross_sampling_page import cross_sampling_page, together_page
     from shiftlens.report.text.lines import Places
 
     shown, path = place.analysis, file_of(document.uri)
@@ -159,14 +194,21 @@ def _page(
         command = command_line("cross-sample", path, chosen, _arguments(place, params))
     places = Places(document.lines, document.edits_since(shown).span_to_new)
     unit = ls.session.editor.encoding
+    name = name_of(document.uri)
+    if params.together:
+        return together_page(
+            name, shown.pair, shown.score_options, asked, params.most or 0, came.together, command, places, unit
+        )
     return cross_sampling_page(
-        name_of(document.uri), shown.pair, shown.score_options, asked, done, refused, command, places, unit
+        name, shown.pair, shown.score_options, asked, came.done, came.refused, command, places, unit
     )
 
 
 def _arguments(place: Place, params: CrossSampleParams) -> list[str]:
     """What the command is told beside the pair: where, and how the samples are drawn."""
     where = ["--at", str(place.tokens[0].index)] if params.most is None else ["--most", str(params.most)]
+    if params.together:
+        where.append("--together")
     drawn = [
         *("--samples", str(params.samples), "--seed", str(params.seed), "--max-tokens", str(params.max_tokens)),
         *(("--temperature", str(params.temperature)) if params.temperature != 1.0 else ()),

@@ -64,11 +64,13 @@ class ContinueParams:
 
 @attrs.define
 class CrossSampleParams:
-    """Parameters of `shiftlens/crossSample`: where, or how many of the response there, and how samples are drawn."""
+    """Parameters of `shiftlens/crossSample`: where, or how many of the response there (each by itself, or together),
+    and how samples are drawn."""
 
     uri: str
     position: types.Position
     most: int | None = None
+    together: bool = False
     samples: int = DEFAULT_SAMPLES
     seed: int = 0
     temperature: float = 1.0
@@ -89,7 +91,8 @@ class ContextsParams:
 
 @attrs.define
 class NoiseFloorParams:
-    """Parameters of `shiftlens/noiseFloor`: the other dtype ("": one that differs), and a token of progress."""
+    """Parameters of `shiftlens/noiseFloor`: another dtype ("": one that differs), "int8" or a GGUF file; a token of
+    progress."""
 
     uri: str
     against: str = ""

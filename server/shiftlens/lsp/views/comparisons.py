@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from shiftlens.analysis import contexts_contract, noise_floor_contract
 from shiftlens.analysis.contexts import FileContexts
-from shiftlens.analysis.noise_floor import FileNoise
+from shiftlens.analysis.noise_floor import FileNoise, as_what
 from shiftlens.analysis.words import base_context_of
 from shiftlens.lsp.views.requests import Json, range_in
 from shiftlens.lsp.views.text_page import page_json, text_page
@@ -69,7 +69,7 @@ def noise_answer(
     head = [
         f"Noise floor: {name}",
         f"{models_words(real.analysis.pair)}; base context {_context_name(real)}",
-        f"Noise is what the aligned model moves by in {found.dtypes[1]} instead of {found.dtypes[0]}, in nats.",
+        f"Noise is what the aligned model moves by {as_what(found.dtypes[1])}, from {found.dtypes[0]}, in nats.",
         "Listed are marginal and shifted tokens that base and aligned model tell no further apart than that. Positions"
         " count from 0.",
         *_gaps(real),

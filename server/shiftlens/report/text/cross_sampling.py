@@ -30,6 +30,13 @@ READING = (
     "Positions count from 0, as the command takes them.",
 )
 """How the numbers are read, in sentences."""
+TOGETHER_READING = (
+    "Each model writes the answer anew: swapped and reverse with the other model's choice, between ⟦ and ⟧, where the"
+    " base rank is as great as those of the most shifted tokens of the same model's answer without swaps (kept, base).",
+    "Edit distances are to the response from its beginning: 0 the same, 1 nothing in common; the mean of the drawn"
+    " answers, the least and the greatest. Effect is that of swapped less that of kept. Read kept first: where it parts"
+    " from the response without any swap, the effect tells little.",
+)
 
 _OPEN, _CLOSE = "⟦".encode(), "⟧".encode()
 _ENDS = {
@@ -84,7 +91,7 @@ def cross_sampling_lines(found: Sequence[CrossSampled], places: Places) -> Itera
 
 
 def together_lines(found: SwappedTogether) -> Iterator[Line]:
-    """All that came of swapping tokens of a response in one go."""
+    """All that came of swapping the most shifted tokens of a response in one go."""
     yield Line(f"Response {found.response + 1}: effect {found.effect:+.2f}")
     for note in found.notes:
         yield Line(harmless(f"Note: {note}"))
@@ -101,6 +108,12 @@ def together_lines(found: SwappedTogether) -> Iterator[Line]:
         for sample in each.samples:
             yield Line(f"  {_sample_words(sample)}")
             yield from _text_lines(_marked(sample))
+            yield from _swaps_lines(sample)
+
+
+def together_words(most: int) -> str:
+    """What is swapped in one go."""
+    return f"up to {most} tokens swapped in one go, the most shifted"
 
 
 def _choices(arm: ArmResult) -> str:
@@ -116,6 +129,18 @@ def _marked(sample: Sample) -> list[bytes]:
     """The tokens of a continuation, those of the other model between ⟦ and ⟧, and so its end where that is."""
     tokens = [*sample.pieces, *([b"(end)"] if len(sample.pieces) in sample.swapped else [])]
     return [_OPEN + piece + _CLOSE if at in sample.swapped else piece for at, piece in enumerate(tokens)]
+
+
+def _swaps_lines(sample: Sample) -> Iterator[Line]:
+    """Which tokens were swapped, and for which base ranks; nothing in an arm without swaps."""
+    if not sample.from_rank:
+        return
+    yield Line(f"    swapped from base rank {sample.from_rank:,} on:{'' if sample.swaps else ' nothing'}")
+    for each in sample.swaps:
+        ends = each.index == len(sample.pieces)
+        now = "(end)" if ends else f'"{visible_piece(sample.pieces[each.index], limit=LONGEST_TOKEN)}"'
+        was = f'"{visible_piece(each.replaced, limit=LONGEST_TOKEN)}"'
+        yield Line(f"      token {each.index}: {now} instead of {was} (base rank {each.base_rank:,})")
 
 
 def _summary(found: CrossSampled) -> tuple[str, ...]:

@@ -65,6 +65,6 @@ def noise_lines(found: FileNoise, places: Places) -> Iterator[Line]:
         yield Line(f"Response {response.analysis.response.index + 1}")
         table = list(greyed_table(response.positions, places))
         yield from table or [Line("No marginal or shifted position lies within the floor.")]
-        yield from (Line(harmless(f"Note: {note}")) for note in response.analysis.notes)
+        yield from (Line(harmless(f"Note: {note}")) for note in response.notes)
     yield Line("")
     yield Line(beyond_words(found))

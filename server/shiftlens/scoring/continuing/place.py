@@ -26,11 +26,15 @@ _STAND_IN = "x"
 
 @dataclass(frozen=True, slots=True)
 class SidePlace:
-    """One model at the place: the ids before it, context included, those that end a text, and bytes that do."""
+    """One model at the place: the ids before it, context included, those that end a text, and bytes that do.
+
+    `end_id` is the one that scores take for the end of the response, where there is a response.
+    """
 
     before: tuple[int, ...]
     end_ids: frozenset[int]
     close: bytes = b""
+    end_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ def _side(loaded: TokenizedModel, side: PreparedSide, before: tuple[int, ...], c
     check_room(loaded, len(ids), 1)
     # Where a context closes with a line break and a fence, a line break by itself ends nothing.
     ends = () if close and not loaded.encoder.pieces[side.end_id].strip() else (side.end_id,)
-    return SidePlace(ids, frozenset((*ends, *loaded.end_ids())), close.encode("utf-8"))
+    return SidePlace(ids, frozenset((*ends, *loaded.end_ids())), close.encode("utf-8"), side.end_id)
 
 
 def check_room(loaded: TokenizedModel, before: int, more: int) -> None:

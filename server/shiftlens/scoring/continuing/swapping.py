@@ -19,17 +19,27 @@ from shiftlens.scoring.opening.pair import OpenedPair
 class _Step:
     """What both models hold at a step: logits float32 [V], of the aligned model those of the ids that both have."""
 
+    place: Place
     base: torch.Tensor
     aligned: torch.Tensor
     base_writes: bool
 
-    def instead(self, token: int, swaps: Swaps) -> int | None:
-        """The other model's first choice where it is to stand instead of the writer's `token`; None where it is not."""
+    def instead(self, token: int) -> tuple[int, int]:
+        """The other model's first choice, and the base model's rank of what the aligned model says.
+
+        That rank is 0 where the two say the same: one token, or that the text ends, for which each has its own.
+        """
         said = int(self.aligned.argmax()) if self.base_writes else token
-        if rank_of_id(self.base, said) <= swaps.above:
-            return None
-        found = said if self.base_writes else int(self.base.argmax())
-        return None if found == token else found
+        of_base = token if self.base_writes else int(self.base.argmax())
+        found = said if self.base_writes else of_base
+        base, aligned = self.place.base, self.place.aligned
+        if said not in aligned.end_ids:
+            return found, 0 if said == of_base else rank_of_id(self.base, said)
+        if of_base in base.end_ids or said == of_base:
+            return found, 0
+        # As scores have it, the base model is asked for its own end.
+        ends = (base.end_id,) if base.end_id is not None else tuple(base.end_ids) or (said,)
+        return found, min(rank_of_id(self.base, end) for end in ends)
 
 
 def crossed(
@@ -66,19 +76,27 @@ def crossed(
         if is_broken(own) or (left and is_broken(other.logits)):
             raise broken([loaded.name for loaded in models], count - 1)
         token = next_token(own, generator, temperature=sampling.temperature, top_p=sampling.top_p)
-        swapped = None
+        rank, replaced = 0, b""
+        is_swapped = False
         if left:
-            swapped = _Step(base.logits[:width], aligned.logits[:width], base_writes).instead(token, swaps)
-        if swapped is not None:
-            token, left = swapped, left - 1
+            choice, rank = _Step(place, base.logits[:width], aligned.logits[:width], base_writes).instead(token)
+            is_swapped = rank > swaps.above
+        if is_swapped:
+            token, replaced, left = choice, pieces[token], left - 1
         text += pieces[token]
-        end = end_of(token, text, (own_side,) if swapped is None else (own_side, other_side))
+        end = end_of(token, text, (own_side, other_side) if is_swapped else (own_side,))
         if not end and count == sampling.max_tokens:
             end = "length"
         if not end and count > room:
             end = "room"
         yield WrittenToken(
-            id=token, piece=pieces[token], logprob=logprob_of(own, token), end=end, is_swapped=swapped is not None
+            id=token,
+            piece=pieces[token],
+            logprob=logprob_of(own, token),
+            end=end,
+            is_swapped=is_swapped,
+            replaced=replaced,
+            base_rank=rank,
         )
         if end:
             return

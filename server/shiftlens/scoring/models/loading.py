@@ -21,7 +21,7 @@ from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.errors import ModelError
 from shiftlens.model_files.adapter_files import ADAPTER_CONFIG, AdapterFolder
 from shiftlens.model_files.gguf_file import gguf_path
-from shiftlens.options.pair import PairSpec
+from shiftlens.options.pair import INT8, PairSpec
 from shiftlens.scoring.inputs.tokens import TextEncoder
 from shiftlens.scoring.models.adapters import AdaptedModel
 from shiftlens.scoring.models.checkpoint_files import CONFIG, WEIGHTS_INDEX, check_files
@@ -30,6 +30,7 @@ from shiftlens.scoring.models.devices import choose_device, choose_dtype
 from shiftlens.scoring.models.gguf_model import check_gguf, gguf_config, gguf_notes, gguf_tokenizer, gguf_weights
 from shiftlens.scoring.models.load_errors import OR_ALLOW_PICKLES, guarded, out_of_memory
 from shiftlens.scoring.models.loading_progress import weights_read
+from shiftlens.scoring.models.rounding import round_weights
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
@@ -39,7 +40,8 @@ class LoadedModel:
     """A model in memory, in eval mode, with its tokenizer. `folder` is where its files lie.
 
     With `adapted`, its weights are shared with others: it is that model with `adapter` on, or with none. `adapter_of`
-    names the full model that an adapter is put on, "" for a full model. `notes` are for who reads its numbers.
+    names the full model that an adapter is put on, "" for a full model. `weights` is what these were rounded to, ""
+    where they are as the files have them. `notes` are for who reads its numbers.
     """
 
     name: str
@@ -52,7 +54,14 @@ class LoadedModel:
     adapted: AdaptedModel | None = None
     adapter: str | None = None
     adapter_of: str = ""
+    weights: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def numbers(self) -> str:
+        """What it computes in: its dtype, and what its weights were rounded to."""
+        dtype = str(self.dtype).removeprefix("torch.")
+        return f"{dtype}, weights {self.weights}" if self.weights else dtype
 
     @property
     def parameters(self) -> int:
@@ -162,6 +171,14 @@ def _load_gguf(name: str, file: Path, spec: PairSpec, on_progress: Callable[[flo
         max_positions=max_positions(config),
         notes=notes,
     )
+
+
+def with_rounded_weights(loaded: LoadedModel, weights: str) -> LoadedModel:
+    """The same model, whose weights are changed in place. Raises ModelError for what weights can't be rounded to."""
+    if weights != INT8:
+        raise ModelError(f"Weights can't be rounded to {weights}.", f"Choose {INT8}.")
+    notes = round_weights(loaded.name, loaded.model)
+    return dataclasses.replace(loaded, weights=weights, notes=(*loaded.notes, *notes))
 
 
 def load_adapter(

@@ -15,7 +15,7 @@ from shiftlens.model_files.fingerprint import model_fingerprint
 from shiftlens.options.pair import PairSpec
 from shiftlens.scoring.models.adapters import AdaptedModel
 from shiftlens.scoring.models.load_errors import NotEnoughMemory
-from shiftlens.scoring.models.loading import load_adapter, load_model
+from shiftlens.scoring.models.loading import load_adapter, load_model, with_rounded_weights
 from shiftlens.scoring.opening.copies import Adapter, CachedModel, Copy, assigned, units_of
 from shiftlens.scoring.opening.device_memory import give_back, model_bytes
 from shiftlens.scoring.opening.opened import OpenedModel, UnitId, opened_model
@@ -50,7 +50,7 @@ class ModelCache:
         """Every full model and adapter in memory, and the bytes of each."""
         found: list[CachedModel] = []
         for copy in self._copies:
-            where = {"device": str(copy.loaded.device), "dtype": str(copy.loaded.dtype).removeprefix("torch.")}
+            where = {"device": str(copy.loaded.device), "dtype": copy.loaded.numbers}
             found.append(CachedModel(name=copy.loaded.name, nbytes=copy.nbytes, **where))
             for name, adapter in copy.adapters.items():
                 found.append(CachedModel(name=name, nbytes=adapter.nbytes, adapter_of=copy.loaded.name, **where))
@@ -197,6 +197,8 @@ class ModelCache:
         allowed = spec.allow_pickle and name in named
         spec = dataclasses.replace(spec, dtype=needed.key.dtype, allow_pickle=allowed)
         loaded = load_model(name, spec, lambda fraction: on_progress(f"Loading {name}", fraction))
+        if needed.key.weights:
+            loaded = with_rounded_weights(loaded, needed.key.weights)
         self.loads += 1
         fingerprint, nbytes = _sure(before, name), model_bytes(loaded.model)
         copy = Copy(next(self._numbers), needed.key, loaded.device.type, loaded, fingerprint, nbytes)

@@ -45,7 +45,7 @@ def describe(loaded: LoadedModel, fingerprint: str) -> ModelDescription:
         vocabulary=loaded.vocabulary,
         max_positions=loaded.max_positions,
         device=str(loaded.device),
-        dtype=str(loaded.dtype).removeprefix("torch."),
+        dtype=loaded.numbers,
         fingerprint=fingerprint,
         adapter_of=loaded.adapter_of,
         matrix_library=products.used_for(loaded.device, loaded.dtype),

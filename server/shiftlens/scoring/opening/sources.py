@@ -15,12 +15,16 @@ from shiftlens.scoring.numbers import products
 
 @dataclass(frozen=True, slots=True)
 class ModelKey:
-    """What loads a full model: its place (a folder, or a name of the hub), device, dtype and matrix library."""
+    """What loads a full model: its place (a folder, or a name of the hub), device, dtype and matrix library.
+
+    `weights` is what these are rounded to, "" where they stay as they are.
+    """
 
     place: str
     device: str
     dtype: str
     library: str
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def needed(spec: PairSpec) -> tuple[Needed, Needed]:
             aligned = dataclasses.replace(aligned, full_model=base.full_model)
     library = library_for(spec)
     of_base = dataclasses.replace(spec, dtype=spec.base_dtype or spec.dtype)
-    return _needed(base, of_base, library), _needed(aligned, spec, library)
+    return _needed(base, of_base, library, spec.base_weights), _needed(aligned, spec, library)
 
 
 def needed_alone(name: str, spec: PairSpec) -> Needed:
@@ -51,11 +55,11 @@ def needed_alone(name: str, spec: PairSpec) -> Needed:
     return _needed(find_source(name, spec), spec, library_for(spec))
 
 
-def _needed(source: ModelSource, spec: PairSpec, library: str) -> Needed:
+def _needed(source: ModelSource, spec: PairSpec, library: str, weights: str = "") -> Needed:
     device = choose_device(spec.device)
     # What two settings mean alike is loaded once.
     dtype = "float32" if (spec.dtype, device.type) == ("auto", "cpu") else spec.dtype
-    return Needed(source, ModelKey(source.full_model_place, str(device), dtype, library))
+    return Needed(source, ModelKey(source.full_model_place, str(device), dtype, library, weights))
 
 
 def library_for(spec: PairSpec) -> str:

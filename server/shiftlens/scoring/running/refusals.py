@@ -53,7 +53,7 @@ def _where(pair: DescribedPair, prepared: Prepared, at: int) -> str:
 
 def _remedy(models: Sequence[ModelDescription]) -> str:
     damaged = "its weights may be damaged"
-    if any(model.dtype == "float16" for model in models):
+    if any(model.dtype.startswith("float16") for model in models):
         return (
             f"float16 overflows in some models: choose float32 or bfloat16 ({_DTYPES}). Else fetch it anew: {damaged}."
         )
