@@ -6,13 +6,13 @@ import argparse
 import functools
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shiftlens.cli.one_position import whole_number
-from shiftlens.cli.whole_file import why_unwritable, write_whole
+from shiftlens.cli.whole_file import replacing, why_unwritable, write_whole
 from shiftlens.errors import ShiftLensError
 from shiftlens.report.text.columns import columns, shares_table
 
@@ -38,7 +38,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("outputs", metavar="OUT", nargs="+", help="what `shiftlens corpus` wrote; several count as one")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "html", "parquet"),
+        default="text",
+        help="a table for reading, JSON, a page with figures, or rows (parquet takes -o); default %(default)s",
+    )
     parser.add_argument(
         "--limit", type=whole_number(1), metavar="N", default=20, help="tokens and files shown (default %(default)s)"
     )
@@ -48,29 +53,70 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     from shiftlens.corpora.output import read_output
-    from shiftlens.corpora.summary import rows_summary_json, summarise_rows
+    from shiftlens.corpora.summary import summarise_rows
 
-    if args.output is not None and (why := why_unwritable(Path(args.output))) is not None:
+    if (why := _why_impossible(args)) is not None:
         parser.error(why)
     try:
+        if args.format == "parquet":
+            from shiftlens.report.arrow import need_pyarrow
+
+            need_pyarrow()
         found = summarise_rows(chain.from_iterable(read_output(Path(name)) for name in args.outputs))
     except ShiftLensError as error:
         from shiftlens.text.visible import harmless
 
         print(f"shiftlens corpus-summary: {harmless(str(error))}", file=sys.stderr)
         return 1
-    if args.format == "json":
-        text = json.dumps(rows_summary_json(found, args.outputs, args.limit), allow_nan=False, indent=1) + "\n"
-    else:
-        text = "\n".join(_text(found, args.limit)) + "\n"
     if args.output is None:
-        sys.stdout.write(text)
+        sys.stdout.write(_written(args, found))
         return 0
+    output = Path(args.output)
     try:
-        write_whole(Path(args.output), text)
+        if args.format == "parquet":
+            _write_parquet(output, found, args.outputs, args.limit)
+        else:
+            write_whole(output, _written(args, found))
     except OSError as error:
         parser.error(f"{args.output} can't be written: {error.strerror}")
     return 0
+
+
+def _why_impossible(args: argparse.Namespace) -> str | None:
+    """Why the summary can't be written as it was asked for, to be told before the work; None where it can."""
+    if args.output is None:
+        return "--format parquet writes a file: name it with -o" if args.format == "parquet" else None
+    output = Path(args.output)
+    if output.resolve() in {Path(name).resolve() for name in args.outputs}:
+        return f"{args.output} is to be summed up, and would be written over: name another file with -o"
+    return why_unwritable(output)
+
+
+def _written(args: argparse.Namespace, found: RowsSummary) -> str:
+    if args.format == "json":
+        from shiftlens.corpora.summary import rows_summary_json
+
+        return json.dumps(rows_summary_json(found, args.outputs, args.limit), allow_nan=False, indent=1) + "\n"
+    if args.format == "html":
+        from shiftlens.report.corpus_page import render_corpus
+
+        return render_corpus(found, args.outputs, args.limit) + "\n"
+    return "\n".join(_text(found, args.limit)) + "\n"
+
+
+def _write_parquet(output: Path, found: RowsSummary, outputs: Sequence[str], limit: int) -> None:
+    """Raises OSError."""
+    from shiftlens import __version__
+    from shiftlens.corpora.summary_table import COLUMNS, SCHEMA, summary_rows
+    from shiftlens.report.arrow import ParquetWriter
+
+    about = {"schema": SCHEMA, "generator": f"shiftlens {__version__}", "outputs": json.dumps(list(outputs))}
+    with replacing(output) as part:
+        table = ParquetWriter(part, COLUMNS, about)
+        try:
+            table.write(summary_rows(found, limit))
+        finally:
+            table.close()
 
 
 def _text(found: RowsSummary, limit: int) -> Iterator[str]:
