@@ -22,12 +22,12 @@ GENERATOR = "ShiftLens corpus summary"
 def render_corpus(found: RowsSummary, outputs: Sequence[str], limit: int) -> str:
     """The page, with the first `limit` tokens and files. `outputs` are the files that it sums up, by name."""
     corpus = found.corpus
-    style = asset("page.css") + asset("site.css")
+    style = asset("page.css")
     return template("corpus_page.html.jinja").render(
         version=__version__,
         generator=GENERATOR,
         policy=policy(style, None),
-        style=Markup(style),  # noqa: S704 (the package's own files)
+        style=Markup(style),  # noqa: S704 (the package's own file)
         outputs=outputs,
         responses=found.responses,
         refused=found.refused,
