@@ -10,8 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from corpora.stand_in import Engine, Killed, aligntds, in_shards, run_corpus, write_lines
+from corpora.stand_in import CHOICE, Engine, Killed, aligntds, in_shards, in_turn, run_corpus, write_lines
 from shiftlens.corpora import windows
+from shiftlens.corpora.files import corpus_files
+from shiftlens.corpora.journal import Commit, Journal
+from shiftlens.corpora.output import Output
+from shiftlens.corpora.plan import open_journal, plan_of
+from shiftlens.corpora.shards import drop_shards, shards_of
 from shiftlens.errors import ShiftLensError
 from shiftlens.options.pair import PairSpec
 
@@ -59,6 +64,82 @@ async def test_shards_go_on_after_an_end_at_any_time_and_after_a_run_in_one_proc
     await in_shards(corpus, out, 2, *lives[-2:])
     assert out.read_bytes() == whole.read_bytes()
     assert sum(len(engine.jobs) for engine in lives) == len(complete.jobs)
+
+
+@pytest.mark.parametrize("dies_at", range(12))
+async def test_joining_shards_goes_on_where_it_was_cut_short(
+    dies_at: int, corpus: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, whole = tmp_path / "out.jsonl", tmp_path / "whole.jsonl"
+    await run_corpus(Engine(), corpus, whole)
+    commits = 0
+
+    def commit(journal: Journal, what: Commit) -> None:
+        nonlocal commits
+        if journal.path.name == "out.jsonl.journal":
+            commits += 1
+            if commits > dies_at:
+                raise Killed
+        whole_commit(journal, what)
+
+    whole_commit = Journal.commit
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "commit", commit)
+        try:
+            await in_shards(corpus, out, 3, Engine(), Engine(), Engine())
+        except Killed:
+            assert dies_at < 10, "there are eight windows, then all is read, then the output is in its place"
+        else:
+            assert dies_at >= 10
+    again = Engine()
+    await in_shards(corpus, out, 3, again, again, again)
+    assert not again.jobs
+    assert out.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.jsonl", "out.jsonl.journal"]
+
+
+async def test_what_workers_have_left_is_scored_in_one_process_as_well(corpus: list[str], tmp_path: Path) -> None:
+    out, whole = tmp_path / "out.jsonl", tmp_path / "whole.jsonl"
+    complete, begun = Engine(), (Engine(dies_at=3), Engine(dies_at=1))
+    await run_corpus(complete, corpus, whole)
+    with pytest.raises(Killed):
+        await in_shards(corpus, out, 2, *begun)
+    last = Engine()
+    said = await in_turn(corpus, out, last)
+    assert out.read_bytes() == whole.read_bytes()
+    assert sum(len(engine.jobs) for engine in (*begun, last)) == len(complete.jobs)
+    assert said[-1].progress.responses == 29
+    done = [status.done for status in said]
+    assert done == sorted(done)
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.jsonl", "out.jsonl.journal"]
+
+
+async def test_a_run_without_shards_has_none_to_go_on_with(corpus: list[str], tmp_path: Path) -> None:
+    output = Output(tmp_path / "out.jsonl")
+    journal = open_journal(output, plan_of(output, corpus_files(corpus), CHOICE, None, 10_000))
+    assert shards_of(output, journal) == ()
+    journal.close()
+
+
+async def test_shards_of_another_output_with_the_same_beginning_are_left_alone(
+    corpus: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(Killed):
+        await in_shards(corpus, tmp_path / "out.parquet", 2, Engine(dies_at=1), Engine())
+    with pytest.raises(Killed):
+        await in_shards(corpus, tmp_path / "out.b.jsonl", 2, Engine(dies_at=1), Engine())
+    theirs = {path: path.read_bytes() for path in tmp_path.glob("out*")}
+    await in_shards(corpus, tmp_path / "out.jsonl", 3, Engine(), Engine(), Engine())
+    assert {path: path.read_bytes() for path in theirs} == theirs
+
+
+def test_everything_that_shards_may_leave_is_dropped(tmp_path: Path) -> None:
+    left = ("out.shard-1-of-2.jsonl.part", "out.shard-2-of-2.jsonl.journal", ".out.shard-2-of-2.jsonl.journal.new")
+    others = ("out.jsonl", "out.jsonl.part", "out.shard-x-of-2.jsonl.part", "my.out.shard-1-of-2.jsonl.part")
+    for name in (*left, *others):
+        (tmp_path / name).touch()
+    drop_shards(Output(tmp_path / "out.jsonl"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
 
 
 async def test_another_number_of_workers_is_refused(corpus: list[str], tmp_path: Path) -> None:
