@@ -109,7 +109,8 @@ def analyze(
     "reasoning" and "tool_call"; the others stand in the context of what comes after them. `word_lists` is a file with
     lists in place of the package's, by which the kind of a token is told (see docs/kinds.md).
     `analysis.tokens.tokens` gives a response's positions one by one, `to_pandas` and `to_arrow` a table of them
-    (docs/exports.md), and `analysis.contract.to_json` the whole as the command line's JSON.
+    (docs/exports.md), and `analysis.contract.to_json` the whole as the command line's JSON. `save` of the result writes
+    its scores beside the transcript (docs/sidecars.md).
 
     Raises TranscriptError for what is no transcript, ModelError for a pair that can't be used, ScoringError where a
     response can't be scored or a part is not one of these, WordListError (a ValueError) for a bad file of word lists,
@@ -125,7 +126,7 @@ def analyze(
         raise ModelError("A pair needs both `base` and `aligned`.", 'Name both, or pass `scores="saved"`.')
     if scores != FROM_MODELS and not isinstance(aligned, str):
         raise ValueError("Scores that are saved in a file are of one pair: `aligned` is one model, or none.")
-    name, found = _transcript(transcript, transcript_format, names[0])
+    name, text, found = _transcript(transcript, transcript_format, names[0])
     lists = None if word_lists is None else read_word_lists(word_lists)
 
     def choice(model: str) -> Choice:
@@ -153,21 +154,21 @@ def analyze(
 
     choices = [choice(each) for each in names]
     if isinstance(aligned, str):
-        return _named(_with_an_engine(lambda engine: analyse(engine, found, choices[0])), name)
+        return _named(_with_an_engine(lambda engine: analyse(engine, found, choices[0])), name, text)
     done = _with_an_engine(lambda engine: analyse_several(engine, found, choices))
-    return SeveralAnalyses(tuple(_named(each, name) for each in done))
+    return SeveralAnalyses(tuple(_named(each, name, text) for each in done))
 
 
-def _named(done: Analysed, name: str) -> TranscriptAnalysis:
+def _named(done: Analysed, name: str, text: str) -> TranscriptAnalysis:
     """Raises ScoringError where a response has no scores."""
     if done.refused:
         index, message = done.refused[0]
         raise ScoringError(f"Response {index + 1} ({done.analysis.pair.aligned}): {message}")
-    return TranscriptAnalysis.of(done.analysis, name)
+    return TranscriptAnalysis.of(done, name, text)
 
 
-def _transcript(source: Source, transcript_format: str | None, aligned: str) -> tuple[str, Transcript]:
-    """The name of the file, "" for none, and its transcript. Raises TranscriptError."""
+def _transcript(source: Source, transcript_format: str | None, aligned: str) -> tuple[str, str, Transcript]:
+    """The name of the file, "" for none, its text, and its transcript. Raises TranscriptError."""
     named = transcript_format
     if isinstance(source, Path):
         name, text = str(source), decode(source.read_bytes())
@@ -183,7 +184,7 @@ def _transcript(source: Source, transcript_format: str | None, aligned: str) -> 
             "This is not a transcript in any format that shiftlens knows.",
             "If it is one, name its format with `transcript_format`.",
         )
-    return name, found
+    return name, text, found
 
 
 def _json(messages: Message | Sequence[Message]) -> str:

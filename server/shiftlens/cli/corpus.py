@@ -21,8 +21,8 @@ from shiftlens.cli.options import (
     choose,
     own_template_of,
 )
-from shiftlens.cli.whole_file import why_unwritable
 from shiftlens.errors import ShiftLensError
+from shiftlens.text.whole_file import why_unwritable
 
 if TYPE_CHECKING:
     from shiftlens.corpora.journal import Journal

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shiftlens.cli.one_position import whole_number
-from shiftlens.cli.whole_file import replacing, why_unwritable, write_whole
 from shiftlens.errors import ShiftLensError
 from shiftlens.report.text.columns import columns, shares_table
+from shiftlens.text.whole_file import replacing, why_unwritable, write_whole
 
 if TYPE_CHECKING:
     from shiftlens.analysis.corpus import Bin, TokenRatio

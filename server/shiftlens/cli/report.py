@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from shiftlens.cli.files import add_file_arguments, analyse_files, stdin_of
 from shiftlens.cli.options import add_scores_argument
-from shiftlens.cli.whole_file import why_unwritable, write_whole
 from shiftlens.errors import ShiftLensError
+from shiftlens.text.whole_file import why_unwritable, write_whole
 
 if TYPE_CHECKING:
     from shiftlens.pipeline.analyse import Analysed
