@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from corpora.stand_in import CHOICE, Engine, Killed, aligntds, in_shards, in_turn, run_corpus, write_lines
+from processes import SECONDS
 from shiftlens.corpora import windows
 from shiftlens.corpora.files import corpus_files
-from shiftlens.corpora.journal import Commit, Journal
+from shiftlens.corpora.journal import Commit, Journal, go_on
 from shiftlens.corpora.output import Output
 from shiftlens.corpora.plan import open_journal, plan_of
 from shiftlens.corpora.shards import drop_shards, shards_of
@@ -149,16 +153,80 @@ async def test_another_number_of_workers_is_refused(corpus: list[str], tmp_path:
         await in_shards(corpus, tmp_path / "out.jsonl", 3, Engine(), Engine(), Engine())
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra `ray` is not installed")
-@pytest.mark.usefixtures("lasting_engines")
-def test_two_workers_of_ray_come_to_the_bytes_of_one_process(tiny_pair: PairSpec, tmp_path: Path) -> None:
+WITH_RAY = (
+    pytest.mark.slow,
+    pytest.mark.usefixtures("lasting_engines"),
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra `ray` is not installed"),
+    # Ray, two actors and two engines start, on two cores, up to four times.
+    pytest.mark.timeout(900),
+)
+
+
+def with_ray(test: Callable[..., None]) -> Callable[..., None]:
+    for mark in WITH_RAY:
+        test = mark(test)
+    return test
+
+
+def corpus_command(models: PairSpec, folder: Path, *more: str) -> list[str]:
+    """A command in a folder with 300 records and a line that is none."""
     lines = [json.dumps(aligntds(number)) for number in range(300)]
-    (tmp_path / "records.jsonl").write_text("\n".join([*lines, "{broken"]))
-    models = ("--base", tiny_pair.base, "--aligned", tiny_pair.aligned, "--device", "cpu")
-    command = [sys.executable, "-m", "shiftlens", "corpus", "records.jsonl", *models]
-    for name, more in (("one.jsonl", ()), ("two.jsonl", ("--engine", "ray", "--workers", "2"))):
-        done = subprocess.run([*command, "-o", name, *more], cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == 1, done.stderr
-        assert "1 row left out" in done.stderr
+    records = folder / "records.jsonl"
+    if not records.exists():
+        records.write_text("\n".join([*lines, "{broken"]))
+    named = ("--base", models.base, "--aligned", models.aligned, "--device", "cpu")
+    return [sys.executable, "-m", "shiftlens", "corpus", "records.jsonl", *named, *more]
+
+
+def ran(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert "records.jsonl: line 301: " in done.stderr
+    assert "1 row left out" in done.stderr
+    return done.stderr
+
+
+RAY = ("--engine", "ray", "--workers", "2")
+
+
+@with_ray
+def test_two_workers_of_ray_come_to_the_bytes_of_one_process(tiny_pair: PairSpec, tmp_path: Path) -> None:
+    for name, more in (("one.jsonl", ()), ("two.jsonl", RAY)):
+        ran(corpus_command(tiny_pair, tmp_path, "-o", name, *more), tmp_path)
     assert (tmp_path / "two.jsonl").read_bytes() == (tmp_path / "one.jsonl").read_bytes()
+
+
+@with_ray
+def test_a_run_on_ray_that_was_killed_goes_on_to_the_parquet_of_one_process(
+    tiny_pair: PairSpec, tmp_path: Path
+) -> None:
+    pytest.importorskip("pyarrow", reason="the extra `corpora` is not installed")
+    command = corpus_command(tiny_pair, tmp_path, "-o", "two.parquet", *RAY)
+    first = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    started = time.monotonic()
+    while not any(path.read_bytes().count(b"\n") > 1 for path in tmp_path.glob("two.shard-*.journal")):
+        assert first.poll() is None
+        assert time.monotonic() - started < SECONDS
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert not (tmp_path / "two.parquet").exists()
+    wait_for_locks(*tmp_path.glob("two.shard-*.journal"))
+    ran(command, tmp_path)
+    ran(corpus_command(tiny_pair, tmp_path, "-o", "one.parquet"), tmp_path)
+    assert (tmp_path / "two.parquet").read_bytes() == (tmp_path / "one.parquet").read_bytes()
+    assert sorted(path.name for path in tmp_path.glob("two*")) == ["two.parquet", "two.parquet.journal"]
+
+
+def wait_for_locks(*journals: Path) -> None:
+    """Until the actors of a killed command have ended with it, so that their journals are theirs no more."""
+    started = time.monotonic()
+    for path in journals:
+        while True:
+            try:
+                go_on(path).close()
+            except ShiftLensError:
+                assert time.monotonic() - started < SECONDS
+                time.sleep(0.1)
+            else:
+                break
