@@ -120,6 +120,7 @@ def json_of(rows: list[dict[str, Any]], outputs: list[str]) -> dict[str, Any]:
         "schema": "shiftlens-corpus-summary/1",
         "outputs": outputs,
         **{name: whole[name] for name in ("responses", "refused", "not_scored")},
+        **{name: whole[name] for name in ("one_model", "classes_by") if whole[name]},
         "summary": summary_of(of("all")),
         "by_tenth": [{name: row[name] for name in bins} for row in of("tenth")],
         "by_position": [{name: row[name] for name in bins} for row in of("position")],
@@ -179,7 +180,7 @@ def test_the_page_has_the_shares_the_curves_and_the_tokens_of_the_summary() -> N
     assert sum(title.startswith("Mean KL") for title in titles) == 1
     assert sum(title.startswith("Mean Jensen-Shannon") for title in titles) == 1
     assert "a3939100.0%" in page.all("table", "ratios")[0].text
-    assert "6 of 2 files; 1 refused by the models; 1 not scored by choice" in page.all("dl")[0].text
+    assert "6 of 2 files; 1 refused; 1 not scored by choice" in page.all("dl")[0].text
 
 
 def test_the_page_shows_so_many_files_and_tokens_and_says_how_many_more_there_are() -> None:

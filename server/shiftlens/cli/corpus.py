@@ -17,6 +17,7 @@ from shiftlens.cli.one_position import whole_number
 from shiftlens.cli.options import (
     add_numbers_arguments,
     add_pair_arguments,
+    add_scores_argument,
     check_pair_arguments,
     choose,
     own_template_of,
@@ -54,6 +55,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--restart", action="store_true", help="begin anew, and write over what is there")
     add_pair_arguments(parser)
     add_numbers_arguments(parser)
+    add_scores_argument(parser)
     parser.add_argument("--transcript-format", metavar="NAME", help="read the files as this format, detect nothing")
     parser.add_argument(
         "--max-bytes",

@@ -122,38 +122,46 @@ def _write_parquet(output: Path, found: RowsSummary, outputs: Sequence[str], lim
 def _text(found: RowsSummary, limit: int) -> Iterator[str]:
     from shiftlens.text.visible import harmless_name
 
-    corpus = found.corpus
+    corpus, alone = found.corpus, found.alone
     said = f"{found.responses:,} responses, {corpus.whole.tokens:,} positions"
-    for count, words in ((found.refused, "refused by the models"), (found.not_scored, "not scored by choice")):
+    for count, words in (
+        (found.refused, "refused"),
+        (found.not_scored, "not scored by choice"),
+        (found.one_model, "with scores of one model alone, which are not counted here"),
+    ):
         said += f"; {count:,} {words}" if count else ""
     yield said
-    yield from _table("", [("all", corpus.whole)])
+    if alone:
+        yield "Scores are those of one model alone: classes are by that model's own rank."
+
+    def table(title: str, rows: Iterable[tuple[str, Summary]]) -> Iterator[str]:
+        yield ""
+        yield from columns(shares_table(title, list(rows), alone=alone), {0})
+
+    yield from table("", [("all", corpus.whole)])
     if corpus.whole.is_of_parts:
-        yield from _table("part", corpus.whole.by_part)
-    yield from _table("kind", [(kind.words, summary) for kind, summary in corpus.whole.by_kind])
+        yield from table("part", corpus.whole.by_part)
+    yield from table("kind", [(kind.words, summary) for kind, summary in corpus.whole.by_kind])
     if corpus.whole.by_loss_mask:
-        yield from _table("loss mask", [(mask.words, summary) for mask, summary in corpus.whole.by_loss_mask])
-    yield from _table("turn", [(str(turn + 1), summary) for turn, summary in corpus.by_turn])
-    yield from _curve("tenth", corpus.by_tenth)
-    yield from _curve("position", corpus.by_position)
+        yield from table("loss mask", [(mask.words, summary) for mask, summary in corpus.whole.by_loss_mask])
+    yield from table("turn", [(str(turn + 1), summary) for turn, summary in corpus.by_turn])
+    yield from _curve("tenth", corpus.by_tenth, alone)
+    yield from _curve("position", corpus.by_position, alone)
     files = [(harmless_name(file), summary) for file, summary in corpus.by_file[:limit]]
-    yield from _table("file", files)
+    yield from table("file", files)
     yield from _more(len(corpus.by_file) - len(files))
-    yield from _table("models", [(harmless_name(" > ".join(pair)), summary) for pair, summary in corpus.by_pair])
-    yield from _tokens(corpus.tokens[:limit])
+    names = ((" > ".join(name for name in pair if name) or "not named", summary) for pair, summary in corpus.by_pair)
+    yield from table("models", [(harmless_name(name), summary) for name, summary in names])
+    yield from _tokens(corpus.tokens[:limit], alone)
     yield from _more(len(corpus.tokens) - limit)
 
 
-def _table(title: str, rows: Iterable[tuple[str, Summary]]) -> Iterator[str]:
-    yield ""
-    yield from columns(shares_table(title, list(rows)), {0})
-
-
-def _curve(title: str, bins: Iterable[Bin]) -> Iterator[str]:
+def _curve(title: str, bins: Iterable[Bin], alone: bool) -> Iterator[str]:
     """Positions are numbered from 1, as they are everywhere where people read them."""
     from shiftlens.analysis.model import CLASSES
 
-    table = [[title, "with a class", *(shift.label for shift in CLASSES), "KL", "JS >="]]
+    labels = (shift.own_label if alone else shift.label for shift in CLASSES)
+    table = [[title, "with a class", *labels, "KL", "JS >="]]
     for found in bins:
         of = found.shares
         numbers = (of.percent(shift) for shift in CLASSES)
@@ -170,11 +178,13 @@ def _range(found: Bin) -> str:
     return f"{found.past:,}" if found.past == found.first + 1 else f"{found.first + 1:,} to {found.past:,}"
 
 
-def _tokens(tokens: Iterable[TokenRatio]) -> Iterator[str]:
+def _tokens(tokens: Iterable[TokenRatio], alone: bool) -> Iterator[str]:
     from shiftlens.analysis.facts import LONGEST_TOKEN
+    from shiftlens.analysis.model import ShiftClass
     from shiftlens.text.visible import visible_piece
 
-    table = [["most shifted", "shifted", "said", "ratio"]]
+    label = ShiftClass.SHIFTED.own_label if alone else ShiftClass.SHIFTED.label
+    table = [[f"most {label}", label, "said", "ratio"]]
     for token in tokens:
         name = visible_piece(token.piece, limit=LONGEST_TOKEN) or "(no text)"
         table.append([name, f"{token.shifted:,}", f"{token.said:,}", f"{token.ratio:.1%}"])

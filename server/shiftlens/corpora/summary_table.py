@@ -9,6 +9,7 @@ from shiftlens.analysis.corpus import Bin, TokenRatio
 from shiftlens.analysis.json_values import finite
 from shiftlens.analysis.model import CLASSES, Summary
 from shiftlens.analysis.position_table import Column, Row, Type, Value
+from shiftlens.corpora.record import OWN_RANK
 from shiftlens.corpora.summary import RowsSummary
 
 SCHEMA = "shiftlens-corpus-summary-table/1"
@@ -36,7 +37,8 @@ COLUMNS: tuple[Column, ...] = (
     *_columns("number", "mean_js_at_least"),
     *_columns("integer", "said"),
     *_columns("number", "ratio"),
-    *_columns("integer", "responses", "refused", "not_scored", "different_tokens_shifted"),
+    *_columns("integer", "responses", "refused", "not_scored", "one_model", "different_tokens_shifted"),
+    *_columns("text", "classes_by"),
 )
 """The columns, in their order. A row has values in those that its table has; the others are empty."""
 
@@ -55,6 +57,8 @@ def _rows(found: RowsSummary, limit: int) -> Iterator[_Values]:
         "responses": found.responses,
         "refused": found.refused,
         "not_scored": found.not_scored,
+        "one_model": found.one_model,
+        "classes_by": OWN_RANK if found.alone else None,
         "different_tokens_shifted": len(corpus.tokens),
     }
     yield from parts_of_it

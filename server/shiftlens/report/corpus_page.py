@@ -34,9 +34,12 @@ def render_corpus(found: RowsSummary, outputs: Sequence[str], limit: int) -> str
         not_scored=found.not_scored,
         pair=corpus.by_pair[0][0] if len(corpus.by_pair) == 1 else None,
         files=len(corpus.by_file),
-        whole=SummaryTable.of(corpus.whole),
+        alone=found.alone,
+        one_model=found.one_model,
+        whole=SummaryTable.of(corpus.whole, alone=found.alone),
         corpus=CorpusTables.of(corpus, most_tokens=limit, most_files=limit),
-        labels=labels_of(alone=False),
-        bars=share_bars(corpus),
+        labels=labels_of(alone=found.alone),
+        # Their titles are of shifts.
+        bars=[] if found.alone else share_bars(corpus),
         lines=curves(corpus),
     )
