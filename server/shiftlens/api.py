@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import warnings
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, TypeVar, overload
 
@@ -22,10 +24,13 @@ from shiftlens.options.pair import (
     ScoreOptions,
     parts_named,
 )
+from shiftlens.options.settings import SIDECARS
 from shiftlens.options.word_lists import read_word_lists
 from shiftlens.pipeline.analyse import Analysed, analyse
 from shiftlens.pipeline.analyse_several import analyse_several
+from shiftlens.pipeline.sidecars import NOTHING, Sidecars, decide, why_not_loadable
 from shiftlens.report.results import SeveralAnalyses, TranscriptAnalysis
+from shiftlens.scores.requests import Requests
 from shiftlens.transcripts.files import decode
 from shiftlens.transcripts.model import Transcript
 from shiftlens.transcripts.read import read
@@ -42,6 +47,7 @@ Source = str | Path | Message | Sequence[Message]
 class Options(TypedDict, total=False):
     """The options of `analyze` besides what it analyses and with which models."""
 
+    sidecars: str
     base_context: str
     aligned_context: str
     classify_by: str
@@ -77,6 +83,7 @@ def analyze(
     base: str = "",
     aligned: str | list[str] | tuple[str, ...] = "",
     scores: str = FROM_MODELS,
+    sidecars: str = "auto",
     base_context: str = "aligntds",
     aligned_context: str = "chat",
     classify_by: str = "response",
@@ -104,6 +111,10 @@ def analyze(
     `base` and `aligned` name the pair; with `scores="saved"` no model is run, and the logprobs that the file itself
     holds are shown (see docs/saved-logprobs.md).
 
+    `sidecars` is "auto", "always" or "never": whether the scores in a file beside the transcript are taken, which needs
+    no models (docs/sidecars.md). `source` of the result says so where they are; what else there is to know is a
+    warning.
+
     Uses the engine that editor windows and other calls share, and starts it where none runs; works in a notebook too,
     which shows the result as coloured text. `score_parts` are the kinds of parts that are scored, of "answer",
     "reasoning" and "tool_call"; the others stand in the context of what comes after them. `word_lists` is a file with
@@ -122,11 +133,18 @@ def analyze(
     parts = _parts(score_parts)
     if scores not in SCORES:
         raise ScoringError(f"`scores` must be one of {', '.join(map(repr, SCORES))}.")
-    if scores == FROM_MODELS and not (base and all(names)):
-        raise ModelError("A pair needs both `base` and `aligned`.", 'Name both, or pass `scores="saved"`.')
+    if sidecars not in SIDECARS:
+        raise ScoringError(f"`sidecars` must be one of {', '.join(map(repr, SIDECARS))}.")
     if scores != FROM_MODELS and not isinstance(aligned, str):
         raise ValueError("Scores that are saved in a file are of one pair: `aligned` is one model, or none.")
     name, text, found = _transcript(transcript, transcript_format, names[0])
+    beside = NOTHING
+    if name and sidecars != "never" and scores == FROM_MODELS and isinstance(aligned, str):
+        beside = Sidecars().beside(Path(name), Requests(found.responses, found.format))
+    is_pair = bool(base and all(names))
+    if scores == FROM_MODELS and not (is_pair or beside.scores):
+        remedy = 'Name both, or pass `scores="saved"`.'
+        raise ModelError("A pair needs both `base` and `aligned`.", f"{remedy} {beside.problem}".strip())
     lists = None if word_lists is None else read_word_lists(word_lists)
 
     def choice(model: str) -> Choice:
@@ -153,6 +171,14 @@ def analyze(
         )
 
     choices = [choice(each) for each in names]
+    if beside.sidecar is not None or beside.problem:
+        chosen = choices[0]
+        pair = chosen.pair if is_pair else None
+        decided = decide(beside, pair, chosen.score_options, use=sidecars, why_not_loadable=why_not_loadable)
+        if decided.remark:
+            warnings.warn(decided.remark, stacklevel=2)
+        chosen = replace(chosen, pair=decided.pair or chosen.pair, score_options=decided.options)
+        return _named(_with_an_engine(lambda engine: analyse(engine, found, chosen, decided=decided)), name, text)
     if isinstance(aligned, str):
         return _named(_with_an_engine(lambda engine: analyse(engine, found, choices[0])), name, text)
     done = _with_an_engine(lambda engine: analyse_several(engine, found, choices))

@@ -12,9 +12,10 @@ import shiftlens
 from shiftlens.analysis.tokens import tokens
 from shiftlens.bundled.paths import transcripts
 from shiftlens.cli.main import main
-from shiftlens.errors import PackageError, TranscriptError
+from shiftlens.errors import ModelError, PackageError, ScoringError, TranscriptError
 from shiftlens.scores.requests import Requests
 from shiftlens.scores.sidecar.file import open_sidecar, sidecar_path
+from sidecars import NAMES, write_sidecar
 
 PAIR: dict[str, Any] = {"base": "bundled:base", "aligned": "bundled:aligned"}
 
@@ -125,3 +126,35 @@ def test_scores_that_are_saved_are_those_that_the_command_saves(tmp_path: Path) 
     requests = Requests(transcript.responses, transcript.format)
     wanted = {requests.digest(at): requests[at] for at in range(2)}
     assert ours.scores(wanted) == theirs.scores(wanted)
+
+
+def test_scores_beside_a_file_need_no_models(tmp_path: Path) -> None:
+    talk = tmp_path / "talk.txt"
+    talk.write_text("User: q\nAssistant: ab\n\nUser: r\nAssistant: cd\n", encoding="utf-8")
+    write_sidecar(talk)
+    analysis = shiftlens.analyze(talk)
+    assert (analysis.pair.base, analysis.pair.aligned) == NAMES
+    assert [found.text for found in analysis.responses] == ["ab", "cd"]
+    assert analysis.summary.shifted == 2
+    assert ", from talk.txt.shiftlens.arrow" in analysis.source
+    before = open_sidecar(sidecar_path(talk)).about
+    assert open_sidecar(analysis.save()).about.responses == before.responses
+    with pytest.raises(ModelError, match="needs both"):
+        shiftlens.analyze(talk, sidecars="never")
+
+
+def test_a_response_that_changed_since_it_was_scored_is_an_error_that_says_so(tmp_path: Path) -> None:
+    talk = tmp_path / "talk.txt"
+    talk.write_text("User: q\nAssistant: ab\n\nUser: r\nAssistant: cd\n", encoding="utf-8")
+    write_sidecar(talk)
+    talk.write_text("User: q\nAssistant: ab\n\nUser: r\nAssistant: ce\n", encoding="utf-8")
+    with pytest.raises(ScoringError, match=r"Response 2.*not in talk\.txt\.shiftlens\.arrow as it is now"):
+        shiftlens.analyze(talk)
+    talk.write_text("User: z\nAssistant: ab\n", encoding="utf-8")
+    with pytest.raises(ModelError, match="is stale"):
+        shiftlens.analyze(talk)
+
+
+def test_where_no_sidecars_are_to_be_looked_for_is_named() -> None:
+    with pytest.raises(ScoringError, match="'auto', 'always', 'never'"):
+        shiftlens.analyze("User: q\nAssistant: a\n", **PAIR, sidecars="sometimes")

@@ -150,7 +150,7 @@ def scored_row(found: Found, pair: PairSpec, analysis: ResponseAnalysis) -> Corp
 
 
 def unscored_row(found: Found, pair: PairSpec, status: str, why: str) -> CorpusRow:
-    """The row of a response without scores: "refused" by the models or for want of saved scores, or "not_scored" by choice."""
+    """The row of a response without scores: "refused" by the models, or for want of any, or "not_scored" by choice."""
     row = _row(found, pair, status)
     return msgspec.structs.replace(row, why=well_formed(why), text=well_formed(found.response.text))
 

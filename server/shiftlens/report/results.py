@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -28,18 +28,22 @@ class TranscriptAnalysis(Analysis):
     """An analysis as a notebook shows it, as tables and as a file of scores.
 
     `name` is that of its file, "" for none, `text` what was analysed; `models` has what the model of each side says of
-    itself.
+    itself. Where scores are from a file beside the transcript, `source` says so in a sentence, and `scored_at` has when
+    each response was scored.
     """
 
     name: str = ""
     text: str = field(default="", repr=False)
     models: Mapping[str, ModelDescription | None] = field(default_factory=dict, repr=False)
+    source: str = ""
+    scored_at: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, found: Analysed, name: str, text: str) -> TranscriptAnalysis:
         """What was found of a text, which is that of a file of this name."""
         analysis = {each.name: getattr(found.analysis, each.name) for each in fields(Analysis)}
-        return cls(**analysis, name=name, text=text, models=found.models)
+        made = cls(**analysis, name=name, text=text, models=found.models)
+        return replace(made, source=found.source, scored_at=found.scored_at)
 
     def save(self, transcript: Path | str | None = None) -> Path:
         """Write the scores beside the transcript, as `shiftlens analyze FILE --save` does (docs/sidecars.md).
@@ -50,7 +54,8 @@ class TranscriptAnalysis(Analysis):
         where the file can't be written.
         """
         path = self._file(transcript)
-        saved, left_out = save_beside(path, self.text, Analysed(self, dict(self.models), (), ()))
+        found = Analysed(self, dict(self.models), (), (), scored_at=self.scored_at)
+        saved, left_out = save_beside(path, self.text, found)
         for message in left_out:
             warnings.warn(message, stacklevel=2)
         return saved
