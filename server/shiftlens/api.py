@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import warnings
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, TypeVar, overload
 
@@ -22,10 +24,13 @@ from shiftlens.options.pair import (
     ScoreOptions,
     parts_named,
 )
+from shiftlens.options.settings import SIDECARS
 from shiftlens.options.word_lists import read_word_lists
 from shiftlens.pipeline.analyse import Analysed, analyse
 from shiftlens.pipeline.analyse_several import analyse_several
+from shiftlens.pipeline.sidecars import NOTHING, Sidecars, decide, why_not_loadable
 from shiftlens.report.results import SeveralAnalyses, TranscriptAnalysis
+from shiftlens.scores.requests import Requests
 from shiftlens.transcripts.files import decode
 from shiftlens.transcripts.model import Transcript
 from shiftlens.transcripts.read import read
@@ -42,6 +47,7 @@ Source = str | Path | Message | Sequence[Message]
 class Options(TypedDict, total=False):
     """The options of `analyze` besides what it analyses and with which models."""
 
+    sidecars: str
     base_context: str
     aligned_context: str
     classify_by: str
@@ -77,6 +83,7 @@ def analyze(
     base: str = "",
     aligned: str | list[str] | tuple[str, ...] = "",
     scores: str = FROM_MODELS,
+    sidecars: str = "auto",
     base_context: str = "aligntds",
     aligned_context: str = "chat",
     classify_by: str = "response",
@@ -104,12 +111,17 @@ def analyze(
     `base` and `aligned` name the pair; with `scores="saved"` no model is run, and the logprobs that the file itself
     holds are shown (see docs/saved-logprobs.md).
 
+    `sidecars` is "auto", "always" or "never": whether the scores in a file beside the transcript are taken, which needs
+    no models (docs/sidecars.md). `source` of the result says so where they are; what else there is to know is a
+    warning.
+
     Uses the engine that editor windows and other calls share, and starts it where none runs; works in a notebook too,
     which shows the result as coloured text. `score_parts` are the kinds of parts that are scored, of "answer",
     "reasoning" and "tool_call"; the others stand in the context of what comes after them. `word_lists` is a file with
     lists in place of the package's, by which the kind of a token is told (see docs/kinds.md).
     `analysis.tokens.tokens` gives a response's positions one by one, `to_pandas` and `to_arrow` a table of them
-    (docs/exports.md), and `analysis.contract.to_json` the whole as the command line's JSON.
+    (docs/exports.md), and `analysis.contract.to_json` the whole as the command line's JSON. `save` of the result writes
+    its scores beside the transcript (docs/sidecars.md).
 
     Raises TranscriptError for what is no transcript, ModelError for a pair that can't be used, ScoringError where a
     response can't be scored or a part is not one of these, WordListError (a ValueError) for a bad file of word lists,
@@ -121,11 +133,18 @@ def analyze(
     parts = _parts(score_parts)
     if scores not in SCORES:
         raise ScoringError(f"`scores` must be one of {', '.join(map(repr, SCORES))}.")
-    if scores == FROM_MODELS and not (base and all(names)):
-        raise ModelError("A pair needs both `base` and `aligned`.", 'Name both, or pass `scores="saved"`.')
+    if sidecars not in SIDECARS:
+        raise ScoringError(f"`sidecars` must be one of {', '.join(map(repr, SIDECARS))}.")
     if scores != FROM_MODELS and not isinstance(aligned, str):
         raise ValueError("Scores that are saved in a file are of one pair: `aligned` is one model, or none.")
-    name, found = _transcript(transcript, transcript_format, names[0])
+    name, text, found = _transcript(transcript, transcript_format, names[0])
+    beside = NOTHING
+    if name and sidecars != "never" and scores == FROM_MODELS and isinstance(aligned, str):
+        beside = Sidecars().beside(Path(name), Requests(found.responses, found.format))
+    is_pair = bool(base and all(names))
+    if scores == FROM_MODELS and not (is_pair or beside.scores):
+        remedy = 'Name both, or pass `scores="saved"`.'
+        raise ModelError("A pair needs both `base` and `aligned`.", f"{remedy} {beside.problem}".strip())
     lists = None if word_lists is None else read_word_lists(word_lists)
 
     def choice(model: str) -> Choice:
@@ -152,22 +171,30 @@ def analyze(
         )
 
     choices = [choice(each) for each in names]
+    if beside.sidecar is not None or beside.problem:
+        chosen = choices[0]
+        pair = chosen.pair if is_pair else None
+        decided = decide(beside, pair, chosen.score_options, use=sidecars, why_not_loadable=why_not_loadable)
+        if decided.remark:
+            warnings.warn(decided.remark, stacklevel=2)
+        chosen = replace(chosen, pair=decided.pair or chosen.pair, score_options=decided.options)
+        return _named(_with_an_engine(lambda engine: analyse(engine, found, chosen, decided=decided)), name, text)
     if isinstance(aligned, str):
-        return _named(_with_an_engine(lambda engine: analyse(engine, found, choices[0])), name)
+        return _named(_with_an_engine(lambda engine: analyse(engine, found, choices[0])), name, text)
     done = _with_an_engine(lambda engine: analyse_several(engine, found, choices))
-    return SeveralAnalyses(tuple(_named(each, name) for each in done))
+    return SeveralAnalyses(tuple(_named(each, name, text) for each in done))
 
 
-def _named(done: Analysed, name: str) -> TranscriptAnalysis:
+def _named(done: Analysed, name: str, text: str) -> TranscriptAnalysis:
     """Raises ScoringError where a response has no scores."""
     if done.refused:
         index, message = done.refused[0]
         raise ScoringError(f"Response {index + 1} ({done.analysis.pair.aligned}): {message}")
-    return TranscriptAnalysis.of(done.analysis, name)
+    return TranscriptAnalysis.of(done, name, text)
 
 
-def _transcript(source: Source, transcript_format: str | None, aligned: str) -> tuple[str, Transcript]:
-    """The name of the file, "" for none, and its transcript. Raises TranscriptError."""
+def _transcript(source: Source, transcript_format: str | None, aligned: str) -> tuple[str, str, Transcript]:
+    """The name of the file, "" for none, its text, and its transcript. Raises TranscriptError."""
     named = transcript_format
     if isinstance(source, Path):
         name, text = str(source), decode(source.read_bytes())
@@ -183,7 +210,7 @@ def _transcript(source: Source, transcript_format: str | None, aligned: str) -> 
             "This is not a transcript in any format that shiftlens knows.",
             "If it is one, name its format with `transcript_format`.",
         )
-    return name, found
+    return name, text, found
 
 
 def _json(messages: Message | Sequence[Message]) -> str:

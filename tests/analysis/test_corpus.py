@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.hand_made import response, scored
 from shiftlens.analysis.classify import build, combine
-from shiftlens.analysis.corpus import EDGES, CorpusSummary, summarise_corpus
+from shiftlens.analysis.corpus import EDGES, CorpusSummary, CorpusTally, counted
 from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.analysis.profile import by_tenth
 from shiftlens.options.pair import ClassifyOptions, PairSpec
@@ -26,13 +27,21 @@ def analysed(ranks: list[int], *, turn: int = 1, kl: list[float] | None = None, 
     return build(one, scored([letter.encode() for letter in letters], base_ranks=ranks, kl=kl), ClassifyOptions())
 
 
+def summed(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]) -> CorpusSummary:
+    """Responses together, each with the name of its file and its pair; without JS."""
+    tally = CorpusTally()
+    for file, pair, analysis in responses:
+        tally.add(counted(file, pair, analysis))
+    return tally.summary()
+
+
 def together(*responses: ResponseAnalysis) -> CorpusSummary:
-    return summarise_corpus(("one", PAIR, each) for each in responses)
+    return summed(("one", PAIR, each) for each in responses)
 
 
 def test_turns_files_and_pairs_have_counts_of_their_own() -> None:
     other = PairSpec(base="b", aligned="c")
-    found = summarise_corpus(
+    found = summed(
         [
             ("two", PAIR, analysed([9, 1], turn=3)),
             ("one", PAIR, analysed([1, 1, 1], turn=1)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,11 @@ import pytest
 import shiftlens
 from shiftlens.analysis.tokens import tokens
 from shiftlens.bundled.paths import transcripts
-from shiftlens.errors import PackageError, TranscriptError
+from shiftlens.cli.main import main
+from shiftlens.errors import ModelError, PackageError, ScoringError, TranscriptError
+from shiftlens.scores.requests import Requests
+from shiftlens.scores.sidecar.file import open_sidecar, sidecar_path
+from sidecars import NAMES, write_sidecar
 
 PAIR: dict[str, Any] = {"base": "bundled:base", "aligned": "bundled:aligned"}
 
@@ -102,3 +107,54 @@ def test_without_pandas_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(PackageError, match="pip install pandas"):
         data_frame([], [])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("lasting_engines")
+def test_scores_that_are_saved_are_those_that_the_command_saves(tmp_path: Path) -> None:
+    talks = [tmp_path / name / "talk.txt" for name in ("api", "command")]
+    for talk in talks:
+        talk.parent.mkdir()
+        talk.write_text("User: Why?\nAssistant: It is so.\n\nUser: And?\nAssistant: No.\n", encoding="utf-8")
+    saved = shiftlens.analyze(talks[0], **PAIR).save()
+    pair = ("--base", PAIR["base"], "--aligned", PAIR["aligned"])
+    assert main(["analyze", str(talks[1]), *pair, "--save", "-o", str(tmp_path / "out.txt")]) == 0
+    ours, theirs = (open_sidecar(path) for path in (saved, sidecar_path(talks[1])))
+    assert ours.about.models == theirs.about.models
+    assert [each.request for each in ours.about.responses] == [each.request for each in theirs.about.responses]
+    transcript = shiftlens.analyze(talks[0], **PAIR).transcript
+    requests = Requests(transcript.responses, transcript.format)
+    wanted = {requests.digest(at): requests[at] for at in range(2)}
+    assert ours.scores(wanted) == theirs.scores(wanted)
+
+
+def test_scores_beside_a_file_need_no_models(tmp_path: Path) -> None:
+    talk = tmp_path / "talk.txt"
+    talk.write_text("User: q\nAssistant: ab\n\nUser: r\nAssistant: cd\n", encoding="utf-8")
+    write_sidecar(talk)
+    analysis = shiftlens.analyze(talk)
+    assert (analysis.pair.base, analysis.pair.aligned) == NAMES
+    assert [found.text for found in analysis.responses] == ["ab", "cd"]
+    assert analysis.summary.shifted == 2
+    assert ", from talk.txt.shiftlens.arrow" in analysis.source
+    before = open_sidecar(sidecar_path(talk)).about
+    assert open_sidecar(analysis.save()).about.responses == before.responses
+    with pytest.raises(ModelError, match="needs both"):
+        shiftlens.analyze(talk, sidecars="never")
+
+
+def test_a_response_that_changed_since_it_was_scored_is_an_error_that_says_so(tmp_path: Path) -> None:
+    talk = tmp_path / "talk.txt"
+    talk.write_text("User: q\nAssistant: ab\n\nUser: r\nAssistant: cd\n", encoding="utf-8")
+    write_sidecar(talk)
+    talk.write_text("User: q\nAssistant: ab\n\nUser: r\nAssistant: ce\n", encoding="utf-8")
+    with pytest.raises(ScoringError, match=r"Response 2.*not in talk\.txt\.shiftlens\.arrow as it is now"):
+        shiftlens.analyze(talk)
+    talk.write_text("User: z\nAssistant: ab\n", encoding="utf-8")
+    with pytest.raises(ModelError, match="is stale"):
+        shiftlens.analyze(talk)
+
+
+def test_where_no_sidecars_are_to_be_looked_for_is_named() -> None:
+    with pytest.raises(ScoringError, match="'auto', 'always', 'never'"):
+        shiftlens.analyze("User: q\nAssistant: a\n", **PAIR, sidecars="sometimes")

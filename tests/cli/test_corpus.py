@@ -69,6 +69,13 @@ def test_a_run_that_is_killed_goes_on_to_the_bytes_of_one_that_was_not(
     assert all("".join(row["tokens"]["text"]) == row["text"] for row in rows)
     summed = subprocess.run(command("corpus-summary", cut, "--format", "json"), capture_output=True, check=True)
     assert json.loads(summed.stdout)["summary"]["tokens"] == sum(len(row["tokens"]["id"]) for row in rows)
+    # As where the end came after the output was complete and before what it was made of was removed.
+    left = [tmp_path / name for name in ("cut.jsonl.part", "cut.shard-1-of-2.jsonl.part")]
+    for path in left:
+        path.touch()
+    done = subprocess.run(command("corpus", records, *models, "-o", cut), capture_output=True, text=True)
+    assert "is complete already" in done.stderr
+    assert not any(path.exists() for path in left)
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:

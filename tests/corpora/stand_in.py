@@ -15,7 +15,7 @@ from shiftlens.corpora.output import Output
 from shiftlens.corpora.plan import open_journal, plan_of
 from shiftlens.corpora.reading import CorpusReader
 from shiftlens.corpora.runner import Corpus, Status
-from shiftlens.corpora.shards import join_shards, score_shard, shards_of
+from shiftlens.corpora.shards import join_shards, score_in_turn, score_shard, shards_of
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Done, Refused, Score, Scored
 from shiftlens.options.choice import Choice
@@ -77,6 +77,21 @@ async def run_corpus(
         reader = CorpusReader(files, None, 10_000)
         corpus = Corpus(cast(EngineClient, engine), reader, choice, output, journal, said.append)
         return await corpus.run(), said
+    finally:
+        journal.close()
+
+
+async def in_turn(paths: Sequence[str], out: Path, engine: Engine) -> list[Status]:
+    """What the command does where a run on Ray is gone on with without it."""
+    output, said = Output(out), list[Status]()
+    files = corpus_files(paths)
+    plan = plan_of(output, files, CHOICE, None, 10_000)
+    journal = open_journal(output, plan)
+    try:
+        reader, shards = CorpusReader(files, None, 10_000), shards_of(output, journal)
+        work = (output, plan, journal, cast(EngineClient, engine), reader, CHOICE, said.append)
+        await score_in_turn(shards, *work)
+        return said
     finally:
         journal.close()
 

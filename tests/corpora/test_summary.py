@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from analysis.hand_made import response, scored
+from analysis.test_corpus import summed
 from shiftlens.analysis.classify import build
-from shiftlens.analysis.corpus import Bin, summarise_corpus
+from shiftlens.analysis.corpus import Bin
 from shiftlens.analysis.model import ResponseAnalysis
 from shiftlens.cli.main import main
 from shiftlens.corpora.output import encoded
@@ -49,7 +50,7 @@ def without_js(found: Bin) -> Bin:
 def test_rows_sum_up_to_what_their_analyses_sum_up_to() -> None:
     rows = [scored_row(found_of(file, analysis), PAIR, analysis) for file, analysis in ANALYSES]
     found = summarise_rows(rows).corpus
-    expected = summarise_corpus((file, PAIR, analysis) for file, analysis in ANALYSES)
+    expected = summed((file, PAIR, analysis) for file, analysis in ANALYSES)
     assert found.whole == expected.whole
     assert (found.by_turn, found.by_file, found.by_pair) == (expected.by_turn, expected.by_file, expected.by_pair)
     assert found.tokens == expected.tokens
@@ -62,7 +63,7 @@ def test_the_curve_of_js_is_the_mean_of_what_is_known() -> None:
     first = summarise_rows(rows).corpus.by_position[0]
     known = [value for row in rows if (value := row.tokens.js_at_least[0]) is not None]
     assert (first.with_js, first.mean_js) == (3, sum(known) / 3)
-    assert math.isnan(summarise_corpus([]).by_tenth[0].mean_js)
+    assert math.isnan(summed([]).by_tenth[0].mean_js)
 
 
 def test_responses_without_scores_are_counted_beside() -> None:

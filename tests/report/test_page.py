@@ -14,9 +14,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from analysis.hand_made import base_of, floats, of_parts, response, scored, side
+from analysis.hand_made import base_of, floats, of_parts, response, scored, side, whole
 from report.page_reader import PageReader, sentences
 from shiftlens.analysis.classify import build, combine
+from shiftlens.analysis.curves import distances
 from shiftlens.analysis.facts import facts
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, Token
 from shiftlens.analysis.stages_of_file import stages_of_file
@@ -160,6 +161,30 @@ def test_several_files_have_a_summary_of_all_and_what_failed_is_told() -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_several_responses_have_the_curves_of_both_divergences_and_their_means_in_the_tables() -> None:
+    tops, turned = [[7, 8]] * 2, [[8, 7]] * 2
+    masses = [[math.log(0.6), math.log(0.2)]] * 2
+    sides = [side(2, tops=each, logprobs=masses) for each in (tops, turned)]
+    built = build(response("a"), scored([b"a"], base=sides[0], aligned=sides[1]), ClassifyOptions())
+    found = whole(built)
+    page = PageReader(render([ReportedFile("one", found), ReportedFile("two", found)]))
+    titles = [chart.attributes["aria-label"] or "" for chart in page.all("svg", "chart")]
+    assert [title.partition(",")[0] for title in titles] == [
+        "Mean KL(aligned || base) in nats",
+        "Mean Jensen-Shannon divergence",
+        "Mean logprob",
+    ]
+    by_position = page.all("table", "shares")[1].text.split("\n")
+    (first, *_) = distances(built)
+    assert first.js_at_least > 0.05
+    assert by_position[1].endswith("mean KL (nats)mean JS, at least (nats)")
+    assert by_position[2].endswith(f"{first.kl:.3f}{first.js_at_least:.4f}")
+
+
+def test_one_response_has_no_figures_of_several() -> None:
+    assert not page_of(analysis([b"a", b"b"])).all("svg", "chart")
+
+
 def test_a_report_is_known_by_its_beginning() -> None:
     page = render([ReportedFile("x" * 300, analysis([b"a", b"b"]))])
     assert is_report(page.encode()[:4096])
@@ -297,11 +322,11 @@ def test_several_responses_have_shares_by_position_and_file_and_tokens_with_thei
     found = analysis([b"a", b"b"])
     page = PageReader(render([ReportedFile("one", found), ReportedFile("two", found)]))
     tenths, positions, files = (table.text.split("\n") for table in page.all("table", "shares"))
-    assert "1" + "2" + "100.0%0.0%0.0%0.250" in tenths
-    assert "2" + "0" + "––––" in tenths
-    assert "1" + "2" + "100.0%0.0%0.0%0.250" in positions
-    assert "2" + "2" + "0.0%100.0%0.0%0.250" in positions
-    assert "3 to 4" + "2" + "0.0%0.0%100.0%0.250" in positions
+    assert "1" + "2" + "100.0%0.0%0.0%0.2500.0000" in tenths
+    assert "2" + "0" + "–––––" in tenths
+    assert "1" + "2" + "100.0%0.0%0.0%0.2500.0000" in positions
+    assert "2" + "2" + "0.0%100.0%0.0%0.2500.0000" in positions
+    assert "3 to 4" + "2" + "0.0%0.0%100.0%0.2500.1733" in positions
     assert "two" + "3" + "33.3%33.3%33.3%" in files
     (ratios,) = page.all("table", "ratios")
     assert "a" + "2" + "2" + "100.0%" in ratios.text.split("\n")

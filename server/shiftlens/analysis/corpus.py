@@ -206,14 +206,6 @@ def counted(
     )
 
 
-def summarise_corpus(responses: Iterable[tuple[str, PairSpec, ResponseAnalysis]]) -> CorpusSummary:
-    """Put responses together, each with the name of its file and its pair; without JS."""
-    tally = CorpusTally()
-    for file, pair, analysis in responses:
-        tally.add(counted(file, pair, analysis))
-    return tally.summary()
-
-
 def _add(found: dict[K, Summary], key: K, summary: Summary) -> None:
     found[key] = combine((found[key], summary)) if key in found else summary
 

@@ -15,9 +15,9 @@ from shiftlens.cli.exports import FORMATS, Write, exporting, why_impossible
 from shiftlens.cli.files import add_file_arguments, analyse_files, stdin_of
 from shiftlens.cli.gate import Gate, share
 from shiftlens.cli.options import add_scores_argument
-from shiftlens.cli.whole_file import why_unwritable, written_whole
 from shiftlens.errors import ShiftLensError
 from shiftlens.text.json_pieces import json_pieces
+from shiftlens.text.whole_file import why_unwritable, written_whole
 
 if TYPE_CHECKING:
     from shiftlens.pipeline.analyse import Analysed
@@ -93,8 +93,8 @@ def _why_not_written(args: argparse.Namespace) -> str | None:
 
 
 def _why_no_sidecar(name: str) -> str | None:
-    from shiftlens.cli.whole_file import why_unwritable
     from shiftlens.scores.sidecar.file import sidecar_path
+    from shiftlens.text.whole_file import why_unwritable
     from shiftlens.transcripts.file_bytes import STDIN
 
     if name == STDIN:

@@ -17,12 +17,13 @@ from shiftlens.cli.one_position import whole_number
 from shiftlens.cli.options import (
     add_numbers_arguments,
     add_pair_arguments,
+    add_scores_argument,
     check_pair_arguments,
     choose,
     own_template_of,
 )
-from shiftlens.cli.whole_file import why_unwritable
 from shiftlens.errors import ShiftLensError
+from shiftlens.text.whole_file import why_unwritable
 
 if TYPE_CHECKING:
     from shiftlens.corpora.journal import Journal
@@ -54,6 +55,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--restart", action="store_true", help="begin anew, and write over what is there")
     add_pair_arguments(parser)
     add_numbers_arguments(parser)
+    add_scores_argument(parser)
     parser.add_argument("--transcript-format", metavar="NAME", help="read the files as this format, detect nothing")
     parser.add_argument(
         "--max-bytes",
@@ -120,19 +122,31 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 async def _run(args: argparse.Namespace, reader: CorpusReader, choice: Choice, output: Output, journal: Journal) -> int:
     from shiftlens.corpora.runner import Corpus
+    from shiftlens.corpora.shards import drop_shards, score_in_turn, shards_of
 
     progress = CorpusProgress(sys.stderr, journal, time.monotonic)
     progress.begin()
     if journal.progress.is_end:
         progress.say(f"{output.path} is complete already.")
+        # Where the end came between the two.
+        output.tidy()
+        drop_shards(output)
     elif args.engine == "ray":
         from shiftlens.corpora.on_ray import run_on_ray
 
         spread = (args.workers, args.gpus_per_worker)
         await run_on_ray(*spread, output, journal.plan, journal, reader, choice, progress.show)
     else:
+        shards = shards_of(output, journal)
         async with engine_and_store(args) as (engine, _):
-            await Corpus(engine, reader, choice, output, journal, progress.show).run()
+            if shards:
+                progress.say(
+                    f"It was begun with {len(shards)} workers, whose rows are gone on with one after the other."
+                )
+                work = (output, journal.plan, journal, engine, reader, choice, progress.show)
+                await score_in_turn(shards, *work)
+            else:
+                await Corpus(engine, reader, choice, output, journal, progress.show).run()
     progress.end(output.path)
     return 0 if journal.progress.is_whole else 1
 

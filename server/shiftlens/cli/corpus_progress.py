@@ -69,7 +69,7 @@ class CorpusProgress:
         for count, words in (
             (done.left_out, "left out, since they can't be read"),
             (done.in_part, "read in part"),
-            (done.refused, "refused by the models"),
+            (done.refused, "refused"),
         ):
             if count:
                 self.say(f"{_rows(count)} {words}; {harmless_name(str(self._journal.path))} names each.")

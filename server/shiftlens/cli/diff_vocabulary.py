@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from shiftlens.cli.files import Analyst, add_file_arguments, analyst, complain, stdin_of, tell_of_gaps
 from shiftlens.cli.one_position import whole_number
 from shiftlens.cli.options import own_template_of
-from shiftlens.cli.whole_file import why_unwritable, write_whole
 from shiftlens.errors import ShiftLensError
+from shiftlens.text.whole_file import why_unwritable, write_whole
 
 if TYPE_CHECKING:
     from shiftlens.analysis.vocabulary import Place, TokenShift, VocabularyShift, VocabularyTally

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from shiftlens.cli.files import complain
-from shiftlens.cli.whole_file import replacing
 from shiftlens.errors import PackageError
+from shiftlens.text.whole_file import replacing
 
 if TYPE_CHECKING:
     from shiftlens.analysis.model import Analysis

@@ -181,16 +181,9 @@ def _decided(args: argparse.Namespace, shown: str, transcript: Transcript) -> tu
 
 def save(shown: str, text: str, found: Analysed) -> None:
     """Write the sidecar of a file. Raises ShiftLensError."""
-    from shiftlens.cli.whole_file import write_whole
-    from shiftlens.pipeline.save_sidecar import sidecar_of
-    from shiftlens.scores.sidecar.file import sidecar_path
+    from shiftlens.pipeline.save_sidecar import save_beside
 
-    path = sidecar_path(Path(shown))
-    data, left_out = sidecar_of(Path(shown).name, text, found)
-    try:
-        write_whole(path, data)
-    except OSError as error:
-        raise ShiftLensError(f"{path} can't be written: {error.strerror}.") from None
+    path, left_out = save_beside(Path(shown), text, found)
     for message in left_out:
         complain(shown, message)
     count = len(found.analysis.responses) - len(left_out)

@@ -14,8 +14,8 @@ from shiftlens.cli.continue_from import TextStream, number
 from shiftlens.cli.files import add_reading_arguments, complain
 from shiftlens.cli.one_position import read_stdin_of, whole_number
 from shiftlens.cli.options import choose, own_template_of
-from shiftlens.cli.whole_file import write_whole
 from shiftlens.errors import ShiftLensError, TranscriptError
+from shiftlens.text.whole_file import write_whole
 
 if TYPE_CHECKING:
     from shiftlens.scores.requests import ResponseToScore

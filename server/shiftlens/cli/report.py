@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from shiftlens.cli.files import add_file_arguments, analyse_files, complain, engine_and_store, stdin_of
 from shiftlens.cli.options import add_scores_argument, choose
-from shiftlens.cli.whole_file import why_unwritable, write_whole
 from shiftlens.errors import ModelError, ShiftLensError
 from shiftlens.options.pair import BUNDLED_BASE, DEFAULT_MIN_CHANGE, FROM_FILE, FROM_MODELS
+from shiftlens.text.whole_file import why_unwritable, write_whole
 
 if TYPE_CHECKING:
     from shiftlens.pipeline.analyse import Analysed

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from shiftlens.cli.files import add_file_arguments, complain, engine_and_store, stdin_of
 from shiftlens.cli.options import choose, own_template_of
-from shiftlens.cli.whole_file import why_unwritable, write_whole
 from shiftlens.errors import ShiftLensError
 from shiftlens.options.pair import DEFAULT_MIN_CHANGE
+from shiftlens.text.whole_file import why_unwritable, write_whole
 
 if TYPE_CHECKING:
     from shiftlens.analysis.stages import StagesRow

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from shiftlens.corpora.journal import Journal, Plan, Progress
 from shiftlens.corpora.output import Output
 from shiftlens.corpora.reading import CorpusReader
 from shiftlens.corpora.runner import Status
-from shiftlens.corpora.shards import Shard, join_shards, score_shard, shards_of
+from shiftlens.corpora.shards import Shard, join_shards, score_shard, shards_of, together
 from shiftlens.errors import ShiftLensError
 from shiftlens.options.choice import Choice
 
@@ -93,7 +92,7 @@ async def run_on_ray(
             ray.shutdown()
     else:
         shards = ()
-    await asyncio.to_thread(join_shards, shards, output, journal)
+    await asyncio.to_thread(join_shards, shards, output, journal, on_status)
     return journal.progress
 
 
@@ -120,15 +119,5 @@ async def _all_done(
 
 def _together(before: Progress, found: Sequence[Status]) -> Status:
     """What is done by all of them; the slowest tells how much of the corpus that is."""
-    progress = before
-    for status in found:
-        each = status.progress
-        progress = replace(
-            progress,
-            responses=progress.responses + each.responses,
-            positions=progress.positions + each.positions,
-            left_out=progress.left_out + each.left_out,
-            in_part=progress.in_part + each.in_part,
-            refused=progress.refused + each.refused,
-        )
-    return Status(progress, min((status.done for status in found if status.done >= 0), default=0.0))
+    done = min((status.done for status in found if status.done >= 0), default=0.0)
+    return Status(together(before, [status.progress for status in found]), done)

@@ -53,6 +53,7 @@ def schema() -> pyarrow.Schema:
             ("shares", pa.struct([(name, pa.float64()) for name in ("unshifted", "marginal", "shifted")])),
             ("tokens", pa.struct([(name, pa.list_(kind)) for name, kind in columns.items()])),
             ("split", pa.list_(pa.struct([("position", whole), ("bytes", text)]))),
+            ("classes_by", text),
         ],
         metadata={"schema": SCHEMA},
     )

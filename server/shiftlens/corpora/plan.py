@@ -17,6 +17,7 @@ from shiftlens.corpora.record import SCHEMA
 from shiftlens.errors import ShiftLensError
 from shiftlens.model_files.fingerprint import model_fingerprint
 from shiftlens.options.choice import Choice
+from shiftlens.options.pair import FROM_MODELS
 from shiftlens.scores.keys import SCORING_VERSION
 
 
@@ -28,8 +29,8 @@ def plan_of(
     values: dict[str, Any] = {
         "ShiftLens": f"{__version__}, scoring {SCORING_VERSION}, {SCHEMA}",
         **{name: value for name, value in dataclasses.asdict(choice.pair).items() if not name.startswith("allow_")},
-        "base's files": model_fingerprint(choice.pair.base) or "",
-        "aligned's files": model_fingerprint(choice.pair.aligned) or "",
+        "base's files": _fingerprint(choice.pair.base),
+        "aligned's files": _fingerprint(choice.pair.aligned),
         **dataclasses.asdict(choice.score_options),
         "classify_by": choice.classify_options.classify_by,
         "thresholds": choice.classify_options.thresholds,
@@ -37,9 +38,15 @@ def plan_of(
         "transcript_format": format_name or "",
         "max_bytes": max_bytes,
     }
+    if choice.scores != FROM_MODELS:
+        values["scores"] = choice.scores
     # As it is read back.
     values = msgspec.json.decode(msgspec.json.encode(values))
     return Plan(output=output.path.name, choice=values, files=[(file.name, file.size, file.changed) for file in files])
+
+
+def _fingerprint(model: str) -> str:
+    return (model_fingerprint(model) or "") if model else ""
 
 
 def open_journal(output: Output, plan: Plan, *, restart: bool = False) -> Journal:

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 from shiftlens.corpora.list_items import Item, ListReader
 from shiftlens.errors import TranscriptError
-from shiftlens.transcripts.files import decode
+from shiftlens.transcripts.files import decode, refuse_pickle
 
 if sys.version_info >= (3, 14):
     from compression.zstd import ZstdError, ZstdFile
@@ -66,7 +66,9 @@ def open_text(path: Path) -> Iterator[OpenText]:
     """Open a file, decompressed where its name says so. Raises TranscriptError, here and for what fails inside."""
     try:
         with path.open("rb", buffering=0) as beneath, _decompressed(path, beneath) as file:
-            shape = _shape(file.read(_HEAD), _bare_suffix(path))
+            head, suffix = file.read(_HEAD), _bare_suffix(path)
+            refuse_pickle(head, suffix)
+            shape = _shape(head, suffix)
         with path.open("rb", buffering=0) as beneath, _decompressed(path, beneath) as file:
             yield OpenText(file, beneath, path.stat().st_size, shape)
     except (OSError, EOFError, zlib.error, ZstdError) as error:

@@ -20,8 +20,8 @@ from shiftlens.analysis.token_kind import TokenKind
 from shiftlens.analysis.tokens import base_logprobs, base_side, kl_of_positions, tokens
 from shiftlens.corpora.reading import Found
 from shiftlens.options.pair import PairSpec
-from shiftlens.scores.columns import float32, int32
-from shiftlens.scores.records import LossMask, ScoredResponse, SideScores
+from shiftlens.scores.columns import float32, int32, known_id
+from shiftlens.scores.records import LossMask, OneModelScores, ScoredResponse, SideScores
 from shiftlens.scores.requests import well_formed
 from shiftlens.transcripts.model import Trained
 
@@ -29,6 +29,8 @@ SCHEMA = "shiftlens-corpus/1"
 
 _CLASSES = [None if shift is ShiftClass.UNKNOWN else shift.label for shift in ShiftClass]
 _KINDS = [kind.label for kind in TokenKind]
+
+OWN_RANK = "own-rank"
 
 Numbers = list[float | None]
 Ranks = list[int | None]
@@ -61,7 +63,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     """One value for each position of the response. A list whose field ends in `_above` is null where all are, and
     `loss_mask` where the chat template marks nothing."""
 
-    id: list[int] = []
+    id: Ranks = []
     text: list[str] = []
     class_: list[str | None] = msgspec.field(name="class", default_factory=list)
     kind: list[str] = []
@@ -92,7 +94,10 @@ class SplitBytes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CorpusRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One response of a corpus. `status` is "scored", "refused" or "not_scored"; `why` says why it has no positions."""
+    """One response of a corpus. `status` is "scored", "refused" or "not_scored"; `why` says why it has no positions.
+
+    `classes_by` is OWN_RANK for the scores of one model alone, which is "aligned" here; null for those of a pair.
+    """
 
     schema: str = SCHEMA
     file: str
@@ -120,16 +125,16 @@ class CorpusRow(msgspec.Struct, frozen=True, kw_only=True):
     shares: Shares = Shares()
     tokens: Columns = Columns()
     split: list[SplitBytes] = []
+    classes_by: str | None = None
 
 
 def scored_row(found: Found, pair: PairSpec, analysis: ResponseAnalysis) -> CorpusRow:
     """The row of a response that is scored."""
-    scored = analysis.pair_scores
+    scored = analysis.scored
     share = shares(analysis.summary)
     of_all = Shares(unshifted=share.unshifted, marginal=share.marginal, shifted=share.shifted)
-    return msgspec.structs.replace(
+    row = msgspec.structs.replace(
         _row(found, pair, "scored"),
-        base_fingerprint=scored.base.model.fingerprint,
         aligned_fingerprint=scored.aligned.model.fingerprint,
         text=well_formed(analysis.text),
         notes=[well_formed(note) for note in analysis.notes],
@@ -139,10 +144,13 @@ def scored_row(found: Found, pair: PairSpec, analysis: ResponseAnalysis) -> Corp
         tokens=_columns(analysis),
         split=_split(analysis),
     )
+    if isinstance(scored, OneModelScores):
+        return msgspec.structs.replace(row, aligned=well_formed(scored.model_name), classes_by=OWN_RANK)
+    return msgspec.structs.replace(row, base_fingerprint=scored.base.model.fingerprint)
 
 
 def unscored_row(found: Found, pair: PairSpec, status: str, why: str) -> CorpusRow:
-    """The row of a response without scores: "refused" by the models, or "not_scored" by choice."""
+    """The row of a response without scores: "refused" by the models, or for want of any, or "not_scored" by choice."""
     row = _row(found, pair, status)
     return msgspec.structs.replace(row, why=well_formed(why), text=well_formed(found.response.text))
 
@@ -177,34 +185,52 @@ def _counts(summary: Summary) -> Counts:
 
 
 def _columns(analysis: ResponseAnalysis) -> Columns:
-    scored, n = analysis.pair_scores, analysis.scored.rows
-    ranks = ranks_of_response(scored)
+    scored, n = analysis.scored, analysis.scored.rows
     aligned_ranks = int32(scored.aligned.rank)
     realigned = realigned_positions(scored)
     parts: list[str] = []
     for part in analysis.parts:
         parts += [part.kind] * (part.end - part.first)
     ends = (0, *analysis.text_ends)
-    return Columns(
-        id=list(scored.ids),
+    no_ranks: Ranks = [None] * n
+    no_numbers: Numbers = [None] * n
+    columns = Columns(
+        id=[known_id(each) for each in scored.ids],
         text=[well_formed(analysis.text[first:past]) for first, past in itertools.pairwise(ends)],
         class_=[_CLASSES[shift] for shift in analysis.classes],
         kind=[_KINDS[kind] for kind in analysis.kinds],
         part=parts,
         special=list(map(bool, scored.aligned.special)),
-        boundary=list(map(bool, scored.comparison.boundary)),
+        boundary=[False] * n,
         realigned=list(map(bool, realigned)) if realigned else [False] * n,
         off_greedy=list(map(bool, analysis.off_greedy)),
+        aligned_rank=_exact(aligned_ranks),
+        aligned_rank_above=_above(aligned_ranks),
+        aligned_logprob=_numbers(float32(scored.aligned.logprob)),
+        aligned_entropy=_numbers(_entropy(scored.aligned)),
+        base_rank=no_ranks,
+        base_rank_of_aligned_top=no_ranks,
+        base_logprob=no_numbers,
+        base_entropy=no_numbers,
+        kl=no_numbers,
+        js_at_least=no_numbers,
+    )
+    return columns if isinstance(scored, OneModelScores) else _with_base(columns, analysis)
+
+
+def _with_base(columns: Columns, analysis: ResponseAnalysis) -> Columns:
+    """With what takes a base model as well."""
+    scored = analysis.pair_scores
+    ranks = ranks_of_response(scored)
+    return msgspec.structs.replace(
+        columns,
+        boundary=list(map(bool, scored.comparison.boundary)),
         loss_mask=[loss_mask_value(LossMask(mask)) for mask in scored.comparison.loss_mask] or None,
         base_rank=_exact(ranks),
         base_rank_above=_above(ranks),
-        aligned_rank=_exact(aligned_ranks),
-        aligned_rank_above=_above(aligned_ranks),
         base_rank_of_aligned_top=_exact(int32(scored.comparison.base_rank_of_aligned_top)),
         base_logprob=_numbers(base_logprobs(scored)),
-        aligned_logprob=_numbers(float32(scored.aligned.logprob)),
         base_entropy=_numbers(_base_entropy(scored)),
-        aligned_entropy=_numbers(_entropy(scored.aligned)),
         kl=_numbers(kl_of_positions(scored)),
         js_at_least=_numbers(_js(analysis)),
     )

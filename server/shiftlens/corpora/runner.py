@@ -23,8 +23,11 @@ from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Refused, Score, Scored
 from shiftlens.errors import EngineError, ScoringError
 from shiftlens.options.choice import Choice
+from shiftlens.options.pair import FROM_FILE
 from shiftlens.pipeline.unscored import why_not
-from shiftlens.scores.records import ScoredResponse
+from shiftlens.saved.scores import every_reading, saved_scores
+from shiftlens.saved.tokens import SavedError
+from shiftlens.scores.records import AnyScores, ScoredResponse
 
 _TRIES = 3
 
@@ -137,6 +140,8 @@ class Corpus:
         """The rows of responses, which are scored together. Raises ModelError, EngineError."""
         if not wanted:
             return []
+        if self.choice.scores == FROM_FILE:
+            return await _in_thread(self.writing, self._saved_lines, wanted)
         for tries in range(_TRIES):
             try:
                 return await self._once(wanted)
@@ -159,19 +164,37 @@ class Corpus:
             remember=False,
         )
         lines: dict[int, _Line] = {}
+        compat = self.choice.score_options.compat
         async with aclosing(self.engine.run(request)) as events:
             async for event in events:
                 if isinstance(event, Scored) and not event.partial:
                     # In a thread: what comes meanwhile is read, so that the engine never waits to be heard.
-                    lines[event.index] = await _in_thread(self.writing, self._line, wanted[event.index], event.scored)
+                    lines[event.index] = await _in_thread(
+                        self.writing, self._line, wanted[event.index], event.scored, compat
+                    )
                 elif isinstance(event, Refused):
                     why = f"{event.problem} {event.remedy}".strip()
                     lines[event.index] = self._refused(wanted[event.index], why)
         return [lines[at] for at in range(len(wanted))]
 
-    def _line(self, found: Found, scored: ScoredResponse) -> _Line:
-        options = self.choice.score_options
-        analysis = build(found.response, scored, self.choice.classify_options, compat=options.compat)
+    def _saved_lines(self, wanted: Sequence[Found]) -> list[_Line]:
+        """The rows of responses with the scores that the files hold themselves, which take no model."""
+        # All answers in a prompt share its logprobs.
+        read = functools.lru_cache(maxsize=2)(every_reading)
+        lines = []
+        for found in wanted:
+            try:
+                scored = saved_scores(found.response, self.choice.score_options.parts, read)
+            except SavedError as error:
+                lines.append(self._refused(found, str(error)))
+            else:
+                # AlignTDS's own numbers, which alone are of two models, go by its rules.
+                compat = "aligntds" if isinstance(scored, ScoredResponse) else ""
+                lines.append(self._line(found, scored, compat))
+        return lines
+
+    def _line(self, found: Found, scored: AnyScores, compat: str) -> _Line:
+        analysis = build(found.response, scored, self.choice.classify_options, compat=compat)
         row: CorpusRow = scored_row(found, self.choice.pair, analysis)
         return _Line(encoded(row), scored.rows)
 

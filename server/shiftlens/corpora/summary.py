@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -13,7 +14,7 @@ from shiftlens.analysis.corpus import Bin, CorpusSummary, CorpusTally, Counted, 
 from shiftlens.analysis.json_values import Json, finite, loss_mask_value, piece_json
 from shiftlens.analysis.model import ShiftClass, Summary
 from shiftlens.analysis.token_kind import TokenKind
-from shiftlens.corpora.record import Columns, CorpusRow, Numbers
+from shiftlens.corpora.record import OWN_RANK, Columns, CorpusRow, Numbers
 from shiftlens.options.pair import SCORE_PARTS
 
 SCHEMA = "shiftlens-corpus-summary/1"
@@ -25,23 +26,39 @@ _CLASSES: dict[str | None, int] = {shift.label: shift for shift in ShiftClass} |
 
 @dataclass(frozen=True, slots=True)
 class RowsSummary:
-    """What the rows of outputs are together; `refused` and `not_scored` are responses without positions."""
+    """What the rows of outputs are together; `refused` and `not_scored` are responses without positions.
+
+    Classes by a base model's rank and by a model's own mean different things, so that they are not counted together:
+    `alone` says that all are of the second kind, and `one_model` how many are and are left out of the counts.
+    """
 
     corpus: CorpusSummary
     responses: int
     refused: int
     not_scored: int
+    alone: bool = False
+    one_model: int = 0
 
 
 def summarise_rows(rows: Iterable[CorpusRow]) -> RowsSummary:
     """Put the rows of a corpus together. Memory grows with the number of files and of different tokens alone."""
-    tally = CorpusTally()
-    found = {"scored": 0, "refused": 0, "not_scored": 0}
+    of_pairs, of_one_model = CorpusTally(), CorpusTally()
+    found: Counter[str] = Counter()
     for row in rows:
-        found[row.status] = found.get(row.status, 0) + 1
+        found[row.status] += 1
         if row.status == "scored":
-            tally.add(counted(row))
-    return RowsSummary(tally.summary(), sum(found.values()), found["refused"], found["not_scored"])
+            alone = row.classes_by == OWN_RANK
+            found["one model"] += alone
+            (of_one_model if alone else of_pairs).add(counted(row))
+    alone = 0 < found["one model"] == found["scored"]
+    return RowsSummary(
+        corpus=(of_one_model if alone else of_pairs).summary(),
+        responses=found.total() - found["one model"],
+        refused=found["refused"],
+        not_scored=found["not_scored"],
+        alone=alone,
+        one_model=0 if alone else found["one model"],
+    )
 
 
 def counted(row: CorpusRow) -> Counted:
@@ -109,6 +126,8 @@ def rows_summary_json(found: RowsSummary, files: Sequence[str], limit: int) -> J
         "responses": found.responses,
         "refused": found.refused,
         "not_scored": found.not_scored,
+        **({"classes_by": OWN_RANK} if found.alone else {}),
+        **({"one_model": found.one_model} if found.one_model else {}),
         "summary": summary_json(corpus.whole),
         "by_tenth": [_bin_json(each) for each in corpus.by_tenth],
         "by_position": [_bin_json(each) for each in corpus.by_position],

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from shiftlens.errors import TranscriptError
 from shiftlens.page.build import Source
 from shiftlens.transcripts.file_bytes import STDIN, read_bytes
-from shiftlens.transcripts.files import decode, is_archive
+from shiftlens.transcripts.files import decode, is_archive, refuse_pickle
 from shiftlens.transcripts.read import OwnTemplate, read
 
 
@@ -33,6 +33,7 @@ def sources_of(
 
     Raises TranscriptError where they are no transcript.
     """
+    refuse_pickle(raw, name)
     if is_archive(raw):
         # What unpacks archives is imported with the first one.
         from shiftlens.transcripts.archives import read_archive

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from shiftlens.errors import ScoringError
+from pathlib import Path
+
+from shiftlens.errors import ScoringError, ShiftLensError
 from shiftlens.pipeline.analyse import Analysed
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.scores.requests import Requests
 from shiftlens.scores.sidecar.check import rows_at_most, why_unfit
-from shiftlens.scores.sidecar.file import ToSave, sidecar_bytes
+from shiftlens.scores.sidecar.file import ToSave, sidecar_bytes, sidecar_path
+from shiftlens.text.whole_file import write_whole
 
 
 def sidecar_of(name: str, text: str, found: Analysed) -> tuple[bytes, tuple[str, ...]]:
@@ -43,3 +46,17 @@ def sidecar_of(name: str, text: str, found: Analysed) -> tuple[bytes, tuple[str,
         (found.models["base"], found.models["aligned"]),
     )
     return data, tuple(left_out)
+
+
+def save_beside(transcript: Path, text: str, found: Analysed) -> tuple[Path, tuple[str, ...]]:
+    """Write the sidecar of an analysis beside its transcript, which has this text.
+
+    Returns where it is, and sentences on responses that are not in it. Raises ShiftLensError.
+    """
+    path = sidecar_path(transcript)
+    data, left_out = sidecar_of(transcript.name, text, found)
+    try:
+        write_whole(path, data)
+    except OSError as error:
+        raise ShiftLensError(f"{path} can't be written: {error.strerror}.") from None
+    return path, left_out

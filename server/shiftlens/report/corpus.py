@@ -1,4 +1,4 @@
-"""All responses of a report together, by position, turn, file and pair, as the template shows them."""
+"""All responses of a report or of a corpus together, by position, turn, file and pair, as the template shows them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ TOKENS = 30
 
 @dataclass(frozen=True, slots=True)
 class ShareRow:
-    """A row of a table of shares; `kl` is a mean in words, "" in a table without."""
+    """A row of a table of shares; `kl` and `js` are means in words, "" in a table without."""
 
     name: str
     shares: Shares
     kl: str = ""
+    js: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ShareTable:
-    """Shares by something, which `title` names."""
+    """Shares by something, which `title` names; `more` says how many rows are left out."""
 
     title: str
-    with_kl: bool
     rows: tuple[ShareRow, ...]
+    with_kl: bool = False
+    with_js: bool = False
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +47,34 @@ class RatioRow:
 
 @dataclass(frozen=True, slots=True)
 class CorpusTables:
-    """The tables, and the tokens that are shifted most often."""
+    """The tables, and the tokens that are shifted most often, with how many more there are."""
 
     tables: tuple[ShareTable, ...]
     tokens: tuple[RatioRow, ...]
+    more_tokens: int
 
     @classmethod
-    def of(cls, corpus: CorpusSummary) -> CorpusTables:
+    def of(cls, corpus: CorpusSummary, *, most_tokens: int = TOKENS, most_files: int | None = None) -> CorpusTables:
+        """Those of a corpus, with so many tokens and files (None: all)."""
+        with_js = any(found.with_js for found in corpus.by_tenth)
+        tenths = tuple(_bin(str(found.first + 1), found) for found in corpus.by_tenth)
+        positions = tuple(_bin(_range(found), found) for found in corpus.by_position)
         tables = [
-            ShareTable("tenth of the response", True, tuple(_bin(str(b.first + 1), b) for b in corpus.by_tenth)),
-            ShareTable("position", True, tuple(_bin(_range(b), b) for b in corpus.by_position)),
+            ShareTable("tenth of the response", tenths, with_kl=True, with_js=with_js),
+            ShareTable("position", positions, with_kl=True, with_js=with_js),
         ]
         named = (
             ("turn", [(str(turn + 1), of) for turn, of in corpus.by_turn]),
             ("file", list(corpus.by_file)),
             ("base and aligned model", [(f"{base}, {aligned}", of) for (base, aligned), of in corpus.by_pair]),
         )
-        tables += (ShareTable(title, False, _rows(found)) for title, found in named if len(found) > 1)
-        tokens = (RatioRow(visible_piece(t.piece), t.shifted, t.said, t.ratio) for t in corpus.tokens[:TOKENS])
-        return cls(tuple(tables), tuple(tokens))
+        for title, found in named:
+            shown = found[:most_files] if title == "file" else found
+            if len(found) > 1:
+                tables.append(ShareTable(title, _rows(shown), more=len(found) - len(shown)))
+        listed = corpus.tokens[:most_tokens]
+        tokens = tuple(RatioRow(visible_piece(t.piece), t.shifted, t.said, t.ratio) for t in listed)
+        return cls(tuple(tables), tokens, len(corpus.tokens) - len(tokens))
 
 
 def _rows(found: Iterable[tuple[str, Summary]]) -> tuple[ShareRow, ...]:
@@ -70,7 +82,7 @@ def _rows(found: Iterable[tuple[str, Summary]]) -> tuple[ShareRow, ...]:
 
 
 def _bin(name: str, of: Bin) -> ShareRow:
-    return ShareRow(name, of.shares, fixed(of.mean_kl, 3))
+    return ShareRow(name, of.shares, fixed(of.mean_kl, 3), fixed(of.mean_js, 4))
 
 
 def _range(of: Bin) -> str:

@@ -14,13 +14,15 @@ from markupsafe import Markup
 
 from shiftlens import __version__
 from shiftlens.analysis.contract import Described
-from shiftlens.analysis.corpus import CorpusSummary, summarise_corpus
-from shiftlens.analysis.model import Analysis, ResponseAnalysis
+from shiftlens.analysis.corpus import CorpusTally, counted
+from shiftlens.analysis.curves import distances
+from shiftlens.analysis.model import Analysis, ResponseAnalysis, Token
 from shiftlens.analysis.profile import most_often_shifted
 from shiftlens.analysis.stages_of_file import FileStages
 from shiftlens.analysis.tokens import tokens
-from shiftlens.options.pair import FROM_MODELS
+from shiftlens.options.pair import FROM_MODELS, PairSpec
 from shiftlens.report.corpus import CorpusTables
+from shiftlens.report.corpus_figures import curves
 from shiftlens.report.scores import Pieces
 from shiftlens.report.sections import COMMON_TOKENS, CommonToken, ResponseSection, SummaryTable, labels_of
 from shiftlens.report.stages import StagesSection
@@ -54,14 +56,15 @@ def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()
     """The page. `failed` names files that could not be analysed, with the reason."""
     pieces = Pieces()
     vocabulary = VocabularyOfReport([file.analysis for file in files])
-    sections = [_file(number, file, pieces, vocabulary) for number, file in enumerate(files, 1)]
-    lists = vocabulary.lists()
-    style, script = asset("page.css"), asset("page.js")
     every = [response for file in files for response in file.analysis.responses]
     # Classes of the two kinds of scores mean different things, so that they are not counted together.
     of_pairs = [response for response in every if not response.is_of_one_model]
     responses = of_pairs or every
-    corpus = _corpus(files, responses) if len(responses) > 1 else None
+    together = _Together(frozenset(map(id, responses)) if len(responses) > 1 else frozenset())
+    sections = [_file(number, file, pieces, vocabulary, together) for number, file in enumerate(files, 1)]
+    lists = vocabulary.lists()
+    style, script = asset("page.css"), asset("page.js")
+    corpus = together.tally.summary() if len(responses) > 1 else None
     return template(
         "page.html.jinja"
     ).render(
@@ -83,20 +86,27 @@ def render(files: Sequence[ReportedFile], failed: Sequence[tuple[str, str]] = ()
         if len(responses) > 1
         else [],
         corpus=None if corpus is None else CorpusTables.of(corpus),
+        lines=[] if corpus is None else curves(corpus),
         vocabulary=None if isinstance(lists, str) else lists,
         why_no_vocabulary=lists if isinstance(lists, str) else "",
         pieces=as_json(pieces.texts),
     )
 
 
-def _corpus(files: Sequence[ReportedFile], counted: Sequence[ResponseAnalysis]) -> CorpusSummary:
-    wanted = {id(response) for response in counted}
-    return summarise_corpus(
-        (file.name, file.analysis.pair, response)
-        for file in files
-        for response in file.analysis.responses
-        if id(response) in wanted
-    )
+@dataclass(frozen=True, slots=True)
+class _Together:
+    """Puts together those responses whose identities are in `wanted`."""
+
+    wanted: frozenset[int]
+    tally: CorpusTally = field(default_factory=CorpusTally)
+
+    def add(self, file: str, pair: PairSpec, response: ResponseAnalysis, rows: Sequence[Token]) -> None:
+        """Count a response with its tokens, if it is wanted."""
+        if id(response) not in self.wanted:
+            return
+        found = () if response.is_of_one_model else distances(response, rows)
+        js, difference = [each.js_at_least for each in found], [each.logprob_difference for each in found]
+        self.tally.add(counted(file, pair, response, js, difference))
 
 
 def is_report(start: bytes) -> bool:
@@ -104,13 +114,16 @@ def is_report(start: bytes) -> bool:
     return _MARK.encode() in start[:_MARK_WITHIN]
 
 
-def _file(number: int, file: ReportedFile, pieces: Pieces, vocabulary: VocabularyOfReport) -> dict[str, object]:
+def _file(
+    number: int, file: ReportedFile, pieces: Pieces, vocabulary: VocabularyOfReport, together: _Together
+) -> dict[str, object]:
     analysis = file.analysis
     responses: list[ResponseSection] = []
     for response in analysis.responses:
         # Put together once for all that is told of them, and let go of with the response.
         rows = list(tokens(response))
         vocabulary.add(number, response, rows)
+        together.add(file.name, analysis.pair, response, rows)
         key = f"{number}-{response.response.index + 1}"
         responses.append(ResponseSection.of(response, rows, analysis, key, pieces, as_json))
     return {

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from shiftlens.analysis.model import Analysis
 from shiftlens.analysis.position_table import SCHEMA, Row, columns, rows
 from shiftlens.analysis.stages_of_file import FileStages, stages_of_file
+from shiftlens.errors import TranscriptError
 from shiftlens.options.pair import DEFAULT_MIN_CHANGE
+from shiftlens.pipeline.analyse import Analysed
+from shiftlens.pipeline.save_sidecar import save_beside
+from shiftlens.scores.description import ModelDescription
+from shiftlens.transcripts.files import decode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,14 +25,62 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptAnalysis(Analysis):
-    """An analysis as a notebook shows it and as tables; `name` is that of its file, "" for none."""
+    """An analysis as a notebook shows it, as tables and as a file of scores.
+
+    `name` is that of its file, "" for none, `text` what was analysed; `models` has what the model of each side says of
+    itself. Where scores are from a file beside the transcript, `source` says so in a sentence, and `scored_at` has when
+    each response was scored.
+    """
 
     name: str = ""
+    text: str = field(default="", repr=False)
+    models: Mapping[str, ModelDescription | None] = field(default_factory=dict, repr=False)
+    source: str = ""
+    scored_at: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, analysis: Analysis, name: str) -> TranscriptAnalysis:
-        """The analysis of a file of this name."""
-        return cls(**{field.name: getattr(analysis, field.name) for field in fields(Analysis)}, name=name)
+    def of(cls, found: Analysed, name: str, text: str) -> TranscriptAnalysis:
+        """What was found of a text, which is that of a file of this name."""
+        analysis = {each.name: getattr(found.analysis, each.name) for each in fields(Analysis)}
+        made = cls(**analysis, name=name, text=text, models=found.models)
+        return replace(made, source=found.source, scored_at=found.scored_at)
+
+    def save(self, transcript: Path | str | None = None) -> Path:
+        """Write the scores beside the transcript, as `shiftlens analyze FILE --save` does (docs/sidecars.md).
+
+        `transcript` is the file that holds what was analysed; by default the one that was. Returns the path of the new
+        file; a response that is not in it is told of by a warning. Raises TranscriptError where the transcript is not
+        there or holds something else, ScoringError where there are no scores that could be saved, and ShiftLensError
+        where the file can't be written.
+        """
+        path = self._file(transcript)
+        found = Analysed(self, dict(self.models), (), (), scored_at=self.scored_at)
+        saved, left_out = save_beside(path, self.text, found)
+        for message in left_out:
+            warnings.warn(message, stacklevel=2)
+        return saved
+
+    def _file(self, transcript: Path | str | None) -> Path:
+        """Raises TranscriptError where it does not hold the text that was analysed."""
+        if transcript is None and not self.name:
+            raise TranscriptError(
+                "What was analysed is no file, so that nothing says where its scores belong.",
+                "Write its text (`analysis.text`) to a file, and name that: `analysis.save(path)`.",
+            )
+        path = Path(self.name if transcript is None else transcript)
+        try:
+            holds = decode(path.read_bytes())
+        except OSError as error:
+            raise TranscriptError(
+                f"{path} can't be read: {error.strerror}.",
+                "Scores are saved beside the file that holds what was analysed (`analysis.text`): write that first.",
+            ) from None
+        if holds != self.text:
+            raise TranscriptError(
+                f"{path} does not hold the text that was analysed, so that its scores would not fit.",
+                "Analyse it as it is now, or name the file that holds `analysis.text`.",
+            )
+        return path
 
     def _repr_html_(self) -> str:
         """The coloured responses, as a notebook shows them."""

@@ -23,12 +23,12 @@ from shiftlens.analysis.contract import Described, prompt_of, summary_json
 from shiftlens.analysis.corpus import Bin, CorpusSummary, CorpusTally, counted
 from shiftlens.analysis.curves import RankHistogram, RanksTally, distances
 from shiftlens.analysis.json_values import finite
-from shiftlens.analysis.model import Analysis, ShiftClass
+from shiftlens.analysis.model import Analysis
 from shiftlens.analysis.position_table import columns, rows_of_response
-from shiftlens.analysis.words import positions_words, turn_words
+from shiftlens.analysis.words import turn_words
 from shiftlens.report.corpus import CorpusTables
+from shiftlens.report.corpus_figures import curves, share_bars
 from shiftlens.report.delimited import DelimitedWriter
-from shiftlens.report.figures import BarChart, LineChart, bar_chart, line_chart
 from shiftlens.report.sections import SummaryTable, labels_of
 from shiftlens.report.site_page import GENERATOR, Subject, render_page
 from shiftlens.report.templates import as_json, asset, policy, template
@@ -41,8 +41,6 @@ ONE_MODEL = "has the scores of one model alone, and pages compare two; it is in 
 _LONGEST_QUERY = 160
 _MARK = f'<meta name="generator" content="{GENERATOR} '
 _TOKENS = 100
-_BARS_OF_TOKENS = 12
-_LONGEST_LABEL = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +137,8 @@ class SiteWriter:
             whole=SummaryTable.of(corpus.whole),
             corpus=CorpusTables.of(corpus),
             labels=labels_of(alone=False),
-            bars=_bars(corpus, ranks),
-            lines=[chart for chart in _lines(corpus) if chart is not None],
+            bars=share_bars(corpus, ranks),
+            lines=curves(corpus),
         )
         _write(self.folder / "index.html", page)
 
@@ -184,94 +182,6 @@ def _is_numbered(path: Path, suffix: str) -> bool:
 def _write(path: Path, text: str) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(text)
-
-
-def _bars(corpus: CorpusSummary, ranks: RankHistogram) -> list[BarChart]:
-    positions = sum(each.positions for each in ranks.bins) or 1
-    ranked = []
-    for each in ranks.bins:
-        told = f"base rank {_range(each.first, each.past)}: {each.positions:,} positions"
-        ranked.append((_short(each.first, each.past), told, [("", each.positions / positions)]))
-    kinds = []
-    for kind, of in corpus.whole.by_kind:
-        found = shares(of)
-        pieces = [("shifted", found.shifted), ("marginal", found.marginal)]
-        told = _told(kind.words, found)
-        kinds.append((kind.label, told, pieces))
-    inexact = f"; {ranks.inexact:,} more have no exact rank" if ranks.inexact else ""
-    return [
-        bar_chart(
-            "Shifted and marginal share by tenth of the response",
-            [_share_bar(f"tenth {of.first + 1}", str(of.first + 1), of) for of in corpus.by_tenth],
-        ),
-        bar_chart(
-            "Shifted and marginal share by position in the response, in bins that double",
-            [_share_bar(f"position {label}", f"{of.first + 1:,}", of) for label, of in _by_position(corpus)],
-        ),
-        bar_chart(f"Part of all positions by base rank{inexact}", ranked),
-        bar_chart("Shifted and marginal share by kind of token", kinds),
-        bar_chart(
-            "Shift ratio of the tokens shifted most often: of the times that each is said, how many are shifted",
-            [
-                (
-                    visible_piece(each.piece, limit=_LONGEST_LABEL),
-                    f"{visible_piece(each.piece)}: {each.shifted:,} of {each.said:,} shifted",
-                    [("shifted", each.ratio)],
-                )
-                for each in corpus.tokens[:_BARS_OF_TOKENS]
-            ],
-        ),
-    ]
-
-
-def _by_position(corpus: CorpusSummary) -> list[tuple[str, Bin]]:
-    return [(_range(of.first + 1, None if of.past is None else of.past + 1), of) for of in corpus.by_position]
-
-
-def _share_bar(name: str, label: str, of: Bin) -> tuple[str, str, list[tuple[str, float]]]:
-    found = of.shares
-    told = _told(name, found)
-    return label, told, [("shifted", found.shifted), ("marginal", found.marginal)]
-
-
-def _told(name: str, of: Shares) -> str:
-    shifted, marginal = (of.percent(shift) for shift in (ShiftClass.SHIFTED, ShiftClass.MARGINAL))
-    return f"{name}: {shifted} shifted, {marginal} marginal, {positions_words(of.tokens)} with a class"
-
-
-def _range(first: int, past: int | None) -> str:
-    """Whole numbers from `first` up to but without `past`."""
-    if past is None:
-        return f"{first:,}+"
-    return f"{first:,}" if past == first + 1 else f"{first:,}–{past - 1:,}"
-
-
-def _short(first: int, past: int | None) -> str:
-    """The same in thousands where there are any, to stand below a bar."""
-    end = None if past is None else past - 1
-    low, high = (f"{n // 1000}k" if n is not None and n >= 1000 else str(n) for n in (first, end))
-    return f"{low}+" if end is None else low if first == end else f"{low}–{high}"
-
-
-def _lines(corpus: CorpusSummary) -> tuple[LineChart | None, ...]:
-    bins = corpus.by_position
-    last = _by_position(corpus)[-1][0] if bins else ""
-    where = "by position, in bins that double"
-    return (
-        line_chart(f"Mean KL(aligned || base) in nats, {where}", "kl", [each.mean_kl for each in bins], ("", last)),
-        line_chart(
-            f"Mean Jensen-Shannon divergence, at least (nats), {where}",
-            "js",
-            [each.mean_js for each in bins],
-            ("", last),
-        ),
-        line_chart(
-            f"Mean logprob, aligned less base (nats), {where}",
-            "difference",
-            [each.mean_difference for each in bins],
-            ("", last),
-        ),
-    )
 
 
 def _figures(corpus: CorpusSummary, ranks: RankHistogram) -> dict[str, object]:

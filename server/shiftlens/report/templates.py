@@ -24,12 +24,11 @@ def as_json(value: object) -> Markup:
     return Markup(text.replace("<", "\\u003c"))  # noqa: S704 (see above)
 
 
-def policy(style: str, script: str) -> str:
-    """A content security policy that lets in one style and one script, each named by its hash, and nothing else."""
-    return (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
-        " base-uri 'none'; form-action 'none'"
-    )
+def policy(style: str, script: str | None) -> str:
+    """A content security policy that lets in one style and one script, if any, each named by its hash, and nothing
+    else."""
+    scripts = "" if script is None else f" script-src '{_hash(script)}';"
+    return f"default-src 'none'; style-src '{_hash(style)}';{scripts} base-uri 'none'; form-action 'none'"
 
 
 @cache

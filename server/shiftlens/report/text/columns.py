@@ -27,13 +27,15 @@ def columns(table: Sequence[Sequence[str]], words: Collection[int]) -> list[str]
     return lines
 
 
-def shares_table(title: str, found: Sequence[tuple[str, Summary]]) -> list[list[str]]:
-    """A table of the shares of each, for `columns`, with those of no class where there are any."""
+def shares_table(title: str, found: Sequence[tuple[str, Summary]], *, alone: bool = False) -> list[list[str]]:
+    """A table of the shares of each, for `columns`, with those of no class where there are any; `alone`: in the words
+    for classes by a model's own rank."""
     from shiftlens.analysis.classify import shares
     from shiftlens.analysis.model import CLASSES
 
     has_unknown = any(summary.unknown for _, summary in found)
-    table = [[title, "positions", *(shift.label for shift in CLASSES), *(["without a class"] if has_unknown else [])]]
+    labels = [shift.own_label if alone else shift.label for shift in CLASSES]
+    table = [[title, "positions", *labels, *(["without a class"] if has_unknown else [])]]
     for name, summary in found:
         of = shares(summary)
         unknown = [f"{summary.unknown:,}"] if has_unknown else []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shiftlens.cli.whole_file import write_whole
+from shiftlens.text.whole_file import write_whole
 
 
 @pytest.fixture(params=["hard links", "none"])
@@ -51,7 +51,7 @@ def test_a_text_that_can_not_be_written_leaves_the_old_file_and_no_part(tmp_path
 _ON_A_FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from shiftlens.cli.whole_file import write_whole
+from shiftlens.text.whole_file import write_whole
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 try:
     write_whole(Path(sys.argv[1]), "x" * 2000, new=sys.argv[2] == "new")
