@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from shiftlens.backends.protocol import SideNumbers
 from shiftlens.scores.columns import UNKNOWN_RANK, float32_column, int32_column
@@ -25,8 +26,7 @@ class BadAnswer(Exception):
     """What is wrong with an answer, as a part of a sentence that follows "the server"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, gc=False):
     """The logprob (nats) and the rank of a token (see `scores.columns.rank_of`), and the k candidates in its place.
 
     `best` is the logprob of the most likely token there. `top` has ids and logprobs, most likely first; it is empty

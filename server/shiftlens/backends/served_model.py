@@ -58,8 +58,10 @@ class ServedModel:
         # How many answers were lost when the server last told what it is, and when it was last probed.
         self._told_at = 0
         self._probed: int | None = None
-        # Made where it is used: in Python 3.10 it belongs to the loop that first waits for it.
-        self._lock = asyncio.Lock()
+        # How many calls have texts with the server.
+        self._at_work = 0
+        # Made where they are used: in Python 3.10 they belong to the loop that first waits for them.
+        self._lock, self._looking = asyncio.Lock(), asyncio.Lock()
 
     @property
     def most_ids(self) -> int | None:
@@ -103,17 +105,20 @@ class ServedModel:
 
         Raises Unusable, AnotherModel and UnknownModel.
         """
-        opened = self.exchange.opened
-        try:
-            told = await self._tell()
-            if told != self.told:
-                self.told = None
-                raise AnotherModel
-            if self.exchange.opened != opened:
-                self._probed = None
-            await self._tried(lambda: self._sound(sample, k))
-        except (BadAnswer, Unanswered, Refusal) as error:
-            raise Unusable(error) from None
+        # A second call waits for what the first one finds.
+        async with self._looking:
+            opened = self.exchange.opened
+            try:
+                told = await self._tell()
+                if told != self.told:
+                    self.told = None
+                    raise AnotherModel
+                # While texts are with the server, more connections are made beside one on which it was probed.
+                if self.exchange.opened != opened and not self._at_work:
+                    self._probed = None
+                await self._tried(lambda: self._sound(sample, k))
+            except (BadAnswer, Unanswered, Refusal) as error:
+                raise Unusable(error) from None
 
     def _sample(self, inputs: Sequence[SideInput]) -> tuple[int, ...]:
         """The beginning of the longest text, to probe the server by."""
@@ -126,10 +131,12 @@ class ServedModel:
         sample: Sequence[int],
         ended: Callable[[int, T | Failed], None],
     ) -> None:
+        self._at_work += 1
         tasks = [asyncio.create_task(self._one(index, work, sample, ended)) for index, work in enumerate(works)]
         try:
             await asyncio.gather(*tasks)
         finally:
+            self._at_work -= 1
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -28,7 +29,8 @@ def pair_tensors_of(pair: PairView, prepared: Prepared, base: SideNumbers, align
     tops = aligned_tensors.top_ids[:, 0].tolist()
     if prepared.base_encoding is None:
         targets = (*prepared.ids, prepared.base.end_id)
-        ranks = [rank_among(base_tensors, position, top, targets[position]) for position, top in enumerate(tops)]
+        rank_among = _ranks_among(base_tensors, targets)
+        ranks = [rank_among(position, top) for position, top in enumerate(tops)]
         kl = torch.full((len(tops),), math.nan)
         of_top = torch.tensor(ranks, dtype=torch.int32)
         return PairTensors(base_tensors, aligned_tensors, kl, of_top, base_tensors.broken)
@@ -37,10 +39,11 @@ def pair_tensors_of(pair: PairView, prepared: Prepared, base: SideNumbers, align
     targets = (*prepared.base_encoding.ids, prepared.base.end_id)
     groups = [PositionGroup(group, end_ids) for group in response_groups(prepared)]
     ranks = [UNKNOWN_RANK] * len(targets)
+    rank_among = _ranks_among(base_tensors, targets)
     for group in groups:
         position, top = group.span.other_first, tops[group.span.first]
         other = ids.of(top, end_ids) if top >= 0 else _NOT_THERE
-        ranks[position] = rank_among(base_tensors, position, other, targets[position])
+        ranks[position] = rank_among(position, other)
     return side_by_side(groups, base_tensors, torch.tensor(ranks, dtype=torch.int32), aligned_tensors)
 
 
@@ -96,21 +99,29 @@ def side_tensors_of(numbers: SideNumbers, k: int) -> SideTensors:
     return SideTensors(logprob, _tensor(numbers.rank, torch.int32), entropy, top_ids, top_logprobs)
 
 
-def rank_among(tensors: SideTensors, position: int, token: int, scored: int) -> int:
-    """What is known of a token's rank at a position, from its candidates; `scored` is the token that was scored there.
+def _ranks_among(tensors: SideTensors, targets: Sequence[int]) -> Callable[[int, int], int]:
+    """A function of a position and a token there: what is known of its rank, from the candidates of the position.
 
-    As in a column of ranks: exact, minus the rank that it is above, or 0 where nothing is known.
+    `targets` are the tokens that were scored. As in a column of ranks: exact, minus the rank that it is above, or 0
+    where nothing is known.
     """
-    if token < 0:
-        return UNKNOWN_RANK
-    if token == scored:
-        return int(tensors.rank[position])
-    ids = tensors.top_ids[position]
-    there = (ids == token).nonzero()
-    if len(there):
-        logprobs = tensors.top_logprobs[position]
-        return 1 + int((logprobs > logprobs[int(there[0])]).sum())
-    return -int((ids >= 0).sum())
+    # Lists, since an operation on a tensor takes longer than one position's candidates.
+    scored_ranks: list[int] = tensors.rank.tolist()
+    ids: list[list[int]] = tensors.top_ids.tolist()
+    logprobs: list[list[float]] = tensors.top_logprobs.tolist()
+
+    def rank_among(position: int, token: int) -> int:
+        if token < 0:
+            return UNKNOWN_RANK
+        if token == targets[position]:
+            return scored_ranks[position]
+        candidates = ids[position]
+        if token in candidates:
+            own = logprobs[position][candidates.index(token)]
+            return 1 + sum(value > own for value in logprobs[position])
+        return -sum(each >= 0 for each in candidates)
+
+    return rank_among
 
 
 def _tensor(column: bytes, dtype: torch.dtype) -> torch.Tensor:

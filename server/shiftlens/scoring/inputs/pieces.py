@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from enum import Enum
 from functools import lru_cache
 from typing import Any
@@ -38,15 +38,12 @@ class Pieces:
         self._tokenizer = tokenizer
         self.style = _style(tokenizer)
         self._added = {i: t.content for i, t in tokenizer.added_tokens_decoder.items()}
-        self._known: dict[int, bytes] = {}
+        self._known = _Known(self._bytes_of)
         self.special_ids = frozenset(i for i, t in tokenizer.added_tokens_decoder.items() if t.special)
 
     def __getitem__(self, token_id: int) -> bytes:
         """The bytes of an id; those of an id that the vocabulary lacks (padding rows) are empty."""
-        known = self._known.get(token_id)
-        if known is None:
-            known = self._known[token_id] = self._bytes_of(token_id)
-        return known
+        return self._known[token_id]
 
     def _bytes_of(self, token_id: int) -> bytes:
         added = self._added.get(token_id)
@@ -57,9 +54,21 @@ class Pieces:
             return b""
         return _byte_level(token) if self.style is PieceStyle.BYTE_LEVEL else _sentence_piece(token)
 
-    def of(self, token_ids: Sequence[int]) -> list[bytes]:
+    def of(self, token_ids: Iterable[int]) -> list[bytes]:
         """The bytes of several ids."""
-        return [self[i] for i in token_ids]
+        return list(map(self._known.__getitem__, token_ids))
+
+
+class _Known(dict[int, bytes]):
+    """The bytes of ids, each found once: the same ids come again and again."""
+
+    def __init__(self, find: Callable[[int], bytes]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, token_id: int) -> bytes:
+        found = self[token_id] = self._find(token_id)
+        return found
 
 
 def _style(tokenizer: PreTrainedTokenizerFast) -> PieceStyle:

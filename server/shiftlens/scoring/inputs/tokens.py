@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from transformers import PreTrainedTokenizerFast
 
@@ -123,6 +124,8 @@ def _ends_from_bytes(pieces: Sequence[bytes], data: bytes) -> tuple[int, ...] | 
     SentencePiece puts a space before a text, and before what follows a special token; such a space belongs to its
     token and to no byte of the text.
     """
+    if b"".join(pieces) == data:
+        return tuple(accumulate(map(len, pieces)))
     ends, at = [], 0
     for piece in pieces:
         if data.startswith(piece, at):

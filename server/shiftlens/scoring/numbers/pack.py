@@ -122,7 +122,7 @@ def _side(
         entropy=_bytes(tensors.entropy, torch.float32),
         top_ids=_bytes(tensors.top_ids, torch.int32),
         top_logprobs=_bytes(tensors.top_logprobs, torch.float32),
-        pieces={i: encoder.pieces[i] for i in named},
+        pieces=dict(zip(named, encoder.pieces.of(named), strict=True)),
         decoded={i: str(encoder.tokenizer.decode([i])) for i in named} if with_decoded else {},
         full_context_rows=None if full is None else sum(position < full for position in tokens.kept),
         parts=prepared.parts,

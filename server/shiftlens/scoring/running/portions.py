@@ -7,10 +7,10 @@ from collections.abc import Iterator
 _FIRST_PORTION, _PORTION = 8, 64
 
 
-def portions(count: int, *, few_at_first: bool = True) -> Iterator[range]:
+def portions(count: int) -> Iterator[range]:
     """Responses to be prepared before any of them is scored: few at first, so that the first colours come early, then
-    enough to find several of one length among them. Servers answer one by one, and are kept busy by many."""
-    start, size = 0, _FIRST_PORTION if few_at_first else _PORTION
+    enough to find several of one length among them."""
+    start, size = 0, _FIRST_PORTION
     while start < count:
         yield range(start, min(count, start + size))
         start, size = start + size, _PORTION

@@ -1,7 +1,12 @@
-"""Scoring responses under two models each by itself: prepared by portions, both sides scored, then put together."""
+"""Scoring responses under two models each by itself: prepared by portions, both sides scored, then put together.
+
+Where both models are elsewhere, portions overlap: the next one is prepared while the servers are still at work on the
+one before, so that they always have as many texts as they take at a time.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from itertools import count as counted
@@ -28,6 +33,9 @@ OpenPair = Callable[[], AbstractContextManager[SidePair]]
 
 _BASE, _ALIGNED = 0, 1
 
+_FEW_MISSING = 64
+"""Where so few answers are missing, the next portion is prepared: servers need longer for them than that takes."""
+
 
 class SideRun:
     """One run under a pair of which each model is scored by itself. `aligned` is put into its events.
@@ -48,6 +56,10 @@ class SideRun:
         self._run, self._open, self._open_sides, self._aligned = run, open_pair, open_sides, aligned
         self._count, self._both_elsewhere = len(run.responses), both_elsewhere
         self._ended: set[int] = set()
+        # How many answers came, how many are still to come, and how many responses were refused before they were asked.
+        self._answers = self._missing = self._unready = 0
+        # The responses that both models have scored, while one is asked for what it gives the other's candidates.
+        self._unsent: dict[int, Callable[[], Scored | Refused]] = {}
         # Which sides give logprobs of any token, as they have told so far.
         self._any_token = [False, False]
         self._rate = Rate()
@@ -56,22 +68,46 @@ class SideRun:
     def steps(self) -> Iterator[Events]:
         """Do it. A step is the preparation of a response, the numbers of one side, or a short wait for a model that is
         elsewhere. Raises ModelError, and what `check` raises."""
-        for portion in portions(self._count, few_at_first=not self._both_elsewhere):
-            if portion.start:
-                yield (Needs(models=True),)
-            ready: dict[int, Prepared] = {}
-            with self._open() as pair:
-                view = pair.view
-                for index in portion:
-                    yield self._prepared(pair, index, ready)
-                del pair
-            # Where all were refused there is nothing to ask the models for.
-            if ready:
-                try:
-                    yield from self._scored(view, portion, ready)
-                except ModelError as error:
-                    raise self._in_mid_run(error) from None
-            yield ()
+        going: list[Generator[Events, None, None]] = []
+        try:
+            for portion in portions(self._count):
+                if portion.start:
+                    yield (Needs(models=True),)
+                ready: dict[int, Prepared] = {}
+                with self._open() as pair:
+                    view = pair.view
+                    for index in portion:
+                        yield self._prepared(pair, index, ready)
+                    del pair
+                # Where all were refused there is nothing to ask the models for.
+                if ready:
+                    going.append(self._scored(view, portion, ready))
+                    self._missing += 2 * len(ready)
+                    yield from self._news_of(going, _FEW_MISSING if self._both_elsewhere else 0)
+                yield ()
+            yield from self._news_of(going, 0)
+        except ModelError as error:
+            yield tuple(scored() for scored in self._unsent.values())
+            raise self._in_mid_run(error) from None
+        finally:
+            for each in going:
+                each.close()
+
+    def _news_of(self, going: list[Generator[Events, None, None]], most_missing: int) -> Iterator[Events]:
+        """What is new of the portions that are being scored, until so few answers are missing; until they end with 0.
+
+        Those that have ended are taken out of `going`.
+        """
+        # By two steps both sides have begun.
+        begun = 0
+        while going and (begun < len(self._any_token) or not most_missing or self._missing > most_missing):
+            for scored in tuple(going):
+                events = next(scored, None)
+                if events is None:
+                    going.remove(scored)
+                else:
+                    yield events
+            begun += 1
 
     def _prepared(self, pair: SidePair, index: int, ready: dict[int, Prepared]) -> Events:
         self._run.check()
@@ -79,10 +115,11 @@ class SideRun:
             with template_budget(self._run.check):
                 ready[index] = pair.prepare(self._run.responses[index], self._run.options)
         except ScoringError as error:
+            self._unready += 1
             return (self._refused(index, error.problem, error.remedy),)
         return ()
 
-    def _scored(self, view: PairView, portion: range, ready: dict[int, Prepared]) -> Iterator[Events]:
+    def _scored(self, view: PairView, portion: range, ready: dict[int, Prepared]) -> Generator[Events, None, None]:
         indices = list(ready)
         inputs = (
             [_input(ready[i].base, _base_ids(ready[i])) for i in indices],
@@ -91,7 +128,6 @@ class SideRun:
         notes: list[tuple[str, ...]] = [(), ()]
         one_side: dict[int, SideNumbers] = {}
         both_scored: list[BothScored] = []
-        answers = 0
         sides = [self._one_side(which, view, inputs[which], notes) for which in (_BASE, _ALIGNED)]
         elsewhere = (view.base.is_elsewhere, view.aligned.is_elsewhere)
 
@@ -99,38 +135,36 @@ class SideRun:
             every = (*notes[_BASE], *notes[_ALIGNED])
             return self._together(view, each.index, ready[each.index], each.numbers, every, of_other)
 
-        try:
-            for which, event in in_turns(sides):
-                if event is None:
-                    if not elsewhere[which]:
-                        yield (Needs(models=False),)
-                    continue
-                if isinstance(event, Waiting):
-                    yield self._waiting(event, portion, answers / 2 / len(indices))
-                    continue
-                at, came = event
-                index = indices[at]
-                answers += 1
-                progress = self._progress(portion, answers / 2 / len(indices), index)
-                if isinstance(came, SideRefused) and index not in self._ended:
-                    yield (progress, self._refused(index, came.problem, came.remedy))
-                elif isinstance(came, SideRefused) or index in self._ended:
-                    yield (progress,)
-                elif index not in one_side:
-                    one_side[index] = came
+        for which, event in in_turns(sides):
+            if event is None:
+                if not elsewhere[which]:
+                    yield (Needs(models=False),)
+                continue
+            if isinstance(event, Waiting):
+                yield self._waiting(event, portion)
+                continue
+            at, came = event
+            index = indices[at]
+            self._answers += 1
+            self._missing -= 1
+            progress = self._progress(index)
+            if isinstance(came, SideRefused) and index not in self._ended:
+                yield (progress, self._refused(index, came.problem, came.remedy))
+            elif isinstance(came, SideRefused) or index in self._ended:
+                yield (progress,)
+            elif index not in one_side:
+                one_side[index] = came
+                yield (progress,)
+            else:
+                other = one_side.pop(index)
+                numbers = (came, other) if which == _BASE else (other, came)
+                both = BothScored(index, (inputs[_BASE][at], inputs[_ALIGNED][at]), numbers)
+                if any(self._any_token) and ready[index].base_encoding is None:
+                    both_scored.append(both)
+                    self._unsent[index] = functools.partial(together, both)
                     yield (progress,)
                 else:
-                    other = one_side.pop(index)
-                    numbers = (came, other) if which == _BASE else (other, came)
-                    both = BothScored(index, (inputs[_BASE][at], inputs[_ALIGNED][at]), numbers)
-                    if any(self._any_token) and ready[index].base_encoding is None:
-                        both_scored.append(both)
-                        yield (progress,)
-                    else:
-                        yield (progress, together(both))
-        except ModelError:
-            yield tuple(together(each) for each in both_scored)
-            raise
+                    yield (progress, together(both))
         yield from self._with_others(portion, both_scored, together)
 
     def _with_others(
@@ -144,13 +178,16 @@ class SideRun:
         try:
             for event in of_others(self._open_sides, self._any_token, responses, self._run.check):
                 if isinstance(event, Waiting):
-                    yield self._waiting(event, portion, 1.0)
+                    yield self._waiting(event, portion)
                     continue
                 index, of_other = event
-                yield (self._progress(portion, 1.0, index), together(left.pop(index), of_other))
+                del self._unsent[index]
+                yield (self._progress(index), together(left.pop(index), of_other))
         except ModelError as error:
             # What was scored stays. Where the server is lost for good, the next portion ends the run.
             lost = OfOther(notes=(f"{error.problem} {UNKNOWN}",))
+            for index in left:
+                del self._unsent[index]
             yield tuple(together(each, lost) for each in left.values())
 
     def _one_side(
@@ -200,19 +237,19 @@ class SideRun:
         self._ended.add(index)
         return Refused(index, problem, remedy, self._aligned)
 
-    def _waiting(self, event: Waiting, portion: range, share: float) -> Events:
+    def _waiting(self, event: Waiting, portion: range) -> Events:
         """A server's trouble is told once."""
         self._run.check()
         if event.why in ("", self._trouble):
             return ()
         self._trouble = event.why
         waited = next((index for index in portion if index not in self._ended), portion.start)
-        return (self._progress(portion, share, waited, f"the server {event.why}, and is asked again"),)
+        return (self._progress(waited, f"the server {event.why}, and is asked again"),)
 
-    def _progress(self, portion: range, share: float, index: int, said: str = "") -> Progress:
+    def _progress(self, index: int, said: str = "") -> Progress:
         if not said:
             self._trouble = ""
-        done = (portion.start + len(portion) * share) / self._count
+        done = (self._unready + self._answers / 2) / self._count
         return Progress(done, index, self._count, self._aligned, said or self._rate.in_words)
 
     def _in_mid_run(self, error: ModelError) -> ModelError:
