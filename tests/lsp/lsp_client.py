@@ -25,7 +25,7 @@ from processes import SECONDS as SECONDS
 SERVER = (sys.executable, "-m", "shiftlens.lsp")
 _Connected = TypeVar("_Connected")
 _SHIFT = ("shifted", "marginal", "unshifted")
-_MODIFIERS = ("special", "boundary", "offGreedy")
+_MODIFIERS = ("special", "boundary", "offGreedy", "withinNoise")
 
 
 def _plain_converter() -> Any:

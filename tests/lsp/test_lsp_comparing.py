@@ -10,7 +10,7 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
-from lsp.lsp_client import EditorClient, started
+from lsp.lsp_client import EditorClient, decode, started
 
 pytestmark = pytest.mark.usefixtures("lasting_engines")
 
@@ -102,6 +102,36 @@ async def test_the_noise_floor_lists_what_lies_within_it(tiny_settings: dict[str
     assert rounded["dtypes"] == {"real": "float32", "against": "int8"}
     assert rounded["floor"]["logprob"] > 0
     assert "moves by with its weights rounded to int8, from float32" in " ".join(rounded["text"].split())
+    assert await client.leave() == 0
+
+
+async def test_tokens_within_the_floor_are_so_among_the_colours_until_the_text_is_another_one(
+    tiny_settings: dict[str, Any],
+) -> None:
+    same = {**tiny_settings, "base": tiny_settings["aligned"], "baseContext": "chat"}
+    client, uri = await opened(same)
+
+    async def colours(text: str) -> list[tuple[str, str, frozenset[str]]]:
+        return decode(text, await client.tokens(uri), "utf-16")
+
+    before, refreshes = await colours(TALK), client.refreshes
+    assert before
+    assert not any("withinNoise" in flags for _, _, flags in before)
+    answer = await client.ask("shiftlens/noiseFloor", {"uri": uri})
+    await client.until(lambda: client.refreshes > refreshes, "a request to fetch the colours anew")
+    told = [token["text"] for token in answer["responses"][0]["tokens"] if not token.get("end_of_response")]
+    marked = await colours(TALK)
+    assert [text for text, _, flags in marked if "withinNoise" in flags] == told
+    assert [(text, kind, flags - {"withinNoise"}) for text, kind, flags in marked] == before
+    part = await client.text_document_semantic_tokens_range_async(
+        types.SemanticTokensRangeParams(
+            types.TextDocumentIdentifier(uri), types.Range(types.Position(2, 0), types.Position(3, 0))
+        )
+    )
+    assert part is not None
+    assert decode(TALK, list(part.data), "utf-16") == marked
+    client.change(uri, f"{TALK}\n", 2)
+    assert not any("withinNoise" in flags for _, _, flags in await colours(f"{TALK}\n"))
     assert await client.leave() == 0
 
 

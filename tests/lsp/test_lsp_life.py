@@ -71,7 +71,8 @@ async def test_the_server_says_what_it_can() -> None:
     assert caps.text_document_sync.change == types.TextDocumentSyncKind.Incremental
     assert caps.semantic_tokens_provider is not None
     assert list(caps.semantic_tokens_provider.legend.token_types) == ["shifted", "marginal", "unshifted"]
-    assert list(caps.semantic_tokens_provider.legend.token_modifiers) == ["special", "boundary", "offGreedy"]
+    modifiers = ["special", "boundary", "offGreedy", "withinNoise"]
+    assert list(caps.semantic_tokens_provider.legend.token_modifiers) == modifiers
     assert isinstance(caps.semantic_tokens_provider.full, types.SemanticTokensFullDelta)
     assert caps.semantic_tokens_provider.full.delta is True
     assert caps.semantic_tokens_provider.range is True

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lsp.lsp_client import decode
 from shiftlens.analysis.highlights import Highlight
 from shiftlens.analysis.model import ShiftClass
-from shiftlens.lsp.documents.paints import Paint
+from shiftlens.lsp.documents.paints import Paint, with_modifier
 from shiftlens.lsp.views.semantic_tokens import LEGEND, edits_between, encode, paint
 
 _TEXT = st.text("ab é🙂\n\r\u2028\x0c\x85", max_size=40)
@@ -75,6 +75,25 @@ def test_classes_and_flags_are_those_of_the_legend() -> None:
     assert LEGEND.token_types[item.type_index] == "shifted"
     names = [name for bit, name in enumerate(LEGEND.token_modifiers) if item.modifiers >> bit & 1]
     assert names == ["special", "offGreedy"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), max_size=6), st.sets(st.integers(0, 5)))
+def test_a_modifier_is_added_to_what_lies_wholly_within_a_span(
+    gaps_and_lengths: list[tuple[int, int]], chosen: set[int]
+) -> None:
+    paints, at = [], 0
+    for gap, length in gaps_and_lengths:
+        paints.append(Paint(at + gap, at + gap + length, 0, 1))
+        at += gap + length
+    spans = [(item.start, item.end) for number, item in enumerate(paints) if number in chosen]
+    found = with_modifier(paints, spans, 8)
+    assert [item.modifiers for item in found] == [9 if number in chosen else 1 for number in range(len(paints))]
+    assert [(item.start, item.end) for item in found] == [(item.start, item.end) for item in paints]
+
+
+def test_what_is_only_partly_within_a_span_is_not_within_it() -> None:
+    assert with_modifier([Paint(0, 4, 0, 0)], [(0, 3)], 8) == (Paint(0, 4, 0, 0),)
+    assert with_modifier([Paint(2, 4, 0, 0)], [(0, 2), (2, 5)], 8) == (Paint(2, 4, 0, 8),)
 
 
 _TOKEN = st.tuples(*[st.integers(0, 2)] * 5)

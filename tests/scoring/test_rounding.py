@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from peft import PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from plain_scoring import plain_rows
 from shiftlens.errors import ModelError
-from shiftlens.options.pair import INT8, PairSpec
+from shiftlens.options.pair import INT8, PairSpec, ScoreOptions
+from shiftlens.scores.columns import float32, int32
+from shiftlens.scores.requests import ContextTurn, ResponseToScore, one_text
+from shiftlens.scoring.events import Scored
 from shiftlens.scoring.models.loading import load_model, with_rounded_weights
 from shiftlens.scoring.models.rounding import round_weights
+from shiftlens.scoring.session import Session
+from tiny_adapters import save_adapter
+from tiny_models import byte_level_tokenizer, save_model
 
 SMALL = {"vocab_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 LLAMA = {**SMALL, "hidden_size": 16, "intermediate_size": 24, "num_key_value_heads": 1}
@@ -87,3 +96,25 @@ def test_a_rounded_model_says_that_it_is_one(tiny_pair: PairSpec) -> None:
     assert with_rounded_weights(loaded, INT8).numbers == "float32, weights int8"
     with pytest.raises(ModelError, match="int3"):
         with_rounded_weights(loaded, "int3")
+
+
+def test_an_adapter_stays_as_it_is_on_a_rounded_model_beside_the_exact_one(tmp_path: Path) -> None:
+    folder = save_model(tmp_path / "whole", byte_level_tokenizer(), seed=0)
+    save_adapter(tmp_path / "adapter", folder, seed=1)
+    name = str(tmp_path / "adapter")
+    request = ResponseToScore(
+        turns=(ContextTurn.of("user", "Why?"),), parts=one_text("So it is, and was."), source_format="labels"
+    )
+    pair = PairSpec(base=name, aligned=name, device="cpu", base_weights=INT8)
+    events = Session().score(pair, ScoreOptions(base_context="chat"), [request])
+    scored = next(event.scored for event in events if isinstance(event, Scored) and not event.partial)
+    assert (scored.base.model.dtype, scored.aligned.model.dtype) == ("float32, weights int8", "float32")
+    for side, is_rounded in ((scored.base, True), (scored.aligned, False)):
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        if is_rounded:
+            round_weights("whole", model)
+        plain: Any = PeftModel.from_pretrained(model, name).eval()
+        ids = list(int32(side.ids))
+        rows = plain_rows(plain, side.prefix_ids, ids, ids)
+        assert list(float32(side.logprob)) == pytest.approx([row.logprob for row in rows], abs=1e-4)
+    assert scored.base.logprob != scored.aligned.logprob

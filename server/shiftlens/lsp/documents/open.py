@@ -15,6 +15,7 @@ from shiftlens.errors import TranscriptError
 from shiftlens.lsp.client.status import State, Status
 from shiftlens.lsp.documents.changes import applied
 from shiftlens.lsp.documents.store import DocumentAnalysis
+from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.text.lines import LineIndex, Unit
 from shiftlens.text.trail import Edits, Trail
 from shiftlens.transcripts.model import Transcript
@@ -50,6 +51,29 @@ class ParsedDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class Noise:
+    """The marginal and shifted tokens within the noise floor of one version, as spans of its text in order.
+
+    It is that of the pair and options; of another text, or another pair, the floor is not known.
+    """
+
+    version: int
+    pair: PairSpec
+    score_options: ScoreOptions
+    classify_options: ClassifyOptions
+    spans: tuple[tuple[int, int], ...]
+
+    def is_of(self, version: int, shown: DocumentAnalysis) -> bool:
+        """Whether it holds for what is shown of a version."""
+        return (self.version, self.pair, self.score_options, self.classify_options) == (
+            version,
+            shown.pair,
+            shown.score_options,
+            shown.classify_options,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class EncodedTokens:
     """The colours of one version in one encoding, as sent to the client under `result_id`."""
 
@@ -57,6 +81,7 @@ class EncodedTokens:
     analysis: DocumentAnalysis | None
     result_id: str
     data: array[int]
+    noise: Noise | None = None
 
 
 @dataclass(slots=True)
@@ -76,12 +101,17 @@ class OpenDocument:
     diagnosed: bool = False
     debounce_seconds: float = 0.4
     encoded: EncodedTokens | None = None
+    noise: Noise | None = None
     read_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _lines: LineIndex | None = None
     _trail: Trail = field(init=False)
 
     def __post_init__(self) -> None:
         self._trail = Trail(self.version)
+
+    def noise_of(self, shown: DocumentAnalysis) -> Noise | None:
+        """The tokens within the noise floor, where it is known of the present text and of what is shown."""
+        return self.noise if self.noise is not None and self.noise.is_of(self.version, shown) else None
 
     @property
     def lines(self) -> LineIndex:

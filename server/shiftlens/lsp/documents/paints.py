@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shiftlens.text.trail import Edits
 
@@ -16,6 +17,20 @@ class Paint:
     end: int
     type_index: int
     modifiers: int
+
+
+def with_modifier(paints: Sequence[Paint], spans: Sequence[tuple[int, int]], modifier: int) -> tuple[Paint, ...]:
+    """The paints, of which those that lie wholly within one of these spans have a modifier more.
+
+    Spans are in order and do not overlap.
+    """
+    starts = [start for start, _ in spans]
+
+    def lies_within(item: Paint) -> bool:
+        at = bisect_right(starts, item.start) - 1
+        return at >= 0 and item.end <= spans[at][1]
+
+    return tuple(replace(item, modifiers=item.modifiers | modifier) if lies_within(item) else item for item in paints)
 
 
 def paints_now(paints: Sequence[Paint], edits: Edits) -> tuple[Paint, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shiftlens.errors import ShiftLensError
-from shiftlens.lsp.documents.open import OpenDocument, ParsedDocument
+from shiftlens.lsp.documents.open import Noise, OpenDocument, ParsedDocument
 from shiftlens.lsp.jobs.pages import file_of, name_of
 from shiftlens.lsp.jobs.read_document import read_document
 from shiftlens.lsp.server.asked_progress import asked_progress
@@ -31,6 +31,7 @@ from shiftlens.scores.store import ResultStore
 from shiftlens.transcripts.model import Transcript
 
 if TYPE_CHECKING:
+    from shiftlens.analysis.noise_floor import FileNoise
     from shiftlens.report.text.lines import Places
     from shiftlens.text.lines import Unit
 
@@ -119,8 +120,22 @@ async def noise_floor_of_file(ls: ShiftLensServer, params: NoiseFloorParams) -> 
             )
     except ShiftLensError as error:
         raise failed(str(error)) from error
+    _keep(asked, found)
+    ls.session.editor.refresh_tokens()
     command = asked.command("noise-floor", ["--against", found.dtypes[1]])
     return await _answer(ls, asked, lambda places, unit: noise_answer(found, real, asked.name, command, places, unit))
+
+
+def _keep(asked: _Asked, found: FileNoise) -> None:
+    """Have the colours tell which tokens are within the floor, as long as the text is this one."""
+    from shiftlens.report.text.noise_floor import is_greyed
+
+    positions = [each for response in found.responses for each in response.positions if is_greyed(each)]
+    spans = tuple(sorted((each.start, each.end) for each in positions if each.start < each.end))
+    choice = asked.choice
+    asked.document.noise = Noise(
+        asked.parsed.version, choice.pair, choice.score_options, choice.classify_options, spans
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,9 @@ async def semantic_tokens_range(ls: ShiftLensServer, params: types.SemanticToken
     version, text = document.version, document.text
     start = offset(document.lines, params.range.start, unit)
     end = offset(document.lines, params.range.end, unit)
-    data = await asyncio.to_thread(encode_range, shown, document.edits_since(shown), text, start, end, unit)
+    noise = document.noise_of(shown)
+    spans = () if noise is None else noise.spans
+    data = await asyncio.to_thread(encode_range, shown, document.edits_since(shown), text, start, end, unit, spans)
     still_true(ls, document, version)
     return types.SemanticTokens(data=data.tolist())
 
@@ -165,14 +167,16 @@ async def _encoded(ls: ShiftLensServer, document: OpenDocument) -> EncodedTokens
     shown = ls.session.store.shown(document.uri)
     cached = document.encoded
     version, text = document.version, document.text
-    if cached is not None and cached.version == version and cached.analysis is shown:
+    noise = None if shown is None else document.noise_of(shown)
+    if cached is not None and cached.version == version and cached.analysis is shown and cached.noise is noise:
         return cached
     data = array("I")
     if shown is not None:
         edits = document.edits_since(shown)
-        data = await asyncio.to_thread(encode_now, shown, edits, text, ls.session.editor.encoding)
+        spans = () if noise is None else noise.spans
+        data = await asyncio.to_thread(encode_now, shown, edits, text, ls.session.editor.encoding, spans)
         still_true(ls, document, version)
-    document.encoded = EncodedTokens(version, shown, uuid.uuid4().hex, data)
+    document.encoded = EncodedTokens(version, shown, uuid.uuid4().hex, data, noise)
     return document.encoded
 
 

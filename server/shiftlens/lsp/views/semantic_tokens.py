@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from lsprotocol import types
 
 from shiftlens.analysis.highlights import Highlight
 from shiftlens.analysis.model import CLASSES
-from shiftlens.lsp.documents.paints import Paint, paints_now
+from shiftlens.lsp.documents.paints import Paint, paints_now, with_modifier
 from shiftlens.lsp.documents.store import DocumentAnalysis
 from shiftlens.text.lines import Unit
 from shiftlens.text.trail import Edits
 
 TOKEN_TYPES = ("shifted", "marginal", "unshifted")
-TOKEN_MODIFIERS = ("special", "boundary", "offGreedy")
+TOKEN_MODIFIERS = ("special", "boundary", "offGreedy", "withinNoise")
+_WITHIN_NOISE = 1 << TOKEN_MODIFIERS.index("withinNoise")
 LEGEND = types.SemanticTokensLegend(token_types=list(TOKEN_TYPES), token_modifiers=list(TOKEN_MODIFIERS))
 INTEGERS_PER_TOKEN = 5
 
@@ -71,16 +72,25 @@ def encode(text: str, paints: Iterable[Paint], encoding: str) -> array[int]:
     return data
 
 
-def encode_now(analysis: DocumentAnalysis, edits: Edits, text: str, encoding: Unit) -> array[int]:
-    return encode(text, paints_now(analysis.paints, edits), encoding)
+def encode_now(
+    analysis: DocumentAnalysis, edits: Edits, text: str, encoding: Unit, noise: Sequence[tuple[int, int]] = ()
+) -> array[int]:
+    """All tokens. `noise` are the spans of `text` within the noise floor."""
+    return encode(text, with_modifier(paints_now(analysis.paints, edits), noise, _WITHIN_NOISE), encoding)
 
 
 def encode_range(
-    analysis: DocumentAnalysis, edits: Edits, text: str, start: int, end: int, encoding: Unit
+    analysis: DocumentAnalysis,
+    edits: Edits,
+    text: str,
+    start: int,
+    end: int,
+    encoding: Unit,
+    noise: Sequence[tuple[int, int]] = (),
 ) -> array[int]:
     """The tokens that stand at least partly in [start, end)."""
     paints = [item for item in paints_now(analysis.paints, edits) if item.start < end and item.end > start]
-    return encode(text, paints, encoding)
+    return encode(text, with_modifier(paints, noise, _WITHIN_NOISE), encoding)
 
 
 def _next_line(breaks: Iterator[re.Match[str]], length: int) -> tuple[int, int | None]:
