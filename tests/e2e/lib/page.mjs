@@ -252,7 +252,10 @@ export class Editor {
   /** Click the row of the quick pick that says exactly this. */
   async pick(label, waitMs = WAIT_MS) {
     const exact = new RegExp(`^\\s*${label.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
-    await this.page.locator(".quick-input-list .label-name", { hasText: exact }).first().click({ timeout: waitMs });
+    await this.page
+      .locator(".quick-input-list .label-name", { hasText: exact })
+      .first()
+      .click({ timeout: waitMs });
   }
 
   /** Open the view of the responses by its icon in the activity bar, and return it. */
