@@ -38,6 +38,8 @@ class Patience:
     - at_first: the same for a server that never answered yet.
     - alive: for an answer to a small request, where a large one went without.
     - first_wait, longest_wait: the bounds of the waits between two tries, which double.
+    - idle: for how long a connection may have been unused that a text is sent over. Servers close it after some time
+      (vLLM after 5 seconds), and one that is busy closes it also where a request has come in just before.
     """
 
     connect: float = 10.0
@@ -47,6 +49,7 @@ class Patience:
     alive: float = 60.0
     first_wait: float = 0.5
     longest_wait: float = 15.0
+    idle: float = 3.0
 
 
 class Unanswered(Exception):
@@ -82,12 +85,13 @@ class Exchange:
         self._headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         self._tls = httpx.create_ssl_context()
         self._room = asyncio.Semaphore(IN_FLIGHT)
-        # The one that was used last is used next: its connection is the likeliest to be open still.
-        self._idle: list[httpx.AsyncClient] = []
+        # Each with the time at which it was used last. The last one is used next: it is the likeliest to be open still.
+        self._idle: list[tuple[float, httpx.AsyncClient]] = []
 
     async def close(self) -> None:
-        while self._idle:
-            await self._idle.pop().aclose()
+        unused, self._idle = self._idle, []
+        for _, client in unused:
+            await client.aclose()
 
     def tries(self) -> AsyncRetrying:
         """Tries of something that raises Unanswered, with waits between them; the last one is raised.
@@ -155,7 +159,9 @@ class Exchange:
 
     async def _response(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
         async with self._room:
-            client = self._idle.pop() if self._idle else self._client()
+            if body is not None and self._idle and time.monotonic() - self._idle[-1][0] > self.patience.idle:
+                await self.close()
+            client = self._idle.pop()[1] if self._idle else self._client()
             try:
                 return await client.request(
                     method,
@@ -165,7 +171,7 @@ class Exchange:
                     extensions={"trace": self._trace},
                 )
             finally:
-                self._idle.append(client)
+                self._idle.append((time.monotonic(), client))
 
     def _client(self) -> httpx.AsyncClient:
         """A client of one connection.

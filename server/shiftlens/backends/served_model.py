@@ -109,13 +109,15 @@ class ServedModel:
         async with self._looking:
             opened = self.exchange.opened
             try:
-                told = await self._tell()
-                if told != self.told:
-                    self.told = None
-                    raise AnotherModel
-                # While texts are with the server, more connections are made beside one on which it was probed.
-                if self.exchange.opened != opened and not self._at_work:
-                    self._probed = None
+                # While texts are with the server, what shows that it is another one is a lost connection: new ones are
+                # made beside one on which it was probed.
+                if not self._at_work:
+                    told = await self._tell()
+                    if told != self.told:
+                        self.told = None
+                        raise AnotherModel
+                    if self.exchange.opened != opened:
+                        self._probed = None
                 await self._tried(lambda: self._sound(sample, k))
             except (BadAnswer, Unanswered, Refusal) as error:
                 raise Unusable(error) from None
