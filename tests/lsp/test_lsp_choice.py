@@ -158,11 +158,11 @@ async def test_settings_pushed_by_a_client_that_answers_no_questions_are_used(ti
     assert await client.leave() == 0
 
 
-@pytest.mark.usefixtures("engine_of_this_test")
+@pytest.mark.usefixtures("engine_of_this_test", "processes_start_cold")
 async def test_progress_is_shown_and_ends_and_cancelling_it_stops_the_job(tiny_settings: dict[str, Any]) -> None:
     client = await started(settings=tiny_settings)
     uri = client.open(TALK)
-    # The first job loads the models, which takes longer than the bar waits to be shown.
+    # An engine that starts by itself imports torch, which takes longer than the bar waits to be shown.
     await client.until(lambda: any(_kind(value) == "begin" for _, value in client.progress))
     token = client.progress[0][0]
     client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams(token))

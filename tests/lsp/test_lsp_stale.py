@@ -14,7 +14,14 @@ pytestmark = pytest.mark.usefixtures("lasting_engines")
 
 
 async def test_colours_of_a_text_that_changed_meanwhile_are_content_modified(monkeypatch: pytest.MonkeyPatch) -> None:
-    document = SimpleNamespace(uri="file:///a", version=1, text="a", encoded=None, edits_since=lambda _shown: None)
+    document = SimpleNamespace(
+        uri="file:///a",
+        version=1,
+        text="a",
+        encoded=None,
+        edits_since=lambda _shown: None,
+        noise_of=lambda _shown: None,
+    )
     session = SimpleNamespace(
         store=SimpleNamespace(shown=lambda _uri: object()),
         editor=SimpleNamespace(encoding="utf-16"),

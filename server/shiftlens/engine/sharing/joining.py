@@ -52,7 +52,7 @@ async def join(endpoint: Endpoint, hello: Hello, *, allow_pickle: bool) -> Conne
     """A connection to the host of this endpoint, welcomed; starts one where none runs. Raises EngineError."""
     for _ in range(_TRIES):
         try:
-            return await join_running(endpoint, hello)
+            return await join_running(endpoint, hello, _ANSWER_SECONDS)
         except NoHost:
             await _start_host(endpoint, hello, allow_pickle=allow_pickle)
     raise EngineError("The engine ended each time that it was started.", f"Its log is {endpoint.log}.")
