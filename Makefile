@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NPM ?= npm
-TEST_WORKERS ?= 2
+TEST_WORKERS ?= 3
 EXTENSION := extension
 EXTENSION_SOURCES := $(shell find $(EXTENSION)/src -name '*.ts' 2>/dev/null)
 SERVER_SOURCES := $(shell find server/shiftlens -type f -not -name '*.pyc' 2>/dev/null)
@@ -29,7 +29,7 @@ demo: setup
 
 test: test-python test-extension
 
-# A file's tests stay together: they share a server. With two workers, one computes while the other waits for a start.
+# A file's tests stay together: they share a server. Of three workers, one often waits for a start or a clock.
 test-python: export OMP_WAIT_POLICY ?= passive
 test-python: setup
 	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)

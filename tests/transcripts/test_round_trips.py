@@ -17,9 +17,13 @@ fronts = st.sampled_from(["", FRONT, "\ufeff", "\ufeff" + FRONT.replace("\n", "\
 
 ends_clean = texts.map(lambda t: t.strip(" \t\r\n"))
 no_marker = texts.filter(lambda t: not re.search(r"<\|?(im_|start|end|eot|eom|bos|eos)|</?s>|INST|SYS", t))
-# A lone fence in an answer pairs with another or is left open: fences are tested on their own.
+# A lone fence in an answer pairs with another or is left open: fences are tested on their own. What ends as a marker of
+# the end does is no text of an answer.
 prose = ends_clean.filter(
-    lambda t: not re.search(r"^( {0,3}#|\W*(user|assistant|system)|.*(```|~~~|---))", t, re.I | re.M)
+    lambda t: (
+        not re.search(r"^( {0,3}#|\W*(user|assistant|system)|.*(```|~~~|---))", t, re.I | re.M)
+        and not re.search(r"(<[^<>\s]+>|\[EOS\])$", t)
+    )
 )
 
 
