@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def processes_start_cold(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Engines and servers that are not forked, for what is about a process: its memory, its urgency, its imports."""
+    """Engines and servers that are not forked, for what is about a process: its memory, its urgency, its start."""
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
 
 

@@ -180,6 +180,7 @@ async def test_progress_is_shown_and_ends_and_cancelling_it_stops_the_job(tiny_s
     assert await client.leave() == 0
 
 
+@pytest.mark.usefixtures("engine_of_this_test", "processes_start_cold")
 async def test_cancelling_by_command_keeps_what_is_shown(tiny_settings: dict[str, Any]) -> None:
     client = await started(settings=tiny_settings)
     uri = client.open(TALK)

@@ -142,6 +142,7 @@ async def test_the_log_holds_no_text_of_a_transcript(tiny_settings: dict[str, An
     assert "sky" not in said
 
 
+@pytest.mark.usefixtures("processes_start_cold")
 async def test_shutdown_while_busy_answers_and_takes_the_engine_along(tiny_settings: dict[str, Any]) -> None:
     client = await started(settings=tiny_settings)
     uri = client.open(LONG)
@@ -185,6 +186,7 @@ async def test_a_server_that_is_killed_takes_the_engine_along(tiny_settings: dic
     await until_gone(pid)
 
 
+@pytest.mark.usefixtures("processes_start_cold")
 async def test_an_engine_that_is_killed_is_told_and_the_next_request_works(tiny_settings: dict[str, Any]) -> None:
     client = await started(settings=tiny_settings)
     uri = client.open(TALK)
