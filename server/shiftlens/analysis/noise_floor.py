@@ -15,12 +15,10 @@ from dataclasses import dataclass, replace
 
 from shiftlens.analysis.model import ResponseAnalysis, ShiftClass
 from shiftlens.analysis.tokens import base_logprobs, kl_of_positions
-from shiftlens.options.pair import DTYPES, INT8
+from shiftlens.options.pair import INT8, NOISE_DTYPES
 from shiftlens.scores.columns import float32
 from shiftlens.scores.records import ScoredResponse
 
-NOISE_DTYPES = tuple(name for name in DTYPES if name != "auto")
-"""The dtypes that the noise may be measured in."""
 QUANTILE = 0.95
 """The part of all positions whose noise is at most the floor."""
 

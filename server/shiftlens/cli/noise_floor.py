@@ -1,4 +1,4 @@
-"""`shiftlens noise-floor`: which shifts are no larger than what fewer bits make of the aligned model."""
+"""`shiftlens noise-floor`: shifts no larger than what another dtype or quantisation makes of the aligned model."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from shiftlens.cli.files import add_reading_arguments, complain, engine_and_stor
 from shiftlens.cli.one_position import read_stdin_of
 from shiftlens.cli.options import choose, own_template_of
 from shiftlens.errors import ShiftLensError
-from shiftlens.model_files.gguf_file import gguf_path
-from shiftlens.options.pair import DTYPES, INT8
+from shiftlens.options.pair import INT8, NOISE_DTYPES
 
 if TYPE_CHECKING:
     from shiftlens.analysis.noise_floor import FileNoise
     from shiftlens.cli.paint import Painter
     from shiftlens.pipeline.analyse import Analysed
 
-_DTYPES = [name for name in DTYPES if name != "auto"]
 _EPILOG = """\
 The aligned model is scored against itself in another dtype or quantisation; what that changes is rounding. int8 rounds
 the weights of its linear layers (not embeddings and head) to 8 bits, with a scale for each output. The floor is what
@@ -44,7 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--against",
         type=_against,
-        metavar="|".join((*_DTYPES, INT8, "FILE.gguf")),
+        metavar="|".join((*NOISE_DTYPES, INT8, "FILE.gguf")),
         default="",
         help="the other dtype (default bfloat16; float32 where the models run in another), int8 for rounded weights, or"
         " a GGUF file of the aligned model",
@@ -56,9 +54,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _against(value: str) -> str:
-    if not value or value in (*_DTYPES, INT8) or gguf_path(value) is not None:
-        return value
-    raise argparse.ArgumentTypeError(f"{value!r} is none of {', '.join((*_DTYPES, INT8))}, and no GGUF file (*.gguf)")
+    from shiftlens.pipeline.noise_floor import why_not_against
+
+    why_not = why_not_against(value)
+    if why_not:
+        raise argparse.ArgumentTypeError(why_not)
+    return value
 
 
 def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:

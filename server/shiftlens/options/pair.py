@@ -34,6 +34,9 @@ MATRIX_LIBRARIES = (AUTO_LIBRARY, "torch", "onednn")
 """What takes the products of float32 on a CPU: torch's own (MKL on x86), oneDNN, or the quicker one of this machine."""
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+NOISE_DTYPES = DTYPES[1:]
+"""The dtypes that the noise floor may be measured in."""
+
 INT8 = "int8"
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-from shiftlens.analysis.noise_floor import NOISE_DTYPES, FileNoise, as_what, noise_of_file
+from shiftlens.analysis.noise_floor import FileNoise, as_what, noise_of_file
 from shiftlens.engine.client import EngineClient
 from shiftlens.errors import ModelError
 from shiftlens.model_files.gguf_file import gguf_path
 from shiftlens.options.choice import Choice
-from shiftlens.options.pair import INT8, PairSpec, ScoreOptions
+from shiftlens.options.pair import INT8, NOISE_DTYPES, PairSpec, ScoreOptions
 from shiftlens.options.server_names import is_server_name
 from shiftlens.pipeline.analyse import Analysed, analyse
 from shiftlens.pipeline.progress import OnProgress, among

@@ -92,7 +92,7 @@ export class Results implements vscode.Disposable {
     }
     const { client, document, uri } = asked;
     const picked = await vscode.window.showQuickPick([...AGAINST], {
-      title: "How far do the aligned model's numbers move in fewer bits?",
+      title: "How far do the aligned model's numbers move in another dtype or quantisation?",
       placeHolder: NOISE_COST,
     });
     if (!picked) {

@@ -19,11 +19,13 @@ class Paint:
     modifiers: int
 
 
-def with_modifier(paints: Sequence[Paint], spans: Sequence[tuple[int, int]], modifier: int) -> tuple[Paint, ...]:
+def with_modifier(paints: Sequence[Paint], spans: Sequence[tuple[int, int]], modifier: int) -> Sequence[Paint]:
     """The paints, of which those that lie wholly within one of these spans have a modifier more.
 
     Spans are in order and do not overlap.
     """
+    if not spans:
+        return paints
     starts = [start for start, _ in spans]
 
     def lies_within(item: Paint) -> bool:
