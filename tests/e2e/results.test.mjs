@@ -114,7 +114,7 @@ test("the most shifted tokens are swapped in one go, and the page says which the
   const text = shown.lines.join("\n");
   assert.match(text, /^Did these tokens matter\? chat\.txt/);
   assert.match(text, /shiftlens cross-sample .*chat\.txt .*--most 5 --together --samples 4/);
-  assert.match(text, /swapped from base rank [\d,]+ on:/);
+  assert.match(text, /swapped from base rank [\d,]+ on( \(tokens count from 0\))?:/);
   assert.match(text, /token \d+: ".*" instead of ".*" \(base rank [\d,]+\)/);
 });
 

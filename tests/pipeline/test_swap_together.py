@@ -118,7 +118,7 @@ async def test_the_text_marks_what_was_swapped_and_the_json_is_as_its_schema_say
     assert sum("⟦" in line for line in lines) >= 2
     assert any(line.startswith("kept: the aligned model, alone") for line in lines)
     first = arm.greedy.swaps[0]
-    assert f"    swapped from base rank {arm.greedy.from_rank:,} on:" in lines
+    assert f"    swapped from base rank {arm.greedy.from_rank:,} on (tokens count from 0):" in lines
     assert any(
         line.startswith(f"      token {first.index}: ") and line.endswith(f"(base rank {first.base_rank:,})")
         for line in lines

@@ -135,7 +135,8 @@ def _swaps_lines(sample: Sample) -> Iterator[Line]:
     """Which tokens were swapped, and for which base ranks; nothing in an arm without swaps."""
     if not sample.from_rank:
         return
-    yield Line(f"    swapped from base rank {sample.from_rank:,} on:{'' if sample.swaps else ' nothing'}")
+    which = " (tokens count from 0):" if sample.swaps else ": nothing"
+    yield Line(f"    swapped from base rank {sample.from_rank:,} on{which}")
     for each in sample.swaps:
         ends = each.index == len(sample.pieces)
         now = "(end)" if ends else f'"{visible_piece(sample.pieces[each.index], limit=LONGEST_TOKEN)}"'
