@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shiftlens.errors import TranscriptError
@@ -24,7 +24,11 @@ def transcript_of(text: str) -> Transcript:
 
 
 def said(text: str) -> list[list[tuple[str, str]]]:
-    return [[(turn.role.value, turn.text) for turn in turns] for turns in transcript_of(text).conversations]
+    """Each turn's role and text, with reasoning, calls and their marks."""
+    return [
+        [(turn.role.value, "".join(part.text for part in turn.parts)) for turn in turns]
+        for turns in transcript_of(text).conversations
+    ]
 
 
 def written(text: str, answer: str, response: int = 0) -> tuple[Written, str]:
@@ -88,6 +92,7 @@ def test_what_does_not_read_back_is_refused() -> None:
         written("User: Why?\n\nAssistant: One.\n", "Two.\n\nUser: And?\n\nAssistant: Three.")
 
 
+@example("[TOOL_CALLS]", "User: Why?\n\nAssistant: One.\n")
 @given(st.text(), st.sampled_from(["User: Why?\n\nAssistant: One.\n", CHATML, json.dumps({"messages": MESSAGES})]))
 def test_an_alternative_reads_back_or_is_refused(answer: str, text: str) -> None:
     try:
