@@ -175,9 +175,10 @@ def compact(**changes: Any) -> bytes:
 
 
 def test_a_compact_answer_is_read() -> None:
-    one, other = SGLang().read(compact(), (5, 6, 7), 1, 2)
-    assert (one.logprob, one.rank, one.top) == (-0.5, 1, ((6, -0.5), (9, -1.0)))
-    assert (other.logprob, other.rank, other.top) == (-3.0, -2, ((8, -0.25), (9, -2.0)))
+    found = SGLang().read(compact(), (5, 6, 7), 1, 2)
+    assert (found.logprob.tolist(), found.rank.tolist()) == ([-0.5, -3.0], [1, -2])
+    assert found.top_ids.tolist() == [[6, 9], [8, 9]]
+    assert found.top_logprobs.tolist() == [[-0.5, -1.0], [-0.25, -2.0]]
 
 
 @pytest.mark.parametrize(

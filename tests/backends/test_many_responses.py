@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 
 import pytest
 
 from backends.model_server import ModelServer, ends_with, serving
 from backends.test_servers import FOLDERS, scored, session
-from shiftlens.backends.exchange import Exchange, Patience
 from shiftlens.options.pair import PairSpec
 
 pytestmark = pytest.mark.slow
@@ -38,21 +36,3 @@ def test_more_responses_are_prepared_while_servers_are_at_work_on_the_first_and_
         found = scored(ours, spec, *TEXTS)
         assert saw == [True] * 2 * len(TEXTS)
         assert found == scored(ours, spec, *TEXTS)
-
-
-@pytest.mark.parametrize(("idle", "opened"), [(60.0, 1), (-1.0, 2)])
-def test_no_text_is_sent_over_a_connection_that_a_server_may_be_about_to_close(idle: float, opened: int) -> None:
-    with serving(ModelServer("vllm", FOLDERS)) as server:
-        exchange = Exchange(server.url, None, Patience(idle=idle))
-
-        async def asked_twice() -> None:
-            await exchange.get("/v1/models")
-            # What the model is can be asked again, where it gets lost.
-            await exchange.get("/version")
-            body = {"model": "aligned", "prompt": [5, 6], "prompt_logprobs": 1}
-            await exchange.ask("POST", "/v1/completions", body)
-            await exchange.close()
-
-        asyncio.run(asked_twice())
-        assert exchange.opened == opened
-        assert exchange.lost == 0

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from shiftlens.backends.positions import BadAnswer, Position
+from shiftlens.backends.positions import BadAnswer, Positions
 
 Get = Callable[[str], Awaitable[bytes | None]]
 """The body that a path of the server answers with; None where the server has no such path."""
@@ -56,7 +56,7 @@ class Dialect(Protocol):
         """The request for the tokens `ids[first:]` of a text with k candidates each; `first` is at least 1."""
         ...
 
-    def read(self, body: bytes, ids: Sequence[int], first: int, k: int) -> list[Position]:
+    def read(self, body: bytes, ids: Sequence[int], first: int, k: int) -> Positions:
         """The positions of `ids[first:]` from the answer. Raises BadAnswer."""
         ...
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-import httpx
+import aiohttp
+import certifi
 import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
@@ -16,6 +22,12 @@ from shiftlens.errors import ModelError
 
 IN_FLIGHT = 16
 """How many requests a server has at a time: enough for it to batch them."""
+
+_TO_ASK = 2
+"""How many connections there are to ask what a server is."""
+
+_KEPT = 60.0
+"""How long, in seconds, one of these is kept that is not used; servers close them sooner."""
 
 _BUSY = frozenset({408, 425, 429, 500})
 _MAY_BE_ANOTHER = frozenset({502, 503, 504})
@@ -73,8 +85,8 @@ class Refusal(Exception):
 
 class Exchange:
     """The connections to one server. `lost` counts how often an answer was lost with its connection, `opened` how many
-    connections were made. `trouble` says why a request is about to be tried again, "" since one was answered.
-    To be used in the event loop of `io_loop`.
+    connections were made to ask what the server is. `trouble` says why a request is about to be tried again, "" since
+    one was answered. To be used in the event loop of `io_loop`.
     """
 
     def __init__(self, url: str, key: str | None, patience: Patience) -> None:
@@ -83,15 +95,15 @@ class Exchange:
         self.trouble = ""
         self._has_answered = False
         self._headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        self._tls = httpx.create_ssl_context()
-        self._room = asyncio.Semaphore(IN_FLIGHT)
-        # Each with the time at which it was used last. The last one is used next: it is the likeliest to be open still.
-        self._idle: list[tuple[float, httpx.AsyncClient]] = []
+        self._tls = _tls()
+        self._asking: aiohttp.ClientSession | None = None
+        self._sending: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
-        unused, self._idle = self._idle, []
-        for _, client in unused:
-            await client.aclose()
+        for session in (self._asking, self._sending):
+            if session is not None:
+                await session.close()
+        self._asking = self._sending = None
 
     def tries(self) -> AsyncRetrying:
         """Tries of something that raises Unanswered, with waits between them; the last one is raised.
@@ -130,23 +142,22 @@ class Exchange:
     async def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
         """One request, tried once. Raises Unanswered, Refusal and ModelError."""
         try:
-            response = await self._response(method, path, body)
-        except httpx.TransportError as error:
+            status, headers, told = await self._answer(method, path, body)
+        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
             self.lost += 1
             raise self._unanswered(error) from None
         self._has_answered = True
-        status = response.status_code
         if status in _MAY_BE_ANOTHER:
             self.lost += 1
-        if status >= _BAD_REQUEST and _takes_texts_alone(response.text):
+        if status >= _BAD_REQUEST and _takes_texts_alone(told):
             # llama-cpp-python's server says that with 500, which would be asked again.
             raise ModelError(
                 f"The server {self.url} takes texts alone, and no token ids (status {status}).",
                 "Its tokens might be others than those that are scored. docs/servers.md says which servers take ids.",
             )
         if status in _BUSY or status in _MAY_BE_ANOTHER:
-            after = _seconds(response.headers.get("Retry-After"))
-            raise Unanswered(f"answers {status} ({_told(response)})", after, faulty=status == _FAULTY)
+            after = _seconds(headers.get("Retry-After"))
+            raise Unanswered(f"answers {status} ({_reason(told)})", after, faulty=status == _FAULTY)
         self.trouble = ""
         if status in (401, 403):
             raise ModelError(
@@ -154,65 +165,96 @@ class Exchange:
                 "Put it into the environment variable SHIFTLENS_API_KEYS, as `ORIGIN=KEY`, and start the engine anew.",
             )
         if not 200 <= status < 300:
-            raise Refusal(status, _told(response))
-        return response.content
+            raise Refusal(status, _reason(told))
+        return told
 
-    async def _response(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
-        async with self._room:
-            if body is not None and self._idle and time.monotonic() - self._idle[-1][0] > self.patience.idle:
-                await self.close()
-            client = self._idle.pop()[1] if self._idle else self._client()
-            try:
-                return await client.request(
-                    method,
-                    self.url + path,
-                    content=None if body is None else msgspec.json.encode(body),
-                    headers={} if body is None else {"Content-Type": "application/json"},
-                    extensions={"trace": self._trace},
-                )
-            finally:
-                self._idle.append((time.monotonic(), client))
+    async def _answer(
+        self, method: str, path: str, body: dict[str, Any] | None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """The status, the headers and the body of an answer. Redirects are not followed: the text goes to the server
+        that was named, and to no other."""
+        data = None if body is None else msgspec.json.encode(body)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        session = self._session_to_ask() if body is None else self._session_to_send()
+        async with session.request(
+            method, self.url + path, data=data, headers=headers, proxy=_proxy(self.url), allow_redirects=False
+        ) as answer:
+            return answer.status, answer.headers, await answer.read()
 
-    def _client(self) -> httpx.AsyncClient:
-        """A client of one connection.
+    def _session_to_ask(self) -> aiohttp.ClientSession:
+        """What the server is can be asked again, so that a connection is used for as long as it stays open: while it
+        does, the server is the same."""
+        if self._asking is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_connection_create_end.append(self._count_opened)
+            self._asking = self._session(trace, limit=_TO_ASK, keepalive_timeout=_KEPT)
+        return self._asking
 
-        For each request and each answer, httpcore looks several times at all connections that a client has: with 16 of
-        them that takes longer than the request itself.
-        """
-        # Redirects are not followed: the text goes to the server that was named, and to no other.
-        return httpx.AsyncClient(
+    def _session_to_send(self) -> aiohttp.ClientSession:
+        if self._sending is None:
+            self._sending = self._session(limit=IN_FLIGHT, keepalive_timeout=self.patience.idle)
+        return self._sending
+
+    def _session(self, *traces: aiohttp.TraceConfig, limit: int, keepalive_timeout: float) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._tls, limit=limit, keepalive_timeout=keepalive_timeout),
             headers=self._headers,
-            verify=self._tls,
-            timeout=httpx.Timeout(self.patience.answer, connect=self.patience.connect, pool=None),
-            limits=httpx.Limits(max_connections=1, keepalive_expiry=60),
-            follow_redirects=False,
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=self.patience.connect, sock_read=self.patience.answer
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=list(traces),
         )
 
-    async def _trace(self, event: str, _info: object) -> None:
-        if event == "connection.connect_tcp.complete":
-            self.opened += 1
+    async def _count_opened(self, *_told: object) -> None:
+        self.opened += 1
 
-    def _unanswered(self, error: httpx.TransportError) -> Exception:
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                return ModelError(
-                    f"The certificate of {self.url} can't be verified: {cause.verify_message}.",
-                    "Name the file of your own authority's certificates in SSL_CERT_FILE.",
-                )
-            cause = cause.__cause__ or cause.__context__
-        if isinstance(error, httpx.ConnectTimeout):
+    def _unanswered(self, error: Exception) -> Exception:
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return ModelError(
+                f"The certificate of {self.url} can't be verified: {_why_not_verified(error.certificate_error)}.",
+                "Name the file of your own authority's certificates in SSL_CERT_FILE.",
+            )
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
             return Unanswered(f"takes no connection within {self.patience.connect:g} seconds")
-        if isinstance(error, httpx.TimeoutException):
+        if isinstance(error, asyncio.TimeoutError):
             return Unanswered(f"has sent nothing for {self.patience.answer:g} seconds")
-        if isinstance(error, httpx.ConnectError):
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
             return Unanswered("can't be reached")
         return Unanswered("broke off the connection in the middle of an answer")
 
 
-def _takes_texts_alone(told: str) -> bool:
+def _tls() -> ssl.SSLContext:
+    """Certificates are verified by the authorities of the system and those that browsers trust, or the user's own."""
+    context = ssl.create_default_context()
+    if os.environ.keys().isdisjoint(("SSL_CERT_FILE", "SSL_CERT_DIR")):
+        context.load_verify_locations(certifi.where())
+    return context
+
+
+def _why_not_verified(error: Exception) -> str:
+    return error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for a server. Raises ModelError for one that can't be used."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.netloc):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    kind = urlsplit(proxy).scheme if proxy else ""
+    if kind not in ("", "http", "https"):
+        raise ModelError(
+            f"The proxy for {url} is of the kind {kind}, and only those of http and https can be used.",
+            "Name another one in the environment, or the server's host in NO_PROXY, and start the engine anew.",
+        )
+    return proxy or None
+
+
+def _takes_texts_alone(told: bytes) -> bool:
     """Whether a failure is pydantic's that a prompt is no text."""
-    return "prompt" in told and ("string_type" in told or "valid string" in told)
+    return b"prompt" in told and (b"string_type" in told or b"valid string" in told)
 
 
 def _error_of(state: RetryCallState) -> Unanswered | None:
@@ -220,12 +262,11 @@ def _error_of(state: RetryCallState) -> Unanswered | None:
     return error if isinstance(error, Unanswered) else None
 
 
-def _told(response: httpx.Response) -> str:
+def _reason(body: bytes) -> str:
     """What the server says of a failure: the message in its JSON, or the beginning of its text."""
-    try:
-        told = msgspec.json.decode(response.content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        told = response.text
+    told: Any = body.decode(errors="replace")
+    with contextlib.suppress(msgspec.DecodeError):
+        told = msgspec.json.decode(told)
     if isinstance(told, dict):
         inner = told.get("error", told)
         told = inner.get("message", inner.get("detail", "")) if isinstance(inner, dict) else inner

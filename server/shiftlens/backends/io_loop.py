@@ -7,18 +7,31 @@ they touch belong to that thread; other threads start and cancel them (`Work`), 
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
 import functools
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from shiftlens.backends.protocol import Waiting
 
 _TICK = 0.02
 """Seconds that one step waits for news: others wait as long for their turn."""
 
+_MOST_AT_THE_END = 1.0
+"""Seconds that the end of the process waits for connections to be closed."""
+
 T = TypeVar("T")
+
+
+class Connections(Protocol):
+    async def close(self) -> None: ...
+
+
+_connections: weakref.WeakSet[Connections] = weakref.WeakSet()
 
 
 @functools.cache
@@ -26,7 +39,21 @@ def io_loop() -> asyncio.AbstractEventLoop:
     """The loop, which runs until the process ends."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="requests to servers", daemon=True).start()
+    atexit.register(_close_connections, loop)
     return loop
+
+
+def closed_at_the_end(connections: Connections) -> None:
+    """Have connections that the loop uses closed before the process ends. aiohttp complains of those that are not."""
+    _connections.add(connections)
+
+
+def _close_connections(loop: asyncio.AbstractEventLoop) -> None:
+    async def close() -> None:
+        await asyncio.gather(*(each.close() for each in tuple(_connections)))
+
+    with contextlib.suppress(Exception):
+        asyncio.run_coroutine_threadsafe(close(), loop).result(_MOST_AT_THE_END)
 
 
 class Work(Generic[T]):

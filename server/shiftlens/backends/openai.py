@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from shiftlens.backends.dialect import Get, Question, TokenDialect, Told, decoded, places_of, served_model
-from shiftlens.backends.positions import BadAnswer, Position, position, position_of_texts
+from shiftlens.backends.positions import BadAnswer, Candidates, Positions, positions, positions_of_texts
 
 _TOKEN_ID = re.compile(r"token_id:(\d{1,9})")
 
@@ -56,7 +56,7 @@ class OpenAI:
         }
         return Question("/v1/completions", body)
 
-    def read(self, body: bytes, ids: Sequence[int], first: int, k: int) -> list[Position]:
+    def read(self, body: bytes, ids: Sequence[int], first: int, k: int) -> Positions:
         answer = decoded(body, _Answer)
         told = answer.choices[0].logprobs if answer.choices else None
         if told is None or not told.token_logprobs or told.top_logprobs is None:
@@ -70,25 +70,29 @@ class OpenAI:
             raise BadAnswer(f"read {counted} tokens where it was given {len(ids)}")
         if own[0] is not None:
             raise BadAnswer("gives a logprob for the first token, before which nothing stands")
-        return [_position(at, ids, tokens[at], own[at], tops[at], k) for at in range(first, len(ids))]
+        rows = [top for top in tops[first : len(ids)] if top]
+        logprobs = [logprob for logprob in own[first : len(ids)] if logprob is not None]
+        if not len(rows) == len(logprobs) == len(ids) - first:
+            at = next(at for at in range(first, len(ids)) if own[at] is None or not tops[at])
+            raise BadAnswer(f"gives no logprobs at position {at} of {len(ids)}")
+        names = tokens[first : len(ids)]
+        owns = [each for each in map(_id_of, names) if each is not None]
+        if not owns:
+            return positions_of_texts(names, logprobs, rows, k)
+        if len(owns) < len(names):
+            raise BadAnswer("names some tokens by id and others by text")
+        if owns != list(ids[first:]):
+            raise BadAnswer(f"scored other tokens than the {len(ids)} it was given")
+        return positions(owns, logprobs, Candidates.of([_by_id(top) for top in rows]), k)
 
 
-def _position(
-    at: int, ids: Sequence[int], token: str, logprob: float | None, top: dict[str, float] | None, k: int
-) -> Position:
+def _by_id(top: dict[str, float]) -> dict[int, float]:
     """Raises BadAnswer."""
-    if logprob is None or not top:
-        raise BadAnswer(f"gives no logprobs at position {at} of {len(ids)}")
-    own = _id_of(token)
-    if own is None:
-        return position_of_texts(token, logprob, top, k)
-    if own != ids[at]:
-        raise BadAnswer(f"scored other tokens than the {len(ids)} it was given")
     named = [(_id_of(each), value) for each, value in top.items()]
     candidates = {each: value for each, value in named if each is not None}
     if len(candidates) != len(named):
         raise BadAnswer("names some tokens by id and others by text")
-    return position(own, logprob, candidates, k)
+    return candidates
 
 
 def _id_of(token: str) -> int | None:

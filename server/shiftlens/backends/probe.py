@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from shiftlens.backends.positions import BadAnswer, Position
+from shiftlens.backends.positions import BadAnswer, Numbers, Positions
 
-Score = Callable[[Sequence[int], int], Awaitable[list[Position]]]
+Score = Callable[[Sequence[int], int], Awaitable[Positions]]
 """The positions of a text's ids from the second on, with so many candidates. Raises BadAnswer."""
 
 Tell = Callable[[Sequence[int], Sequence[Sequence[int]]], Awaitable[list[list[float]]]]
@@ -29,7 +29,7 @@ of bfloat16 have steps of 0.06 to 0.13 between 8 and 32. Numbers of other positi
 _NO_CHANGE = 1e-4
 
 
-async def probe(ids: Sequence[int], k: int, score: Score) -> tuple[tuple[int, ...], list[Position]]:
+async def probe(ids: Sequence[int], k: int, score: Score) -> tuple[tuple[int, ...], Positions]:
     """Have the beginning of a text scored in several ways. Raises BadAnswer. Gives a few ids and their positions.
 
     - Of a few ids: the same with another id in one place (its most likely candidate where those are named). What may
@@ -43,62 +43,58 @@ async def probe(ids: Sequence[int], k: int, score: Score) -> tuple[tuple[int, ..
     if len(many) == len(few):
         return few, alone
     first = await score(many, k)
-    _compare("a text and its beginning", first[: len(alone)], alone)
+    _compare("a text and its beginning", first.logprob[: len(alone)], alone.logprob)
     amid = await asyncio.gather(score(many, k), score(few, k), score(many[: len(many) // 2 + 1], k))
-    _compare("a text alone and the same text amid others", first, amid[0])
-    _compare("a text and its first half", first[: len(amid[2])], amid[2])
-    _compare("a text and the same text again", first, await score(many, k))
+    _compare("a text alone and the same text amid others", first.logprob, amid[0].logprob)
+    _compare("a text and its first half", first.logprob[: len(amid[2])], amid[2].logprob)
+    _compare("a text and the same text again", first.logprob, (await score(many, k)).logprob)
     return few, alone
 
 
-async def probe_tokens(few: Sequence[int], positions: Sequence[Position], tell: Tell) -> None:
+async def probe_tokens(few: Sequence[int], positions: Positions, tell: Tell) -> None:
     """Have a server tell the logprobs of the candidates that it gave for a few ids before. Raises BadAnswer.
 
     Those of other positions or other tokens are others.
     """
-    asked = [[token for token, _ in reversed(each.top)] for each in positions]
-    told = await tell(few, asked)
-    before = [logprob for each in positions for _, logprob in reversed(each.top)]
+    told = await tell(few, positions.top_ids[:, ::-1].tolist())
+    before = positions.top_logprobs[:, ::-1].ravel().tolist()
     if not alike(before, [logprob for row in told for logprob in row]):
         raise BadAnswer("gives tokens that it is asked for other logprobs than when they are candidates")
 
 
-async def _another_id(few: tuple[int, ...], alone: list[Position], k: int, score: Score) -> None:
+async def _another_id(few: tuple[int, ...], alone: Positions, k: int, score: Score) -> None:
     """Raises BadAnswer where numbers are those of the position before or after."""
     places = range(1, len(few) - 1)
-    others = [_other_than(few[at], alone[at - 1], few) for at in places]
+    others = [_other_than(few[at], alone.top_ids[at - 1].tolist() or few) for at in places]
     texts = [(*few[:at], other, few[at + 1]) for at, other in zip(places, others, strict=True) if other is not None]
     if not texts:
         return
     was, found, changes = [], [], []
     for text, positions in zip(texts, await asyncio.gather(*(score(text, k) for text in texts)), strict=True):
         at = len(text) - 2
-        _compare("a text and the same text with another end", positions[: at - 1], alone[: at - 1])
-        before, here = alone[at - 1], positions[at - 1]
-        was.append(before.best)
-        found.append(here.best)
-        listed = dict(before.top).get(text[at])
-        if listed is not None:
-            was.append(listed)
-            found.append(here.logprob)
-        changes.append(_apart(positions[at].logprob, alone[at].logprob))
+        _compare("a text and the same text with another end", positions.logprob[: at - 1], alone.logprob[: at - 1])
+        was.append(float(alone.best[at - 1]))
+        found.append(float(positions.best[at - 1]))
+        is_listed = alone.top_ids[at - 1] == text[at]
+        if is_listed.any():
+            was.append(float(alone.top_logprobs[at - 1][is_listed][0]))
+            found.append(float(positions.logprob[at - 1]))
+        changes.append(_apart(positions.logprob[at], alone.logprob[at]))
     if not alike(was, found):
         raise BadAnswer("says other things of a position when its own token is another one: it is off by one position")
     if max(changes) < _NO_CHANGE:
         raise BadAnswer("says the same of a position whatever token is before it: it is off by one position")
 
 
-def _other_than(token: int, position: Position, few: Sequence[int]) -> int | None:
-    """The most likely candidate that is another id; without candidates, any other id of the text."""
-    named = [other for other, _ in position.top] or list(few)
-    return next((other for other in named if other != token), None)
+def _other_than(token: int, ids: Sequence[int]) -> int | None:
+    """The first of them that is another id."""
+    return next((other for other in ids if other != token), None)
 
 
-def _compare(what: str, one: Sequence[Position], other: Sequence[Position]) -> None:
+def _compare(what: str, one: Numbers, other: Numbers) -> None:
     """Raises BadAnswer where logprobs of the same positions differ by more than rounding."""
-    ours, theirs = [each.logprob for each in one], [each.logprob for each in other]
-    if not alike(ours, theirs):
-        most = max(_apart(a, b) for a, b in zip(ours, theirs, strict=True))
+    if not alike(one.tolist(), other.tolist()):
+        most = max(_apart(a, b) for a, b in zip(one, other, strict=True))
         raise BadAnswer(
             f"gives {what} logprobs that are up to {most:.3f} nats apart (speculative decoding does that in some"
             " versions, and so does a cache of prefixes)"

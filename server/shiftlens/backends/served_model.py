@@ -13,7 +13,7 @@ from typing import TypeVar
 from shiftlens.backends.dialect import Dialect, Question, Told
 from shiftlens.backends.exchange import Exchange, Refusal, Unanswered
 from shiftlens.backends.failures import is_of_one_text
-from shiftlens.backends.positions import BadAnswer, Position, as_numbers
+from shiftlens.backends.positions import BadAnswer, Positions, as_numbers
 from shiftlens.backends.probe import LONGEST, probe, probe_tokens
 from shiftlens.backends.protocol import SideInput, SideNumbers, TokensAsked
 from shiftlens.backends.windows import text_of, texts
@@ -208,13 +208,13 @@ class ServedModel:
                 await self._see_tokens(few, positions)
             self._probed = lost
 
-    async def _see_tokens(self, few: Sequence[int], positions: Sequence[Position]) -> None:
+    async def _see_tokens(self, few: Sequence[int], positions: Positions) -> None:
         """Find out whether the server gives logprobs of any tokens, and right ones. Without them it is as good as ever.
 
         Raises Unanswered where that may pass.
         """
         self.any_token, self.why_no_token = False, ""
-        if self._dialect.any_token is None or not all(each.top for each in positions):
+        if self._dialect.any_token is None or not positions.k:
             return
         most = self.exchange.patience.alive
         try:
@@ -253,10 +253,10 @@ class ServedModel:
 
     async def _numbers(self, asked: SideInput, k: int, sample: Sequence[int]) -> SideNumbers:
         """The numbers of an input, in as many requests as it has windows."""
-        found: list[Position] = []
+        found: list[Positions] = []
         for ids, first, _ in texts(asked, self.most_ids):
-            found += await self._answer(functools.partial(self._ask_for_most, ids, first, k), k, sample)
-        return as_numbers(found, self._asked(k))
+            found.append(await self._answer(functools.partial(self._ask_for_most, ids, first, k), k, sample))
+        return as_numbers(Positions.joined(found))
 
     async def _logprobs(self, wanted: TokensAsked, sample: Sequence[int]) -> bytes:
         """The logprobs of tokens at the positions of an input, with no more of them in a request than candidates."""
@@ -281,11 +281,11 @@ class ServedModel:
 
         return await self._tried(sound_answer)
 
-    async def _ask_for_most(self, ids: Sequence[int], first: int, k: int) -> list[Position]:
+    async def _ask_for_most(self, ids: Sequence[int], first: int, k: int) -> Positions:
         # How many candidates the server gives may have turned out in a probe just before.
         return await self._ask(ids, first, self._asked(k))
 
-    async def _ask(self, ids: Sequence[int], first: int, k: int) -> list[Position]:
+    async def _ask(self, ids: Sequence[int], first: int, k: int) -> Positions:
         body = await self._posted(lambda told: self._dialect.question(told, ids, first, k))
         return self._dialect.read(body, ids, first, k)
 

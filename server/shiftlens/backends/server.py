@@ -13,7 +13,7 @@ import msgspec
 from shiftlens.backends.dialect import Dialect, Told, UnknownModel
 from shiftlens.backends.exchange import Exchange, Refusal, Unanswered
 from shiftlens.backends.failures import as_error, as_refused
-from shiftlens.backends.io_loop import Work, io_loop
+from shiftlens.backends.io_loop import Work, closed_at_the_end, io_loop
 from shiftlens.backends.positions import BadAnswer
 from shiftlens.backends.protocol import (
     Capabilities,
@@ -49,7 +49,7 @@ class ServerBackend:
         self._name, self._server, self._exchange = name, server, exchange
         self._allow_download = allow_download
         self._model = ServedModel(server.model, dialect, exchange)
-        # The end of the process closes connections by itself.
+        closed_at_the_end(exchange)
         weakref.finalize(self, _close, exchange).atexit = False
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from shiftlens.backends.dialect import Get, Question, TokenDialect, Told, decoded, places_of, served_model, version_at
-from shiftlens.backends.positions import BadAnswer, Position, position
+from shiftlens.backends.positions import BadAnswer, Candidates, Positions, positions
 from shiftlens.scores.columns import float32, int32
 
 _Entry = tuple[float | None, int, Any]
@@ -74,7 +74,7 @@ class SGLang:
             body["lora_path"] = told.id
         return Question("/generate", body)
 
-    def read(self, body: bytes, ids: Sequence[int], first: int, k: int) -> list[Position]:
+    def read(self, body: bytes, ids: Sequence[int], first: int, k: int) -> Positions:
         meta = decoded(body, _Answer).meta_info
         if meta is None or meta.input_token_logprobs is None:
             raise BadAnswer("answers without the logprobs of the prompt")
@@ -86,12 +86,13 @@ class SGLang:
             raise BadAnswer("gives candidates of another number of positions than it gives logprobs of")
         if first == 1 and own[0][0] is not None:
             raise BadAnswer("gives a logprob for the first token, before which nothing stands")
-        found = []
-        for at, ((logprob, token, _), top) in enumerate(zip(own[1:], tops[1:], strict=True), start=first):
-            if logprob is None or not top:
-                raise BadAnswer(f"gives no logprobs at position {at} of {len(ids)}")
-            found.append(position(token, logprob, top, k))
-        return found
+        logprobs = [logprob for logprob, _, _ in own[1:] if logprob is not None]
+        rows = [top for top in tops[1:] if top]
+        if not len(logprobs) == len(rows) == len(own) - 1:
+            each = zip(own[1:], tops[1:], strict=True)
+            at = next(at for at, ((logprob, _, _), top) in enumerate(each, first) if logprob is None or not top)
+            raise BadAnswer(f"gives no logprobs at position {at} of {len(ids)}")
+        return positions(ids[first:], logprobs, Candidates.of(rows), k)
 
 
 def _candidates(meta: _Meta) -> list[dict[int, float] | None]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from shiftlens.backends.dialect import Get, Question, TokenDialect, Told, decoded, places_of, served_model, version_at
-from shiftlens.backends.positions import BadAnswer, Position, position
+from shiftlens.backends.positions import BadAnswer, Candidates, Positions, positions
 from shiftlens.backends.vllm_tokens import VllmTokens
 
 
@@ -48,7 +48,7 @@ class VLLM:
         }
         return Question("/v1/completions", body)
 
-    def read(self, body: bytes, ids: Sequence[int], first: int, k: int) -> list[Position]:
+    def read(self, body: bytes, ids: Sequence[int], first: int, k: int) -> Positions:
         choices = decoded(body, _Answer).choices
         entries = choices[0].prompt_logprobs if choices else None
         if not choices or entries is None:
@@ -58,10 +58,8 @@ class VLLM:
             raise BadAnswer(f"scored other tokens than the {len(ids)} it was given")
         if entries[0] is not None:
             raise BadAnswer("gives a logprob for the first token, before which nothing stands")
-        found = []
-        for at in range(first, len(ids)):
-            entry = entries[at]
-            if entry is None:
-                raise BadAnswer(f"gives no logprobs at position {at} of {len(ids)}")
-            found.append(position(ids[at], None, {token: each.logprob for token, each in entry.items()}, k))
-        return found
+        rows = [entry for entry in entries[first:] if entry is not None]
+        if len(rows) < len(ids) - first:
+            raise BadAnswer(f"gives no logprobs at position {entries.index(None, first)} of {len(ids)}")
+        candidates = Candidates.flat(rows, [each.logprob for row in rows for each in row.values()])
+        return positions(ids[first:], None, candidates, k)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 import re
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 
 from shiftlens.backends.dialect import Question, Told, decoded
-from shiftlens.backends.positions import BadAnswer, check_logprobs, check_mass
-from shiftlens.scores.columns import float32
+from shiftlens.backends.positions import BadAnswer, Numbers, check_logprobs, check_mass
 
 _NPY = re.compile(rb"\x93NUMPY\x01\x00(..)", re.DOTALL)
 _FLOAT32 = re.compile(rb"\{'descr': '<f4', 'fortran_order': False, 'shape': \((\d{1,9}), (\d{1,9})\), \}\s*")
@@ -57,23 +56,17 @@ class VllmTokens:
             raise BadAnswer("answers without the logprobs of the tokens that it was asked for")
         if answer.prompt_token_ids is not None and answer.prompt_token_ids != list(ids):
             raise BadAnswer(f"scored other tokens than the {len(ids)} it was given")
-        rows, width = len(tokens), len(tokens[0])
-        values = _array(answer.prompt_token_id_logprobs, rows, width)
-        found = [list(values[row * width : (row + 1) * width]) for row in range(rows)]
-        return [_checked(row, asked) for row, asked in zip(found, tokens, strict=True)]
+        asked = np.asarray(tokens)
+        values = _array(answer.prompt_token_id_logprobs, *asked.shape)
+        is_asked = asked >= 0
+        # A token that a model never chooses has minus infinity.
+        check_logprobs(values[is_asked & (values != -np.inf)])
+        check_mass(np.where(is_asked, values, -np.inf))
+        found: list[list[float]] = np.where(is_asked, np.minimum(values, 0.0), np.nan).tolist()
+        return found
 
 
-def _checked(row: Sequence[float], asked: Sequence[int]) -> list[float]:
-    """Raises BadAnswer for what can't be the logprobs of these tokens, which are different ones."""
-    told = [value for value, token in zip(row, asked, strict=True) if token >= 0]
-    # A token that a model never chooses has minus infinity.
-    possible = [value for value in told if value != -math.inf]
-    check_logprobs(possible)
-    check_mass(possible)
-    return [min(value, 0.0) if token >= 0 else math.nan for value, token in zip(row, asked, strict=True)]
-
-
-def _array(text: str, rows: int, width: int) -> Sequence[float]:
+def _array(text: str, rows: int, width: int) -> Numbers:
     """A float32 array of this shape from NumPy's file format in base64. Raises BadAnswer."""
     try:
         data = base64.b64decode(text, validate=True)
@@ -87,4 +80,4 @@ def _array(text: str, rows: int, width: int) -> Sequence[float]:
         raise BadAnswer("answers in another shape than documented (of the array of logprobs)")
     if (int(shape[1]), int(shape[2])) != (rows, width) or len(data) - start != 4 * rows * width:
         raise BadAnswer(f"gives logprobs of {int(shape[1])} times {int(shape[2])} tokens for the {rows} times {width}")
-    return float32(data[start:])
+    return np.frombuffer(data, np.float32, offset=start).reshape(rows, width).astype(np.float64)
