@@ -49,6 +49,8 @@ class ServerBackend:
         self._name, self._server, self._exchange = name, server, exchange
         self._allow_download = allow_download
         self._model = ServedModel(server.model, dialect, exchange)
+        # Where the server told that it may be, and where it is.
+        self._tokenizer: tuple[tuple[str, ...], str] | None = None
         closed_at_the_end(exchange)
         weakref.finalize(self, _close, exchange).atexit = False
 
@@ -81,8 +83,13 @@ class ServerBackend:
 
     @property
     def tokenizer(self) -> str:
-        named = self._server.tokenizer
-        return named or tokenizer_place(self._name, self._connected().places, allow_download=self._allow_download)
+        if self._server.tokenizer:
+            return self._server.tokenizer
+        places = self._connected().places
+        if self._tokenizer is None or self._tokenizer[0] != places:
+            found = tokenizer_place(self._name, places, allow_download=self._allow_download)
+            self._tokenizer = (places, found)
+        return self._tokenizer[1]
 
     @property
     def end_ids(self) -> tuple[int, ...]:
