@@ -164,7 +164,9 @@ async def test_the_report_says_of_which_stages_it_has_nothing_and_why(
     client, uri = await opened(tiny_settings, [sft, nowhere])
 
     async def remarks() -> list[str]:
-        found = PageReader(await client.command("shiftlens.report", uri)).all("p", "remark")
+        page = PageReader(await client.command("shiftlens.report", uri))
+        assert not any("All responses: 0" in part.text for part in page.all("details", "stages"))
+        found = page.all("p", "remark")
         return [remark.text for remark in found if "tages" in remark.text]
 
     (told,) = await remarks()

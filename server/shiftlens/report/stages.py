@@ -42,7 +42,7 @@ class StagesOfResponse:
 
 @dataclass(frozen=True, slots=True)
 class StagesSection:
-    """The stages of a file, and its responses by their index. `words` are on all of them."""
+    """The stages of a file, and its responses by their index. `words` are on all of them, "" where none is compared."""
 
     named: StagesNamed
     words: str
@@ -52,7 +52,7 @@ class StagesSection:
     def of(cls, found: FileStages) -> StagesSection:
         return cls(
             named=StagesNamed(tuple(analysis.pair.aligned for analysis in found.analyses), found.min_change),
-            words=moved_words(found.summary),
+            words=moved_words(found.summary) if found.responses else "",
             responses={each.analysis.response.index: StagesOfResponse.of(each) for each in found.responses},
         )
 
