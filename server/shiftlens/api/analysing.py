@@ -1,67 +1,35 @@
-"""The Python API: `shiftlens.analyze(...)`, with the words of the command line."""
+"""`shiftlens.analyze(...)`, with the words of the command line."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import warnings
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, TypeVar, overload
+from typing import TYPE_CHECKING, overload
 
-from shiftlens.chat_templates.own import model_template
-from shiftlens.engine.client import EngineClient
-from shiftlens.errors import ModelError, ScoringError, TranscriptError
-from shiftlens.options.choice import Choice
+from shiftlens.api.inputs import ScoringOptions, Source, choice_of, named, transcript_of, with_an_engine
+from shiftlens.errors import ModelError, ScoringError
 from shiftlens.options.pair import (
     AUTO_LIBRARY,
     FROM_MODELS,
     SCORES,
-    ClassifyOptions,
-    PairSpec,
-    ScoreOptions,
-    parts_named,
 )
 from shiftlens.options.settings import SIDECARS
-from shiftlens.options.word_lists import read_word_lists
-from shiftlens.pipeline.analyse import Analysed, analyse
+from shiftlens.pipeline.analyse import analyse
 from shiftlens.pipeline.analyse_several import analyse_several
 from shiftlens.pipeline.sidecars import NOTHING, Sidecars, decide, why_not_loadable
 from shiftlens.report.results import SeveralAnalyses, TranscriptAnalysis
 from shiftlens.scores.requests import Requests
-from shiftlens.transcripts.files import decode
-from shiftlens.transcripts.model import Transcript
-from shiftlens.transcripts.read import read
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-T = TypeVar("T")
-Message = Mapping[str, object]
-"""A message as chat APIs have it: {"role": "user", "content": "..."}."""
-Source = str | Path | Message | Sequence[Message]
 
-
-class Options(TypedDict, total=False):
+class Options(ScoringOptions, total=False):
     """The options of `analyze` besides what it analyses and with which models."""
 
     sidecars: str
-    base_context: str
-    aligned_context: str
-    classify_by: str
-    thresholds: tuple[int, int]
-    top_k: int
-    score_parts: Sequence[str]
-    word_lists: Path | None
-    compat: str
-    device: str
-    dtype: str
-    matrix_library: str
-    allow_download: bool
-    allow_pickle: bool
-    transcript_format: str | None
 
 
 @overload
@@ -130,14 +98,13 @@ def analyze(
     names = [aligned] if isinstance(aligned, str) else list(aligned)
     if not names or len(set(names)) < len(names):
         raise ValueError("`aligned` is one model, or a list of different models.")
-    parts = _parts(score_parts)
     if scores not in SCORES:
         raise ScoringError(f"`scores` must be one of {', '.join(map(repr, SCORES))}.")
     if sidecars not in SIDECARS:
         raise ScoringError(f"`sidecars` must be one of {', '.join(map(repr, SIDECARS))}.")
     if scores != FROM_MODELS and not isinstance(aligned, str):
         raise ValueError("Scores that are saved in a file are of one pair: `aligned` is one model, or none.")
-    name, text, found = _transcript(transcript, transcript_format, names[0])
+    name, text, found = transcript_of(transcript, transcript_format, names[0])
     beside = NOTHING
     if name and sidecars != "never" and scores == FROM_MODELS and isinstance(aligned, str):
         beside = Sidecars().beside(Path(name), Requests(found.responses, found.format))
@@ -145,32 +112,22 @@ def analyze(
     if scores == FROM_MODELS and not (is_pair or beside.scores):
         remedy = 'Name both, or pass `scores="saved"`.'
         raise ModelError("A pair needs both `base` and `aligned`.", f"{remedy} {beside.problem}".strip())
-    lists = None if word_lists is None else read_word_lists(word_lists)
-
-    def choice(model: str) -> Choice:
-        return Choice(
-            pair=PairSpec(
-                base=base,
-                aligned=model,
-                device=device,
-                dtype=dtype,
-                matrix_library=matrix_library,
-                allow_download=allow_download,
-                allow_pickle=allow_pickle,
-            ),
-            score_options=ScoreOptions(
-                base_context=base_context,
-                aligned_context=aligned_context,
-                top_k=top_k,
-                compat=compat,
-                parts=parts,
-            ),
-            classify_options=ClassifyOptions(classify_by=classify_by, thresholds=thresholds, word_lists=lists),
-            problems=(),
-            scores=scores,
-        )
-
-    choices = [choice(each) for each in names]
+    options = ScoringOptions(
+        base_context=base_context,
+        aligned_context=aligned_context,
+        classify_by=classify_by,
+        thresholds=thresholds,
+        top_k=top_k,
+        score_parts=score_parts,
+        word_lists=word_lists,
+        compat=compat,
+        device=device,
+        dtype=dtype,
+        matrix_library=matrix_library,
+        allow_download=allow_download,
+        allow_pickle=allow_pickle,
+    )
+    choices = [choice_of(base, each, options, scores) for each in names]
     if beside.sidecar is not None or beside.problem:
         chosen = choices[0]
         pair = chosen.pair if is_pair else None
@@ -178,73 +135,8 @@ def analyze(
         if decided.remark:
             warnings.warn(decided.remark, stacklevel=2)
         chosen = replace(chosen, pair=decided.pair or chosen.pair, score_options=decided.options)
-        return _named(_with_an_engine(lambda engine: analyse(engine, found, chosen, decided=decided)), name, text)
+        return named(with_an_engine(lambda engine: analyse(engine, found, chosen, decided=decided)), name, text)
     if isinstance(aligned, str):
-        return _named(_with_an_engine(lambda engine: analyse(engine, found, choices[0])), name, text)
-    done = _with_an_engine(lambda engine: analyse_several(engine, found, choices))
-    return SeveralAnalyses(tuple(_named(each, name, text) for each in done))
-
-
-def _named(done: Analysed, name: str, text: str) -> TranscriptAnalysis:
-    """Raises ScoringError where a response has no scores."""
-    if done.refused:
-        index, message = done.refused[0]
-        raise ScoringError(f"Response {index + 1} ({done.analysis.pair.aligned}): {message}")
-    return TranscriptAnalysis.of(done, name, text)
-
-
-def _transcript(source: Source, transcript_format: str | None, aligned: str) -> tuple[str, str, Transcript]:
-    """The name of the file, "" for none, its text, and its transcript. Raises TranscriptError."""
-    named = transcript_format
-    if isinstance(source, Path):
-        name, text = str(source), decode(source.read_bytes())
-    elif isinstance(source, str):
-        name, text = "", source
-    else:
-        name, text, named = "", _json(source), transcript_format or "openai"
-    found = read(
-        text, filename=name or None, format=named, own_template=lambda _: model_template(aligned) if aligned else None
-    )
-    if found is None:
-        raise TranscriptError(
-            "This is not a transcript in any format that shiftlens knows.",
-            "If it is one, name its format with `transcript_format`.",
-        )
-    return name, text, found
-
-
-def _json(messages: Message | Sequence[Message]) -> str:
-    record = dict(messages) if isinstance(messages, Mapping) else {"messages": [*map(_message, messages)]}
-    try:
-        return json.dumps(record, ensure_ascii=False)
-    except (TypeError, ValueError) as error:
-        raise TranscriptError(f"These messages can't be written as JSON: {error}.") from None
-
-
-def _message(message: object) -> dict[str, object]:
-    if not isinstance(message, Mapping):
-        raise TranscriptError(
-            f"A message is a mapping with a role and a content, and this is {type(message).__name__}.",
-            'Give messages as [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}].',
-        )
-    return dict(message)
-
-
-def _parts(names: Sequence[str]) -> tuple[str, ...]:
-    try:
-        return parts_named((names,) if isinstance(names, str) else names)
-    except ValueError as error:
-        raise ScoringError(f"`score_parts` must be {error}.") from None
-
-
-def _with_an_engine(work: Callable[[EngineClient], Coroutine[object, object, T]]) -> T:
-    async def run() -> T:
-        engine = EngineClient()
-        try:
-            return await work(engine)
-        finally:
-            await engine.close()
-
-    # Notebooks run a loop on the calling thread already, so this one gets another thread.
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(asyncio.run, run()).result()
+        return named(with_an_engine(lambda engine: analyse(engine, found, choices[0])), name, text)
+    done = with_an_engine(lambda engine: analyse_several(engine, found, choices))
+    return SeveralAnalyses(tuple(named(each, name, text) for each in done))
