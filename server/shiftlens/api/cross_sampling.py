@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shiftlens.analysis.cross_sampling import CrossSampled, SwappedTogether
-from shiftlens.api.inputs import ScoringOptions, Source, choice_of, named, transcript_of, with_an_engine
+from shiftlens.api.inputs import ScoringOptions, Source, asked_of, named, with_an_engine
 from shiftlens.engine.client import EngineClient
-from shiftlens.errors import ModelError, TranscriptError
+from shiftlens.errors import TranscriptError
 from shiftlens.pipeline.analyse import analyse
 from shiftlens.pipeline.cross_sample import CrossSampling, NotSampled, positions_asked
 from shiftlens.pipeline.cross_sample import cross_sample as sample_positions
@@ -58,8 +58,6 @@ def cross_sample(
     Raises what `analyze` raises; TranscriptError where there is no such response or position; ScoringError where
     continuations can't be had so; and ValueError unless one of `at` and `most` is given, and with `together`, `most`.
     """
-    if strange := options.keys() - ScoringOptions.__annotations__.keys():
-        raise TypeError(f"cross_sample() got an unexpected keyword argument {min(strange)!r}")
     if (at is None) == (most is None):
         raise ValueError("Give one of `at` and `most`: which position, or how many of the most shifted.")
     if isinstance(at, int) and at < 0:
@@ -68,15 +66,11 @@ def cross_sample(
         raise ValueError("`together` swaps up to so many tokens in one go: give their number as `most`.")
     if most is not None and most < 1:
         raise ValueError("`most` is a number of positions, from 1.")
-    if not isinstance(aligned, str):
-        raise ValueError("`aligned` is one model here.")
-    if not (base and aligned):
-        raise ModelError("A pair needs both `base` and `aligned`.", "Name both.")
     sampling = Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens)
     asked = CrossSampling(samples=samples, seed=seed, sampling=sampling)
     asked.check()
-    choice = choice_of(base, aligned, options)
-    name, text, found = transcript_of(transcript, options.get("transcript_format"), aligned)
+    given = asked_of("cross_sample", transcript, base, aligned, options)
+    found, text = given.transcript, given.text
     if response is not None:
         if not 0 <= response < len(found.responses):
             count = len(found.responses)
@@ -84,7 +78,7 @@ def cross_sample(
         found = replace(found, responses=(found.responses[response],))
 
     async def sampled(engine: EngineClient) -> CrossSamples:
-        analysis = named(await analyse(engine, found, choice), name, text)
+        analysis = named(await analyse(engine, found, given.choice), given.name, text)
         if together and most is not None:
             async with aclosing(swap_together(engine, analysis, most, asked)) as swaps:
                 swapped = [event async for event in swaps if isinstance(event, SwappedTogether)]

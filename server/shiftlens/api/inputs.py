@@ -6,12 +6,13 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
 from shiftlens.chat_templates.own import model_template
 from shiftlens.engine.client import EngineClient
-from shiftlens.errors import ScoringError, TranscriptError
+from shiftlens.errors import ModelError, ScoringError, TranscriptError
 from shiftlens.options.choice import Choice
 from shiftlens.options.pair import FROM_MODELS, ClassifyOptions, PairSpec, ScoreOptions, parts_named
 from shiftlens.options.word_lists import read_word_lists
@@ -69,6 +70,28 @@ def choice_of(base: str, aligned: str, options: ScoringOptions, scores: str = FR
         problems=(),
         scores=scores,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A transcript with the name of its file ("" for none) and its text, and the pair and options for it."""
+
+    name: str
+    text: str
+    transcript: Transcript
+    choice: Choice
+
+
+def asked_of(function: str, source: Source, base: str, aligned: str, options: ScoringOptions) -> Asked:
+    """What a function that takes one pair is given. Raises as `analyze`, and TypeError for an option that is none."""
+    if strange := options.keys() - ScoringOptions.__annotations__.keys():
+        raise TypeError(f"{function}() got an unexpected keyword argument {min(strange)!r}")
+    if not isinstance(aligned, str):
+        raise ValueError("`aligned` is one model here.")
+    if not (base and aligned):
+        raise ModelError("A pair needs both `base` and `aligned`.", "Name both.")
+    choice = choice_of(base, aligned, options)
+    return Asked(*transcript_of(source, options.get("transcript_format"), aligned), choice)
 
 
 def transcript_of(source: Source, transcript_format: str | None, aligned: str) -> tuple[str, str, Transcript]:
