@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shiftlens.api import analyze
+    from shiftlens.api import analyze, contexts, cross_sample, noise_floor
 
-__all__ = ["__version__", "analyze"]
+__all__ = ["__version__", "analyze", "contexts", "cross_sample", "noise_floor"]
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """`analyze` is looked up on first use: the server must not pay for it at start."""
-    if name == "analyze":
-        from shiftlens.api import analyze
+    """The functions are looked up on first use: the server must not pay for them at start."""
+    if name in ("analyze", "contexts", "cross_sample", "noise_floor"):
+        from shiftlens import api
 
-        return analyze
+        return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

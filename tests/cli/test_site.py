@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -98,6 +99,38 @@ def test_records_as_published_have_every_field_of_their_page_under_the_bundled_p
         assert all(len(scores["measures"][name]) == rows for name in names)
         assert query in scores["prefixes"]["base"]
         assert query in scores["prefixes"]["aligned"]
+
+
+def test_each_page_has_the_tokens_that_stages_moved_as_a_report_has_them(folder: Path, tmp_path: Path) -> None:
+    talk, out, page = folder / "b.txt", tmp_path / "out", tmp_path / "report.html"
+    options = ["--bundled", "--base-context", "raw", "--aligned-context", "raw", "--device", "cpu"]
+    stages = ["--stage", "bundled:base", "--stage", "bundled:aligned"]
+    assert shiftlens("site", talk, *options, *stages, "-o", out).code == 0
+    assert shiftlens("report", talk, *options, *stages, "-o", page).code == 0
+    report = PageReader(page.read_text(encoding="utf-8"))
+    of_response = PageReader((out / "pages" / "0.html").read_text(encoding="utf-8"))
+    (moved,), (expected,) = of_response.all("table", "moved"), report.all("table", "moved")
+    assert moved.text == expected.text
+    index = PageReader((out / "index.html").read_text(encoding="utf-8"))
+    assert index.all("details", "stages")[0].text == report.all("details", "stages")[0].text
+    told = json.loads((out / "figures.json").read_text(encoding="utf-8"))["stages"]
+    assert told["names"] == ["bundled:base", "bundled:aligned"]
+    assert told["moved_by"][0] == 0
+    assert told["moved_by"][1] > 0
+    assert sum(told["moved_by"]) + told["unmoved"] + told["unknown"] == told["positions"]
+
+
+def test_a_stage_that_can_not_be_had_is_told_of_and_the_pages_are_there(
+    folder: Path, tmp_path: Path, models: list[str]
+) -> None:
+    out = tmp_path / "out"
+    ran = shiftlens("site", folder / "b.txt", *models, "--stage", str(tmp_path / "nowhere"), "-o", out)
+    assert ran.code == 1
+    assert "Stages are not compared: " in ran.err
+    index = PageReader((out / "index.html").read_text(encoding="utf-8"))
+    assert any("b.txt: Stages are not compared: " in remark.text for remark in index.all("p", "remark"))
+    assert "All responses:" not in index.all("details", "stages")[0].text
+    assert PageReader((out / "pages" / "0.html").read_text(encoding="utf-8")).all("section", "response")
 
 
 def test_a_site_that_can_not_be_put_in_place_leaves_the_one_that_was_there(tmp_path: Path) -> None:

@@ -20,10 +20,15 @@ let report;
 
 before(async () => {
   [browser, pair] = await Promise.all([startBrowser(), modelPair()]);
-  const settings = { ...pair.settings, "shiftlens.interpreter": PYTHON, "files.simpleDialog.enable": true };
+  const settings = {
+    ...pair.settings,
+    "shiftlens.stages": [pair.settings["shiftlens.aligned"]],
+    "shiftlens.interpreter": PYTHON,
+    "files.simpleDialog.enable": true,
+  };
   code = await startVsCode({ name: "report", settings, files: { "chat.txt": CHAT } });
   editor = await openFile(browser, code, "chat.txt");
-  await editor.waitForStatus("Shifts shown");
+  await editor.waitForStatus("1 stage in hovers");
   await editor.command("ShiftLens: Open Report");
   report = editor.page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
 });
@@ -70,6 +75,9 @@ test("the report opens in a tab, with colours and both distributions", async () 
   );
   assert.equal(await report.locator("img").count(), 0);
   await checkCards(report);
+  await report.locator("summary", { hasText: "Tokens moved by a stage of tuning" }).click();
+  const head = await report.locator("table.moved tr:first-child th").allInnerTexts();
+  assert.deepEqual(head, ["position", "token", "base", "stage 1", "first"]);
   await editor.screenshot("report");
 });
 

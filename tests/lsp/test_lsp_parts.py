@@ -20,6 +20,7 @@ from shiftlens.lsp.views.report_html import report_html
 from shiftlens.lsp.views.requests import analysis_answer, token_answer
 from shiftlens.lsp.views.token_table import token_table
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
+from shiftlens.options.pair_choice import StagesChoice
 from shiftlens.scores.outcomes import Refusal, Result
 from shiftlens.scores.records import ScoredResponse
 from shiftlens.text.source_map import SourceMap
@@ -234,7 +235,7 @@ def test_a_report_of_an_open_file_says_once_what_is_not_scored() -> None:
         score_options=ScoreOptions(),
         classify_options=ClassifyOptions(),
     )
-    page = report_html(URI, shown, changed=False)
+    page = report_html(URI, shown, StagesChoice(), changed=False)
     assert page is not None
     assert "1 assistant turn is a tool call alone." in page
     assert "has no scores" not in page

@@ -12,13 +12,17 @@ from transformers import AutoModelForCausalLM
 
 from lsp.lsp_client import EditorClient, started
 from pipeline.in_process import InProcess
+from report.page_reader import PageReader
+from shiftlens.analysis.model import Analysis
 from shiftlens.analysis.stages import StagesRow, stages_rows
+from shiftlens.analysis.stages_of_file import stages_of_file
 from shiftlens.options.choice import Choice
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.pipeline.analyse_several import analyse_several
 from shiftlens.pipeline.saved_results import SavedResults
 from shiftlens.pipeline.scoring_job import recall
 from shiftlens.pipeline.work import Work, plan_work
+from shiftlens.report.page import ReportedFile, render
 from shiftlens.scores.location import user_store
 from shiftlens.transcripts.model import Transcript
 from shiftlens.transcripts.read import read
@@ -89,13 +93,18 @@ async def told(client: EditorClient, uri: str, line: int, character: int) -> dic
     return found
 
 
-async def rows_of(pair: PairSpec, stages: list[str]) -> tuple[StagesRow, ...]:
-    """What `shiftlens stages` has of the response, with an engine of its own, where all models read the same text."""
+async def analyses_of(pair: PairSpec, stages: list[str]) -> list[Analysis]:
+    """What `shiftlens stages` goes by, with an engine of its own, where all models read the same text."""
     pairs = [PairSpec(base=pair.base, aligned=name, device="cpu") for name in stages]
     options = ScoreOptions(base_context="raw", aligned_context="raw")
     choices = [Choice(each, options, ClassifyOptions(), ()) for each in pairs]
     found = await analyse_several(InProcess(), transcript_of(TALK), choices)
-    return stages_rows([each.analysis.responses[0] for each in found])
+    return [each.analysis for each in found]
+
+
+async def rows_of(pair: PairSpec, stages: list[str]) -> tuple[StagesRow, ...]:
+    """What `shiftlens stages` has of the response."""
+    return stages_rows([each.responses[0] for each in await analyses_of(pair, stages)])
 
 
 async def test_the_panel_has_the_numbers_of_the_command_at_every_token(
@@ -129,6 +138,42 @@ async def test_a_hover_has_a_row_for_each_stage_below_its_table(
     text = html.unescape(hover.contents.value)
     assert text.index("all others") < text.index("| stage |") < text.index(token["stages"]["sentence"])
     assert sft[-20:] in text
+    assert await client.leave() == 0
+
+
+async def test_the_report_has_what_a_report_of_the_command_line_has(
+    tiny_pair: PairSpec, tiny_settings: dict[str, Any], sft: str, rl: str
+) -> None:
+    stages = [sft, tiny_pair.aligned, rl]
+    client, uri = await opened({**tiny_settings, "baseContext": "raw", "alignedContext": "raw"}, stages)
+    page = PageReader(await client.command("shiftlens.report", uri))
+    each = await analyses_of(tiny_pair, stages)
+    expected = PageReader(render([ReportedFile("talk.txt", each[1], stages=stages_of_file(each, [()] * 3, 0.1))]))
+    assert [part.text for part in page.all("details", "stages")] == [
+        part.text for part in expected.all("details", "stages")
+    ]
+    (table,) = page.all("table", "moved")
+    assert all(name in table.text for name in ("stage 1", "stage 2", "stage 3"))
+    assert await client.leave() == 0
+
+
+async def test_the_report_says_of_which_stages_it_has_nothing_and_why(
+    tiny_settings: dict[str, Any], sft: str, tmp_path: Path
+) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    client, uri = await opened(tiny_settings, [sft, nowhere])
+
+    async def remarks() -> list[str]:
+        page = PageReader(await client.command("shiftlens.report", uri))
+        assert not any("All responses: 0" in part.text for part in page.all("details", "stages"))
+        found = page.all("p", "remark")
+        return [remark.text for remark in found if "tages" in remark.text]
+
+    (told,) = await remarks()
+    assert told.startswith(f"Stages are not compared in response 1, because of {nowhere}: ")
+    with client.set_to(base=nowhere):
+        # The scores that are shown are of another base model by now.
+        assert (await remarks())[0].startswith("No stages: those of `shiftlens.stages` are of the base model")
     assert await client.leave() == 0
 
 

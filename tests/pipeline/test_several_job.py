@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.in_process import InProcess
+from shiftlens.analysis.stages_of_file import each_compared, stages_of_file
 from shiftlens.engine.protocol import Job, Progress, ScoreSeveral
 from shiftlens.options.choice import Choice
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.pipeline.analyse import Analysed, analyse
 from shiftlens.pipeline.analyse_several import analyse_several
+from shiftlens.pipeline.put_aside import put_aside
 from shiftlens.pipeline.several_job import several_job
 from shiftlens.pipeline.work import plan_work
 from shiftlens.scores.outcomes import OutcomeCache
@@ -73,6 +75,22 @@ async def test_all_models_are_asked_for_at_once_and_a_side_is_stored_once(
     stats = store.stats()
     assert stats.entries == 2 * len(pairs)
     assert stats.sides == 2 * (1 + len(pairs))
+
+
+async def test_all_models_may_put_their_scores_aside_in_one_place_where_what_is_there_is_not_scored_again(
+    pairs: tuple[PairSpec, ...],
+) -> None:
+    engine, transcript = InProcess(), transcript_of(TALK)
+    held = await analysed(engine, pairs, None)
+    with put_aside() as aside:
+        own = await analyse(engine, transcript, chosen(pairs)[0], aside=aside)
+        found = await analyse_several(engine, transcript, chosen(pairs), aside=aside)
+        assert [list(each.analysis.responses) for each in found] == [list(each.analysis.responses) for each in held]
+        assert list(own.analysis.responses) == list(held[0].analysis.responses)
+        compared = each_compared([each.analysis for each in found], [each.refused for each in found], 0.1)
+        whole = stages_of_file([each.analysis for each in held], [each.refused for each in held], 0.1)
+        assert tuple(compared) == whole.responses
+    assert questions(engine.asked[-1]) == (tuple(pair.aligned for pair in pairs[1:]), 2)
 
 
 async def test_a_run_with_one_more_model_scores_that_one_alone(pairs: tuple[PairSpec, ...], store: ResultStore) -> None:

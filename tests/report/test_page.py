@@ -392,12 +392,15 @@ def test_what_stages_moved_stands_below_its_response_and_can_do_nothing_to_the_p
     unsure = dataclasses.replace(scores.base, logprob=floats([-9.0, -0.001, -0.001]))
     moved = dataclasses.replace(found.responses[0], scored=dataclasses.replace(scores, base=unsure, aligned=sure))
     pair = PairSpec(base="b", aligned=HOSTILE)
-    each = [dataclasses.replace(found, responses=(moved,), pair=pair)]
+    comparison = dataclasses.replace(moved.pair_scores.comparison, notes=("The stage's own note.",))
+    noted = dataclasses.replace(moved, scored=dataclasses.replace(moved.pair_scores, comparison=comparison))
+    each = [dataclasses.replace(found, responses=(noted,), pair=pair)]
     stages = stages_of_file(each, [()], 0.1)
     page = PageReader(render([ReportedFile("talk.txt", found, stages=stages)]))
     of_file, of_response = page.all("details", "stages")
     assert "differs by more than 0.1" in " ".join(of_file.text.split())
     assert "alert(1)" in of_file.text
+    assert "The stage's own note." in of_response.text
     rows = ["".join(cells) for cells in moved_rows(stages.responses[0].rows)]
     assert len(rows) == 1
     assert [row.text for row in page.all("tr") if row.text in rows] == rows

@@ -22,8 +22,10 @@ from report.test_page import HOSTILE
 from shiftlens.analysis.aligntds import measures_at
 from shiftlens.analysis.classify import build, combine
 from shiftlens.analysis.model import Analysis
+from shiftlens.analysis.stages_of_file import each_compared
 from shiftlens.options.pair import ClassifyOptions, PairSpec, ScoreOptions
 from shiftlens.report.site import SiteWriter, why_not_ours
+from shiftlens.report.stages import StagesNamed
 from shiftlens.scores.records import ScoredResponse
 
 
@@ -234,6 +236,31 @@ def test_a_response_with_the_scores_of_one_model_alone_has_no_page_and_is_told_o
     assert any(remark.startswith("one.json: response 1 has the scores of one model alone") for remark in told)
     assert page(folder, 0).all("div", "text")[0].text == "a■"
     assert [path.name for path in (folder / "pages").iterdir()] == ["0.html"]
+
+
+def test_a_response_that_stages_can_not_be_compared_on_says_why_on_its_page_and_on_the_index(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    found = analysis([b"a"], [b"b"], [b"c"])
+    transcript = dataclasses.replace(found.transcript, responses=tuple(each.response for each in found.responses))
+    found = dataclasses.replace(found, transcript=transcript)
+    # The second stage has no scores of the first response, and the pair itself none of the last.
+    without_last = dataclasses.replace(found, responses=found.responses[:2])
+    each = [without_last, dataclasses.replace(found, responses=found.responses[1:])]
+    site = SiteWriter(folder, StagesNamed(("sft", "<dpo>"), 0.1))
+    compared = each_compared(each, [[(2, "Not read.")], [(0, "Too long.")]], 0.1)
+    told = site.add("one", without_last, {}, (), compared)
+    site.finish()
+    first = "Stages are not compared in response 1, because of <dpo>: Too long."
+    last = "Stages are not compared in response 3, because of sft: Not read."
+    assert told.not_compared == (first, last)
+    on_index = [remark.text for remark in index(folder).all("p", "remark")]
+    assert f"one: {first}" in on_index
+    assert f"one: {last}" in on_index
+    assert first in [remark.text for remark in page(folder, 0).all("p", "remark")]
+    assert [len(page(folder, number).all("table", "moved")) for number in (0, 1)] == [0, 1]
+    told_of_stages = json.loads((folder / "figures.json").read_text(encoding="utf-8"))["stages"]
+    assert told_of_stages["positions"] == len(found.responses[1].classes)
 
 
 @pytest.mark.parametrize("strange", ["notes.txt", "pages/mine.html", "data/x.csv", "pages/1.txt", ".git"])

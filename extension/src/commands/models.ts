@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import { type LocalModels, ServerCommand } from "../server/protocol";
 import { SECTION } from "../server/settings";
+import { ggufFile } from "../views/ggufFile";
 import {
   BUNDLED,
   describeModel,
@@ -62,6 +63,11 @@ export class ModelPicker {
         label: "$(folder) From folders",
         detail: "Two folders, each with one model.",
         run: () => both(folder, now),
+      },
+      {
+        label: "$(file-binary) From GGUF files",
+        detail: "Two files of llama.cpp, Ollama or LM Studio, each with one model.",
+        run: () => both((title) => ggufFile(title, "Choose"), now),
       },
     ];
     const choice = await vscode.window.showQuickPick(choices, {

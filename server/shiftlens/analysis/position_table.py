@@ -33,43 +33,44 @@ class Column:
     type: Type
 
 
-def _columns(type_: Type, *names: str) -> tuple[Column, ...]:
+def columns_of(type_: Type, *names: str) -> tuple[Column, ...]:
+    """Columns of one type."""
     return tuple(Column(name, type_) for name in names)
 
 
 def _side_columns(side: str) -> tuple[Column, ...]:
     return (
-        *_columns("integer", f"{side}_id", f"{side}_rank", f"{side}_rank_above"),
-        *_columns("number", f"{side}_logprob", f"{side}_prob", f"{side}_entropy"),
-        *_columns("text", f"{side}_top"),
-        *_columns("number", f"{side}_top_prob"),
+        *columns_of("integer", f"{side}_id", f"{side}_rank", f"{side}_rank_above"),
+        *columns_of("number", f"{side}_logprob", f"{side}_prob", f"{side}_entropy"),
+        *columns_of("text", f"{side}_top"),
+        *columns_of("number", f"{side}_top_prob"),
     )
 
 
 COLUMNS: tuple[Column, ...] = (
-    *_columns("text", "file", "base_model", "aligned_model"),
-    *_columns("integer", "response", "conversation", "turn"),
-    *_columns("text", "label"),
-    *_columns("integer", "position", "id"),
-    *_columns("text", "token", "bytes"),
-    *_columns("integer", "start", "end"),
-    *_columns("text", "class", "kind", "part"),
-    *_columns("flag", "boundary", "special", "off_greedy", "end_of_response", "realigned", "shortened"),
-    *_columns("flag", "loss_mask"),
+    *columns_of("text", "file", "base_model", "aligned_model"),
+    *columns_of("integer", "response", "conversation", "turn"),
+    *columns_of("text", "label"),
+    *columns_of("integer", "position", "id"),
+    *columns_of("text", "token", "bytes"),
+    *columns_of("integer", "start", "end"),
+    *columns_of("text", "class", "kind", "part"),
+    *columns_of("flag", "boundary", "special", "off_greedy", "end_of_response", "realigned", "shortened"),
+    *columns_of("flag", "loss_mask"),
     *_side_columns("base"),
     *_side_columns("aligned"),
-    *_columns("integer", "base_rank_of_aligned_top"),
-    *_columns("number", "logprob_difference", "kl", "js_at_least", "jaccard_at_10"),
+    *columns_of("integer", "base_rank_of_aligned_top"),
+    *columns_of("number", "logprob_difference", "kl", "js_at_least", "jaccard_at_10"),
 )
 """The columns of every table."""
 
 ALIGNTDS_COLUMNS: tuple[Column, ...] = (
-    *_columns(
+    *columns_of(
         "number",
         *("aligntds_kl", "aligntds_jaccard", "aligntds_ws", "aligntds_tr", "aligntds_tp", "aligntds_btp"),
         "aligntds_ndcg",
     ),
-    *_columns("text", "aligntds_token"),
+    *columns_of("text", "aligntds_token"),
 )
 """What a table has behind these where the numbers of the AlignTDS code are asked for."""
 

@@ -161,6 +161,16 @@ def summarise_stages(rows: Iterable[StagesRow], stages: int) -> StagesSummary:
     return StagesSummary(positions, tuple(counts), unmoved, unknown)
 
 
+def combine_stages(summaries: Iterable[StagesSummary], stages: int) -> StagesSummary:
+    """The summary of all their positions together, of so many stages."""
+    positions = unmoved = unknown = 0
+    moved_by = [0] * stages
+    for each in summaries:
+        positions, unmoved, unknown = positions + each.positions, unmoved + each.unmoved, unknown + each.unknown
+        moved_by = [own + its for own, its in zip(moved_by, each.moved_by, strict=True)]
+    return StagesSummary(positions, tuple(moved_by), unmoved, unknown)
+
+
 def _of_pair(scored: AnyScores) -> ScoredResponse:
     if not isinstance(scored, ScoredResponse):
         raise ValueError("scores of one model alone have no stages")

@@ -70,11 +70,11 @@ def to_json(found: FileStages, file: str, *, not_scored: Sequence[int] = ()) -> 
                 "index": response.analysis.response.index,
                 "notes": list(response.notes),
                 "tokens": [_token(row) for row in response.rows],
-                "summary": _summary(response.summary),
+                "summary": summary_json(response.summary),
             }
             for response in found.responses
         ],
-        "summary": _summary(found.summary),
+        "summary": summary_json(found.summary),
         "not_compared": [
             {"index": each.index, "stages": list(each.stages), "message": each.message} for each in found.not_compared
         ],
@@ -115,7 +115,8 @@ def _given(given: Given) -> Json:
     }
 
 
-def _summary(summary: StagesSummary) -> Json:
+def summary_json(summary: StagesSummary) -> Json:
+    """How many positions each stage was the first to move."""
     return {
         "positions": summary.positions,
         "moved_by": list(summary.moved_by),

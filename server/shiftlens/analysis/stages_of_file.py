@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shiftlens.analysis.model import Analysis, ResponseAnalysis
@@ -10,6 +10,7 @@ from shiftlens.analysis.stages import (
     StagesRow,
     StagesSummary,
     UnlikeStagesError,
+    combine_stages,
     stages_rows,
     summarise_stages,
 )
@@ -49,26 +50,49 @@ def stages_of_file(
     analyses: Sequence[Analysis], refused: Sequence[Sequence[tuple[int, str]]], min_change: float
 ) -> FileStages:
     """Compare the responses that have scores in every pair. `refused`: those of each pair that have none."""
-    stages = len(analyses)
-    each = [{found.response.index: found for found in analysis.responses} for analysis in analyses]
-    missing = [NotCompared(index, (stage,), message) for stage, found in enumerate(refused) for index, message in found]
     responses: list[ResponseStages] = []
-    for index in sorted(set.intersection(*(set(found) for found in each))):
-        pairs = [found[index] for found in each]
-        try:
-            rows = stages_rows(pairs, min_change)
-        except UnlikeStagesError as error:
-            missing.append(NotCompared(index, (error.stage,), error.why))
-            continue
-        notes = tuple(dict.fromkeys(note for pair in pairs for note in pair.notes))
-        responses.append(ResponseStages(pairs[0], notes, rows, summarise_stages(rows, stages)))
-    summary = summarise_stages((row for response in responses for row in response.rows), stages)
-    return FileStages(tuple(analyses), min_change, tuple(responses), _joined(missing), summary)
+    missing: list[NotCompared] = []
+    for found in each_compared(analyses, refused, min_change):
+        if isinstance(found, ResponseStages):
+            responses.append(found)
+        else:
+            missing.append(found)
+    summary = combine_stages((response.summary for response in responses), len(analyses))
+    return FileStages(tuple(analyses), min_change, tuple(responses), tuple(missing), summary)
 
 
-def _joined(missing: Sequence[NotCompared]) -> tuple[NotCompared, ...]:
-    """What is the same of several stages as one."""
-    found: dict[tuple[int, str], list[int]] = {}
-    for each in missing:
-        found.setdefault((each.index, each.message), []).extend(each.stages)
-    return tuple(NotCompared(index, tuple(stages), message) for (index, message), stages in sorted(found.items()))
+def each_compared(
+    analyses: Sequence[Analysis], refused: Sequence[Sequence[tuple[int, str]]], min_change: float
+) -> Iterator[ResponseStages | NotCompared]:
+    """As `stages_of_file`, a response at a time in the order of the file; its analyses are asked for only then."""
+    why = [dict(found) for found in refused]
+    left = [iter(analysis.responses) for analysis in analyses]
+    heads = [next(each, None) for each in left]
+    for response in analyses[0].transcript.responses:
+        index = response.index
+        pairs = [head for head in heads if head is not None and head.response.index == index]
+        heads = [
+            next(each, None) if head is not None and head.response.index == index else head
+            for each, head in zip(left, heads, strict=True)
+        ]
+        yield from _joined(index, why)
+        if len(pairs) == len(analyses):
+            yield _compared(pairs, min_change)
+
+
+def _compared(pairs: Sequence[ResponseAnalysis], min_change: float) -> ResponseStages | NotCompared:
+    try:
+        rows = stages_rows(pairs, min_change)
+    except UnlikeStagesError as error:
+        return NotCompared(pairs[0].response.index, (error.stage,), error.why)
+    notes = tuple(dict.fromkeys(note for pair in pairs for note in pair.notes))
+    return ResponseStages(pairs[0], notes, rows, summarise_stages(rows, len(pairs)))
+
+
+def _joined(index: int, why: Sequence[Mapping[int, str]]) -> Iterator[NotCompared]:
+    """Why stages have no scores of a response; what is the same of several stages as one."""
+    found: dict[str, list[int]] = {}
+    for stage, messages in enumerate(why):
+        if index in messages:
+            found.setdefault(messages[index], []).append(stage)
+    yield from (NotCompared(index, tuple(stages), message) for message, stages in sorted(found.items()))

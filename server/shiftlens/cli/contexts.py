@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import dataclasses
 import functools
 import json
 import sys
@@ -78,10 +77,9 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 async def _compared(
     args: argparse.Namespace, stdin: bytes, shown: str, contexts: Sequence[tuple[str, str]]
 ) -> int:  # fmt: skip
-    from shiftlens.analysis.contexts import contexts_of_file
     from shiftlens.analysis.contexts_contract import to_json
     from shiftlens.cli.progress import progress_on
-    from shiftlens.pipeline.analyse import analyse
+    from shiftlens.pipeline.contexts import contexts as under_contexts
     from shiftlens.pipeline.reading import read_transcript
     from shiftlens.pipeline.unscored import CHOOSE_PARTS
     from shiftlens.report.text.contexts import not_compared_lines
@@ -98,17 +96,11 @@ async def _compared(
         complain(
             shown, "its front matter asks for the numbers of the AlignTDS code, which have a context of their own."
         )
-    found = []
     async with engine_and_store(args) as (engine, store):
-        for name, base_context in contexts:
-            options = dataclasses.replace(choice.score_options, base_context=base_context, compat="")
-            under = dataclasses.replace(choice, score_options=options)
-            with progress_on(sys.stderr, f"{shown}, {name}") as on_progress:
-                found.append(await analyse(engine, transcript, under, store=store, on_progress=on_progress))
-    first = found[0]
-    compared = contexts_of_file(
-        [name for name, _ in contexts], [each.analysis for each in found], [each.refused for each in found]
-    )
+        with progress_on(sys.stderr, shown) as on_progress:
+            first, compared = await under_contexts(
+                engine, transcript, choice, contexts, store=store, on_progress=on_progress
+            )
     for line, message in transcript.problems:
         complain(shown, f"line {line}: {message}")
     for message in not_compared_lines(compared):

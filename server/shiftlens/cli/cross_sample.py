@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from shiftlens.engine.client import EngineClient
     from shiftlens.engine.protocol import Progress
     from shiftlens.pipeline.cross_sample import CrossSampling
-    from shiftlens.text.lines import LineIndex
 
 _EPILOG = """\
 At a position the base model's first choice is put in place of the response's token, and the aligned model goes on
@@ -96,7 +95,7 @@ async def _cross_sample(args: argparse.Namespace, stdin: bytes, shown: str) -> i
     from shiftlens.cli.progress import progress_on
     from shiftlens.engine.protocol import Progress
     from shiftlens.pipeline.analyse import analyse
-    from shiftlens.pipeline.cross_sample import CrossSampling, NotSampled, cross_sample
+    from shiftlens.pipeline.cross_sample import CrossSampling, NotSampled, cross_sample, positions_asked
     from shiftlens.pipeline.reading import read_with_text
     from shiftlens.scores.continuations import Sampling
     from shiftlens.text.lines import LineIndex
@@ -128,7 +127,7 @@ async def _cross_sample(args: argparse.Namespace, stdin: bytes, shown: str) -> i
             if args.together:
                 await _together(args, shown, engine, analysis, asked, on_progress)
                 return 0 if all_fine else 1
-            positions = _positions(args, analysis, LineIndex(text))
+            positions = positions_asked(analysis, LineIndex(text), at=args.at, most=args.most)
             printer = TablePrinter(print, shown, analysis, asked) if args.format == "text" else None
             done: list[CrossSampled] = []
             refused: list[tuple[SwapPosition, str]] = []
@@ -184,40 +183,6 @@ async def _together(
                 print("\n".join(line.text for line in together_lines(event)))
     if not is_text:
         _print_json(analysis, shown, (), (), asked, together=done, most=args.most)
-
-
-def _positions(args: argparse.Namespace, analysis: Analysis, lines: LineIndex) -> Sequence[SwapPosition]:
-    """The positions that are asked for. Raises TranscriptError where there is none, or not enough is known of it."""
-    from shiftlens.analysis.cross_sampling import most_shifted, swap_position
-    from shiftlens.analysis.highlights import positions_at
-
-    if args.most is not None:
-        return most_shifted(analysis, args.most)
-    if not analysis.responses:
-        raise TranscriptError("No response of the file has scores.", "See what is said of it above.")
-    at, chosen, row = args.at, analysis.responses[0], args.at
-    if not isinstance(at, int):
-        offset = lines.offset(at[0] - 1, at[1] - 1, "utf-32")
-        touched = [(found, positions_at(found, offset)) for found in analysis.responses]
-        chosen, rows = next(((found, rows) for found, rows in touched if rows), (chosen, range(0)))
-        if not rows:
-            raise TranscriptError(
-                f"Nothing that is scored stands at {at[0]}:{at[1]}.", "Name a line and a column inside of a response."
-            )
-        row = rows[0]
-    elif row >= chosen.scored.rows:
-        raise TranscriptError(
-            f"Response {chosen.response.index + 1} has no position {row}: it has {chosen.scored.rows}, counted from 0.",
-            "Name one of these, or another --response.",
-        )
-    position = swap_position(chosen, row)
-    if position is None:
-        raise TranscriptError(
-            f"What the base model would have said at position {row} is not known: it is inside of a group of tokens"
-            " that the two models cut in other ways.",
-            "Name the first position of the group.",
-        )
-    return (position,)
 
 
 def _print_json(

@@ -18,6 +18,7 @@ from shiftlens.cli.options import (
     choose,
     own_template_of,
 )
+from shiftlens.cli.stages_beside import with_stages
 from shiftlens.errors import ModelError, ShiftLensError
 from shiftlens.options.pair import FROM_MODELS, PairSpec
 from shiftlens.options.settings import SIDECARS
@@ -132,7 +133,7 @@ class Analyst(Protocol):
 
 @asynccontextmanager
 async def analyst(args: argparse.Namespace) -> AsyncIterator[Analyst]:
-    """What analyses a transcript under the name it is given, with the pair and options of the command line.
+    """What analyses a transcript under the name it is given, with the pair, stages and options of the command line.
 
     One engine serves all. Raises ShiftLensError as `pipeline.analyse` and `choose` do.
     """
@@ -144,9 +145,12 @@ async def analyst(args: argparse.Namespace) -> AsyncIterator[Analyst]:
         async def analyse_transcript(shown: str, transcript: Transcript, aside: PutAside | None = None) -> Analysed:
             choice, decided = await asyncio.to_thread(_decided, args, shown, transcript)
             with progress_on(sys.stderr, shown) as on_progress:
-                return await analyse(
+                found = await analyse(
                     engine, transcript, choice, store=store, on_progress=on_progress, aside=aside, decided=decided
                 )
+                if getattr(args, "stage", None):
+                    found = await with_stages(args, engine, store, found, on_progress, aside)
+                return found
 
         yield analyse_transcript
 

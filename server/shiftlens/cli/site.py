@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from shiftlens.cli.files import add_file_arguments, analyse_files, complain, stdin_of
 from shiftlens.cli.replacing import raising_on_signals, replacing
+from shiftlens.cli.stages_beside import add_stage_argument, check_stage_arguments
 from shiftlens.errors import ShiftLensError
+from shiftlens.options.pair import DEFAULT_MIN_CHANGE
 
 if TYPE_CHECKING:
     from shiftlens.pipeline.analyse import Analysed
@@ -40,6 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_file_arguments(parser)
+    add_stage_argument(parser, "each page")
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="the folder")
     parser.set_defaults(run=functools.partial(run, parser))
 
@@ -52,6 +55,7 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     args.paths = [name for path in args.paths for name in _files(path, output)]
     if not args.paths:
         parser.error("there is no file in what was named")
+    check_stage_arguments(parser, args)
     stdin = stdin_of(parser, args)
     try:
         with raising_on_signals(), replacing(output) as folder:
@@ -71,30 +75,45 @@ class _NothingError(Exception):
 async def _written(args: argparse.Namespace, stdin: bytes, folder: Path) -> int:
     from shiftlens.pipeline.put_aside import put_aside
     from shiftlens.report.site import SiteWriter
+    from shiftlens.report.stages import StagesNamed
 
-    site = SiteWriter(folder)
+    site = SiteWriter(folder, StagesNamed(tuple(args.stage), DEFAULT_MIN_CHANGE) if args.stage else None)
     aside = functools.partial(put_aside, folder.parent)
-    all_fine = await analyse_files(args, stdin, functools.partial(_take, site), aside=aside)
+    has_all_stages = True
+
+    def take(name: str, found: Analysed | ShiftLensError) -> None:
+        nonlocal has_all_stages
+        has_all_stages &= _take(site, name, found)
+
+    all_fine = await analyse_files(args, stdin, take, aside=aside)
     if not site.pages:
         raise _NothingError
     site.finish()
-    return 0 if all_fine else 1
+    return 0 if all_fine and has_all_stages else 1
 
 
-def _take(site: SiteWriter, name: str, found: Analysed | ShiftLensError) -> None:
-    from shiftlens.report.site import ONE_MODEL
+def _take(site: SiteWriter, name: str, found: Analysed | ShiftLensError) -> bool:
+    """Write the pages of a file; whether all stages are compared there."""
+    from shiftlens.analysis.stages_of_file import each_compared
 
     if isinstance(found, ShiftLensError):
         site.add_failed(name, str(found))
-        return
+        return True
     remarks = (
         *(f"line {line}: {message}" for line, message in found.analysis.transcript.problems),
         *(f"response {index + 1} has no scores: {message}" for index, message in found.refused),
         *found.problems,
         *([found.left_out] if found.left_out else ()),
+        *([found.why_no_stages] if found.why_no_stages else ()),
     )
-    for index in site.add(name, found.analysis, found.models, remarks):
-        complain(name, f"response {index + 1} {ONE_MODEL}")
+    each, refused = [one.analysis for one in found.stages], [one.refused for one in found.stages]
+    compared = each_compared(each, refused, DEFAULT_MIN_CHANGE) if each else ()
+    told = site.add(name, found.analysis, found.models, remarks, compared)
+    for message in (*told.without_page, *told.not_compared):
+        complain(name, message)
+    if found.why_no_stages:
+        complain(name, found.why_no_stages)
+    return not (told.not_compared or found.why_no_stages)
 
 
 def _files(path: str, output: Path) -> Iterator[str]:

@@ -39,6 +39,8 @@ class Analysed:
 
     `not_scored` are the indices of those of which no part is of a kind that is scored. `scored_at` tells of those
     whose scores came from a file beside the transcript when they were had, and `source` says so in sentences.
+    `stages` has the same under each further tuned model that was asked for; where there is nothing of them,
+    `why_no_stages` says why.
     """
 
     analysis: Analysis
@@ -48,6 +50,8 @@ class Analysed:
     not_scored: tuple[int, ...] = ()
     scored_at: Mapping[int, str] = field(default_factory=dict)
     source: str = ""
+    stages: tuple[Analysed, ...] = ()
+    why_no_stages: str = ""
 
     @property
     def left_out(self) -> str:

@@ -10,6 +10,7 @@ from shiftlens.engine.protocol import Progress
 from shiftlens.errors import TranscriptError
 from shiftlens.options.choice import Choice
 from shiftlens.pipeline.analyse import Analysed, analysed, last_event
+from shiftlens.pipeline.put_aside import PutAside
 from shiftlens.pipeline.saved_results import SavedResults
 from shiftlens.pipeline.several_job import FinishedEach, several_job
 from shiftlens.pipeline.unscored import why_nothing
@@ -25,15 +26,19 @@ async def analyse_several(
     *,
     store: ResultStore | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    aside: PutAside | None = None,
 ) -> tuple[Analysed, ...]:
     """As `analyse`, once for each choice; these differ in their aligned model alone (else ValueError).
 
-    Each response is scored under all models that the store has no scores of in one go.
+    Each response is scored under all models that the store, or `aside`, has no scores of in one go.
     """
     options = choices[0].score_options
     if (why := why_nothing(transcript, options.parts)) is not None:
         raise TranscriptError(why[0], line=why[1])
-    works = [await asyncio.to_thread(plan_work, transcript, each.pair, each.score_options) for each in choices]
+    # Their keys tell the pairs apart, so that all may put their scores into one place.
+    works = [
+        await asyncio.to_thread(plan_work, transcript, each.pair, each.score_options, results=aside) for each in choices
+    ]
     saved = None if store is None else SavedResults(store)
     last = await last_event(several_job(works, engine, saved=saved), works, saved, on_progress)
     models = last.models if isinstance(last, FinishedEach) else ((None, None),) * len(works)

@@ -6,12 +6,22 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from shiftlens.analysis.cross_sampling import ARMS, Arm, ArmResult, CrossSampled, Sample, SwapPosition
+from shiftlens.analysis.cross_sampling import (
+    ARMS,
+    Arm,
+    ArmResult,
+    CrossSampled,
+    Sample,
+    SwapPosition,
+    most_shifted,
+    swap_position,
+)
+from shiftlens.analysis.highlights import positions_at
 from shiftlens.analysis.model import Analysis, ResponseAnalysis
 from shiftlens.analysis.parting import parting
 from shiftlens.engine.client import EngineClient
 from shiftlens.engine.protocol import Continue, Progress
-from shiftlens.errors import ScoringError
+from shiftlens.errors import ScoringError, TranscriptError
 from shiftlens.pipeline.progress import as_one_of
 from shiftlens.pipeline.voices import ALPHAS, Written, written
 from shiftlens.scores.continuations import (
@@ -24,6 +34,7 @@ from shiftlens.scores.continuations import (
     check_asked,
 )
 from shiftlens.scores.requests import Requests, ResponseToScore
+from shiftlens.text.lines import LineIndex
 
 TWO_VOCABULARIES = (
     "The two models have two vocabularies: the base's choice stands as the aligned model's tokens of the same text, and"
@@ -64,6 +75,46 @@ class NotSampled:
 
     position: SwapPosition
     message: str
+
+
+def positions_asked(
+    analysis: Analysis, lines: LineIndex, *, at: int | tuple[int, int] | None, most: int | None
+) -> tuple[SwapPosition, ...]:
+    """The `most` most shifted positions, or that which is `at`: a position of the first response, from 0, or a line and
+    a column, both from 1, of the text that `lines` are of.
+
+    Raises TranscriptError where there is none, or not enough is known of it.
+    """
+    if most is not None:
+        return most_shifted(analysis, most)
+    if at is None:
+        raise ValueError("neither a position nor a number of them")
+    if not analysis.responses:
+        raise TranscriptError("No response of the file has scores.", "See what is said of it above.")
+    chosen, row = analysis.responses[0], at
+    if not isinstance(row, int):
+        line, column = row
+        offset = lines.offset(line - 1, column - 1, "utf-32")
+        touched = [(found, positions_at(found, offset)) for found in analysis.responses]
+        chosen, rows = next(((found, rows) for found, rows in touched if rows), (chosen, range(0)))
+        if not rows:
+            raise TranscriptError(
+                f"Nothing that is scored stands at {line}:{column}.", "Name a line and a column inside of a response."
+            )
+        row = rows[0]
+    elif row >= chosen.scored.rows:
+        raise TranscriptError(
+            f"Response {chosen.response.index + 1} has no position {row}: it has {chosen.scored.rows}, counted from 0.",
+            "Name one of these, or another response.",
+        )
+    position = swap_position(chosen, row)
+    if position is None:
+        raise TranscriptError(
+            f"What the base model would have said at position {row} is not known: it is inside of a group of tokens"
+            " that the two models cut in other ways.",
+            "Name the first position of the group.",
+        )
+    return (position,)
 
 
 async def cross_sample(

@@ -11,7 +11,7 @@ written one by one as responses come: in memory are the lines of the index and c
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -25,13 +25,18 @@ from shiftlens.analysis.curves import RankHistogram, RanksTally, distances
 from shiftlens.analysis.json_values import finite
 from shiftlens.analysis.model import Analysis
 from shiftlens.analysis.position_table import columns, rows_of_response
+from shiftlens.analysis.stages import combine_stages
+from shiftlens.analysis.stages_contract import summary_json as stages_summary_json
+from shiftlens.analysis.stages_of_file import NotCompared, ResponseStages
 from shiftlens.analysis.words import turn_words
 from shiftlens.report.corpus import CorpusTables
 from shiftlens.report.corpus_figures import curves, share_bars
 from shiftlens.report.delimited import DelimitedWriter
 from shiftlens.report.sections import SummaryTable, labels_of
 from shiftlens.report.site_page import GENERATOR, Subject, render_page
+from shiftlens.report.stages import StagesBeside, StagesNamed, StagesOfResponse
 from shiftlens.report.templates import as_json, asset, policy, template
+from shiftlens.report.text.stages import moved_words
 from shiftlens.text.visible import harmless, one_line, visible_piece
 
 SCHEMA = "shiftlens-figures/1"
@@ -56,11 +61,22 @@ class Entry:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Sentences on responses of a file: those that have no page, and those that are not compared under all stages."""
+
+    without_page: tuple[str, ...]
+    not_compared: tuple[str, ...]
+
+
 class SiteWriter:
     """Writes a site into an empty folder, file by file. `finish` writes the index, without which it is not whole."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, stages: StagesNamed | None = None) -> None:
+        """`stages` are those that every file is compared under, None for none."""
         self.folder = folder
+        self._stages = stages
+        self._moved = combine_stages((), len(stages.names) if stages else 0)
         self._entries: list[Entry] = []
         self._remarks: list[tuple[str, str]] = []
         self._failed: list[tuple[str, str]] = []
@@ -76,23 +92,35 @@ class SiteWriter:
         return len(self._entries)
 
     def add(
-        self, file: str, of: Analysis, models: Mapping[str, Described | None], remarks: tuple[str, ...]
-    ) -> list[int]:
-        """Write the pages of a file. `remarks` are sentences on what of it is not there. Raises OSError.
+        self,
+        file: str,
+        of: Analysis,
+        models: Mapping[str, Described | None],
+        remarks: tuple[str, ...],
+        compared: Iterable[ResponseStages | NotCompared] = (),
+    ) -> Told:
+        """Write the pages of a file. `remarks` are sentences on what of it is not there; `compared` are its responses
+        under the stages, in their order. Raises OSError.
 
-        A response with the scores of one model alone has no page, and a remark of its own; returns their indices.
+        A response with the scores of one model alone has no page, and a remark of its own.
         """
-        alone: list[int] = []
+        alone: list[str] = []
+        gaps: list[str] = []
         self._remarks += ((file, remark) for remark in remarks)
+        beside = StagesBeside(self._stages.names if self._stages else (), compared)
         for found in of.responses:
+            stages, why = beside.of(found.response.index)
+            gaps += why
             if found.is_of_one_model:
-                self._remarks.append((file, f"response {found.response.index + 1} {ONE_MODEL}"))
-                alone.append(found.response.index)
+                alone.append(f"response {found.response.index + 1} {ONE_MODEL}")
                 continue
+            if stages is not None:
+                self._moved = combine_stages((self._moved, stages.summary), len(self._moved.moved_by))
             which = distances(found)
             # Of the others, which may be read from disk each time, nothing is kept.
             of_this = replace(of, responses=(found,), summary=found.summary)
-            subject = Subject(len(self._entries), file, of_this, found, which, models)
+            moved = None if stages is None else StagesOfResponse.of(stages)
+            subject = Subject(len(self._entries), file, of_this, found, which, models, moved, why)
             # A page says which is the next, so that it waits for that one.
             self._write_waiting(is_last=False)
             self._waiting = subject
@@ -111,7 +139,9 @@ class SiteWriter:
                     text=f"{file}\n{query[:SEARCHED]}\n{found.text[:SEARCHED]}",
                 )
             )
-        return alone
+        gaps += beside.rest()
+        self._remarks += ((file, remark) for remark in (*alone, *gaps))
+        return Told(tuple(alone), tuple(gaps))
 
     def add_failed(self, file: str, message: str) -> None:
         """Tell of a file that could not be analysed."""
@@ -121,7 +151,7 @@ class SiteWriter:
         """Write the last page and the index. Raises OSError."""
         self._write_waiting(is_last=True)
         corpus, ranks = self._corpus.summary(), self._ranks.histogram()
-        _write(self.folder / "figures.json", json.dumps(_figures(corpus, ranks), indent=1, allow_nan=False) + "\n")
+        _write(self.folder / "figures.json", json.dumps(self._figures(corpus, ranks), indent=1, allow_nan=False) + "\n")
         style, script = asset("page.css") + asset("site.css"), asset("site_index.js")
         page = template("site_index.html.jinja").render(
             version=__version__,
@@ -139,14 +169,23 @@ class SiteWriter:
             labels=labels_of(alone=False),
             bars=share_bars(corpus, ranks),
             lines=curves(corpus),
+            stages=self._stages,
+            moved=moved_words(self._moved) if self._moved.positions else "",
         )
         _write(self.folder / "index.html", page)
+
+    def _figures(self, corpus: CorpusSummary, ranks: RankHistogram) -> dict[str, object]:
+        found = _figures(corpus, ranks)
+        if self._stages is not None:
+            named = {"names": list(self._stages.names), "min_change": self._stages.min_change}
+            found["stages"] = {**named, **stages_summary_json(self._moved)}
+        return found
 
     def _write_waiting(self, *, is_last: bool) -> None:
         subject, self._waiting = self._waiting, None
         if subject is None:
             return
-        _write(self.folder / "pages" / f"{subject.id}.html", render_page(subject, is_last=is_last))
+        _write(self.folder / "pages" / f"{subject.id}.html", render_page(subject, self._stages, is_last=is_last))
         compat = subject.of.score_options.compat
         with (self.folder / "data" / f"{subject.id}.csv").open("w", encoding="utf-8", newline="") as out:
             table = DelimitedWriter(out, columns(compat), ",")

@@ -19,6 +19,7 @@ from shiftlens.analysis.words import number_words
 from shiftlens.report.figures import LineChart, line_chart
 from shiftlens.report.scores import Pieces, spans_of_rows
 from shiftlens.report.sections import ResponseSection, shown
+from shiftlens.report.stages import StagesNamed, StagesOfResponse
 from shiftlens.report.templates import as_json, asset, policy, template
 from shiftlens.text.visible import harmless
 
@@ -51,11 +52,14 @@ class Page:
     js: LineChart | None
     difference: LineChart | None
     heat: tuple[Heat, ...]
+    moved: StagesOfResponse | None
+    gaps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A response with where it comes from. `models` has the keys "base" and "aligned"."""
+    """A response with where it comes from. `models` has the keys "base" and "aligned"; `moved` is what stages of tuning
+    moved, and `gaps` say why they are not compared."""
 
     id: int
     file: str
@@ -63,10 +67,15 @@ class Subject:
     found: ResponseAnalysis
     distances: tuple[Distances, ...]
     models: Mapping[str, Described | None]
+    moved: StagesOfResponse | None = None
+    gaps: tuple[str, ...] = ()
 
 
-def render_page(subject: Subject, *, is_last: bool) -> str:
-    """The page of a response, in a folder beside that of the data. Raises ValueError for scores of one model alone."""
+def render_page(subject: Subject, stages: StagesNamed | None, *, is_last: bool) -> str:
+    """The page of a response, in a folder beside that of the data, of a site with these stages.
+
+    Raises ValueError for scores of one model alone.
+    """
     of, found = subject.of, subject.found
     rows = list(tokens(found))
     pieces = Pieces()
@@ -104,6 +113,8 @@ def render_page(subject: Subject, *, is_last: bool) -> str:
             ("", count),
         ),
         heat=_heat(found, rows, subject.distances),
+        moved=subject.moved,
+        gaps=subject.gaps,
     )
     return template("site_page.html.jinja").render(
         version=__version__,
@@ -112,6 +123,7 @@ def render_page(subject: Subject, *, is_last: bool) -> str:
         style=Markup(style),  # noqa: S704 (the package's own files)
         script=Markup(script),  # noqa: S704 (the package's own file)
         page=page,
+        stages=stages,
         response=response,
         analysis=of,
         pieces=as_json(pieces.texts),

@@ -14,6 +14,7 @@ import {
   type TextPage,
 } from "../../server/protocol";
 import { SECTION } from "../../server/settings";
+import { ggufFile } from "../ggufFile";
 import { askWithProgress } from "./asking";
 import { NoiseMarks } from "./noise";
 import { AGAINST, CONTEXTS_COST, contexts, GGUF_FILE, NOISE_COST, swaps } from "./offers";
@@ -98,7 +99,8 @@ export class Results implements vscode.Disposable {
     if (!picked) {
       return;
     }
-    const against = picked.value === GGUF_FILE ? await ggufFile() : picked.value;
+    const against =
+      picked.value === GGUF_FILE ? await ggufFile("A GGUF file of the aligned model", "Measure") : picked.value;
     if (against === undefined) {
       return;
     }
@@ -138,13 +140,4 @@ export class Results implements vscode.Disposable {
     }
     return { client, document, uri: client.code2ProtocolConverter.asUri(document.uri) };
   }
-}
-
-async function ggufFile(): Promise<string | undefined> {
-  const picked = await vscode.window.showOpenDialog({
-    title: "A GGUF file of the aligned model",
-    filters: { "GGUF files": ["gguf"] },
-    openLabel: "Measure",
-  });
-  return picked?.[0]?.fsPath;
 }

@@ -14,6 +14,7 @@ from shiftlens.lsp.jobs.task import Trigger
 from shiftlens.lsp.server.language_server import ShiftLensServer
 from shiftlens.lsp.views.report_html import report_html
 from shiftlens.model_files.local import LocalModel, cached_models, find_local
+from shiftlens.options.pair_choice import choose_stages
 
 _PACKAGES = ("pygls", "lsprotocol", "msgspec", "torch", "transformers")
 
@@ -124,7 +125,9 @@ async def report(ls: ShiftLensServer, uri: str) -> str | None:
     if document is None or shown is None:
         return None
     changed = not document.edits_since(shown).is_nothing
-    return await asyncio.to_thread(report_html, uri, shown, changed=changed)
+    settings = await ls.session.configuration.settings(uri)
+    stages = choose_stages(settings, shown.pair, trusted=ls.session.trusted)
+    return await asyncio.to_thread(report_html, uri, shown, stages, changed=changed)
 
 
 async def debug_information(ls: ShiftLensServer) -> dict[str, object]:

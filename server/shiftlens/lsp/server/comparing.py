@@ -5,7 +5,6 @@ Requests that ask the engine. What is scored is kept as always, so that the same
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -47,44 +46,29 @@ def register_comparing(server: ShiftLensServer) -> None:
 async def contexts(ls: ShiftLensServer, params: ContextsParams) -> Plain | None:
     """A file under several base contexts; `docs/language-server.md` has the result."""
     # Not needed at the start of a language server.
-    from shiftlens.analysis.contexts import contexts_of_file
     from shiftlens.lsp.views.comparisons import contexts_answer
-    from shiftlens.pipeline.analyse import analyse
-    from shiftlens.pipeline.progress import among
+    from shiftlens.pipeline.contexts import contexts as under_contexts
 
     asked = await _asked(ls, params.uri)
     if asked is None:
         return None
     named = _named(params.contexts, asked.choice.score_options.base_context, trusted=ls.session.trusted)
-    found = []
     try:
         with (
             ls.session.scheduler.engine_slot.wanted(),
             asked_progress(ls, params.work_done_token, "Scoring under each base context") as on_progress,
         ):
-            for number, (name, base_context) in enumerate(named):
-                options = dataclasses.replace(asked.choice.score_options, base_context=base_context, compat="")
-                under = dataclasses.replace(asked.choice, score_options=options)
-                each = among(on_progress, number, len(named), name)
-                found.append(
-                    await analyse(
-                        ls.session.engine,
-                        asked.transcript,
-                        under,
-                        store=asked.store,
-                        cache=ls.session.outcomes,
-                        on_progress=each,
-                    )
-                )
+            first, compared = await under_contexts(
+                ls.session.engine,
+                asked.transcript,
+                asked.choice,
+                named,
+                store=asked.store,
+                cache=ls.session.outcomes,
+                on_progress=on_progress,
+            )
     except ShiftLensError as error:
         raise failed(str(error)) from error
-    compared = await asyncio.to_thread(
-        contexts_of_file,
-        [name for name, _ in named],
-        [each.analysis for each in found],
-        [each.refused for each in found],
-    )
-    first = found[0]
     if asked.choice.score_options.compat:
         first = dataclasses.replace(first, problems=(*first.problems, _COMPAT))
     command = _with_contexts(asked, named)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from shiftlens.analysis.facts import probability
 from shiftlens.analysis.ranks import rank_words
 from shiftlens.analysis.stages import Given, StagesRow, StagesSummary
+from shiftlens.analysis.stages_of_file import FileStages, NotCompared
 from shiftlens.analysis.words import positions_words
 from shiftlens.text.visible import visible_piece
 
@@ -24,6 +25,18 @@ def moved_words(summary: StagesSummary) -> str:
     unknown = f"; unknown of {summary.unknown:,}" if summary.unknown else ""
     said = ", ".join([*parts, f"no stage: {summary.unmoved:,} ({none:.1f}%)"])
     return f"{positions_words(summary.positions)}; first moved by {said}{unknown}"
+
+
+def gap_words(gap: NotCompared, names: Sequence[str]) -> str:
+    """Why a response is not compared. `names` are those of all stages."""
+    because = ", ".join(names[stage] for stage in gap.stages)
+    return f"Stages are not compared in response {gap.index + 1}, because of {because}: {gap.message}"
+
+
+def gaps_words(found: FileStages) -> tuple[str, ...]:
+    """Why responses of a file are not compared."""
+    names = [analysis.pair.aligned for analysis in found.analyses]
+    return tuple(gap_words(gap, names) for gap in found.not_compared)
 
 
 def moved_head(stages: int) -> tuple[str, ...]:
