@@ -1,4 +1,4 @@
-"""A planted change is found: a LoRA trained here on the bundled manner of speech, on real and on bundled weights."""
+"""A planted change is found: LoRAs trained here on the bundled manner of speech, or its openers, on two models."""
 
 from __future__ import annotations
 
@@ -88,6 +88,7 @@ def smollm2(folder: Path) -> Path:
 
 @pytest.fixture(scope="module", params=["bundled", "smollm2"])
 def planted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Planted:
+    """The whole manner on the bundled base model, and the openers of it on SmolLM2, which has a manner of its own."""
     folder = tmp_path_factory.mktemp(str(request.param))
     is_bundled = request.param == "bundled"
     base = Path(resolve_model_name(BUNDLED_BASE)) if is_bundled else smollm2(folder / "base")
@@ -95,6 +96,8 @@ def planted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if is_bundled:
         # The bundled base has no chat template of its own, and is small enough for a higher rate.
         arguments += ["--tokenizer", resolve_model_name(BUNDLED_ALIGNED), "--batch", "4", "--rate", "2e-3"]
+    else:
+        arguments.append("--openers")
     done = subprocess.run([sys.executable, PLANT, *arguments], capture_output=True, check=False, cwd=PLANT.parent)
     assert done.returncode == 0, done.stderr.decode()
     return Planted(base, folder / "adapter", held_out_talks(folder / "talks.jsonl"))
