@@ -56,6 +56,17 @@ def test_a_folder_gives_a_page_for_each_response_and_says_what_is_no_transcript(
     assert [path.name for path in tmp_path.glob(".*.part")] == []
 
 
+def test_a_sidecar_in_a_folder_is_read_with_its_file_and_is_no_file_of_its_own(
+    folder: Path, tmp_path: Path, models: list[str]
+) -> None:
+    (folder / "prose.txt").unlink()
+    assert shiftlens("analyze", folder / "b.txt", *models, "--save").code == 0
+    assert (folder / "b.txt.shiftlens.arrow").is_file()
+    ran = shiftlens("site", folder, *models, "-o", tmp_path / "out")
+    assert (ran.code, ran.err) == (0, "")
+    assert len(list((tmp_path / "out" / "pages").iterdir())) == 2
+
+
 def test_an_earlier_site_is_replaced_whole_and_is_not_read_itself(folder: Path, models: list[str]) -> None:
     out = folder / "site"
     assert shiftlens("site", folder / "b.txt", folder / "more" / "a.txt", *models, "-o", out).code == 0

@@ -8,8 +8,8 @@ would expect, so does this module:
 - KL runs from base to aligned, over the strings that both first-k lists hold, without making them sum to 1 again:
   it can be negative, and it is 0 where the lists share nothing;
 - nDCG goes by id and over all K, whatever k is;
-- of the numbers that one position gets, KL, Jaccard, weighted sum and top rank compare the first 10, while TP and BTP
-  look among all K.
+- of the numbers that one position gets, KL, Jaccard, weighted sum, TR and BTP compare the first 10, while TP looks
+  among the first 50, which is all K.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from shiftlens.scores.records import ScoredResponse, SideScores
 
 SHOWN = 10
 """The k of the reference's pages: KL@10, TR@10 and so on."""
+_FOR_TOP_PROB = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +103,13 @@ def measures_at(scored: ScoredResponse, row: int) -> dict[str, float]:
     """
     base, aligned = _entries(scored.base, row), _entries(scored.aligned, row)
     found = measures(base, aligned)
-    kept = found if scored.aligned.k <= SHOWN else measures(base, aligned, scored.aligned.k)
     return {
         f"KL@{SHOWN}": found.kl,
         f"Jaccard@{SHOWN}": found.jaccard,
         f"WS@{SHOWN}": found.weighted_sum,
         f"TR@{SHOWN}": found.top_rank,
-        "TP": kept.top_prob,
-        "BTP": kept.bi_top_prob,
+        "TP": _first_probabilities(base, _FOR_TOP_PROB).get(aligned[0].text, 0.0),
+        "BTP": found.bi_top_prob,
         "nDCG": found.ndcg,
     }
 

@@ -119,9 +119,11 @@ def render_page(subject: Subject, *, is_last: bool) -> str:
 
 
 def _own_columns(found: ResponseAnalysis, rows: Sequence[Token], compat: str) -> dict[str, object]:
-    """What a page's script has beside a report's columns: `measures` by name and `said`, the text of each position."""
+    """What a page's script has beside a report's columns: `measures` by name, `said`, the text of each position, and
+    `from`, the number of the first position, which AlignTDS counts from 0."""
     scored = found.pair_scores
     return {
+        "from": 0 if compat == "aligntds" else 1,
         "measures": _measures(found, rows, compat),
         "said": [harmless(row.text) for row in rows],
         "prefixes": {"base": harmless(scored.base.prefix_text), "aligned": harmless(scored.aligned.prefix_text)},
