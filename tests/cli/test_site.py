@@ -13,6 +13,7 @@ import pytest
 from cli.test_analyze import shiftlens
 from processes import SECONDS, until
 from report.page_reader import PageReader
+from saved.test_aligntds import PROMPT, record
 from shiftlens.bundled.paths import transcripts
 from shiftlens.cli.replacing import replacing
 from shiftlens.options.pair import PairSpec
@@ -109,6 +110,19 @@ def test_records_as_published_have_every_field_of_their_page_under_the_bundled_p
         assert all(len(scores["measures"][name]) == rows for name in names)
         assert query in scores["prefixes"]["base"]
         assert query in scores["prefixes"]["aligned"]
+
+
+def test_positions_that_aligntds_saved_become_the_pages_that_it_makes_of_them(tmp_path: Path) -> None:
+    (tmp_path / "positions.json").write_text(record(), encoding="utf-8")
+    out = tmp_path / "out"
+    assert shiftlens("site", tmp_path / "positions.json", "--scores", "saved", "-o", out).code == 0
+    page = PageReader((out / "pages" / "0.html").read_text(encoding="utf-8"))
+    assert page.all("div", "query")[0].text == "Why?"
+    assert page.all("div", "text")[0].text == "Thank you!■"
+    scores = page.json("scores")
+    assert scores["measures"]["TR@10"] == ["1", "0", "10", "10"]
+    assert scores["class"] == [1, 0, 2, 2]
+    assert scores["prefixes"] == {"base": PROMPT, "aligned": "<s>[INST] Why? [/INST]"}
 
 
 def test_a_site_that_can_not_be_put_in_place_leaves_the_one_that_was_there(tmp_path: Path) -> None:

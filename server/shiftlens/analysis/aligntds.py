@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from shiftlens.analysis.model import Candidate
 from shiftlens.scores.columns import float32, int32
@@ -82,10 +83,15 @@ def measures(base: Sequence[Entry], aligned: Sequence[Entry], k: int = SHOWN) ->
 
 def ndcg(base_ids: Sequence[int], aligned_ids: Sequence[int]) -> float:
     """How well the base order serves the aligned one: relevance 1/log2(i+2) of index i in the aligned list."""
-    relevance = {token: 1 / math.log2(index + 2) for index, token in enumerate(aligned_ids)}
-    gain = sum(relevance.get(token, 0.0) / math.log2(index + 2) for index, token in enumerate(base_ids))
-    ideal = sum((1 / math.log2(index + 2)) ** 2 for index in range(len(base_ids)))
-    return gain / ideal
+    discounts = _discounts(max(len(base_ids), len(aligned_ids)))
+    relevance = dict(zip(aligned_ids, discounts, strict=False))
+    gain = sum(relevance.get(token, 0.0) * discount for token, discount in zip(base_ids, discounts, strict=False))
+    return gain / sum(discount * discount for discount in discounts[: len(base_ids)])
+
+
+@cache
+def _discounts(count: int) -> tuple[float, ...]:
+    return tuple(1 / math.log2(index + 2) for index in range(count))
 
 
 def top_rank(base_texts: Sequence[str], aligned_top: str, k: int) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shiftlens.cli.files import add_file_arguments, analyse_files, complain, stdin_of
+from shiftlens.cli.options import add_scores_argument
 from shiftlens.cli.replacing import raising_on_signals, replacing
 from shiftlens.errors import ShiftLensError
 
@@ -40,6 +41,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_file_arguments(parser)
+    add_scores_argument(parser)
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="the folder")
     parser.set_defaults(run=functools.partial(run, parser))
 

@@ -25,6 +25,7 @@ from shiftlens.analysis.curves import RankHistogram, RanksTally, distances
 from shiftlens.analysis.json_values import finite
 from shiftlens.analysis.model import Analysis
 from shiftlens.analysis.position_table import columns, rows_of_response
+from shiftlens.analysis.tokens import tokens
 from shiftlens.analysis.words import turn_words
 from shiftlens.report.corpus import CorpusTables
 from shiftlens.report.corpus_figures import curves, share_bars
@@ -89,10 +90,11 @@ class SiteWriter:
                 self._remarks.append((file, f"response {found.response.index + 1} {ONE_MODEL}"))
                 alone.append(found.response.index)
                 continue
-            which = distances(found)
+            rows = tuple(tokens(found))
+            which = distances(found, rows)
             # Of the others, which may be read from disk each time, nothing is kept.
             of_this = replace(of, responses=(found,), summary=found.summary)
-            subject = Subject(len(self._entries), file, of_this, found, which, models)
+            subject = Subject(len(self._entries), file, of_this, found, rows, which, models)
             # A page says which is the next, so that it waits for that one.
             self._write_waiting(is_last=False)
             self._waiting = subject
@@ -150,7 +152,7 @@ class SiteWriter:
         compat = subject.of.score_options.compat
         with (self.folder / "data" / f"{subject.id}.csv").open("w", encoding="utf-8", newline="") as out:
             table = DelimitedWriter(out, columns(compat), ",")
-            table.write(rows_of_response(subject.file, subject.of.model_names, subject.found, compat))
+            table.write(rows_of_response(subject.file, subject.of.model_names, subject.found, compat, subject.rows))
 
 
 def why_not_ours(folder: Path) -> str | None:

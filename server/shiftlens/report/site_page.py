@@ -14,7 +14,6 @@ from shiftlens.analysis.contract import Described
 from shiftlens.analysis.curves import Distances
 from shiftlens.analysis.facts import ABSENT
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, Token
-from shiftlens.analysis.tokens import tokens
 from shiftlens.analysis.words import number_words
 from shiftlens.report.figures import LineChart, line_chart
 from shiftlens.report.scores import Pieces, spans_of_rows
@@ -55,20 +54,20 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A response with where it comes from. `models` has the keys "base" and "aligned"."""
+    """A response with all of its tokens and where it comes from. `models` has the keys "base" and "aligned"."""
 
     id: int
     file: str
     of: Analysis
     found: ResponseAnalysis
+    rows: tuple[Token, ...]
     distances: tuple[Distances, ...]
     models: Mapping[str, Described | None]
 
 
 def render_page(subject: Subject, *, is_last: bool) -> str:
     """The page of a response, in a folder beside that of the data. Raises ValueError for scores of one model alone."""
-    of, found = subject.of, subject.found
-    rows = list(tokens(found))
+    of, found, rows = subject.of, subject.found, subject.rows
     pieces = Pieces()
 
     def scores(columns: object) -> Markup:
