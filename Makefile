@@ -118,7 +118,7 @@ oracle-planted: build/oracles/packages/.installed
 oracle-aligntds: build/oracles/packages/.installed
 	$(if $(ALIGNTDS),,$(error ALIGNTDS=FOLDER is to name a checkout of https://github.com/Re-Align/AlignTDS))
 	SHIFTLENS_ALIGNTDS=$(abspath $(ALIGNTDS)) PYTHONPATH=$(CURDIR)/build/oracles/packages \
-		$(BIN)/python -m pytest tests/oracles/test_aligntds_records.py -s
+		$(BIN)/python -m pytest tests/oracles/test_aligntds_records.py tests/oracles/test_aligntds_saved.py -s
 
 # Inspect itself, in an environment of its own: what it writes is to be read as it reads it.
 build/oracles/inspect/.installed: tests/oracles/inspect.lock

@@ -10,126 +10,49 @@ as its code makes them.
 
 from __future__ import annotations
 
-import csv
-import importlib
 import json
-import math
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import shiftlens
-from oracles.plain_aligntds import NAMES, Candidate, class_of, numbers, numbers_by, own_function
+from oracles.aligntds_records import (
+    COLUMNS,
+    FENCED,
+    KEPT,
+    MARKS,
+    MODEL_TAKES,
+    NAMED,
+    OWN_FUNCTION,
+    ROUNDING,
+    Row,
+    Site,
+    answer_of,
+    held_against,
+    plain_logprobs,
+    records_of,
+    tokenizer,
+)
+from oracles.plain_aligntds import NAMES, Candidate, class_of, numbers, numbers_by
 from report.page_reader import Element, PageReader
-from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.options.pair import BUNDLED_ALIGNED, BUNDLED_BASE
 from shiftlens.text.visible import harmless, visible_piece
 
-NAMED = os.environ.get("SHIFTLENS_ALIGNTDS", "")
 PER_FILE = 50
 EVERY = 10
 """Of so many records, what takes long is looked at in one."""
-END = "</s>"
-FENCED = "# Query: \n ```{}``` \n\n \n# Answer: \n ```"
 CLASSES = ("unshifted", "marginal", "shifted")
-COLUMNS = dict(zip(NAMES, ("kl", "jaccard", "ws", "tr", "tp", "btp", "ndcg"), strict=True))
 OPTIONS = ("--bundled", "--compat", "aligntds", "--device", "cpu")
-ROUNDING = 1e-9
-SAVED = 20
 LOGPROB_NATS = 5e-4
-KEPT = 30
-MODEL_TAKES = 2048
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(3 * 3600),
-    pytest.mark.skipif(not NAMED, reason="SHIFTLENS_ALIGNTDS names no records: see `make oracle-aligntds`"),
-]
-
-
-def records_of(named: Path) -> list[dict[str, Any]]:
-    """The records of a file, or of the one file of a checkout that holds any."""
-    if named.is_dir():
-        (named,) = (named / "data").glob("*.json")
-    found: list[dict[str, Any]] = json.loads(named.read_text(encoding="utf-8"))
-    assert all(record.keys() >= {"pure_input", "input", "output"} for record in found)
-    return found
-
-
-def answer_of(record: Mapping[str, Any]) -> tuple[str, bool]:
-    """What the aligned model answered, and whether it came to its end."""
-    (text,) = record["output"]
-    return text.removesuffix(END), text.endswith(END)
-
-
-@dataclass(frozen=True)
-class Row:
-    """A position as its scores were saved: the token's bytes, and the candidates of both models with their bytes."""
-
-    base: tuple[Candidate, ...]
-    aligned: tuple[Candidate, ...]
-    base_bytes: tuple[bytes, ...]
-    aligned_bytes: tuple[bytes, ...]
-
-
-@cache
-def tokenizer(name: str) -> Any:
-    return AutoTokenizer.from_pretrained(resolve_model_name(name))
-
-
-@cache
-def decoded(token: int) -> str:
-    """One id alone as a string, as AlignTDS decodes each candidate."""
-    return str(tokenizer(BUNDLED_ALIGNED).decode([token]))
-
-
-@dataclass(frozen=True)
-class Site:
-    """A site with the scores that it is of. `files` are the transcripts, `PER_FILE` records each."""
-
-    records: Sequence[Mapping[str, Any]]
-    files: Sequence[Path]
-    folder: Path
-
-    def page(self, number: int) -> str:
-        return (self.folder / "pages" / f"{number}.html").read_text(encoding="utf-8")
-
-    def table(self, number: int) -> list[dict[str, str]]:
-        with (self.folder / "data" / f"{number}.csv").open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-
-    def rows(self) -> Iterator[list[Row]]:
-        """The saved scores of each record in turn."""
-        for file in self.files:
-            sidecar = importlib.import_module("pyarrow").ipc.open_file(str(file) + ".shiftlens.arrow")
-            for at in range(sidecar.num_record_batches):
-                batch = sidecar.get_batch(at)
-                columns = [
-                    batch.column(f"{side}_top_{what}").to_pylist()
-                    for side in ("base", "aligned")
-                    for what in ("ids", "logprobs", "tokens")
-                ]
-                yield [_row(*cells) for cells in zip(*columns, strict=True)]
-
-
-def _row(*cells: Any) -> Row:
-    (base_ids, base_logprobs, base_bytes, aligned_ids, aligned_logprobs, aligned_bytes) = cells
-    return Row(
-        tuple(Candidate(i, decoded(i), logit) for i, logit in zip(base_ids, base_logprobs, strict=True)),
-        tuple(Candidate(i, decoded(i), logit) for i, logit in zip(aligned_ids, aligned_logprobs, strict=True)),
-        tuple(base_bytes),
-        tuple(aligned_bytes),
-    )
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
@@ -305,18 +228,6 @@ def check_links(seen: Seen) -> None:
     assert all((seen.site.folder / "pages" / href).is_file() for _, href in links)
 
 
-def held_against(
-    wanted: Sequence[Mapping[str, float]], table: Sequence[Mapping[str, str]], rounding: float = ROUNDING
-) -> None:
-    assert len(wanted) == len(table)
-    for values, cells in zip(wanted, table, strict=True):
-        assert list(values) == list(NAMES)
-        for name, value in values.items():
-            told = float(cells[f"aligntds_{COLUMNS[name]}"])
-            is_near = math.isclose(told, value, rel_tol=rounding, abs_tol=rounding)
-            assert is_near, f"{name} of position {cells['position']} is {told}, not {value}"
-
-
 def check_numbers(seen: Seen) -> None:
     held_against(seen.numbers, seen.table)
 
@@ -324,19 +235,6 @@ def check_numbers(seen: Seen) -> None:
 def check_numbers_by_own_function(seen: Seen) -> None:
     if OWN_FUNCTION is not None and seen.is_looked_at_long:
         held_against([numbers_by(OWN_FUNCTION, row.base, row.aligned) for row in seen.rows], seen.table)
-
-
-@cache
-def model(name: str) -> Any:
-    return AutoModelForCausalLM.from_pretrained(resolve_model_name(name), dtype=torch.float32)
-
-
-@torch.inference_mode()
-def plain_logprobs(name: str, prefix: Sequence[int], ids: Sequence[int], rows: int) -> torch.Tensor:
-    """[r, V] logprobs of the first `rows` positions of a response, of those at most that see all of their context."""
-    fed = [*prefix, *ids][:MODEL_TAKES]
-    logits = model(name)(torch.tensor([fed])).logits[0, len(prefix) - 1 :][:rows]
-    return torch.log_softmax(logits.double(), dim=-1)
 
 
 def check_candidates(seen: Seen) -> None:
@@ -361,69 +259,6 @@ def check_candidates(seen: Seen) -> None:
         assert float((logprobs.topk(KEPT).values - told).abs().max()) < LOGPROB_NATS
 
 
-def saved_by_the_reference(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What the reference's scripts make of a record under the bundled pair: candidates and prefixes, by position."""
-    answer, ends = answer_of(record)
-    ids = tokenizer(BUNDLED_ALIGNED).encode(answer, add_special_tokens=False)
-    rows = len(ids) + ends
-    fenced = FENCED.format(record["pure_input"])
-    sides = {}
-    for side, name, prompt in (
-        ("formatted_base", BUNDLED_BASE, fenced),
-        ("formatted_inst", BUNDLED_ALIGNED, record["input"]),
-    ):
-        prefix = tokenizer(name).encode(prompt)
-        top = plain_logprobs(name, prefix, ids, rows).topk(KEPT)
-        sides[side] = {
-            f"position_{at}": {
-                "selected_token": decoded(tokens[0]).replace("\n", "\\n"),
-                "candidates": [
-                    {"token_id": token, "token": decoded(token), "logit": logprob + 5, "prob": math.exp(logprob)}
-                    for token, logprob in zip(tokens, logprobs, strict=True)
-                ],
-                "prefix": tokenizer(name).decode([*prefix, *ids[:at]]),
-            }
-            for at, (tokens, logprobs) in enumerate(zip(top.indices.tolist(), top.values.tolist(), strict=True))
-        }
-    return {"id": 0, "prompt": fenced, "probe_text": answer, **sides, "instruct_output": record["output"][0]}
-
-
-def test_positions_saved_by_the_references_scripts_keep_its_numbers(tmp_path: Path) -> None:
-    """Such files are not published, so that these are made as its scripts make them, and shown without any model."""
-    records = sorted(records_of(Path(NAMED)), key=lambda record: len(record["output"][0]))[:SAVED]
-    made = [saved_by_the_reference(record) for record in records]
-    (tmp_path / "positions.json").write_text(json.dumps(made), encoding="utf-8")
-    line = [
-        sys.executable,
-        "-m",
-        "shiftlens",
-        "site",
-        tmp_path / "positions.json",
-        "--scores",
-        "saved",
-        "--max-bytes",
-        "1000000000",
-    ]
-    done = subprocess.run([*map(str, line), "-o", str(tmp_path / "site")], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    site = Site(records, (), tmp_path / "site")
-    for at, record in enumerate(made):
-        wanted = []
-        for base, aligned in zip(record["formatted_base"].values(), record["formatted_inst"].values(), strict=True):
-            sides = [
-                [Candidate(each["token_id"], each["token"], each["logit"]) for each in side["candidates"]]
-                for side in (base, aligned)
-            ]
-            wanted.append(numbers(*sides) if OWN_FUNCTION is None else numbers_by(OWN_FUNCTION, *sides))
-        # What is kept of the saved logits are float32 logprobs.
-        held_against(wanted, site.table(at), 1e-5)
-        page = PageReader(site.page(at))
-        assert page.all("div", "query")[0].text == harmless(records[at]["pure_input"])
-        scores = page.json("scores")
-        assert scores["class"] == [class_of(each["TR@10"]) for each in wanted]
-        assert "".join(scores["said"]) == harmless(answer_of(records[at])[0])
-
-
 CHECKS: tuple[Callable[[Seen], None], ...] = (
     check_heads,
     check_response,
@@ -435,7 +270,6 @@ CHECKS: tuple[Callable[[Seen], None], ...] = (
     check_numbers_by_own_function,
     check_candidates,
 )
-OWN_FUNCTION = own_function(Path(NAMED)) if NAMED else None
 
 
 def test_the_index_lists_every_record_with_its_shares(site: Site, walk: Walk) -> None:
