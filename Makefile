@@ -114,7 +114,7 @@ oracle-planted: build/oracles/packages/.installed
 		$(BIN)/python -m pytest tests/oracles/test_planted.py
 
 # The 1,000 records that AlignTDS published through `shiftlens site`, each page and each number: ALIGNTDS names a checkout
-# of its repository (Re-Align/AlignTDS on GitHub), none of which is kept. Half an hour and 1.5 GB of temporary files.
+# of its repository (Re-Align/AlignTDS on GitHub), none of which is kept. Half an hour and 1.1 GB of temporary files.
 oracle-aligntds: build/oracles/packages/.installed
 	$(if $(ALIGNTDS),,$(error ALIGNTDS=FOLDER is to name a checkout of https://github.com/Re-Align/AlignTDS))
 	SHIFTLENS_ALIGNTDS=$(abspath $(ALIGNTDS)) PYTHONPATH=$(CURDIR)/build/oracles/packages \
