@@ -14,7 +14,7 @@ BUNDLED := $(EXTENSION)/bundled/bundled.json
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test test-python test-fast test-extension lint lock e2e e2e-install docs pictures vsix bench oracles oracle-contexts \
-	oracle-inspect oracle-planted oracle-llama-cpp e2e-servers editors stress stress-short clean
+	oracle-inspect oracle-planted oracle-aligntds oracle-llama-cpp e2e-servers editors stress stress-short clean
 
 setup: $(VENV)/.installed
 
@@ -112,6 +112,13 @@ oracle-contexts: build/oracles/packages/.installed
 oracle-planted: build/oracles/packages/.installed
 	SHIFTLENS_ORACLES=$(CURDIR)/build/oracles/packages PYTHONPATH=$(CURDIR)/build/oracles/packages \
 		$(BIN)/python -m pytest tests/oracles/test_planted.py
+
+# The 1,000 records that AlignTDS published through `shiftlens site`, each page and each number: ALIGNTDS names a checkout
+# of its repository (Re-Align/AlignTDS on GitHub), none of which is kept. Half an hour and 1.1 GB of temporary files.
+oracle-aligntds: build/oracles/packages/.installed
+	$(if $(ALIGNTDS),,$(error ALIGNTDS=FOLDER is to name a checkout of https://github.com/Re-Align/AlignTDS))
+	SHIFTLENS_ALIGNTDS=$(abspath $(ALIGNTDS)) PYTHONPATH=$(CURDIR)/build/oracles/packages \
+		$(BIN)/python -m pytest tests/oracles/test_aligntds_records.py tests/oracles/test_aligntds_saved.py -s
 
 # Inspect itself, in an environment of its own: what it writes is to be read as it reads it.
 build/oracles/inspect/.installed: tests/oracles/inspect.lock

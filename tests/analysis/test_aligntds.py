@@ -114,12 +114,13 @@ def scored_with_the_top_far_down(place: int) -> ScoredResponse:
 
 
 @pytest.mark.parametrize("place", [3, 10, 29])
-def test_top_probabilities_look_among_all_thirty_candidates_while_the_rank_looks_among_ten(place: int) -> None:
+def test_tp_looks_among_all_thirty_candidates_while_btp_and_the_rank_look_among_ten(place: int) -> None:
     found = measures_at(scored_with_the_top_far_down(place), 0)
     whole = sum(math.exp(-0.1 * i) for i in range(30))
     assert found["TP"] == pytest.approx(math.exp(-0.1 * place) / whole, abs=1e-6)
     # The base model's first is the aligned model's second.
-    assert found["BTP"] == pytest.approx((math.exp(-0.1 * place) + math.exp(-0.1)) / 2 / whole, abs=1e-6)
+    among_ten = math.exp(-0.1 * place) if place < 10 else 0
+    assert found["BTP"] == pytest.approx((among_ten + math.exp(-0.1)) / 2 / whole, abs=1e-6)
     assert found["TR@10"] == min(place, 10)
 
 

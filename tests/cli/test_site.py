@@ -14,6 +14,7 @@ import pytest
 from cli.test_analyze import shiftlens
 from processes import SECONDS, until
 from report.page_reader import PageReader
+from saved.test_aligntds import PROMPT, record
 from shiftlens.bundled.paths import transcripts
 from shiftlens.cli.replacing import replacing
 from shiftlens.options.pair import PairSpec
@@ -55,6 +56,17 @@ def test_a_folder_gives_a_page_for_each_response_and_says_what_is_no_transcript(
     assert "secret" not in cells[0]
     assert sorted(path.name for path in (out / "pages").iterdir()) == ["0.html", "1.html"]
     assert [path.name for path in tmp_path.glob(".*.part")] == []
+
+
+def test_a_sidecar_in_a_folder_is_read_with_its_file_and_is_no_file_of_its_own(
+    folder: Path, tmp_path: Path, models: list[str]
+) -> None:
+    (folder / "prose.txt").unlink()
+    assert shiftlens("analyze", folder / "b.txt", *models, "--save").code == 0
+    assert (folder / "b.txt.shiftlens.arrow").is_file()
+    ran = shiftlens("site", folder, *models, "-o", tmp_path / "out")
+    assert (ran.code, ran.err) == (0, "")
+    assert len(list((tmp_path / "out" / "pages").iterdir())) == 2
 
 
 def test_an_earlier_site_is_replaced_whole_and_is_not_read_itself(folder: Path, models: list[str]) -> None:
@@ -131,6 +143,19 @@ def test_a_stage_that_can_not_be_had_is_told_of_and_the_pages_are_there(
     assert any("b.txt: Stages are not compared: " in remark.text for remark in index.all("p", "remark"))
     assert "All responses:" not in index.all("details", "stages")[0].text
     assert PageReader((out / "pages" / "0.html").read_text(encoding="utf-8")).all("section", "response")
+
+
+def test_positions_that_aligntds_saved_become_the_pages_that_it_makes_of_them(tmp_path: Path) -> None:
+    (tmp_path / "positions.json").write_text(record(), encoding="utf-8")
+    out = tmp_path / "out"
+    assert shiftlens("site", tmp_path / "positions.json", "--scores", "saved", "-o", out).code == 0
+    page = PageReader((out / "pages" / "0.html").read_text(encoding="utf-8"))
+    assert page.all("div", "query")[0].text == "Why?"
+    assert page.all("div", "text")[0].text == "Thank you!■"
+    scores = page.json("scores")
+    assert scores["measures"]["TR@10"] == ["1", "0", "10", "10"]
+    assert scores["class"] == [1, 0, 2, 2]
+    assert scores["prefixes"] == {"base": PROMPT, "aligned": "<s>[INST] Why? [/INST]"}
 
 
 def test_a_site_that_can_not_be_put_in_place_leaves_the_one_that_was_there(tmp_path: Path) -> None:

@@ -125,6 +125,13 @@ def of_reference(scores: ScoredResponse, text: str = "") -> Analysis:
     return whole(build(response(text), scores, ClassifyOptions(), compat="aligntds"), options)
 
 
+def test_positions_count_from_1_and_from_0_where_all_is_as_on_the_references_pages(tmp_path: Path) -> None:
+    site_of(tmp_path / "own", ("one", analysis([b"a"])))
+    site_of(tmp_path / "reference", ("g1", of_reference(scored_like_g1())))
+    assert page(tmp_path / "own", 0).json("scores")["from"] == 1
+    assert page(tmp_path / "reference", 0).json("scores")["from"] == 0
+
+
 def test_a_page_has_the_numbers_that_the_references_own_code_gave(tmp_path: Path) -> None:
     out = tmp_path / "out"
     site_of(out, ("g1", of_reference(scored_like_g1())))

@@ -8,8 +8,8 @@ would expect, so does this module:
 - KL runs from base to aligned, over the strings that both first-k lists hold, without making them sum to 1 again:
   it can be negative, and it is 0 where the lists share nothing;
 - nDCG goes by id and over all K, whatever k is;
-- of the numbers that one position gets, KL, Jaccard, weighted sum and top rank compare the first 10, while TP and BTP
-  look among all K.
+- of the numbers that one position gets, KL, Jaccard, weighted sum, TR and BTP compare the first 10, while TP looks
+  among the first 50, which is all K.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from shiftlens.analysis.model import Candidate
 from shiftlens.scores.columns import float32, int32
@@ -24,6 +25,7 @@ from shiftlens.scores.records import ScoredResponse, SideScores
 
 SHOWN = 10
 """The k of the reference's pages: KL@10, TR@10 and so on."""
+_FOR_TOP_PROB = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,15 @@ def measures(base: Sequence[Entry], aligned: Sequence[Entry], k: int = SHOWN) ->
 
 def ndcg(base_ids: Sequence[int], aligned_ids: Sequence[int]) -> float:
     """How well the base order serves the aligned one: relevance 1/log2(i+2) of index i in the aligned list."""
-    relevance = {token: 1 / math.log2(index + 2) for index, token in enumerate(aligned_ids)}
-    gain = sum(relevance.get(token, 0.0) / math.log2(index + 2) for index, token in enumerate(base_ids))
-    ideal = sum((1 / math.log2(index + 2)) ** 2 for index in range(len(base_ids)))
-    return gain / ideal
+    discounts = _discounts(max(len(base_ids), len(aligned_ids)))
+    relevance = dict(zip(aligned_ids, discounts, strict=False))
+    gain = sum(relevance.get(token, 0.0) * discount for token, discount in zip(base_ids, discounts, strict=False))
+    return gain / sum(discount * discount for discount in discounts[: len(base_ids)])
+
+
+@cache
+def _discounts(count: int) -> tuple[float, ...]:
+    return tuple(1 / math.log2(index + 2) for index in range(count))
 
 
 def top_rank(base_texts: Sequence[str], aligned_top: str, k: int) -> int:
@@ -102,14 +109,13 @@ def measures_at(scored: ScoredResponse, row: int) -> dict[str, float]:
     """
     base, aligned = _entries(scored.base, row), _entries(scored.aligned, row)
     found = measures(base, aligned)
-    kept = found if scored.aligned.k <= SHOWN else measures(base, aligned, scored.aligned.k)
     return {
         f"KL@{SHOWN}": found.kl,
         f"Jaccard@{SHOWN}": found.jaccard,
         f"WS@{SHOWN}": found.weighted_sum,
         f"TR@{SHOWN}": found.top_rank,
-        "TP": kept.top_prob,
-        "BTP": kept.bi_top_prob,
+        "TP": _first_probabilities(base, _FOR_TOP_PROB).get(aligned[0].text, 0.0),
+        "BTP": found.bi_top_prob,
         "nDCG": found.ndcg,
     }
 

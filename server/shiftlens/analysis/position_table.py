@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,13 +95,18 @@ def rows(file: str, of: Analysis, compat: str | None = None) -> Iterator[Row]:
 
 
 def rows_of_response(
-    file: str, models: tuple[str | None, str | None], analysis: ResponseAnalysis, compat: str
+    file: str,
+    models: tuple[str | None, str | None],
+    analysis: ResponseAnalysis,
+    compat: str,
+    of_tokens: Iterable[Token] | None = None,
 ) -> Iterator[Row]:
-    """The rows of one response of a file, as `rows`; `models` are the names of base and aligned model."""
+    """The rows of one response of a file, as `rows`; `models` are the names of base and aligned model, `of_tokens` all
+    tokens of the response where they have been made already."""
     response = analysis.response
     before: Row = (file, *models)
     before = (*before, response.index, response.conversation, response.turn_index, response.label or None)
-    for token in tokens(analysis):
+    for token in tokens(analysis) if of_tokens is None else of_tokens:
         own = (*before, *_place(token), *_side(token.base), *_side(token.aligned), *_both(token, analysis))
         yield (*own, *_reference(token, analysis)) if compat == "aligntds" else own
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shiftlens.cli.files import add_file_arguments, analyse_files, complain, stdin_of
+from shiftlens.cli.options import add_scores_argument
 from shiftlens.cli.replacing import raising_on_signals, replacing
 from shiftlens.cli.stages_beside import add_stage_argument, check_stage_arguments
 from shiftlens.errors import ShiftLensError
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from shiftlens.report.site import SiteWriter
 
 _EPILOG = """\
-A PATH that is a folder stands for all files in it and below it, but those whose names begin with a dot; those that are
-no transcripts are told of. The pages need no network, no server and no ShiftLens: open FOLDER/index.html. Beware that
-they hold the text of the responses and of what was asked.
+A PATH that is a folder stands for all files in it and below it, but those whose names begin with a dot and sidecars
+(docs/sidecars.md); those that are no transcripts are told of. The pages need no network, no server and no ShiftLens:
+open FOLDER/index.html. Beware that they hold the text of the responses and of what was asked.
 A folder that is there is only replaced where it is empty or such a site, and is replaced whole; what a run that was
 killed left beside it goes with the next one.
 Exit codes: 0 all was analysed, 1 something was not, 2 wrong usage, 130 interrupted, 143 terminated. Where nothing could
@@ -43,6 +44,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     add_file_arguments(parser)
     add_stage_argument(parser, "each page")
+    add_scores_argument(parser)
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="the folder")
     parser.set_defaults(run=functools.partial(run, parser))
 
@@ -117,7 +119,10 @@ def _take(site: SiteWriter, name: str, found: Analysed | ShiftLensError) -> bool
 
 
 def _files(path: str, output: Path) -> Iterator[str]:
-    """A path, or of a folder the files in it, in the order of their names; without those of an earlier site."""
+    """A path, or of a folder the files in it, in the order of their names; without those of an earlier site, and
+    without sidecars, which are read with the files that they are beside."""
+    from shiftlens.scores.sidecar.file import SUFFIX
+
     if not Path(path).is_dir():
         yield path
         return
@@ -126,7 +131,8 @@ def _files(path: str, output: Path) -> Iterator[str]:
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and (Path(folder) / name).resolve() != own
         )
-        yield from (str(Path(folder) / name) for name in sorted(files) if not name.startswith("."))
+        named = (name for name in sorted(files) if not name.startswith(".") and not name.endswith(SUFFIX))
+        yield from (str(Path(folder) / name) for name in named)
 
 
 def _in_the_way(output: Path) -> str | None:

@@ -45,7 +45,7 @@
     const atEnd = scores.hasEnd && row === scores.piece.length - 1;
     const own = pieces[atEnd ? side.end : scores.piece[row]];
     // On a page of a site, as on one of AlignTDS, the number is the position's.
-    table.append(element("caption", `${name}@${scores.measures ? row + 1 : side.k}`));
+    table.append(element("caption", `${name}@${scores.measures ? row + scores.from : side.k}`));
     // Of another vocabulary: the base model has no distribution in the middle of its own token.
     if (!scores.alone && side.entropy[row] === null && side.surprisal[row] < 0) return table;
     for (let place = 0; place < side.k; place += 1) {

@@ -28,6 +28,7 @@ from shiftlens.analysis.position_table import columns, rows_of_response
 from shiftlens.analysis.stages import combine_stages
 from shiftlens.analysis.stages_contract import summary_json as stages_summary_json
 from shiftlens.analysis.stages_of_file import NotCompared, ResponseStages
+from shiftlens.analysis.tokens import tokens
 from shiftlens.analysis.words import turn_words
 from shiftlens.report.corpus import CorpusTables
 from shiftlens.report.corpus_figures import curves, share_bars
@@ -116,11 +117,12 @@ class SiteWriter:
                 continue
             if stages is not None:
                 self._moved = combine_stages((self._moved, stages.summary), len(self._moved.moved_by))
-            which = distances(found)
+            rows = tuple(tokens(found))
+            which = distances(found, rows)
             # Of the others, which may be read from disk each time, nothing is kept.
             of_this = replace(of, responses=(found,), summary=found.summary)
             moved = None if stages is None else StagesOfResponse.of(stages)
-            subject = Subject(len(self._entries), file, of_this, found, which, models, moved, why)
+            subject = Subject(len(self._entries), file, of_this, found, rows, which, models, moved, why)
             # A page says which is the next, so that it waits for that one.
             self._write_waiting(is_last=False)
             self._waiting = subject
@@ -189,7 +191,7 @@ class SiteWriter:
         compat = subject.of.score_options.compat
         with (self.folder / "data" / f"{subject.id}.csv").open("w", encoding="utf-8", newline="") as out:
             table = DelimitedWriter(out, columns(compat), ",")
-            table.write(rows_of_response(subject.file, subject.of.model_names, subject.found, compat))
+            table.write(rows_of_response(subject.file, subject.of.model_names, subject.found, compat, subject.rows))
 
 
 def why_not_ours(folder: Path) -> str | None:

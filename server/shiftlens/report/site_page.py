@@ -14,7 +14,6 @@ from shiftlens.analysis.contract import Described
 from shiftlens.analysis.curves import Distances
 from shiftlens.analysis.facts import ABSENT
 from shiftlens.analysis.model import Analysis, ResponseAnalysis, Token
-from shiftlens.analysis.tokens import tokens
 from shiftlens.analysis.words import number_words
 from shiftlens.report.figures import LineChart, line_chart
 from shiftlens.report.scores import Pieces, spans_of_rows
@@ -58,13 +57,14 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A response with where it comes from. `models` has the keys "base" and "aligned"; `moved` is what stages of tuning
-    moved, and `gaps` say why they are not compared."""
+    """A response with all of its tokens and where it comes from. `models` has the keys "base" and "aligned"; `moved` is
+    what stages of tuning moved, and `gaps` say why they are not compared."""
 
     id: int
     file: str
     of: Analysis
     found: ResponseAnalysis
+    rows: tuple[Token, ...]
     distances: tuple[Distances, ...]
     models: Mapping[str, Described | None]
     moved: StagesOfResponse | None = None
@@ -76,8 +76,7 @@ def render_page(subject: Subject, stages: StagesNamed | None, *, is_last: bool) 
 
     Raises ValueError for scores of one model alone.
     """
-    of, found = subject.of, subject.found
-    rows = list(tokens(found))
+    of, found, rows = subject.of, subject.found, subject.rows
     pieces = Pieces()
 
     def scores(columns: object) -> Markup:
@@ -131,9 +130,11 @@ def render_page(subject: Subject, stages: StagesNamed | None, *, is_last: bool) 
 
 
 def _own_columns(found: ResponseAnalysis, rows: Sequence[Token], compat: str) -> dict[str, object]:
-    """What a page's script has beside a report's columns: `measures` by name and `said`, the text of each position."""
+    """What a page's script has beside a report's columns: `measures` by name, `said`, the text of each position, and
+    `from`, the number of the first position, which AlignTDS counts from 0."""
     scored = found.pair_scores
     return {
+        "from": 0 if compat == "aligntds" else 1,
         "measures": _measures(found, rows, compat),
         "said": [harmless(row.text) for row in rows],
         "prefixes": {"base": harmless(scored.base.prefix_text), "aligned": harmless(scored.aligned.prefix_text)},
