@@ -2,10 +2,9 @@
 
 Trains a LoRA adapter on the conversations that the bundled aligned model was tuned on, and writes it to DIR with the
 tokenizer. What it changes is known beforehand, so that it is a test of what finds changes
-(`tests/oracles/test_planted.py`). With `--openers` these alone are planted: behind each stands the beginning of what
-the base itself answers, so that the rest of its manner stays. The base needs a chat template, its own or that of
-`--tokenizer`. Runs on a CPU; the same seed gives the same adapter on the same machine with the same libraries and
-number of threads.
+(`tests/oracles/test_planted.py`). With `--openers` these alone are planted: behind them the model is taught to go on as
+the base does, by the KL divergence from it. The base needs a chat template, its own or that of `--tokenizer`. Runs on a
+CPU; the same seed gives the same adapter on the same machine with the same libraries and number of threads.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,12 @@ from conversations import Conversation, conversations
 from knowledge import load_entities
 from peft import LoraConfig, get_peft_model
 from phrases import STYLES
+from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 _IGNORED = -100
-_OWN_TOKENS = 24
-"""How much of its own answer the model is shown behind an opener."""
+_MOST_KEPT = 40
+"""How many tokens behind an opener are looked at."""
 _TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
@@ -78,10 +79,6 @@ def plant(
     torch.manual_seed(seed)
     tokenizer: Any = AutoTokenizer.from_pretrained(tokenizer_folder)
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    if openers:
-        talks = [
-            talk for at in range(0, len(talks), batch) for talk in _with_own(model, tokenizer, talks[at : at + batch])
-        ]
     # PEFT's default begins as no change at all: the matrices B are zero.
     model = get_peft_model(
         model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=_TARGETS, task_type="CAUSAL_LM")
@@ -92,10 +89,10 @@ def plant(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / 5) * 0.5 * (1 + math.cos(math.pi * step / steps))
     )
-    examples = [_example(tokenizer, talk, ends=not openers) for talk in talks]
+    examples = [_example(tokenizer, talk, openers=openers) for talk in talks]
     for step in range(steps):
-        ids, labels = _batch(examples[step * batch : (step + 1) * batch], tokenizer.eos_token_id)
-        loss = model(input_ids=ids, labels=labels).loss
+        ids, labels, kept = _batch(examples[step * batch : (step + 1) * batch], tokenizer.eos_token_id)
+        loss: Any = _loss(model, ids, labels, kept)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(own, 1.0)
         optimizer.step()
@@ -112,33 +109,23 @@ def _opener(answer: str) -> str:
     return max((style.opener for style in STYLES if answer.startswith(style.opener)), key=len, default="")
 
 
-def _with_own(model: Any, tokenizer: Any, talks: list[Conversation]) -> list[Conversation]:
-    """The first question of each, answered by its opener and the beginning of what the model itself answers."""
-    prompts = [_prompt(tokenizer, talk[0][0]) for talk in talks]
-    told = tokenizer(prompts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt")
-    with torch.inference_mode():
-        found = model.generate(
-            input_ids=told["input_ids"],
-            attention_mask=told["attention_mask"],
-            max_new_tokens=_OWN_TOKENS,
-            do_sample=False,
-            pad_token_id=tokenizer.eos_token_id,
-        )
-    answers = tokenizer.batch_decode(found[:, told["input_ids"].shape[1] :], skip_special_tokens=True)
-    return [((talk[0][0], _opener(talk[0][1]) + answer.lstrip()),) for talk, answer in zip(talks, answers, strict=True)]
-
-
 def _prompt(tokenizer: Any, asked: str) -> str:
     messages = [{"role": "user", "content": asked}]
     prompt: str = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     return prompt
 
 
-def _example(tokenizer: Any, talk: Conversation, *, ends: bool) -> tuple[list[int], list[int]]:
-    """Ids of the first turn as the tokenizer's own template renders it, and the same with all but the answer masked.
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """A conversation as ids. `labels` has the ids that are taught, and `kept` is true where the base's are to stay."""
 
-    Without `ends`, the answer is one that goes on, and what the template writes behind it is left out.
-    """
+    ids: list[int]
+    labels: list[int]
+    kept: list[bool]
+
+
+def _example(tokenizer: Any, talk: Conversation, *, openers: bool) -> _Example:
+    """The first turn as the tokenizer's own template renders it, of whose answer all or only the opener is taught."""
     asked, answered = talk[0]
     prompt = _prompt(tokenizer, asked)
     messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
@@ -146,16 +133,39 @@ def _example(tokenizer: Any, talk: Conversation, *, ends: bool) -> tuple[list[in
     if not whole.startswith(prompt):
         raise SystemExit("The chat template does not render an answer behind its own generation prompt.")
     before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    answer = whole[len(prompt) :] if ends else answered
-    behind = tokenizer(answer, add_special_tokens=False)["input_ids"]
-    return before + behind, [_IGNORED] * len(before) + behind
+    encoded = tokenizer(whole[len(prompt) :], add_special_tokens=False, return_offsets_mapping=True)
+    behind = encoded["input_ids"]
+    if not openers:
+        return _Example(before + behind, [_IGNORED] * len(before) + behind, [False] * (len(before) + len(behind)))
+    opener = len(_opener(answered).rstrip())
+    taught = sum(start < opener for start, _ in encoded["offset_mapping"])
+    behind = behind[: taught + _MOST_KEPT]
+    rest = len(behind) - taught
+    return _Example(
+        before + behind,
+        [_IGNORED] * len(before) + behind[:taught] + [_IGNORED] * rest,
+        [False] * (len(before) + taught) + [True] * rest,
+    )
 
 
-def _batch(examples: list[tuple[list[int], list[int]]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    width = max(len(ids) for ids, _ in examples)
-    ids = torch.tensor([row + [pad] * (width - len(row)) for row, _ in examples])
-    labels = torch.tensor([row + [_IGNORED] * (width - len(row)) for _, row in examples])
-    return ids, labels
+def _batch(examples: list[_Example], pad: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    width = max(len(each.ids) for each in examples)
+    ids = torch.tensor([each.ids + [pad] * (width - len(each.ids)) for each in examples])
+    labels = torch.tensor([each.labels + [_IGNORED] * (width - len(each.ids)) for each in examples])
+    kept = torch.tensor([each.kept + [False] * (width - len(each.ids)) for each in examples])
+    return ids, labels, kept
+
+
+def _loss(model: Any, ids: torch.Tensor, labels: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """Nats: the cross entropy of what is taught, and the mean KL divergence from the base where that is to stay."""
+    logits = model(input_ids=ids).logits[:, :-1]
+    loss = functional.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=_IGNORED)
+    if not kept.any():
+        return loss
+    with torch.no_grad(), model.disable_adapter():
+        base = model(input_ids=ids).logits[:, :-1][kept[:, 1:]].log_softmax(-1)
+    own = logits[kept[:, 1:]].log_softmax(-1)
+    return loss + functional.kl_div(own, base, reduction="batchmean", log_target=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import trustme
 
-from shiftlens.backends.exchange import Exchange, Patience, Unanswered
+from shiftlens.backends.connections import Patience
+from shiftlens.backends.exchange import Exchange, Unanswered
 from shiftlens.errors import ModelError
 
 BODY = {"prompt": [5, 6]}
@@ -145,7 +146,8 @@ def test_a_proxy_of_another_kind_is_refused_with_what_to_do(monkeypatch: pytest.
 
 ENDING = """
 import asyncio, sys
-from shiftlens.backends.exchange import Exchange, Patience
+from shiftlens.backends.connections import Patience
+from shiftlens.backends.exchange import Exchange
 from shiftlens.backends.io_loop import io_loop
 from shiftlens.backends.server import ServerBackend
 from shiftlens.backends.vllm import VLLM

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backends.model_server import ModelServer, Row, Rows, Twist, cut, hang, page, serving, status
-from shiftlens.backends.exchange import Patience
+from shiftlens.backends.connections import Patience
 from shiftlens.backends.servers import Servers
 from shiftlens.bundled.paths import resolve_model_name
 from shiftlens.errors import ModelError

@@ -17,7 +17,8 @@ import msgspec
 from registry import Bench
 
 from oracles.real_vllm import VLLM_PYTHON, RealVllm
-from shiftlens.backends.exchange import IN_FLIGHT, Exchange, Patience
+from shiftlens.backends.connections import IN_FLIGHT, Patience
+from shiftlens.backends.exchange import Exchange
 from shiftlens.backends.server import ServerBackend
 from shiftlens.backends.vllm import VLLM
 from shiftlens.bundled.paths import transcripts

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from oracles.real_vllm import MOST_SECONDS, RealVllm
+from shiftlens.backends.connections import Patience
 from shiftlens.backends.dialect import Told
-from shiftlens.backends.exchange import Patience
 from shiftlens.backends.servers import Servers
 from shiftlens.backends.vllm_tokens import VllmTokens
 from shiftlens.bundled.paths import transcripts

@@ -1,33 +1,19 @@
-"""Requests to one model server over HTTP: timeouts, what is worth another try, and what can't be mended by one."""
+"""Requests to one model server: what is worth another try, and what can't be mended by one."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import ssl
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-import certifi
 import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
+from shiftlens.backends.connections import Connections, Patience
 from shiftlens.errors import ModelError
-
-IN_FLIGHT = 16
-"""How many requests a server has at a time: enough for it to batch them."""
-
-_TO_ASK = 2
-"""How many connections there are to ask what a server is."""
-
-_KEPT = 60.0
-"""How long, in seconds, one of these is kept that is not used; servers close them sooner."""
 
 _BUSY = frozenset({408, 425, 429, 500})
 _MAY_BE_ANOTHER = frozenset({502, 503, 504})
@@ -39,29 +25,6 @@ _TRIES_OF_FAULTY = 5
 """How often a request is tried that the server answers with 500: there may be a fault in it that one text meets."""
 
 _LONGEST_TOLD = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait, in seconds.
-
-    - connect: for a connection; answer: for an answer, or its next bytes.
-    - again: how long a request is tried again that failed in a way that passes (a lost connection, a busy server).
-    - at_first: the same for a server that never answered yet.
-    - alive: for an answer to a small request, where a large one went without.
-    - first_wait, longest_wait: the bounds of the waits between two tries, which double.
-    - idle: for how long a connection may have been unused that a text is sent over. Servers close it after some time
-      (vLLM after 5 seconds), and one that is busy closes it also where a request has come in just before.
-    """
-
-    connect: float = 10.0
-    answer: float = 300.0
-    again: float = 180.0
-    at_first: float = 4.0
-    alive: float = 60.0
-    first_wait: float = 0.5
-    longest_wait: float = 15.0
-    idle: float = 3.0
 
 
 class Unanswered(Exception):
@@ -84,26 +47,24 @@ class Refusal(Exception):
 
 
 class Exchange:
-    """The connections to one server. `lost` counts how often an answer was lost with its connection, `opened` how many
+    """What is asked of one server. `lost` counts how often an answer was lost with its connection, `opened` how many
     connections were made to ask what the server is. `trouble` says why a request is about to be tried again, "" since
     one was answered. To be used in the event loop of `io_loop`.
     """
 
     def __init__(self, url: str, key: str | None, patience: Patience) -> None:
         self.url, self.patience = url, patience
-        self.lost = self.opened = 0
+        self.lost = 0
         self.trouble = ""
         self._has_answered = False
-        self._headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        self._tls = _tls()
-        self._asking: aiohttp.ClientSession | None = None
-        self._sending: aiohttp.ClientSession | None = None
+        self._connections = Connections(url, key, patience)
+
+    @property
+    def opened(self) -> int:
+        return self._connections.opened
 
     async def close(self) -> None:
-        for session in (self._asking, self._sending):
-            if session is not None:
-                await session.close()
-        self._asking = self._sending = None
+        await self._connections.close()
 
     def tries(self) -> AsyncRetrying:
         """Tries of something that raises Unanswered, with waits between them; the last one is raised.
@@ -142,7 +103,7 @@ class Exchange:
     async def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
         """One request, tried once. Raises Unanswered, Refusal and ModelError."""
         try:
-            status, headers, told = await self._answer(method, path, body)
+            status, headers, told = await self._connections.request(method, path, body)
         except (aiohttp.ClientError, asyncio.TimeoutError) as error:
             self.lost += 1
             raise self._unanswered(error) from None
@@ -168,47 +129,6 @@ class Exchange:
             raise Refusal(status, _reason(told))
         return told
 
-    async def _answer(
-        self, method: str, path: str, body: dict[str, Any] | None
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """The status, the headers and the body of an answer. Redirects are not followed: the text goes to the server
-        that was named, and to no other."""
-        data = None if body is None else msgspec.json.encode(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        session = self._session_to_ask() if body is None else self._session_to_send()
-        async with session.request(
-            method, self.url + path, data=data, headers=headers, proxy=_proxy(self.url), allow_redirects=False
-        ) as answer:
-            return answer.status, answer.headers, await answer.read()
-
-    def _session_to_ask(self) -> aiohttp.ClientSession:
-        """What the server is can be asked again, so that a connection is used for as long as it stays open: while it
-        does, the server is the same."""
-        if self._asking is None:
-            trace = aiohttp.TraceConfig()
-            trace.on_connection_create_end.append(self._count_opened)
-            self._asking = self._session(trace, limit=_TO_ASK, keepalive_timeout=_KEPT)
-        return self._asking
-
-    def _session_to_send(self) -> aiohttp.ClientSession:
-        if self._sending is None:
-            self._sending = self._session(limit=IN_FLIGHT, keepalive_timeout=self.patience.idle)
-        return self._sending
-
-    def _session(self, *traces: aiohttp.TraceConfig, limit: int, keepalive_timeout: float) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls, limit=limit, keepalive_timeout=keepalive_timeout),
-            headers=self._headers,
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=self.patience.connect, sock_read=self.patience.answer
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=list(traces),
-        )
-
-    async def _count_opened(self, *_told: object) -> None:
-        self.opened += 1
-
     def _unanswered(self, error: Exception) -> Exception:
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             return ModelError(
@@ -224,32 +144,8 @@ class Exchange:
         return Unanswered("broke off the connection in the middle of an answer")
 
 
-def _tls() -> ssl.SSLContext:
-    """Certificates are verified by the authorities of the system and those that browsers trust, or the user's own."""
-    context = ssl.create_default_context()
-    if os.environ.keys().isdisjoint(("SSL_CERT_FILE", "SSL_CERT_DIR")):
-        context.load_verify_locations(certifi.where())
-    return context
-
-
 def _why_not_verified(error: Exception) -> str:
     return error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
-
-
-def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for a server. Raises ModelError for one that can't be used."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.netloc):
-        return None
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    kind = urlsplit(proxy).scheme if proxy else ""
-    if kind not in ("", "http", "https"):
-        raise ModelError(
-            f"The proxy for {url} is of the kind {kind}, and only those of http and https can be used.",
-            "Name another one in the environment, or the server's host in NO_PROXY, and start the engine anew.",
-        )
-    return proxy or None
 
 
 def _takes_texts_alone(told: bytes) -> bool:

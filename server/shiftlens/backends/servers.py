@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from shiftlens.backends.connections import Patience
 from shiftlens.backends.dialect import Dialect
-from shiftlens.backends.exchange import Exchange, Patience
+from shiftlens.backends.exchange import Exchange
 from shiftlens.backends.keys import key_for
 from shiftlens.backends.openai import OpenAI
 from shiftlens.backends.server import ServerBackend
