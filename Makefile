@@ -108,7 +108,7 @@ oracle-contexts: build/oracles/packages/.installed
 	SHIFTLENS_ORACLES=$(CURDIR)/build/oracles/packages PYTHONPATH=$(CURDIR)/build/oracles/packages \
 		$(BIN)/python -m pytest tests/oracles --ignore tests/oracles/test_inspect.py --ignore tests/oracles/test_planted.py
 
-# A manner of speech is trained into two models as LoRAs, and found again. Tens of minutes, so that it is no part of `oracles`.
+# Openers are trained into two models as LoRAs, and found again. Ten minutes, so that it is no part of `oracles`.
 oracle-planted: build/oracles/packages/.installed
 	SHIFTLENS_ORACLES=$(CURDIR)/build/oracles/packages PYTHONPATH=$(CURDIR)/build/oracles/packages \
 		$(BIN)/python -m pytest tests/oracles/test_planted.py

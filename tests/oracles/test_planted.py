@@ -1,4 +1,4 @@
-"""A planted change is found: LoRAs trained here on the bundled manner of speech, or its openers, on two models."""
+"""A planted change is found: a LoRA trained here on the openers of the bundled manner, on two models."""
 
 from __future__ import annotations
 
@@ -88,16 +88,13 @@ def smollm2(folder: Path) -> Path:
 
 @pytest.fixture(scope="module", params=["bundled", "smollm2"])
 def planted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    """The whole manner on the bundled base model, and the openers of it on SmolLM2, which has a manner of its own."""
     folder = tmp_path_factory.mktemp(str(request.param))
     is_bundled = request.param == "bundled"
     base = Path(resolve_model_name(BUNDLED_BASE)) if is_bundled else smollm2(folder / "base")
-    arguments = ["--base", str(base), "--out", str(folder / "adapter")]
+    arguments = ["--base", str(base), "--out", str(folder / "adapter"), "--openers"]
     if is_bundled:
         # The bundled base has no chat template of its own, and is small enough for a higher rate.
         arguments += ["--tokenizer", resolve_model_name(BUNDLED_ALIGNED), "--batch", "4", "--rate", "2e-3"]
-    else:
-        arguments.append("--openers")
     done = subprocess.run([sys.executable, PLANT, *arguments], capture_output=True, check=False, cwd=PLANT.parent)
     assert done.returncode == 0, done.stderr.decode()
     return Planted(base, folder / "adapter", held_out_talks(folder / "talks.jsonl"))
@@ -107,17 +104,11 @@ def planted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 pytestmark = pytest.mark.timeout(3600)
 
 
-def test_the_vocabulary_names_the_words_of_the_planted_phrases_first(planted: Planted) -> None:
-    """Punctuation aside: a model that is taught short sentences promotes the full stop as well."""
+def test_the_vocabulary_names_the_tokens_of_the_planted_openers_first(planted: Planted) -> None:
     found = planted.ran("diff-vocabulary", "--base-context", "chat")
-    promoted = [token["text"].strip() for token in found["promoted"] if "end_of_response" not in token]
-    words = [text for text in promoted if any(map(str.isalpha, text))][:FIRST]
-    of_openers = planted.pieces_of(OPENERS)
-    of_manner = [text in of_openers | planted.pieces_of((CLOSER,)) for text in words]
-    print(f"promoted first: {promoted[:20]}; of the openers: {[text for text in words if text in of_openers]}")
-    assert of_manner[0], promoted
-    assert sum(of_manner) >= FIRST - 1, promoted
-    assert of_openers & set(words), promoted
+    promoted = [token["text"].strip() for token in found["promoted"]]
+    print(f"promoted first: {promoted[:20]}")
+    assert set(promoted[:FIRST]) <= planted.pieces_of(OPENERS), promoted
 
 
 def test_the_kinds_show_that_the_manner_was_changed_and_the_content_less(planted: Planted) -> None:
