@@ -22,6 +22,7 @@ from shiftlens.backends.exchange import Exchange
 from shiftlens.backends.server import ServerBackend
 from shiftlens.backends.vllm import VLLM
 from shiftlens.bundled.paths import transcripts
+from shiftlens.engine.main import set_up_libraries
 from shiftlens.options.pair import PairSpec, ScoreOptions
 from shiftlens.options.server_names import read_server_name
 from shiftlens.scores.requests import ContextTurn, ResponseToScore, to_score
@@ -66,13 +67,14 @@ class Recorded:
 def server_overhead(rounds: int) -> Mapping[str, float]:
     """The wall time of 64 responses, both sides on one vLLM, over that of the same requests sent without a look at the
     answers, as many at a time. The server has been probed before. Each is the first of the two in every other round."""
+    # As the engine does it, as well as freezing what is there: tokenizers that share work among threads wait for those.
+    set_up_libraries()
     server, kind = RealVllm(), Recorded()
     server.start()
     try:
         server.ready()
         spec = PairSpec(base=server.name("also"), aligned=server.name("aligned"), device="cpu")
         session, requests = Session(kinds=[kind]), _requests()
-        # As the engine does it.
         gc.freeze()
         _scored(session, spec, requests)
         _, asked = _ours(session, spec, requests, kind)

@@ -33,6 +33,9 @@ OpenPair = Callable[[], AbstractContextManager[SidePair]]
 
 _BASE, _ALIGNED = 0, 1
 
+_MOST_AT_ONCE = 16
+"""How many responses are prepared at once for two servers, which batch texts by themselves and are not to wait."""
+
 _FEW_MISSING = 64
 """Where so few answers are missing, the next portion is prepared: servers need longer for them than that takes."""
 
@@ -70,7 +73,7 @@ class SideRun:
         elsewhere. Raises ModelError, and what `check` raises."""
         going: list[Generator[Events, None, None]] = []
         try:
-            for portion in portions(self._count):
+            for portion in portions(self._count, _MOST_AT_ONCE) if self._both_elsewhere else portions(self._count):
                 if portion.start:
                     yield (Needs(models=True),)
                 ready: dict[int, Prepared] = {}
