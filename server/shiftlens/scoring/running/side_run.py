@@ -33,10 +33,10 @@ OpenPair = Callable[[], AbstractContextManager[SidePair]]
 
 _BASE, _ALIGNED = 0, 1
 
-_MOST_AT_ONCE = 16
+_MOST_AT_ONCE = 8
 """How many responses are prepared at once for two servers, which batch texts by themselves and are not to wait."""
 
-_FEW_MISSING = 64
+_FEW_MISSING = 128
 """Where so few answers are missing, the next portion is prepared: servers need longer for them than that takes."""
 
 
