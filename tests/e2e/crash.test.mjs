@@ -1,5 +1,7 @@
 // A server that ends by itself: told once, started again a few times, then left to the user.
 import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { openFile, startBrowser } from "./lib/page.mjs";
 import { PYTHON } from "./lib/paths.mjs";
@@ -28,12 +30,21 @@ after(async () => {
   await code?.stop();
 });
 
-/** End the server; it is another one that answers afterwards, if one does. */
+/** How often the extension's log says something. Each server that answers is in it, and each that ended by itself. */
+async function logged(words) {
+  const folder = join(code.userData, "logs");
+  const files = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith("ShiftLens.log"));
+  const texts = await Promise.all(files.map((name) => readFile(join(folder, name), "utf8")));
+  return texts.join("").split(words).length - 1;
+}
+
+/** End the server that answers, and wait until the extension knows of it. */
 async function kill() {
-  const pid = await editor.until("a server", async () => (await code.pids(SERVER))[0]);
-  await editor.waitForStatus("No model pair");
+  const ends = await logged("ended unexpectedly");
+  await editor.until("a server that answers", async () => (await logged("The server answers.")) > ends);
+  const [pid] = await code.pids(SERVER);
   process.kill(pid, "SIGKILL");
-  await editor.until("its end", async () => !(await code.pids(SERVER)).includes(pid));
+  await editor.until("its end", async () => (await logged("ended unexpectedly")) > ends);
 }
 
 async function reports(words) {
@@ -50,6 +61,7 @@ test("an unexpected end is told once, and the server is started again", async ()
   assert.match(told, /started again/);
   await editor.screenshot("crash-1-told");
   await kill();
+  await editor.until("another server", async () => (await logged("The server answers.")) === 3);
   await editor.waitForStatus("No model pair");
   assert.equal((await reports("ended unexpectedly")).length, 1);
 });

@@ -122,6 +122,7 @@ export class Server implements vscode.Disposable {
       },
       pageChanged: (uri) => this.reactions.pageChanged(uri),
       running: () => {
+        this.logs.main.info("The server answers.");
         this.status.running();
         this.reactions.runs(true);
       },
