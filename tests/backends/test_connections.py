@@ -125,13 +125,20 @@ def test_a_server_is_trusted_by_the_authority_that_the_user_names_and_by_no_othe
     assert told(url, of_path) == b"/a"
 
 
+@pytest.mark.parametrize("kind", ["http://", ""])
 def test_a_proxy_of_the_environment_is_asked_unless_the_server_is_left_out(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    kind: str, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("http_proxy", f"http://{place.where}")
+    monkeypatch.setenv("http_proxy", f"{kind}{place.where}")
     # The name is the proxy's to look up.
     assert told("http://models.invalid:8000", of_path) == b"http://models.invalid:8000/a"
     monkeypatch.setenv("no_proxy", "models.invalid")
+    with pytest.raises(Unanswered, match="can't be reached"):
+        told("http://models.invalid:8000", of_path)
+
+
+def test_a_proxy_whose_address_is_none_is_told_as_one_that_can_not_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "127.0.0.1:99999")
     with pytest.raises(Unanswered, match="can't be reached"):
         told("http://models.invalid:8000", of_path)
 
@@ -165,3 +172,9 @@ def test_a_process_that_ends_says_nothing_of_its_connections(place: Place) -> No
     line = [sys.executable, "-X", "dev", "-c", ENDING, f"http://{place.where}"]
     done = subprocess.run(line, capture_output=True, check=True, text=True)
     assert (done.stdout, done.stderr) == ("b'/a'\n", "")
+
+
+def test_an_engine_that_asks_no_server_does_not_load_what_asks_them() -> None:
+    loaded = "import sys, shiftlens.engine.worker.jobs; print('aiohttp' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True, text=True)
+    assert done.stdout == "False\n"

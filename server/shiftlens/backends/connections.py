@@ -124,10 +124,14 @@ def _proxy(url: str) -> str | None:
         return None
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
-    kind = urlsplit(proxy).scheme if proxy else ""
-    if kind not in ("", "http", "https"):
+    if not proxy:
+        return None
+    kind, has_kind, _ = proxy.partition("://")
+    if not has_kind:
+        return f"http://{proxy}"
+    if kind not in ("http", "https"):
         raise ModelError(
             f"The proxy for {url} is of the kind {kind}, and only those of http and https can be used.",
             "Name another one in the environment, or the server's host in NO_PROXY, and start the engine anew.",
         )
-    return proxy or None
+    return proxy

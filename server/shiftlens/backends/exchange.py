@@ -139,7 +139,7 @@ class Exchange:
             return Unanswered(f"takes no connection within {self.patience.connect:g} seconds")
         if isinstance(error, asyncio.TimeoutError):
             return Unanswered(f"has sent nothing for {self.patience.answer:g} seconds")
-        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError | aiohttp.InvalidURL):
             return Unanswered("can't be reached")
         return Unanswered("broke off the connection in the middle of an answer")
 
